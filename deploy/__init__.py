@@ -1,0 +1,1 @@
+"""Ways to run Heliodesk: `deploy.local` is the single-machine stack."""

@@ -1,0 +1,1 @@
+"""Plumbing and common language of the services; never a service's rules."""

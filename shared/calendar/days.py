@@ -1,0 +1,108 @@
+"""From the wall clock to the time line: which windows a local day has, and when they are."""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import holidays
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from shared.calendar.model import BusinessCalendar, HolidaySource, WallWindow
+
+EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+MS: Final = dt.timedelta(milliseconds=1)
+
+
+def to_ms(at: dt.datetime) -> int:
+    """Return an instant as milliseconds since 1970, cut and never rounded.
+
+    Raises:
+        ValueError: the instant has no UTC offset.
+    """
+    if at.tzinfo is None:
+        message = "the instant has no UTC offset"
+        raise ValueError(message)
+    since = at - EPOCH
+    return since.days * 86_400_000 + since.seconds * 1_000 + since.microseconds // 1_000
+
+
+def from_ms(ms: int) -> dt.datetime:
+    """Return milliseconds since 1970 as an instant in UTC."""
+    return EPOCH + dt.timedelta(milliseconds=ms)
+
+
+def reached_ms(local: dt.datetime, zone: ZoneInfo) -> int:
+    """Return the first instant at which the wall clock shows ``local`` (naive) or later.
+
+    A local time that comes twice means its first coming; one that a change of the clocks skips
+    means the instant of the change.
+    """
+    instant = local.replace(tzinfo=zone, fold=0).astimezone(dt.UTC)
+    if instant.astimezone(zone).replace(tzinfo=None) == local:
+        return to_ms(instant)
+    # The time is skipped. With fold=0 it was read with the offset before the change, which lands
+    # after the change; with fold=1 it lands before it. The change lies between the two.
+    before, after = to_ms(local.replace(tzinfo=zone, fold=1)), to_ms(instant)
+    while after - before > 1:
+        middle = (before + after) // 2
+        if from_ms(middle).astimezone(zone).replace(tzinfo=None) >= local:
+            after = middle
+        else:
+            before = middle
+    return after
+
+
+class PublicDays(NamedTuple):
+    """The holidays and the swapped working days of one year and one source."""
+
+    holidays: frozenset[dt.date]
+    workdays: frozenset[dt.date]
+
+
+@lru_cache(maxsize=4096)
+def public_days(country: str, subdivision: str | None, year: int) -> PublicDays:
+    """Return a year's public days; none of either outside the years that the package knows.
+
+    The neighbouring years are read as well, because a holiday may be observed, and a working day
+    swapped, on the other side of the new year.
+    """
+    known = holidays.country_holidays(
+        country, subdiv=subdivision, years=range(year - 1, year + 2), expand=False
+    )
+    return PublicDays(
+        frozenset(day for day in known if day.year == year),
+        frozenset(day for day in known.weekend_workdays if day.year == year),
+    )
+
+
+class DayPlan:
+    """Which windows each local day of a calendar has."""
+
+    def __init__(self, calendar: BusinessCalendar) -> None:
+        self._week = calendar.hours.by_weekday
+        self._hours = calendar.hours
+        self._openings = {day.date: day.windows for day in calendar.openings}
+        self._closed = {day.date for day in calendar.closed_days}
+        self._sources = calendar.holidays
+
+    def windows(self, day: dt.date) -> tuple[WallWindow, ...]:
+        """Return the windows that open on a local day, in order."""
+        special = self._openings.get(day)
+        if special is not None:
+            return special
+        if day in self._closed:
+            return ()
+        swapped: HolidaySource | None = None
+        for source in self._sources:
+            public = public_days(source.country, source.subdivision, day.year)
+            if day in public.holidays:
+                return ()
+            if swapped is None and day in public.workdays:
+                swapped = source
+        if swapped is not None:
+            return self._hours.of(swapped.swapped_hours)
+        return self._week[day.weekday()]

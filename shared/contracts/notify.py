@@ -1,0 +1,70 @@
+"""Events of notify: what people are told. Recipients are ids; addresses stay in intake."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from shared.contracts.envelope import Body
+from shared.contracts.facts import Code, Id, Word
+
+
+class NoticeKind(Word):
+    """What a notice says."""
+
+    ACKNOWLEDGEMENT = "acknowledgement"
+    ASSIGNMENT = "assignment"
+    WARNING = "warning"
+    ESCALATION = "escalation"
+    RESOLUTION = "resolution"
+    REPLY = "reply"
+    UNKNOWN = "unknown"
+
+
+class RecipientKind(Word):
+    """Who is told."""
+
+    CONTACT = "contact"
+    AGENT = "agent"
+    UNKNOWN = "unknown"
+
+
+class NoticePlanned(Body):
+    """Somebody will be told something. The event's id is the notice's id and its Message-ID."""
+
+    type: ClassVar[str] = "heliodesk.notice.planned.v1"
+
+    number: Code
+    notice: Code
+    """Unique within the ticket: kind, cause and recipient."""
+    kind: NoticeKind
+    recipient_kind: RecipientKind
+    recipient: Id
+    language: Code
+    channel: Code = "email"
+    message: Id | None = None
+    """The message of intake that is passed on, for replies."""
+    details: Annotated[dict[str, str], Field(max_length=20)] = {}
+    """Codes for the template: desk, agent, priority, due time. No free text."""
+
+
+class NoticeSent(Body):
+    """The channel took the notice over."""
+
+    type: ClassVar[str] = "heliodesk.notice.sent.v1"
+
+    notice: Code
+    message_id: Code
+    """Under which the channel knows it; the same at every attempt."""
+    attempts: Annotated[int, Field(ge=1)]
+
+
+class NoticeFailed(Body):
+    """The notice cannot be delivered, and will not be tried again."""
+
+    type: ClassVar[str] = "heliodesk.notice.failed.v1"
+
+    notice: Code
+    reason: Annotated[str, Field(max_length=200)]
+    attempts: Annotated[int, Field(ge=0)]

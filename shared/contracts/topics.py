@@ -1,0 +1,189 @@
+"""The registry of topics: who writes what, under which key, for whom.
+
+Tests hold it against the running services. The flow map of ARCHITECTURE.md and the AsyncAPI
+document are generated from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shared.contracts import alerts, control, intake, knowledge, notify, routing, sla
+from shared.contracts.envelope import Body
+
+RETENTION_FOREVER = -1
+RETENTION_WEEK_MS = 7 * 24 * 3600 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic.
+
+    ``source`` is the CloudEvents source of its events, None where outsiders write.
+    ``broadcast`` topics are read whole by every process of every service, without a group.
+    """
+
+    name: str
+    owner: str
+    source: str | None
+    key: str
+    events: tuple[type[Body], ...]
+    consumers: tuple[str, ...]
+    partitions: int = 12
+    retention_ms: int = RETENTION_FOREVER
+    broadcast: bool = False
+
+    def body(self, event_type: str) -> type[Body] | None:
+        """Return the model of a type, or None where the type is unknown here."""
+        return next((body for body in self.events if body.type == event_type), None)
+
+
+EVERYBODY = ("intake", "routing", "sla", "notify", "knowledge", "console", "control")
+
+CONFIGURATION = Topic(
+    name="heliodesk.configuration",
+    owner="control",
+    source="/control/configuration",
+    key="tenant and section",
+    events=(control.SectionStored, control.ConfigurationApplied),
+    consumers=EVERYBODY,
+    partitions=1,
+    broadcast=True,
+)
+IDENTITIES = Topic(
+    name="heliodesk.identities",
+    owner="control",
+    source="/control/identity",
+    key="identity",
+    events=(control.IdentityChanged, control.SigningKeyPublished),
+    consumers=EVERYBODY,
+    partitions=1,
+    broadcast=True,
+)
+REQUESTS = Topic(
+    name="heliodesk.requests",
+    owner="intake",
+    source="/intake/ticket",
+    key="ticket",
+    events=(
+        intake.RequestAccepted,
+        intake.MessageAdded,
+        intake.AlertsChanged,
+        intake.ConversationClosed,
+        intake.ConversationReopened,
+    ),
+    consumers=("routing", "sla", "notify", "knowledge", "console"),
+)
+CONTACTS = Topic(
+    name="heliodesk.contacts",
+    owner="intake",
+    source="/intake/contact",
+    key="contact",
+    events=(intake.ContactRecorded,),
+    consumers=(),
+)
+TICKETS = Topic(
+    name="heliodesk.tickets",
+    owner="routing",
+    source="/routing/ticket",
+    key="ticket",
+    events=(
+        routing.TicketQueued,
+        routing.TicketAssigned,
+        routing.TicketAccepted,
+        routing.TicketPended,
+        routing.TicketResumed,
+        routing.TicketResolved,
+        routing.TicketReopened,
+        routing.TicketClosed,
+        routing.TicketRegarded,
+        routing.FollowupRequested,
+        routing.EscalationDeferred,
+    ),
+    consumers=("intake", "sla", "notify", "console"),
+)
+SHIFTS = Topic(
+    name="heliodesk.shifts",
+    owner="routing",
+    source="/routing/agent",
+    key="agent",
+    events=(routing.PresenceChanged, routing.HoldTaken, routing.HoldReleased),
+    consumers=("console",),
+)
+CLOCKS = Topic(
+    name="heliodesk.clocks",
+    owner="sla",
+    source="/sla/clocks",
+    key="ticket",
+    events=(
+        sla.ClocksStarted,
+        sla.ClocksChanged,
+        sla.ClockWarned,
+        sla.ClockBreached,
+        sla.ClockBreachWithdrawn,
+        sla.ClockEscalated,
+    ),
+    consumers=("routing", "notify", "console"),
+)
+NOTICES = Topic(
+    name="heliodesk.notices",
+    owner="notify",
+    source="/notify/notices",
+    key="ticket",
+    events=(notify.NoticePlanned, notify.NoticeSent, notify.NoticeFailed),
+    consumers=("console",),
+)
+SUGGESTIONS = Topic(
+    name="heliodesk.suggestions",
+    owner="knowledge",
+    source="/knowledge/suggestions",
+    key="ticket",
+    events=(knowledge.ArticlesSuggested,),
+    consumers=("console",),
+)
+KNOWLEDGE = Topic(
+    name="heliodesk.knowledge",
+    owner="knowledge",
+    source="/knowledge/article",
+    key="article",
+    events=(knowledge.ArticlePublished, knowledge.ArticleRetired),
+    consumers=("knowledge",),
+    partitions=3,
+    broadcast=True,
+)
+ALERTS = Topic(
+    name="heliodesk.alerts",
+    owner="integrators",
+    source=None,
+    key="alert",
+    events=(alerts.AlertReported,),
+    consumers=("intake",),
+    retention_ms=RETENTION_WEEK_MS,
+)
+
+TOPICS = (
+    CONFIGURATION,
+    IDENTITIES,
+    REQUESTS,
+    CONTACTS,
+    TICKETS,
+    SHIFTS,
+    CLOCKS,
+    NOTICES,
+    SUGGESTIONS,
+    KNOWLEDGE,
+    ALERTS,
+)
+
+
+def topic_of(body: type[Body]) -> Topic:
+    """Return the topic that carries events of this body.
+
+    Raises:
+        LookupError: no topic lists it.
+    """
+    for topic in TOPICS:
+        if body in topic.events:
+            return topic
+    message = f"no topic carries {body.type}"
+    raise LookupError(message)

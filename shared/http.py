@@ -1,0 +1,210 @@
+"""What every HTTP API here shares: problem details, callers, size limits, health.
+
+Errors are RFC 9457 problem details with the media type ``application/problem+json``. A body that
+does not fit names each field in ``errors``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from shared.auth import Action, Actor, Authenticator, can
+from shared.kernel import CommandRejected, Infrastructure
+
+BODY_BYTES_MAX = 512 * 1024
+RETRY_AFTER_SECONDS = 5
+
+ASGIApp = Callable[
+    [
+        MutableMapping[str, Any],
+        Callable[[], Awaitable[MutableMapping[str, Any]]],
+        Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ],
+    Awaitable[None],
+]
+
+
+class Problem(Exception):  # noqa: N818 - the name of the thing in RFC 9457
+    """An answer that is an error: status, a stable code, and what is wrong in words."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        errors: Sequence[dict[str, str]] = (),
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.headers = headers
+
+    def response(self) -> Response:
+        """Return the answer."""
+        content: dict[str, Any] = {
+            "type": f"urn:heliodesk:problem:{self.code}",
+            "title": self.code.replace("-", " "),
+            "status": self.status,
+            "detail": self.detail,
+        }
+        if self.errors:
+            content["errors"] = list(self.errors)
+        return JSONResponse(
+            content,
+            status_code=self.status,
+            headers=self.headers,
+            media_type="application/problem+json",
+        )
+
+
+def invalid(error: ValidationError | RequestValidationError, *, status: int = 422) -> Problem:
+    """Return the problem of a body or a parameter that does not fit: each field, each reason."""
+    errors = [
+        {
+            "field": ".".join(str(part) for part in problem["loc"] if part not in {"body", "query"}),
+            "reason": str(problem["msg"]),
+        }
+        for problem in error.errors()
+    ]
+    first = errors[0] if errors else {"field": "", "reason": "it does not fit"}
+    detail = f"{first['field']}: {first['reason']}" if first["field"] else first["reason"]
+    return Problem(status, "invalid", detail, errors=errors)
+
+
+def problem_of(error: Exception) -> Problem:
+    """Return the problem that an error is answered with."""
+    match error:
+        case Problem():
+            return error
+        case CommandRejected():
+            errors = [{"field": error.field, "reason": error.reason}] if error.field else []
+            return Problem(error.status, error.code, error.reason, errors=errors)
+        case Infrastructure():
+            return Problem(
+                503,
+                "unavailable",
+                str(error),
+                headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+            )
+        case RequestValidationError() | ValidationError():
+            return invalid(error)
+        case HTTPException():
+            return Problem(error.status_code, "http", str(error.detail))
+        case _:
+            return Problem(500, "defect", "an unexpected error; it is logged")
+
+
+class BodyLimit:
+    """Refuses bodies over a size while they stream in: 413, and nothing is kept of them."""
+
+    def __init__(self, app: ASGIApp, *, bytes_max: int = BODY_BYTES_MAX) -> None:
+        self._app = app
+        self._bytes_max = bytes_max
+
+    async def __call__(
+        self,
+        scope: MutableMapping[str, Any],
+        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ) -> None:
+        """Count the bytes of the body as they come."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        if not declared.isdigit() or int(declared) > self._bytes_max:
+            await self._refuse(scope, receive, send)
+            return
+        seen = 0
+
+        async def counted() -> MutableMapping[str, Any]:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self._bytes_max:
+                raise Problem(413, "too-large", f"the body exceeds {self._bytes_max} bytes")
+            return message
+
+        await self._app(scope, counted, send)
+
+    async def _refuse(self, scope: Any, receive: Any, send: Any) -> None:
+        problem = Problem(413, "too-large", f"the body exceeds {self._bytes_max} bytes")
+        await problem.response()(scope, receive, send)
+
+
+def bearer(request: Request) -> str | None:
+    """Return the bearer token of a request (RFC 6750), or None."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" and token.strip() else None
+
+
+def authenticated(request: Request, action: Action) -> Actor:
+    """Return who calls, where they may do this to their own tenant's things.
+
+    The app's state carries the `Authenticator`, which the service's wiring puts there.
+
+    Raises:
+        Problem: 401 without valid credentials, 403 without the right.
+    """
+    authenticator: Authenticator = request.app.state.authenticator
+    token = bearer(request)
+    actor = authenticator.actor(token) if token else None
+    if actor is None:
+        raise Problem(
+            401,
+            "unauthenticated",
+            "authorization: a valid bearer token is needed",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    if not can(actor, action, tenant=actor.tenant):
+        raise Problem(403, "forbidden", f"{actor.name} may not {action.value} here")
+    return actor
+
+
+def allowed(action: Action) -> Any:
+    """Return the FastAPI dependency that yields the `Actor` of a request, or answers 401 or 403."""
+
+    def dependency(request: Request) -> Actor:
+        return authenticated(request, action)
+
+    return Depends(dependency)
+
+
+def equip(app: FastAPI, *, body_bytes_max: int = BODY_BYTES_MAX) -> None:
+    """Give an application the answers to errors and the size limit."""
+
+    async def answer(_request: Request, error: Exception) -> Response:
+        return problem_of(error).response()
+
+    for kind in (Problem, CommandRejected, Infrastructure, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, answer)
+    app.add_exception_handler(500, answer)
+    app.add_middleware(BodyLimit, bytes_max=body_bytes_max)
+
+
+def health_routes(unready: Callable[[], Sequence[str]]) -> list[Route]:
+    """Return ``/livez`` and ``/readyz``; ``unready`` tells why the service cannot work now."""
+
+    async def livez(_request: Request) -> Response:
+        return JSONResponse({"status": "alive"})
+
+    async def readyz(_request: Request) -> Response:
+        problems = list(unready())
+        status = "unready" if problems else "ready"
+        return JSONResponse(
+            {"status": status, "problems": problems}, status_code=503 if problems else 200
+        )
+
+    return [Route("/livez", livez), Route("/readyz", readyz)]

@@ -1,0 +1,97 @@
+"""The organisation as data: regions, sites, desks, agents, topologies, promises, doors, words.
+
+A configuration is a directory of YAML files, one for each section. `parse_sections` turns their
+texts into a checked `Configuration` or says all that is wrong with them. Its `sections()` travel
+on the bus, one message each; `Configuration.from_sections` reads them on the other side.
+"""
+
+from __future__ import annotations
+
+from shared.organisation.configuration import (
+    ROSTER_PREFIX,
+    SECTION_BYTES_MAX,
+    SECTION_MODELS,
+    Configuration,
+    UnknownName,
+    canonical_json,
+    digest,
+)
+from shared.organisation.difference import Change, diff
+from shared.organisation.integrations import (
+    Door,
+    Integration,
+    IntegrationsSection,
+    RequestDefaults,
+    Template,
+    TemplatesSection,
+)
+from shared.organisation.parsing import parse_sections, validate_sections
+from shared.organisation.places import (
+    Agent,
+    AgentsSection,
+    CalendarsSection,
+    Desk,
+    DesksSection,
+    OrganisationSection,
+    Region,
+    Site,
+)
+from shared.organisation.policies import (
+    DESK_CALENDAR,
+    TICKET_FIELDS,
+    EscalationStep,
+    Policy,
+    SlaSection,
+)
+from shared.organisation.problems import ConfigurationInvalid, Problem
+from shared.organisation.schema import json_schemas
+from shared.organisation.topologies import (
+    Centralized,
+    FollowTheSun,
+    Local,
+    Scope,
+    TopologiesSection,
+    Topology,
+)
+
+__all__ = [
+    "DESK_CALENDAR",
+    "ROSTER_PREFIX",
+    "SECTION_BYTES_MAX",
+    "SECTION_MODELS",
+    "TICKET_FIELDS",
+    "Agent",
+    "AgentsSection",
+    "CalendarsSection",
+    "Centralized",
+    "Change",
+    "Configuration",
+    "ConfigurationInvalid",
+    "Desk",
+    "DesksSection",
+    "Door",
+    "EscalationStep",
+    "FollowTheSun",
+    "Integration",
+    "IntegrationsSection",
+    "Local",
+    "OrganisationSection",
+    "Policy",
+    "Problem",
+    "Region",
+    "RequestDefaults",
+    "Scope",
+    "Site",
+    "SlaSection",
+    "Template",
+    "TemplatesSection",
+    "TopologiesSection",
+    "Topology",
+    "UnknownName",
+    "canonical_json",
+    "diff",
+    "digest",
+    "json_schemas",
+    "parse_sections",
+    "validate_sections",
+]

@@ -1,0 +1,231 @@
+"""What no section can know alone: unique names, resolved references, no way into nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, NamedTuple
+
+from shared.organisation.configuration import ROSTER_PREFIX
+from shared.organisation.policies import DESK_CALENDAR, NOTIFY_ROLES
+from shared.organisation.topologies import ANY, Centralized, FollowTheSun, Local
+
+if TYPE_CHECKING:
+    from shared.organisation.configuration import Configuration
+    from shared.organisation.problems import Path
+    from shared.organisation.topologies import Topology
+
+
+class Finding(NamedTuple):
+    """A fault at a path of a section."""
+
+    section: str
+    path: Path
+    reason: str
+
+
+class _Names(NamedTuple):
+    calendars: frozenset[str]
+    regions: frozenset[str]
+    sites: frozenset[str]
+    desks: frozenset[str]
+    agents: frozenset[str]
+
+
+def findings(configuration: Configuration) -> Iterator[Finding]:
+    """Yield every fault that lies between sections, or between items of one section."""
+    names = _Names(
+        frozenset(item.name for item in configuration.calendars.calendars),
+        frozenset(item.name for item in configuration.organisation.regions),
+        frozenset(item.name for item in configuration.organisation.sites),
+        frozenset(item.name for item in configuration.desks.desks),
+        frozenset(agent.id for agent in configuration.all_agents()),
+    )
+    yield from _places(configuration, names)
+    yield from _desks(configuration, names)
+    yield from _agents(configuration, names)
+    yield from _topologies(configuration, names)
+    yield from _policies(configuration, names)
+    yield from _integrations(configuration, names)
+
+
+def _unknown(kind: str, name: str | None, known: Collection[str]) -> str | None:
+    """Return why a reference is wrong, or None where it is right or absent."""
+    if name is None or name in known:
+        return None
+    near = get_close_matches(name, known, n=1)
+    return f"unknown {kind} {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+
+
+def _refer(
+    section: str, path: Path, kind: str, name: str | None, known: Collection[str]
+) -> Iterator[Finding]:
+    reason = _unknown(kind, name, known)
+    if reason is not None:
+        yield Finding(section, path, reason)
+
+
+def _unique(section: str, key: str, kind: str, names: Iterable[str]) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for index, name in enumerate(names):
+        if name in seen:
+            field = "id" if kind == "agent" else "name"
+            yield Finding(section, (key, index, field), f"a second {kind} is named {name!r}")
+        seen.add(name)
+
+
+def _places(configuration: Configuration, names: _Names) -> Iterator[Finding]:
+    calendars = configuration.calendars.calendars
+    yield from _unique("calendars", "calendars", "calendar", (item.name for item in calendars))
+    for index, calendar in enumerate(calendars):
+        if calendar.name == DESK_CALENDAR:
+            reason = f"{DESK_CALENDAR!r} means the calendar of the desk; take another name"
+            yield Finding("calendars", ("calendars", index, "name"), reason)
+    organisation = configuration.organisation
+    regions, sites = organisation.regions, organisation.sites
+    yield from _unique("organisation", "regions", "region", (item.name for item in regions))
+    yield from _unique("organisation", "sites", "site", (item.name for item in sites))
+    for index, site in enumerate(sites):
+        path = ("sites", index, "region")
+        yield from _refer("organisation", path, "region", site.region, names.regions)
+
+
+def _desks(configuration: Configuration, names: _Names) -> Iterator[Finding]:
+    desks = configuration.desks.desks
+    if not desks:
+        yield Finding("desks", ("desks",), "an organisation needs at least one desk")
+    yield from _unique("desks", "desks", "desk", (desk.name for desk in desks))
+    for index, desk in enumerate(desks):
+        at: Path = ("desks", index)
+        yield from _refer("desks", (*at, "calendar"), "calendar", desk.calendar, names.calendars)
+        yield from _refer("desks", (*at, "region"), "region", desk.region, names.regions)
+        path = (*at, "escalates_to")
+        yield from _refer("desks", path, "desk", desk.escalates_to, names.desks)
+    yield from _escalation_cycles(configuration)
+
+
+def _escalation_cycles(configuration: Configuration) -> Iterator[Finding]:
+    """Yield each circle of escalations once, at its first desk in the file."""
+    desks = configuration.desks.desks
+    next_desk = {desk.name: desk.escalates_to for desk in desks}
+    reported: set[str] = set()
+    for index, desk in enumerate(desks):
+        chain: list[str] = []
+        name: str | None = desk.name
+        while name is not None and name not in chain:
+            chain.append(name)
+            name = next_desk.get(name)
+        if name == desk.name and name not in reported:
+            reported.update(chain)
+            reason = f"the escalation is circular: {' -> '.join([*chain, name])}"
+            yield Finding("desks", ("desks", index, "escalates_to"), reason)
+
+
+def _agents(configuration: Configuration, names: _Names) -> Iterator[Finding]:
+    seen: dict[str, str] = {}
+    lists = {"agents": configuration.agents} | {
+        ROSTER_PREFIX + desk: roster for desk, roster in sorted(configuration.rosters.items())
+    }
+    for section, content in lists.items():
+        if section.startswith(ROSTER_PREFIX):
+            desk_name = section.removeprefix(ROSTER_PREFIX)
+            yield from _refer(section, (), "desk", desk_name, names.desks)
+        for index, agent in enumerate(content.agents):
+            at: Path = ("agents", index)
+            if agent.id in seen:
+                reason = f"a second agent has the id {agent.id!r}; the first is in {seen[agent.id]}"
+                yield Finding(section, (*at, "id"), reason)
+            seen.setdefault(agent.id, section)
+            if not agent.desks and section == "agents":
+                yield Finding(section, (*at, "desks"), "the agent belongs to no desk")
+            for number, desk in enumerate(agent.desks):
+                yield from _refer(section, (*at, "desks", number), "desk", desk, names.desks)
+
+
+def _desk_references(topology: Topology) -> Iterator[tuple[Path, str]]:
+    match topology:
+        case Centralized():
+            yield ("desk",), topology.desk
+        case Local():
+            for site, desk in topology.by_site.items():
+                yield ("by_site", site), desk
+            for region, desk in topology.by_region.items():
+                yield ("by_region", region), desk
+            yield ("fallback",), topology.fallback
+        case FollowTheSun():
+            for number, desk in enumerate(topology.desks):
+                yield ("desks", number), desk
+            yield ("fallback",), topology.fallback
+
+
+def _scope_names(
+    at: Path, kind: str, wanted: Iterable[str], known: frozenset[str]
+) -> Iterator[Finding]:
+    for number, name in enumerate(wanted):
+        yield from _refer("topologies", (*at, number), kind, name, known | {ANY})
+
+
+def _topologies(configuration: Configuration, names: _Names) -> Iterator[Finding]:
+    section = "topologies"
+    topologies = configuration.topologies.topologies
+    yield from _unique(section, section, "topology", (item.name for item in topologies))
+    if not topologies or not topologies[-1].scope.takes_all:
+        reason = "the last topology must be the default: one without a scope, for every ticket"
+        yield Finding(section, (section,), reason)
+    for index, topology in enumerate(topologies):
+        at: Path = (section, index)
+        for path, desk in _desk_references(topology):
+            yield from _refer(section, (*at, *path), "desk", desk, names.desks)
+        if isinstance(topology, Local):
+            for site in topology.by_site:
+                yield from _refer(section, (*at, "by_site", site), "site", site, names.sites)
+            for region in topology.by_region:
+                path = (*at, "by_region", region)
+                yield from _refer(section, path, "region", region, names.regions)
+        scope = topology.scope
+        yield from _scope_names((*at, "scope", "regions"), "region", scope.regions, names.regions)
+        yield from _scope_names((*at, "scope", "sites"), "site", scope.sites, names.sites)
+        for earlier in topologies[:index]:
+            if earlier.scope.takes_all or earlier.scope == scope:
+                reason = f"never reached: {earlier.name!r} before it takes all that it would take"
+                yield Finding(section, (*at, "scope"), reason)
+                break
+
+
+def _policies(configuration: Configuration, names: _Names) -> Iterator[Finding]:
+    policies = configuration.sla.policies
+    yield from _unique("sla", "policies", "policy", (policy.name for policy in policies))
+    for index, policy in enumerate(policies):
+        at: Path = ("policies", index)
+        if not policy.follows_desk:
+            path = (*at, "calendar")
+            yield from _refer("sla", path, "calendar", policy.calendar, names.calendars)
+        for number, step in enumerate(policy.escalations):
+            for place, told in enumerate(step.notify):
+                path = (*at, "escalations", number, "notify", place)
+                yield from _refer("sla", path, "agent", told, names.agents | set(NOTIFY_ROLES))
+
+
+def _integrations(configuration: Configuration, names: _Names) -> Iterator[Finding]:
+    section = "integrations"
+    integrations = configuration.integrations.integrations
+    yield from _unique(section, section, "integration", (item.name for item in integrations))
+    addresses: set[str] = set()
+    for index, integration in enumerate(integrations):
+        at: Path = (section, index)
+        defaults = integration.defaults
+        path = (*at, "defaults", "region")
+        yield from _refer(section, path, "region", defaults.region, names.regions)
+        path = (*at, "defaults", "site")
+        yield from _refer(section, path, "site", defaults.site, names.sites)
+        for number, address in enumerate(integration.addresses):
+            if address.lower() in addresses:
+                reason = f"a second integration takes mail to {address}"
+                yield Finding(section, (*at, "addresses", number), reason)
+            addresses.add(address.lower())
+    seen: set[tuple[str, str]] = set()
+    for index, template in enumerate(configuration.templates.templates):
+        if (template.notice, template.language) in seen:
+            reason = f"a second template for {template.notice} in {template.language}"
+            yield Finding("templates", ("templates", index), reason)
+        seen.add((template.notice, template.language))

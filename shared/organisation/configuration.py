@@ -1,0 +1,260 @@
+"""A whole configuration: all sections of one version, and the questions services ask of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+
+from pydantic import ValidationError
+
+from shared.calendar import CompiledCalendar, compile_calendar
+from shared.kernel import HeliodeskError
+from shared.organisation.integrations import Integration, IntegrationsSection, TemplatesSection
+from shared.organisation.places import (
+    Agent,
+    AgentsSection,
+    CalendarsSection,
+    Desk,
+    DesksSection,
+    OrganisationSection,
+    Site,
+)
+from shared.organisation.policies import Policy, SlaSection
+from shared.organisation.problems import ConfigurationInvalid, Problem
+from shared.organisation.reports import problems_of
+from shared.organisation.topologies import TopologiesSection, Topology
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from shared.organisation.words import LevelName, Model, PriorityName
+
+ROSTER_PREFIX: Final = "rosters/"
+SECTION_BYTES_MAX: Final = 900_000
+"""A section travels as one message, and the broker's limit is a mebibyte with its headers."""
+
+SECTION_MODELS: Final[Mapping[str, type[Model]]] = {
+    "organisation": OrganisationSection,
+    "calendars": CalendarsSection,
+    "desks": DesksSection,
+    "agents": AgentsSection,
+    "topologies": TopologiesSection,
+    "sla": SlaSection,
+    "integrations": IntegrationsSection,
+    "templates": TemplatesSection,
+}
+"""Section to model; a section ``rosters/<desk>`` has the model of ``agents``."""
+
+
+class UnknownName(HeliodeskError, LookupError):
+    """A configuration has no item of such a name."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"the configuration has no {kind} {name!r}")
+        self.kind = kind
+        self.name = name
+
+
+def section_model(section: str) -> type[Model] | None:
+    """Return the model of a section, or None where there is no such section."""
+    if section.startswith(ROSTER_PREFIX) and section != ROSTER_PREFIX:
+        return AgentsSection
+    return SECTION_MODELS.get(section)
+
+
+def canonical_json(content: object) -> bytes:
+    """Return the one JSON text of a content: keys sorted, no spaces, UTF-8."""
+    return json.dumps(
+        content, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+    ).encode()
+
+
+def digest(content: object) -> str:
+    """Return the SHA-256 of a section's canonical JSON, in hexadecimal."""
+    return hashlib.sha256(canonical_json(content)).hexdigest()
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """All sections of one version.
+
+    Invariants, where it comes from `parse_sections` or `validate_sections`: names are unique,
+    every reference is resolved, no escalation is circular, the last topology takes every ticket.
+    """
+
+    organisation: OrganisationSection = field(default_factory=OrganisationSection)
+    calendars: CalendarsSection = field(default_factory=CalendarsSection)
+    desks: DesksSection = field(default_factory=DesksSection)
+    agents: AgentsSection = field(default_factory=AgentsSection)
+    topologies: TopologiesSection = field(default_factory=TopologiesSection)
+    sla: SlaSection = field(default_factory=SlaSection)
+    integrations: IntegrationsSection = field(default_factory=IntegrationsSection)
+    templates: TemplatesSection = field(default_factory=TemplatesSection)
+    rosters: Mapping[str, AgentsSection] = field(default_factory=dict)
+    """Desk to its roster."""
+
+    def sections(self) -> dict[str, Any]:
+        """Return section to content, of JSON types only; each travels as one message."""
+        named: dict[str, Model] = {name: getattr(self, name) for name in SECTION_MODELS}
+        named |= {ROSTER_PREFIX + desk: roster for desk, roster in sorted(self.rosters.items())}
+        return {name: model.model_dump(mode="json") for name, model in named.items()}
+
+    @classmethod
+    def from_sections(cls, sections: Mapping[str, object]) -> Self:
+        """Read the sections of a version that control has applied.
+
+        Fields and sections that this release does not know are ignored, as in events: a service
+        may be older than the control that applied the version. Nothing is checked across
+        sections again; `validate_sections` does that.
+
+        Raises:
+            ConfigurationInvalid: a section is not of its model.
+        """
+        problems: list[Problem] = []
+        models: dict[str, Model] = {}
+        for name, content in sections.items():
+            model = section_model(name)
+            if model is None:
+                continue
+            try:
+                models[name] = model.model_validate(content, extra="ignore")
+            except ValidationError as error:
+                problems += problems_of(error, content, file=name, lines={})
+        if problems:
+            raise ConfigurationInvalid(problems)
+        return cls.from_models(models)
+
+    @classmethod
+    def from_models(cls, models: Mapping[str, Model]) -> Self:
+        """Put validated sections together; one that is absent is empty."""
+        named: dict[str, Any] = {n: m for n, m in models.items() if n in SECTION_MODELS}
+        rosters = {
+            name.removeprefix(ROSTER_PREFIX): model
+            for name, model in models.items()
+            if name.startswith(ROSTER_PREFIX) and isinstance(model, AgentsSection)
+        }
+        return cls(**named, rosters=rosters)
+
+    def desk(self, name: str) -> Desk:
+        """Return a desk; raise UnknownName."""
+        return _found("desk", name, self._desks)
+
+    def agent(self, agent_id: str) -> Agent:
+        """Return an agent, the desk of the roster among its desks; raise UnknownName."""
+        return _found("agent", agent_id, self._agents)
+
+    def site(self, name: str) -> Site:
+        """Return a site; raise UnknownName."""
+        return _found("site", name, self._sites)
+
+    def integration(self, name: str) -> Integration:
+        """Return an integration; raise UnknownName."""
+        return _found("integration", name, self._integrations)
+
+    def calendar(self, name: str) -> CompiledCalendar:
+        """Return a calendar, compiled; raise UnknownName."""
+        return _found("calendar", name, self._calendars)
+
+    def desk_calendar(self, desk: str) -> CompiledCalendar:
+        """Return the calendar of a desk, compiled; raise UnknownName."""
+        return self.calendar(self.desk(desk).calendar)
+
+    def desk_time_zone(self, desk: str) -> str:
+        """Return the zone in which a desk's times are shown; raise UnknownName."""
+        return self.desk(desk).time_zone or self.desk_calendar(desk).calendar.time_zone
+
+    def policy_calendar(self, policy: Policy, desk: str) -> CompiledCalendar:
+        """Return the calendar by which a policy counts while a desk holds the work.
+
+        Raises:
+            UnknownName: there is no such desk or calendar.
+        """
+        return self.desk_calendar(desk) if policy.follows_desk else self.calendar(policy.calendar)
+
+    def open_desks(self, at: datetime) -> tuple[Desk, ...]:
+        """Return the desks that are open at an instant, in the order of the file."""
+        return tuple(d for d in self.desks.desks if self.desk_calendar(d.name).is_open(at))
+
+    def agents_of(self, desk: str) -> tuple[Agent, ...]:
+        """Return the agents of a desk, in the order of the files; raise UnknownName."""
+        self.desk(desk)
+        return self._agents_by_desk.get(desk, ())
+
+    def all_agents(self) -> tuple[Agent, ...]:
+        """Return every agent, in the order of the files: ``agents`` first, then the rosters."""
+        return tuple(self._agents.values())
+
+    def region_of(self, *, region: str | None, site: str | None) -> str | None:
+        """Return the region of a ticket: its own, or else that of its site."""
+        if region is not None or site is None:
+            return region
+        known = self._sites.get(site)
+        return known.region if known else None
+
+    def topology_for(
+        self, *, region: str | None, site: str | None, service: str | None, channel: str | None
+    ) -> Topology:
+        """Return the first topology whose scope takes a ticket with these facts.
+
+        The region of the site counts where the region is not known.
+
+        Raises:
+            UnknownName: none takes it, which a validated configuration excludes.
+        """
+        region = self.region_of(region=region, site=site)
+        for topology in self.topologies.topologies:
+            scope = topology.scope
+            if scope.takes(region=region, site=site, service=service, channel=channel):
+                return topology
+        raise UnknownName("topology", "for every ticket")
+
+    def priority_of(self, *, impact: LevelName, urgency: LevelName) -> PriorityName:
+        """Return the priority that impact and urgency give."""
+        return self.organisation.priority_matrix[impact][urgency]
+
+    @cached_property
+    def _desks(self) -> dict[str, Desk]:
+        return {desk.name: desk for desk in self.desks.desks}
+
+    @cached_property
+    def _sites(self) -> dict[str, Site]:
+        return {site.name: site for site in self.organisation.sites}
+
+    @cached_property
+    def _integrations(self) -> dict[str, Integration]:
+        return {item.name: item for item in self.integrations.integrations}
+
+    @cached_property
+    def _calendars(self) -> dict[str, CompiledCalendar]:
+        return {item.name: compile_calendar(item) for item in self.calendars.calendars}
+
+    @cached_property
+    def _agents(self) -> dict[str, Agent]:
+        agents = {agent.id: agent for agent in self.agents.agents}
+        for desk, roster in sorted(self.rosters.items()):
+            for agent in roster.agents:
+                desks = tuple(dict.fromkeys((desk, *agent.desks)))
+                agents[agent.id] = agent.model_copy(update={"desks": desks})
+        return agents
+
+    @cached_property
+    def _agents_by_desk(self) -> dict[str, tuple[Agent, ...]]:
+        by_desk: dict[str, list[Agent]] = {}
+        for agent in self._agents.values():
+            for desk in agent.desks:
+                by_desk.setdefault(desk, []).append(agent)
+        return {desk: tuple(agents) for desk, agents in by_desk.items()}
+
+
+_Item = TypeVar("_Item")
+
+
+def _found(kind: str, name: str, known: Mapping[str, _Item]) -> _Item:
+    try:
+        return known[name]
+    except KeyError:
+        raise UnknownName(kind, name) from None

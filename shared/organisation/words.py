@@ -1,0 +1,89 @@
+"""Small types that every section of the configuration uses."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Final, Literal, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from shared.calendar.model import NAME_PATTERN
+
+Name = Annotated[str, Field(pattern=NAME_PATTERN, description="Lower case, digits, hyphens.")]
+"""What other sections refer to."""
+
+Title = Annotated[str, Field(min_length=1, max_length=120)]
+"""What people read."""
+
+Language = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|\d{3}))?$",
+        description="A BCP 47 tag, such as en, zh or zh-Hant-TW.",
+    ),
+]
+
+# The words of `shared.contracts.facts`, without "unknown": a newer release's word may be read in
+# an event, but nobody may configure one. A test holds the two lists against each other.
+PriorityName = Literal["P1", "P2", "P3", "P4", "P5"]
+LevelName = Literal["high", "medium", "low"]
+KindName = Literal[
+    "incident",
+    "service-request",
+    "change",
+    "inquiry",
+    "new-requirement",
+    "complaint",
+    "compliment",
+]
+ChannelName = Literal["email", "web", "chat", "phone", "walk-up", "api", "monitoring"]
+MetricName = Literal["response", "resolution"]
+
+PRIORITIES: Final[tuple[PriorityName, ...]] = get_args(PriorityName)
+LEVELS: Final[tuple[LevelName, ...]] = get_args(LevelName)
+
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_UNIT_SECONDS: Final = (86_400, 3_600, 60, 1)
+TARGET_SECONDS_MAX: Final = 10 * 366 * 86_400
+
+
+def duration_seconds(value: object) -> object:
+    """Read ``4h``, ``1h30m`` or ``2d`` (a day is 24 hours) as seconds; leave numbers as they are.
+
+    Raises:
+        ValueError: a text that is no duration.
+    """
+    if not isinstance(value, str):
+        return value
+    found = _DURATION.fullmatch(value.strip())
+    if found is None or not any(found.groups()):
+        message = f"{value!r} is not a duration; write it as 30m, 4h or 1h30m, or in seconds"
+        raise ValueError(message)
+    return sum(
+        int(part) * unit
+        for part, unit in zip(found.groups(), _UNIT_SECONDS, strict=True)
+        if part is not None
+    )
+
+
+TargetSeconds = Annotated[
+    int,
+    BeforeValidator(duration_seconds),
+    Field(gt=0, le=TARGET_SECONDS_MAX, strict=True),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "exclusiveMinimum": 0, "maximum": TARGET_SECONDS_MAX},
+                {"type": "string", "pattern": r"^(\d+d)?(\d+h)?(\d+m)?(\d+s)?$"},
+            ],
+            "description": "Business seconds, or a text such as 30m, 4h or 1h30m.",
+        }
+    ),
+]
+"""Business seconds of a target: above zero, at most ten years."""
+
+
+class Model(BaseModel):
+    """Base of the configuration's models: frozen, and closed to fields it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
