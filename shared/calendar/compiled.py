@@ -167,7 +167,7 @@ class CompiledCalendar:
             message = f"the end {end.isoformat()} is before the start {start.isoformat()}"
             raise ValueError(message)
         found: list[tuple[int, int]] = []
-        for year in range(first, last + 1):
+        for year in range(first, last + 1) if start_ms < end_ms else ():
             known = self._year(year)
             low = bisect_right(known.closes, start_ms)
             high = bisect_left(known.opens, end_ms)

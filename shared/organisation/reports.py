@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from shared.calendar.model import NAME_PATTERN
 from shared.organisation.problems import Path, Problem, path_text
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def problems_of(
     error: ValidationError, content: object, *, file: str, lines: Mapping[Path, int]
 ) -> Iterator[Problem]:
     """Yield a problem for each of pydantic's errors about a section's content."""
-    for detail in error.errors(include_url=False, include_context=False):
+    for detail in error.errors(include_url=False):
         path = _path(detail, content)
         yield Problem(file, line_of(path, lines), path_text(path), _reason(detail))
 
@@ -58,8 +59,10 @@ def _reason(detail: ErrorDetails) -> str:
     known = _REASONS.get(detail["type"])
     if known is not None:
         return known
-    reason = detail["msg"].removeprefix("Value error, ")
     shown = repr(detail["input"])
+    if detail.get("ctx", {}).get("pattern") == NAME_PATTERN:
+        return f"a name is lower-case letters, digits and inner hyphens, not {shown}"
+    reason = detail["msg"].removeprefix("Value error, ")
     # A validator's own message already shows what it is about.
     short = detail["type"] != "value_error" and len(shown) <= 80  # noqa: PLR2004 - one line
     return f"{reason}, not {shown}" if short else reason

@@ -22,9 +22,7 @@ from tests.support import docker
 @pytest.fixture(scope="session")
 def local_stack(tmp_path_factory: pytest.TempPathFactory) -> Generator[Stack]:
     """Give the session's own stack, with nothing started in it yet."""
-    stack = Stack(
-        tmp_path_factory.mktemp("stack"), ports=Ports.free(), components=(KAFKA, STORE)
-    )
+    stack = Stack(tmp_path_factory.mktemp("stack"), ports=Ports.free(), components=(KAFKA, STORE))
     yield stack
     stack.stop()
 

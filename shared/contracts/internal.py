@@ -1,0 +1,77 @@
+"""The internal read APIs: what services ask of each other, in batches, with a service token.
+
+Personal data and free text live in intake only; who needs them reads them when needed.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.contracts.facts import Channel, Code, Id, Instant
+from shared.contracts.intake import Direction
+
+BATCH_MAX = 200
+CONTACTS_PATH = "/internal/v1/contacts"
+MESSAGES_PATH = "/internal/v1/messages"
+CONVERSATIONS_PATH = "/internal/v1/conversations"
+
+
+class IdsRequest(BaseModel):
+    """Ids of one tenant's things. Body of a POST to each path; answers leave out unknown ids."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tenant: Code
+    ids: Annotated[tuple[Id, ...], Field(min_length=1, max_length=BATCH_MAX)]
+
+
+class ContactView(BaseModel):
+    """Who a contact is."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: Id
+    name: str
+    mail: str | None = None
+    language: Code = "en"
+    region: Code | None = None
+    site: Code | None = None
+    vip: bool = False
+
+
+class ContactsAnswer(BaseModel):
+    """Answer of ``/internal/v1/contacts``."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    contacts: tuple[ContactView, ...]
+
+
+class MessageView(BaseModel):
+    """One message of a conversation."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: Id
+    ticket: Id
+    direction: Direction
+    channel: Channel
+    subject: str
+    text: str
+    author: str
+    """Name of the contact or the agent, for people to read."""
+    at: Instant
+    language: Code = "en"
+    message_id: str | None = None
+    """RFC 5322 Message-ID of a mail, for threading replies."""
+
+
+class MessagesAnswer(BaseModel):
+    """Answer of ``/internal/v1/messages`` (ids are messages) and of
+    ``/internal/v1/conversations`` (ids are tickets: all their messages, oldest first)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    messages: tuple[MessageView, ...]
