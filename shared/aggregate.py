@@ -21,6 +21,9 @@ from shared.kernel import CommandRejected, HeliodeskError, Infrastructure
 OUTBOX_EVENTS_MAX = 500
 """A document whose events cannot be sent takes no more: back-pressure, not growth without end."""
 
+OUTBOX_BYTES_MAX = 4 * 1024 * 1024
+"""The same by size: the store takes 16 MiB a document, and the state needs room beside it."""
+
 S = TypeVar("S", bound=BaseModel)
 
 
@@ -29,7 +32,7 @@ class OutboxFull(Infrastructure):
 
 
 class EventTooLarge(HeliodeskError):
-    """A decided event exceeds the size limit: a defect of the decision, so its cause is parked."""
+    """A decision exceeds a limit of size: a defect of it, so its cause is parked."""
 
 
 class StreamParked(CommandRejected):
@@ -72,7 +75,8 @@ class Document(Generic[S]):
     Invariants: ``seq`` is the sequence of the last event ever decided, and the revision that
     callers see; ``v`` changes with every write except the trimming of the outbox; ``mark`` maps
     a source to the sequence last consumed from it; ``state`` is the fold of the stream's events;
-    ``parked`` counts the events that wait behind one that could not be applied.
+    ``parked`` is positive while events wait behind one that could not be applied. It counts how
+    often one was set aside: a redelivery counts again, so it is no number of rows.
     """
 
     id: str
@@ -96,13 +100,16 @@ Decide = Callable[[Any], Sequence[Body]]
 class Step:
     """One thing to decide on: a consumed event, a command, or a timer.
 
-    ``cause`` is the consumed event; None for commands and timers, which carry no mark.
+    ``cause`` is the consumed event; None for commands and timers, which carry no mark. ``at`` is
+    the instant that ``decide`` knows as now, and so the time of what it decides; None where it
+    knows none.
     """
 
     decide: Decide
     cause: Event[Any] | None = None
     correlationid: str | None = None
     traceparent: str | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +132,8 @@ class Park:
     event: Event[Any]
     error: str
     """Empty for an event that only waits behind another."""
+    position: int = 0
+    """Which of the steps it is: the same event may be among them twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +143,8 @@ class Plan(Generic[S]):
     write: Write[S] | None
     park: tuple[Park, ...] = ()
     duplicates: int = 0
+    left: int = 0
+    """So many of the last steps found no room in the outbox beside those before them."""
 
 
 def plan(
@@ -148,19 +159,21 @@ def plan(
 
     A consumed event at or below its source's mark is a duplicate and is skipped; gaps above the
     mark are legal. An event that cannot be decided is parked, and so is every later event of the
-    batch; what came before it is written.
+    batch; what came before it is written. Steps that find the outbox full are left for a later
+    plan, once what is written has been sent.
 
     Raises:
         CommandRejected: a step without cause was refused.
         StreamParked: a command for a parked stream.
-        OutboxFull: too many events wait for the broker.
+        OutboxFull: not even the first step has room: too many events wait for the broker.
         Infrastructure: a decision needs something that cannot be had now.
     """
     current = document
     bodies: list[Event[Any]] = []
     park: list[Park] = []
-    duplicates = 0
-    for step in steps:
+    duplicates = left = 0
+    room = OUTBOX_BYTES_MAX - sum(len(event.body) for event in document.outbox)
+    for position, step in enumerate(steps):
         cause = step.cause
         if cause is not None and cause.sequence <= current.mark.get(cause.source, 0):
             duplicates += 1
@@ -168,24 +181,31 @@ def plan(
         if document.parked or park:
             if cause is None:
                 raise StreamParked(document.id)
-            park.append(Park(event=cause, error=""))
+            park.append(Park(event=cause, error="", position=position))
             continue
         try:
-            current, decided = _apply(aggregate, current, step, now, configversion)
+            after, decided = _apply(aggregate, current, step, now, configversion)
         except Infrastructure:
             raise
         except Exception as error:
             if cause is None:
                 raise
-            park.append(Park(event=cause, error=f"{type(error).__name__}: {error}"[:2000]))
+            text = f"{type(error).__name__}: {error}"[:2000]
+            park.append(Park(event=cause, error=text, position=position))
             continue
+        fresh = after.outbox[len(current.outbox) :]
+        room -= sum(len(event.body) for event in fresh)
+        if fresh and (room < 0 or len(after.outbox) > OUTBOX_EVENTS_MAX):
+            if current is document:
+                message = f"{document.id}: {len(document.outbox)} events wait for the broker"
+                raise OutboxFull(message)
+            left = len(steps) - position
+            break
+        current = after
         bodies.extend(decided)
     if current is document:
         return Plan(write=None, park=tuple(park), duplicates=duplicates)
     current = replace(current, v=document.v + 1)
-    if len(current.outbox) > OUTBOX_EVENTS_MAX:
-        message = f"{document.id}: {len(current.outbox)} events wait for the broker"
-        raise OutboxFull(message)
     write = Write(
         aggregate=aggregate,
         before=document,
@@ -193,7 +213,7 @@ def plan(
         events=current.outbox[len(document.outbox) :],
         bodies=tuple(bodies),
     )
-    return Plan(write=write, park=tuple(park), duplicates=duplicates)
+    return Plan(write=write, park=tuple(park), duplicates=duplicates, left=left)
 
 
 def _apply(
@@ -206,11 +226,12 @@ def _apply(
     """Return the document after one step, and what was decided."""
     decided = step.decide(document.state)
     state, seq, at = document.state, document.seq, document.at
+    instant = step.at or now
     events: list[Event[Any]] = []
     encoded: list[Event[bytes]] = []
     for body in decided:
         seq += 1
-        at = now if at is None or now > at else at
+        at = instant if at is None or instant > at else at
         event = numbered(
             source=aggregate.source,
             subject=document.id,
@@ -230,6 +251,10 @@ def _apply(
         state = aggregate.evolve(state, event)
         events.append(event)
         encoded.append(wire)
+    size = sum(len(wire.body) for wire in encoded)
+    if len(encoded) > OUTBOX_EVENTS_MAX or size > OUTBOX_BYTES_MAX:
+        message = f"one decision of {len(encoded)} events, {size} bytes, fits no outbox"
+        raise EventTooLarge(message)
     mark = document.mark
     if step.cause is not None:
         mark = {**mark, step.cause.source: step.cause.sequence}

@@ -155,7 +155,7 @@ class Committer:
         """
         for _ in range(CONFLICTS_MAX):
             documents = await self.store.load(aggregate, [command.target])
-            document = documents.get(command.target) or Document[S](
+            document = documents.get(command.target) or Document(
                 id=command.target, tenant=command.tenant
             )
             decided = self._command(aggregate, document, command)
@@ -183,7 +183,7 @@ class Committer:
             documents = await self.store.load(aggregate, list(waiting))
             writes: list[Write[Any]] = []
             for target, command in list(waiting.items()):
-                document = documents.get(target) or Document[S](id=target, tenant=command.tenant)
+                document = documents.get(target) or Document(id=target, tenant=command.tenant)
                 try:
                     decided = self._command(aggregate, document, command)
                 except CommandRejected as error:
@@ -251,7 +251,7 @@ class Committer:
         documents: Mapping[str, Document[S]],
     ) -> Plan[S]:
         tenant = arrivals[0].event.tenant
-        document = documents.get(target) or Document[S](id=target, tenant=tenant)
+        document = documents.get(target) or Document(id=target, tenant=tenant)
         steps = [Step(decide=a.decide, cause=a.event) for a in arrivals]
         return plan(
             aggregate,
@@ -297,7 +297,7 @@ class Committer:
             document = decided.write.after
         else:
             tenant = arrivals[0].event.tenant
-            document = loaded or Document[S](id=target, tenant=tenant)
+            document = loaded or Document(id=target, tenant=tenant)
         return await self.parking.mark(aggregate, document, len(rows))
 
     async def _refuse_strangers(

@@ -94,8 +94,12 @@ class Condition:
             if value is not None:
                 known[name] = _converted(name, kind, value)
         known[PRESENT] = list(known)
-        # An undecided expression evaluates to an error, which is not True.
-        return self._compiled.eval(data=known).value() is True
+        try:
+            # An undecided expression evaluates to a value that is an error, and not True.
+            return self._compiled.eval(data=known).value() is True
+        except RuntimeError:
+            # The budget of iterations is spent, which the library raises.
+            return False
 
 
 def compile_condition(text: str, fields: Mapping[str, FieldType]) -> Condition:

@@ -32,7 +32,7 @@ ASGIApp = Callable[
 ]
 
 
-class Problem(Exception):  # noqa: N818 - the name of the thing in RFC 9457
+class Problem(Exception):
     """An answer that is an error: status, a stable code, and what is wrong in words."""
 
     def __init__(

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 NAMESPACE = uuid.UUID("6f6e7c1e-0f5b-5d3c-9a53-6a1c1d2f9c11")
 """Namespace of every derived identifier. Changing it changes every id: never."""
 
-TENANT_PATTERN = re.compile(r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")
+TENANT_PATTERN = re.compile(r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?\Z")
+"""``\\Z`` and not ``$``, which would let a trailing newline pass."""
 
 
 class HeliodeskError(Exception):
@@ -76,15 +77,19 @@ def instant(value: datetime) -> datetime:
     would no longer be the fold of its events.
 
     Raises:
-        ValueError: the value has no UTC offset.
+        ValueError: the value has no UTC offset, or lies outside the years 1 to 9999 in UTC.
     """
     if value.tzinfo is None or value.utcoffset() is None:
         message = "the instant has no UTC offset"
         raise ValueError(message)
-    utc = value.astimezone(UTC)
+    try:
+        utc = value.astimezone(UTC)
+    except OverflowError as error:
+        message = "the instant lies outside the years 1 to 9999"
+        raise ValueError(message) from error
     return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
 
 
 def rfc3339(value: datetime) -> str:
     """Return an instant as ``2026-11-22T13:45:00.123Z``, always with three digits."""
-    return instant(value).strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03d}Z"
+    return instant(value).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

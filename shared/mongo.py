@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from bson.codec_options import CodecOptions
@@ -50,6 +50,7 @@ Collection_ = AsyncIOMotorCollection[Row]
 
 DUPLICATE_KEY = 11000
 WRITE_CONFLICT = 112
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OPERATION_SECONDS_MAX = 20
 PARKED = "parked_records"
 
@@ -298,7 +299,7 @@ class MongoStreams:
         async with infrastructure():
             return int(
                 await self._collection(aggregate).count_documents(
-                    {"outbox.at": {"$gt": datetime.min}}, limit=limit
+                    {"outbox.at": {"$gt": EPOCH}}, limit=limit
                 )
             )
 

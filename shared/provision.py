@@ -27,6 +27,8 @@ async def ensure_topics(
     Args:
         servers: ``host:port`` of the brokers.
         replication_factor: 3 in production, with ``min.insync.replicas=2``.
+        topics: all of the registry unless said otherwise.
+        seconds_max: how long the brokers may take.
 
     Raises:
         Infrastructure: the brokers do not answer, or refuse.

@@ -73,8 +73,8 @@ class Ticker:
                 pause = clock.jitter(max(self.seconds, 1.0))
                 await clock.sleep(pause)
                 continue
-            except Exception as error:  # noqa: BLE001 - a ticker must not die of one bad round
-                log.error("ticker_failed", ticker=self.name, error=repr(error), exc_info=True)
+            except Exception as error:
+                log.exception("ticker_failed", ticker=self.name, error=repr(error))
                 await clock.sleep(clock.jitter(max(self.seconds, 1.0)))
                 continue
             try:
@@ -251,7 +251,7 @@ class Runtime:
                 await self.clock.sleep(self.clock.jitter(wait))
                 wait = min(wait * 2, 5.0)
             except Exception as error:
-                self.log.error("start_failed", part=what, error=repr(error), exc_info=True)
+                self.log.exception("start_failed", part=what, error=repr(error))
                 os._exit(EXIT_WATCHDOG)
             else:
                 return

@@ -99,7 +99,7 @@ def ensure_jars(
     directory = jars_dir(lock, cache)
     if is_verified(lock, directory):
         return directory
-    with file_lock(directory.with_suffix(".lock")):
+    with file_lock(cache / f"{directory.name}.lock"):
         if is_verified(lock, directory):
             return directory
         directory.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 import psutil
 
 from deploy.local.errors import PortTakenError, StackError
+from deploy.local.pidfile import MARKER_VARIABLE
 
 LOOPBACK = "127.0.0.1"
 _COMMAND_LENGTH_MAX = 120
@@ -59,11 +60,15 @@ class Ports:
 
 @dataclass(frozen=True)
 class PortHolder:
-    """Who listens on a port; all unknown when the system does not tell, as for other users."""
+    """Who listens on a port; all unknown when the system does not tell, as for other users.
+
+    `component` is set for a process of a local stack: its state directory, `#`, and its name.
+    """
 
     pid: int | None
-    name: str | None
-    command: str | None
+    name: str | None = None
+    command: str | None = None
+    component: str | None = None
 
 
 def free_ports(count: int) -> list[int]:
@@ -110,12 +115,17 @@ def find_holder(port: int) -> PortHolder:
     """Find the process that listens on the port."""
     pid = _listening_pid(port)
     if pid is None:
-        return PortHolder(pid=None, name=None, command=None)
+        return PortHolder(pid=None)
     try:
         process = psutil.Process(pid)
-        return PortHolder(pid=pid, name=process.name(), command=" ".join(process.cmdline()))
+        return PortHolder(
+            pid=pid,
+            name=process.name(),
+            command=" ".join(process.cmdline()),
+            component=process.environ().get(MARKER_VARIABLE),
+        )
     except psutil.Error:
-        return PortHolder(pid=pid, name=None, command=None)
+        return PortHolder(pid=pid)
 
 
 def check_free(port: int, *, component: str) -> None:
@@ -131,7 +141,10 @@ def taken_message(port: int, *, component: str, holder: PortHolder) -> str:
     else:
         by = f"pid {holder.pid} ({holder.name or 'name not shown'})"
     lines = [f"Port {port}, which {component} needs, is taken by {by}."]
-    if holder.command:
+    if holder.component:
+        state_dir, _, name = holder.component.rpartition("#")
+        lines.append(f"It is {name} of the stack in {state_dir}: `heliodesk down` there stops it.")
+    elif holder.command:
         command = holder.command
         if len(command) > _COMMAND_LENGTH_MAX:
             command = f"{command[:_COMMAND_LENGTH_MAX]}…"

@@ -19,6 +19,9 @@ from shared.kernel import TENANT_PATTERN, event_id, instant, rfc3339
 SEQUENCE_DIGITS = 12
 """Zero-padded on the wire, so that the strings sort as the numbers do."""
 
+NUMBER_DIGITS_MAX = 18
+"""Fits the store's 64-bit integers."""
+
 EVENT_BYTES_MAX = 256 * 1024
 """A body larger than this is refused when it is written: events carry facts, not files."""
 
@@ -151,16 +154,14 @@ def numbered(
     )
 
 
-def decode(headers: Iterable[tuple[str, bytes | None]], value: bytes | None) -> Event[bytes]:
-    """Read the envelope of a Kafka record; the body stays JSON bytes.
+class _Attributes:
+    """The ``ce_`` headers of one record, read with errors that name the attribute."""
 
-    Raises:
-        EnvelopeInvalid: an attribute is missing or malformed; the text names it.
-    """
-    found = {name: content for name, content in headers if name.startswith("ce_")}
+    def __init__(self, headers: Iterable[tuple[str, bytes | None]]) -> None:
+        self._found = {name: content for name, content in headers if name.startswith("ce_")}
 
-    def text(name: str) -> str:
-        content = found.get(f"ce_{name}")
+    def text(self, name: str) -> str:
+        content = self._found.get(f"ce_{name}")
         if not content:
             message = f"{name}: the attribute is missing"
             raise EnvelopeInvalid(message)
@@ -170,15 +171,33 @@ def decode(headers: Iterable[tuple[str, bytes | None]], value: bytes | None) -> 
             message = f"{name}: not UTF-8"
             raise EnvelopeInvalid(message) from error
 
-    def optional(name: str) -> str | None:
-        return text(name) if found.get(f"ce_{name}") else None
+    def optional(self, name: str) -> str | None:
+        return self.text(name) if self._found.get(f"ce_{name}") else None
 
-    def number(name: str, content: str) -> int:
-        if not (content.isascii() and content.isdigit() and len(content) <= 18):
+    def number(self, name: str) -> int:
+        content = self.text(name)
+        if not (content.isascii() and content.isdigit() and len(content) <= NUMBER_DIGITS_MAX):
             message = f"{name}: {content[:40]!r} is not a whole number"
             raise EnvelopeInvalid(message)
         return int(content)
 
+    def time(self) -> datetime:
+        content = self.text("time")
+        try:
+            return instant(datetime.fromisoformat(content))
+        except (ValueError, OverflowError) as error:
+            message = f"time: {content[:40]!r} is not an RFC 3339 instant"
+            raise EnvelopeInvalid(message) from error
+
+
+def decode(headers: Iterable[tuple[str, bytes | None]], value: bytes | None) -> Event[bytes]:
+    """Read the envelope of a Kafka record; the body stays JSON bytes.
+
+    Raises:
+        EnvelopeInvalid: an attribute is missing or malformed; the text names it.
+    """
+    attributes = _Attributes(headers)
+    text, optional, number = attributes.text, attributes.optional, attributes.number
     if text("specversion") != "1.0":
         message = "specversion: only 1.0 is spoken here"
         raise EnvelopeInvalid(message)
@@ -189,31 +208,24 @@ def decode(headers: Iterable[tuple[str, bytes | None]], value: bytes | None) -> 
     if not TENANT_PATTERN.match(tenant):
         message = f"tenant: {tenant[:40]!r} is not a tenant's name"
         raise EnvelopeInvalid(message)
-    raw_time = text("time")
-    try:
-        time = instant(datetime.fromisoformat(raw_time))
-    except ValueError as error:
-        message = f"time: {raw_time[:40]!r} is not an RFC 3339 instant"
-        raise EnvelopeInvalid(message) from error
-    sequence = number("sequence", text("sequence"))
+    sequence = number("sequence")
     if sequence < 1:
         message = "sequence: counts from 1"
         raise EnvelopeInvalid(message)
-    cause_sequence = optional("causesequence")
     return Event(
         id=text("id"),
         source=text("source"),
         type=text("type"),
         subject=text("subject"),
-        time=time,
+        time=attributes.time(),
         sequence=sequence,
         tenant=tenant,
-        configversion=number("configversion", text("configversion")),
+        configversion=number("configversion"),
         correlationid=text("correlationid"),
         body=value,
         causationid=optional("causationid"),
         causesource=optional("causesource"),
-        causesequence=number("causesequence", cause_sequence) if cause_sequence else None,
+        causesequence=number("causesequence") if optional("causesequence") else None,
         traceparent=optional("traceparent"),
     )
 

@@ -69,8 +69,11 @@ class MessageView(BaseModel):
 
 
 class MessagesAnswer(BaseModel):
-    """Answer of ``/internal/v1/messages`` (ids are messages) and of
-    ``/internal/v1/conversations`` (ids are tickets: all their messages, oldest first)."""
+    """Answer of two paths.
+
+    In ``/internal/v1/messages`` the ids are messages; in ``/internal/v1/conversations`` they are
+    tickets, and the answer has all their messages, oldest first.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Final, Literal
 if TYPE_CHECKING:
     from shared.organisation.configuration import Configuration
 
-_IDENTITIES: Final = (("name",), ("id",), ("date",), ("notice", "language"))
+_IDENTITIES: Final = (
+    ("id",),
+    ("name",),
+    ("date",),
+    ("notice", "language"),
+    ("country", "subdivision"),
+)
 """By which fields the items of a list are recognised, the first that all items have."""
 
 _MISSING: Final = object()

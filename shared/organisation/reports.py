@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
+SHOWN_CHARS_MAX: Final = 80
+"""A longer value would bury the reason."""
+
 _REASONS: Final[Mapping[str, str]] = {
     "missing": "is required",
     "extra_forbidden": "unknown field",
@@ -63,6 +66,7 @@ def _reason(detail: ErrorDetails) -> str:
     if detail.get("ctx", {}).get("pattern") == NAME_PATTERN:
         return f"a name is lower-case letters, digits and inner hyphens, not {shown}"
     reason = detail["msg"].removeprefix("Value error, ")
-    # A validator's own message already shows what it is about.
-    short = detail["type"] != "value_error" and len(shown) <= 80  # noqa: PLR2004 - one line
-    return f"{reason}, not {shown}" if short else reason
+    # A validator's own message already shows what it is about, and somebody may have written the
+    # secret itself where its reference belongs.
+    said = detail["type"] == "value_error" or "secret" in detail["loc"]
+    return reason if said or len(shown) > SHOWN_CHARS_MAX else f"{reason}, not {shown}"

@@ -146,7 +146,9 @@ def load_yaml(text: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         reason = " ".join(filter(None, (error.context, error.problem))) or "not YAML"
-        raise YamlInvalid(mark.line + 1 if mark else 1, reason) from error
+        # What is missing at the end is reported on the line after the last.
+        line = min(mark.line + 1, len(text.splitlines())) if mark else 1
+        raise YamlInvalid(line, reason) from error
     except (yaml.YAMLError, ValueError) as error:
         if isinstance(error, YamlInvalid):
             raise

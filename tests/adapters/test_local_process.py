@@ -49,7 +49,7 @@ def stack(tmp_path: Path) -> Generator[Stack]:
 @pytest.fixture
 def bystander() -> Generator[psutil.Process]:
     """Give a running process that is nobody's business."""
-    with subprocess.Popen(_python(_IDLE)) as process:
+    with subprocess.Popen(_python(_IDLE)) as process:  # noqa: S603 -- this test's own program.
         yield psutil.Process(process.pid)
         process.kill()
 
@@ -67,6 +67,13 @@ def test_taken_port_is_explained_by_pid_and_name(stack: Stack) -> None:
     )
     assert f"({me.name()})" in str(caught.value)
     assert stack.pid(MAIL) is None
+
+
+def test_free_ports_are_never_given_twice() -> None:
+    """Two stacks of one test run get ports that differ, though none is used yet."""
+    first, second = Ports.free(), Ports.free()
+    given_ports = [*vars(first).values(), *vars(second).values()]
+    assert len(set(given_ports)) == 10
 
 
 def test_recycled_pid_is_never_ended(tmp_path: Path, bystander: psutil.Process) -> None:
@@ -103,7 +110,7 @@ with stack.hold():
 
 def _start_and_die(stack: Stack) -> None:
     ports = (str(stack.ports.smtp), str(stack.ports.mail_http))
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 -- this test's own program.
         _python(_LAUNCHER, str(stack.state_dir), *ports),
         cwd=Path(__file__).parents[2],
         timeout=_SECONDS_MAX,
@@ -179,8 +186,9 @@ class _Until(threading.Event):
 
 
 _PARENT = """
-import subprocess, sys, pathlib
-child = subprocess.Popen([sys.executable, "-c", "import signal; signal.signal(15, signal.SIG_IGN)\\nwhile 1: signal.pause()"], start_new_session=True)
+import pathlib, subprocess, sys
+deaf = "import signal; signal.signal(15, signal.SIG_IGN); [signal.pause() for _ in range(9)]"
+child = subprocess.Popen([sys.executable, "-c", deaf], start_new_session=True)
 pathlib.Path(sys.argv[1]).write_text(str(child.pid))
 child.wait()
 """

@@ -1,4 +1,4 @@
-"""The launcher against real processes: Kafka, a store and the mail sink, killed and brought back."""
+"""The launcher against a real Kafka, store and mail sink, killed and brought back."""
 
 from __future__ import annotations
 

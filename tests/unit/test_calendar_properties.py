@@ -59,12 +59,15 @@ class Oracle:
             day += timedelta(days=1)
 
     def at(self, minute: int) -> datetime:
+        """Return the instant of a minute of the walk."""
         return self.first + (MARGIN_DAYS * DAY_MINUTES + minute) * MINUTE
 
     def is_open(self, minute: int) -> bool:
+        """Whether a minute of the walk is open."""
         return self.open[MARGIN_DAYS * DAY_MINUTES + minute]
 
     def count(self, start: int, end: int) -> int:
+        """Count the open minutes of a stretch of the walk."""
         return sum(self.is_open(minute) for minute in range(start, end))
 
 
@@ -98,6 +101,7 @@ minutes_walked = st.integers(0, WALK_DAYS * DAY_MINUTES - 1)
 
 
 def pair(hours: WeeklyHours, place: tuple[str, str]) -> tuple[CompiledCalendar, Oracle]:
+    """Return a calendar with the given hours, and the oracle of the same."""
     zone, text = place
     moment = datetime.fromisoformat(text).replace(tzinfo=UTC)
     configured = BusinessCalendar(name="tried", time_zone=zone, hours=hours)
@@ -109,7 +113,7 @@ def pair(hours: WeeklyHours, place: tuple[str, str]) -> tuple[CompiledCalendar, 
 def test_is_open_agrees_with_every_minute_on_the_wall(
     hours: WeeklyHours, place: tuple[str, str]
 ) -> None:
-    """At each minute of five days around a change of clocks the calendar says what the wall says."""
+    """At each minute of five days around a change of clocks it says what the wall says."""
     calendar, oracle = pair(hours, place)
     for minute in range(0, WALK_DAYS * DAY_MINUTES, 5):
         assert calendar.is_open(oracle.at(minute)) == oracle.is_open(minute), oracle.at(minute)
