@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
-from shared.contracts.envelope import EVENT_BYTES_MAX, Body, Event, numbered
+from shared.contracts.envelope import Body, Event, numbered
 from shared.contracts.topics import Topic
 from shared.kernel import CommandRejected, HeliodeskError, Infrastructure
 
@@ -58,6 +58,8 @@ class Aggregate(Generic[S]):
     topic: Topic
     state: type[S]
     evolve: Callable[[S | None, Event[Any]], S]
+    events: tuple[type[Body], ...] = ()
+    """Its own events, where several kinds of document share the topic; none: all of the topic."""
 
     @property
     def source(self) -> str:
@@ -66,6 +68,11 @@ class Aggregate(Generic[S]):
             message = f"{self.topic.name} is written by outsiders"
             raise ValueError(message)
         return self.topic.source
+
+    def owns(self, event_type: str) -> bool:
+        """Return whether an event of its topic may be its own: false where it is another kind's."""
+        body = self.topic.body(event_type)
+        return not self.events or body is None or body in self.events
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,16 +190,11 @@ def plan(
                 raise StreamParked(document.id)
             park.append(Park(event=cause, error="", position=position))
             continue
-        try:
-            after, decided = _apply(aggregate, current, step, now, configversion)
-        except Infrastructure:
-            raise
-        except Exception as error:
-            if cause is None:
-                raise
-            text = f"{type(error).__name__}: {error}"[:2000]
-            park.append(Park(event=cause, error=text, position=position))
+        outcome = _attempt(aggregate, current, step, now, configversion)
+        if isinstance(outcome, _Defect):
+            park.append(Park(event=outcome.cause, error=outcome.error, position=position))
             continue
+        after, decided = outcome
         fresh = after.outbox[len(current.outbox) :]
         room -= sum(len(event.body) for event in fresh)
         if fresh and (room < 0 or len(after.outbox) > OUTBOX_EVENTS_MAX):
@@ -214,6 +216,32 @@ def plan(
         bodies=tuple(bodies),
     )
     return Plan(write=write, park=tuple(park), duplicates=duplicates, left=left)
+
+
+@dataclass(frozen=True, slots=True)
+class _Defect:
+    """A consumed event that cannot be decided, and why."""
+
+    cause: Event[Any]
+    error: str
+
+
+def _attempt(
+    aggregate: Aggregate[S],
+    document: Document[S],
+    step: Step,
+    now: datetime,
+    configversion: int,
+) -> tuple[Document[S], list[Event[Any]]] | _Defect:
+    """Return the document after a step and what was decided, or why a consumed event cannot be."""
+    try:
+        return _apply(aggregate, document, step, now, configversion)
+    except Infrastructure:
+        raise
+    except Exception as error:
+        if step.cause is None:
+            raise
+        return _Defect(cause=step.cause, error=f"{type(error).__name__}: {error}"[:2000])
 
 
 def _apply(
@@ -245,8 +273,9 @@ def _apply(
             traceparent=step.traceparent,
         )
         wire = event.encoded()
-        if len(wire.body) > EVENT_BYTES_MAX:
-            message = f"{event.type}: {len(wire.body)} bytes, at most {EVENT_BYTES_MAX}"
+        if len(wire.body) > aggregate.topic.event_bytes_max:
+            limit = aggregate.topic.event_bytes_max
+            message = f"{event.type}: {len(wire.body)} bytes, at most {limit}"
             raise EventTooLarge(message)
         state = aggregate.evolve(state, event)
         events.append(event)

@@ -103,6 +103,9 @@ class Identities:
         """Take in one event."""
         if event.type == SigningKeyPublished.type:
             published = event.with_body(SigningKeyPublished).body
+            if published.retired_at is not None:
+                self._keys.pop((event.tenant, published.kid), None)
+                return
             self._keys[(event.tenant, published.kid)] = OKPKey.import_key(dict(published.jwk))
         elif event.type == IdentityChanged.type:
             changed = event.with_body(IdentityChanged).body

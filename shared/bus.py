@@ -341,6 +341,11 @@ class Bus:
         subscriber(on_batch)
         self._subscribers.append((runner, subscriber))
 
+    @property
+    def topics(self) -> set[str]:
+        """Names of the topics that are consumed or followed here."""
+        return {runner.topic.name for runner, _ in self._subscribers}
+
     async def start(self) -> None:
         """Connect and join the groups.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -16,6 +17,7 @@ from shared.aggregate import (
     Aggregate,
     Decide,
     Document,
+    OutboxFull,
     Plan,
     Step,
     StreamParked,
@@ -26,7 +28,7 @@ from shared.clock import Clock
 from shared.contracts.envelope import Event
 from shared.kernel import CommandRejected, Infrastructure
 from shared.outbox import Relay
-from shared.streams import ParkedRecord, ParkingStore, Record, StreamStore
+from shared.streams import ParkedRecord, ParkingStore, Record, StreamStore, Unstorable
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -57,6 +59,8 @@ class Arrival:
     event: Event[Any]
     target: str
     decide: Decide
+    at: datetime | None = None
+    """The instant that ``decide`` knows as now, if it knows one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +76,31 @@ class Command:
     revision: int | None = None
     correlationid: str | None = None
     traceparent: str | None = None
+    at: datetime | None = None
+    """The instant that ``decide`` knows as now, if it knows one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Consumed:
-    """What became of a batch."""
+    """What became of a batch: the events decided, and the records that were set aside."""
 
     events: tuple[Event[Any], ...] = ()
     duplicates: int = 0
-    parked: int = 0
+    rows: tuple[ParkedRecord, ...] = ()
+
+    @property
+    def parked(self) -> int:
+        """How many records were set aside."""
+        return len(self.rows)
+
+    @staticmethod
+    def total(parts: Sequence[Consumed]) -> Consumed:
+        """Return what became of several batches."""
+        return Consumed(
+            events=tuple(event for part in parts for event in part.events),
+            duplicates=sum(part.duplicates for part in parts),
+            rows=tuple(row for part in parts for row in part.rows),
+        )
 
 
 class Committer:
@@ -107,7 +127,7 @@ class Committer:
         self.parking = parking
         self.relay = relay
         self._clock = clock
-        self._configversion = configversion
+        self.configversion = configversion
 
     async def consume(self, aggregate: Aggregate[S], arrivals: Sequence[Arrival]) -> Consumed:
         """Apply a batch of events; when this returns, each is applied, parked or a duplicate.
@@ -115,36 +135,71 @@ class Committer:
         Raises:
             Infrastructure: nothing may be acknowledged; the same batch is to be tried again.
         """
+        try:
+            return await self._consume(aggregate, arrivals)
+        except Unstorable as error:
+            if len(arrivals) == 1:
+                return await self._set_aside(aggregate, arrivals[0], error)
+        # One of them cannot be written and nothing tells which: one by one shows it.
+        return Consumed.total([await self.consume(aggregate, [arrival]) for arrival in arrivals])
+
+    async def _consume(self, aggregate: Aggregate[S], arrivals: Sequence[Arrival]) -> Consumed:
         waiting: dict[str, list[Arrival]] = {}
         for arrival in arrivals:
             waiting.setdefault(arrival.target, []).append(arrival)
-        events: list[Event[Any]] = []
-        duplicates = parked = 0
+        parts: list[Consumed] = []
         for _ in range(CONFLICTS_MAX):
-            documents = await self.store.load(aggregate, list(waiting))
-            strangers = await self._refuse_strangers(aggregate, waiting, documents)
-            parked += strangers
-            plans = {
-                target: self._plan(aggregate, target, found, documents)
-                for target, found in waiting.items()
-            }
-            lost = await self._commit([p.write for p in plans.values() if p.write is not None])
-            for target, decided in plans.items():
-                if target in lost:
-                    continue
-                if decided.park and not await self._park(
-                    aggregate, waiting[target], decided, documents.get(target)
-                ):
-                    continue
-                if decided.write is not None:
-                    events.extend(decided.write.bodies)
-                duplicates += decided.duplicates
-                parked += len(decided.park)
-                del waiting[target]
+            parts.append(await self._attempt(aggregate, waiting))
             if not waiting:
-                return Consumed(events=tuple(events), duplicates=duplicates, parked=parked)
+                return Consumed.total(parts)
         message = f"{len(waiting)} documents changed under {CONFLICTS_MAX} attempts"
         raise Infrastructure(message)
+
+    async def _attempt(
+        self, aggregate: Aggregate[S], waiting: dict[str, list[Arrival]]
+    ) -> Consumed:
+        """Load, decide and commit once; what has been settled is removed from ``waiting``.
+
+        Raises:
+            OutboxFull: nothing else is left to do. One full outbox does not hold up the others.
+        """
+        documents = await self.store.load(aggregate, list(waiting))
+        rows = await self._refuse_strangers(aggregate, waiting, documents)
+        plans: dict[str, Plan[S]] = {}
+        full: dict[str, OutboxFull] = {}
+        for target, found in waiting.items():
+            try:
+                plans[target] = self._plan(aggregate, target, found, documents)
+            except OutboxFull as error:
+                full[target] = error
+        lost = await self._commit([p.write for p in plans.values() if p.write is not None])
+        events: list[Event[Any]] = []
+        duplicates = 0
+        for target, decided in plans.items():
+            if target in lost:
+                continue
+            if decided.write is not None:
+                events.extend(decided.write.bodies)
+            if decided.park:
+                found = waiting[target]
+                parked = [
+                    self._row(aggregate, found[p.position], error=p.error, stream=target)
+                    for p in decided.park
+                ]
+                tenant = found[0].event.tenant
+                before = documents.get(target) or Document(id=target, tenant=tenant)
+                after = before if decided.write is None else decided.write.after
+                if not await self._park(aggregate, parked, after):
+                    continue
+                rows.extend(parked)
+            duplicates += decided.duplicates
+            if decided.left:
+                waiting[target] = waiting[target][-decided.left :]
+            else:
+                del waiting[target]
+        if full and waiting.keys() == full.keys():
+            raise next(iter(full.values()))
+        return Consumed(events=tuple(events), duplicates=duplicates, rows=tuple(rows))
 
     async def execute(self, aggregate: Aggregate[S], command: Command) -> Document[S]:
         """Apply a command and return the document after it.
@@ -171,30 +226,43 @@ class Committer:
     ) -> dict[str, Document[S] | CommandRejected]:
         """Apply commands to different documents with one load and one bulk of writes.
 
-        A refused command is returned as its error; one that lost every race is left out, and
-        its timer or caller will ask again.
+        A refused command is returned as its error, and so is one whose decision is a defect: it
+        must not hold up the others. One that lost every race, or whose outbox is full, is left
+        out, and its timer or caller will ask again.
+
+        Raises:
+            Infrastructure: some may have been applied; ask again.
         """
-        results: dict[str, Document[S] | CommandRejected] = {}
-        waiting = {command.target: command for command in commands}
-        if len(waiting) != len(commands):
+        if len({command.target for command in commands}) != len(commands):
             message = "execute_all takes one command for each document"
             raise ValueError(message)
+        try:
+            return await self._execute_all(aggregate, commands)
+        except Unstorable as error:
+            if len(commands) == 1:
+                return {commands[0].target: _defect(error)}
+        results: dict[str, Document[S] | CommandRejected] = {}
+        for command in commands:
+            results.update(await self.execute_all(aggregate, [command]))
+        return results
+
+    async def _execute_all(
+        self, aggregate: Aggregate[S], commands: Sequence[Command]
+    ) -> dict[str, Document[S] | CommandRejected]:
+        results: dict[str, Document[S] | CommandRejected] = {}
+        waiting = {command.target: command for command in commands}
         for _ in range(CONFLICTS_MAX):
             documents = await self.store.load(aggregate, list(waiting))
-            writes: list[Write[Any]] = []
+            writes: list[Write[S]] = []
             for target, command in list(waiting.items()):
                 document = documents.get(target) or Document(id=target, tenant=command.tenant)
-                try:
-                    decided = self._command(aggregate, document, command)
-                except CommandRejected as error:
-                    results[target] = error
-                    del waiting[target]
+                outcome = self._outcome(aggregate, document, command)
+                if isinstance(outcome, Write):
+                    writes.append(outcome)
                     continue
-                if decided.write is None:
-                    results[target] = document
-                    del waiting[target]
-                else:
-                    writes.append(decided.write)
+                del waiting[target]
+                if outcome is not None:
+                    results[target] = outcome
             lost = await self._commit(writes)
             for write in writes:
                 if write.after.id not in lost:
@@ -203,6 +271,24 @@ class Committer:
             if not waiting:
                 break
         return results
+
+    def _outcome(
+        self, aggregate: Aggregate[S], document: Document[S], command: Command
+    ) -> Write[S] | Document[S] | CommandRejected | None:
+        """Return a command's write, or its document where nothing changes, or its refusal.
+
+        None where the outbox is full.
+        """
+        try:
+            return self._command(aggregate, document, command).write or document
+        except CommandRejected as error:
+            return error
+        except OutboxFull:
+            return None
+        except Infrastructure:
+            raise
+        except Exception as error:  # noqa: BLE001 - one ticket's defect must not stop the others
+            return _defect(error)
 
     async def together(self, writes: Sequence[Write[Any]]) -> bool:
         """Apply writes of several documents atomically; False where one of them lost."""
@@ -221,9 +307,7 @@ class Committer:
         """
         return self._command(aggregate, document, command).write
 
-    def _command(
-        self, aggregate: Aggregate[S], document: Document[S], command: Command
-    ) -> Plan[S]:
+    def _command(self, aggregate: Aggregate[S], document: Document[S], command: Command) -> Plan[S]:
         if document.tenant != command.tenant:
             raise CommandRejected("not-found", "there is no such thing", status=404)
         if document.parked:
@@ -234,13 +318,14 @@ class Committer:
             decide=command.decide,
             correlationid=command.correlationid,
             traceparent=command.traceparent,
+            at=command.at,
         )
         return plan(
             aggregate,
             document,
             [step],
             now=self._clock.now(),
-            configversion=self._configversion(command.tenant),
+            configversion=self.configversion(command.tenant),
         )
 
     def _plan(
@@ -252,13 +337,13 @@ class Committer:
     ) -> Plan[S]:
         tenant = arrivals[0].event.tenant
         document = documents.get(target) or Document(id=target, tenant=tenant)
-        steps = [Step(decide=a.decide, cause=a.event) for a in arrivals]
+        steps = [Step(decide=a.decide, cause=a.event, at=a.at) for a in arrivals]
         return plan(
             aggregate,
             document,
             steps,
             now=self._clock.now(),
-            configversion=self._configversion(tenant),
+            configversion=self.configversion(tenant),
         )
 
     async def _commit(self, writes: Sequence[Write[Any]]) -> Collection[str]:
@@ -272,40 +357,38 @@ class Committer:
     async def _park(
         self,
         aggregate: Aggregate[S],
-        arrivals: Sequence[Arrival],
-        decided: Plan[S],
-        loaded: Document[S] | None,
+        rows: Sequence[ParkedRecord],
+        document: Document[S],
     ) -> bool:
         """Insert the rows first, then mark the document; False where it has changed meanwhile."""
-        records = {arrival.event.id: arrival.record for arrival in arrivals}
-        target = arrivals[0].target
-        rows = [
-            ParkedRecord(
-                record=records[parked.event.id],
-                stream=target,
-                aggregate=aggregate.name,
-                error=parked.error,
-                at=self._clock.now(),
-                tenant=parked.event.tenant,
-                event_id=parked.event.id,
-                event_type=parked.event.type,
-            )
-            for parked in decided.park
-        ]
         await self.parking.put(rows)
-        if decided.write is not None:
-            document = decided.write.after
-        else:
-            tenant = arrivals[0].event.tenant
-            document = loaded or Document(id=target, tenant=tenant)
         return await self.parking.mark(aggregate, document, len(rows))
+
+    async def _set_aside(
+        self, aggregate: Aggregate[S], arrival: Arrival, error: Unstorable
+    ) -> Consumed:
+        """Park the one event whose decision no store can hold."""
+        event = arrival.event
+        text = f"{type(error).__name__}: {error}"[:2000]
+        for _ in range(CONFLICTS_MAX):
+            loaded = await self.store.load(aggregate, [arrival.target])
+            document = loaded.get(arrival.target) or Document(
+                id=arrival.target, tenant=event.tenant
+            )
+            if event.sequence <= document.mark.get(event.source, 0):
+                return Consumed(duplicates=1)
+            row = self._row(aggregate, arrival, error=text, stream=arrival.target)
+            if await self._park(aggregate, [row], document):
+                return Consumed(rows=(row,))
+        message = f"{arrival.target} changed under {CONFLICTS_MAX} attempts"
+        raise Infrastructure(message)
 
     async def _refuse_strangers(
         self,
         aggregate: Aggregate[S],
         waiting: dict[str, list[Arrival]],
         documents: Mapping[str, Document[S]],
-    ) -> int:
+    ) -> list[ParkedRecord]:
         """Set aside events whose tenant is not their document's: they must not even park it."""
         rows: list[ParkedRecord] = []
         for target in list(waiting):
@@ -313,15 +396,11 @@ class Committer:
             tenant = document.tenant if document else waiting[target][0].event.tenant
             kept = [a for a in waiting[target] if a.event.tenant == tenant]
             rows.extend(
-                ParkedRecord(
-                    record=arrival.record,
+                self._row(
+                    aggregate,
+                    arrival,
+                    error=f"tenant: {arrival.event.tenant!r} does not own the stream",
                     stream=None,
-                    aggregate=aggregate.name,
-                    error=f"tenant: the event says {arrival.event.tenant!r}, the stream is another's",
-                    at=self._clock.now(),
-                    tenant=arrival.event.tenant,
-                    event_id=arrival.event.id,
-                    event_type=arrival.event.type,
                 )
                 for arrival in waiting[target]
                 if arrival.event.tenant != tenant
@@ -332,4 +411,22 @@ class Committer:
                 del waiting[target]
         if rows:
             await self.parking.put(rows)
-        return len(rows)
+        return rows
+
+    def _row(
+        self, aggregate: Aggregate[S], arrival: Arrival, *, error: str, stream: str | None
+    ) -> ParkedRecord:
+        return ParkedRecord(
+            record=arrival.record,
+            stream=stream,
+            aggregate=aggregate.name,
+            error=error,
+            at=self._clock.now(),
+            tenant=arrival.event.tenant,
+            event_id=arrival.event.id,
+            event_type=arrival.event.type,
+        )
+
+
+def _defect(error: Exception) -> CommandRejected:
+    return CommandRejected("defect", f"{type(error).__name__}: {error}"[:2000], status=500)

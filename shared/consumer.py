@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
-from shared.aggregate import Aggregate, Document, Step, plan
+from shared.aggregate import Aggregate, Decide, Document, Step, plan
 from shared.clock import Clock
 from shared.commit import Arrival, Committer
 from shared.contracts.envelope import Body, EnvelopeInvalid, Event, decode
 from shared.contracts.topics import Topic
 from shared.kernel import CommandRejected
-from shared.streams import ParkedRecord, Record
+from shared.streams import ParkedRecord, Record, Unstorable
 
 
 class EventDecide(Protocol):
@@ -69,7 +69,7 @@ class Observer(Protocol):
         ...
 
     def parked(self, topic: str, row: ParkedRecord) -> None:
-        """A record could not be read or applied."""
+        """A record could not be read or applied, or waits behind such a one."""
         ...
 
 
@@ -125,6 +125,7 @@ class Consumer:
         arrivals: dict[str, list[Arrival]] = {}
         aggregates: dict[str, Aggregate[Any]] = {}
         versions: dict[str, int] = {}
+        now = self._clock.now()
         for record in records:
             try:
                 event = decode(record.headers, record.value)
@@ -138,9 +139,13 @@ class Consumer:
             if event.source != self.topic.source:
                 dead.append(self._dead(record, f"source: {event.source!r} does not write here"))
                 continue
+            try:
+                arrival = _arrival(row, record, event, now)
+            except Exception as error:  # noqa: BLE001 - one record must not stop the partition
+                dead.append(self._dead(record, f"target: {type(error).__name__}: {error}"))
+                continue
             versions[event.tenant] = max(versions.get(event.tenant, 0), event.configversion)
             aggregates[row.aggregate.name] = row.aggregate
-            arrival = self._arrival(row, record, event)
             arrivals.setdefault(row.aggregate.name, []).append(arrival)
         for tenant, version in versions.items():
             await self._configured.require(tenant, version)
@@ -149,15 +154,16 @@ class Consumer:
             for letter in dead:
                 self._observer.parked(self.topic.name, letter)
         for name, batch in arrivals.items():
-            await self._committer.consume(aggregates[name], batch)
-            for arrival in batch:
+            done = await self._committer.consume(aggregates[name], batch)
+            self._report(batch, done.rows)
+
+    def _report(self, batch: Sequence[Arrival], parked: Sequence[ParkedRecord]) -> None:
+        for row in parked:
+            self._observer.parked(self.topic.name, row)
+        aside = {(row.record.partition, row.record.offset) for row in parked}
+        for arrival in batch:
+            if (arrival.record.partition, arrival.record.offset) not in aside:
                 self._observer.handled(self.topic.name, arrival.event)
-
-    def _arrival(self, row: On, record: Record, event: Event[bytes]) -> Arrival:
-        def decide(state: Any) -> Sequence[Body]:
-            return row.decide(state, event.with_body(row.body), self._clock.now())
-
-        return Arrival(record=record, event=event, target=row.target(event), decide=decide)
 
     def _dead(self, record: Record, error: str) -> ParkedRecord:
         return ParkedRecord(
@@ -170,17 +176,29 @@ class Consumer:
         Raises:
             ReplayFailed: the record still cannot be applied.
         """
+        return await self._settle(document, parked, None)
+
+    async def dismiss(self, document: Document[Any], parked: ParkedRecord) -> bool:
+        """Mark one parked record as consumed without applying it; False where it lost."""
+        return await self._settle(document, parked, _nothing)
+
+    async def _settle(
+        self, document: Document[Any], parked: ParkedRecord, decide: Decide | None
+    ) -> bool:
         event = decode(parked.record.headers, parked.record.value)
         row = self.on.get(event.type)
         if row is None:
             return True
-        arrival = self._arrival(row, parked.record, event)
+        now = self._clock.now()
+        step = Step(
+            decide=decide or _arrival(row, parked.record, event, now).decide, cause=event, at=now
+        )
         decided = plan(
             row.aggregate,
             replace(document, parked=0),
-            [Step(decide=arrival.decide, cause=event)],
-            now=self._clock.now(),
-            configversion=event.configversion,
+            [step],
+            now=now,
+            configversion=self._committer.configversion(document.tenant),
         )
         if decided.park:
             raise ReplayFailed(parked, decided.park[0].error)
@@ -192,11 +210,25 @@ class Consumer:
             before=document,
             after=replace(decided.write.after, parked=document.parked),
         )
-        lost = await self._committer.store.commit([kept])
+        try:
+            lost = await self._committer.store.commit([kept])
+        except Unstorable as error:
+            raise ReplayFailed(parked, str(error)) from error
         if lost:
             return False
         await self._committer.relay.submit([kept])
         return True
+
+
+def _nothing(_state: Any) -> Sequence[Body]:
+    return ()
+
+
+def _arrival(row: On, record: Record, event: Event[bytes], now: datetime) -> Arrival:
+    def decide(state: Any) -> Sequence[Body]:
+        return row.decide(state, event.with_body(row.body), now)
+
+    return Arrival(record=record, event=event, target=row.target(event), decide=decide, at=now)
 
 
 class ReplayFailed(CommandRejected):

@@ -21,6 +21,7 @@ from shared.kernel import CommandRejected, Infrastructure
 
 BODY_BYTES_MAX = 512 * 1024
 RETRY_AFTER_SECONDS = 5
+HEALTH_PATHS = ("/livez", "/readyz")
 
 ASGIApp = Callable[
     [
@@ -144,6 +145,32 @@ class BodyLimit:
         await problem.response()(scope, receive, send)
 
 
+class Gate:
+    """Answers 503 until the store is open and rebuilt; health is answered from the start.
+
+    A command decided before the rebuild would issue sequences that the log already holds.
+    """
+
+    def __init__(self, app: ASGIApp, *, is_open: Callable[[], bool]) -> None:
+        self._app = app
+        self._is_open = is_open
+
+    async def __call__(
+        self,
+        scope: MutableMapping[str, Any],
+        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ) -> None:
+        """Let a request through, or tell the caller to come back."""
+        closed = scope["type"] == "http" and scope["path"] not in HEALTH_PATHS
+        if closed and not self._is_open():
+            starting = Infrastructure("the service is starting: its store is not open yet")
+            response: Any = problem_of(starting).response()
+            await response(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
 def bearer(request: Request) -> str | None:
     """Return the bearer token of a request (RFC 6750), or None."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -207,4 +234,5 @@ def health_routes(unready: Callable[[], Sequence[str]]) -> list[Route]:
             {"status": status, "problems": problems}, status_code=503 if problems else 200
         )
 
-    return [Route("/livez", livez), Route("/readyz", readyz)]
+    livez_path, readyz_path = HEALTH_PATHS
+    return [Route(livez_path, livez), Route(readyz_path, readyz)]

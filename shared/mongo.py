@@ -142,9 +142,7 @@ class MongoStreams:
     def _collection(self, aggregate: Aggregate[Any]) -> Collection_:
         return self._database[aggregate.name]
 
-    async def load(
-        self, aggregate: Aggregate[S], ids: Collection[str]
-    ) -> dict[str, Document[S]]:
+    async def load(self, aggregate: Aggregate[S], ids: Collection[str]) -> dict[str, Document[S]]:
         """Return the documents that exist, by id."""
         if not ids:
             return {}
@@ -239,9 +237,7 @@ class MongoStreams:
             update["$push"] = {"outbox": {"$each": appended}}
         return UpdateOne({"_id": write.before.id, "v": write.before.v}, update)
 
-    async def _not_ours(
-        self, collection: Collection_, ids: Sequence[str], tag: str
-    ) -> set[str]:
+    async def _not_ours(self, collection: Collection_, ids: Sequence[str], tag: str) -> set[str]:
         """Return which of the documents were not last written under ``tag``."""
         async with infrastructure():
             rows = await collection.find({"_id": {"$in": list(ids)}}, {"by": 1}).to_list(None)

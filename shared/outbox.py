@@ -228,9 +228,9 @@ class Relay:
                 acknowledged[stream].append(event.id)
                 self._remember(stream, event.sequence)
             pending = {stream: pending[stream] for stream in settled if pending[stream]}
-        for stream, events in pending.items():
+        for stream, rest in pending.items():
             backlog = self._queue.setdefault(stream, _Backlog(batch[stream].aggregate))
-            backlog.events.update((event.sequence, event) for event in events)
+            backlog.events.update((event.sequence, event) for event in rest)
         self._progress = self._progress or count > 0
         self._observer.sent(count)
         return acknowledged

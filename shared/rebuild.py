@@ -92,7 +92,7 @@ async def rebuild(
     async for batch in batches:
         by_stream: dict[str, list[Event[bytes]]] = {}
         for event in batch:
-            if event.source == aggregate.source:
+            if event.source == aggregate.source and aggregate.owns(event.type):
                 by_stream.setdefault(event.subject, []).append(event)
         streams = list(by_stream)
         for start in range(0, len(streams), STREAMS_PER_BATCH):

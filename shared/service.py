@@ -27,7 +27,7 @@ from shared.commit import Committer
 from shared.configuration import Configurations
 from shared.consumer import Consumer, On
 from shared.contracts.topics import CONFIGURATION, IDENTITIES, Topic
-from shared.http import equip, health_routes
+from shared.http import BODY_BYTES_MAX, Gate, equip, health_routes
 from shared.kernel import Infrastructure
 from shared.log import Log, configure
 from shared.metrics import Metrics, Telemetry
@@ -133,6 +133,7 @@ class Runtime:
         self.prepare: list[Callable[[], Awaitable[None]]] = []
         """Run once the store answers, before any work: indexes, first rows."""
         self.unready_reasons: list[Callable[[], Sequence[str]]] = []
+        self._opened = False
         self._started = False
         self._tasks: list[asyncio.Task[None]] = []
         self.bus.follow(CONFIGURATION, self.configurations.process)
@@ -177,6 +178,7 @@ class Runtime:
         routes: Sequence[BaseRoute] = (),
         title: str,
         description: str = "",
+        body_bytes_max: int = BODY_BYTES_MAX,
     ) -> FastAPI:
         """Return the HTTP application; it runs the whole process in its lifespan."""
 
@@ -197,7 +199,8 @@ class Runtime:
             docs_url=None,
             redoc_url=None,
         )
-        equip(app)
+        equip(app, body_bytes_max=body_bytes_max)
+        app.add_middleware(Gate, is_open=lambda: self._opened)
         app.state.authenticator = Authenticator(self.identities, self.clock)
         app.state.runtime = self
         parking = Parking(committer=self.committer, consumers=self.consumers)
@@ -215,6 +218,7 @@ class Runtime:
                 self.settings.metrics_port, addr=self.settings.host, registry=self.metrics.registry
             )
         await self._insist("store", self._open_store)
+        self._opened = True
         await self._insist("broker", self.bus.start)
         self._spawn("relay", self.relay.run())
         self._spawn("watchdog", self._watch())

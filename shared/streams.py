@@ -11,8 +11,16 @@ from pydantic import BaseModel
 
 from shared.aggregate import Aggregate, Document, Write
 from shared.contracts.envelope import Headers
+from shared.kernel import HeliodeskError
 
 S = TypeVar("S", bound=BaseModel)
+
+
+class Unstorable(HeliodeskError):
+    """No store can hold what was decided (too large, a number too wide): a defect, not an outage.
+
+    Nothing says which of several writes it was, nor whether the others were applied.
+    """
 
 
 class StreamStore(Protocol):
@@ -22,9 +30,7 @@ class StreamStore(Protocol):
     still the document's ``v`` (0: where there is none).
     """
 
-    async def load(
-        self, aggregate: Aggregate[S], ids: Collection[str]
-    ) -> dict[str, Document[S]]:
+    async def load(self, aggregate: Aggregate[S], ids: Collection[str]) -> dict[str, Document[S]]:
         """Return the documents that exist, by id, with one query."""
         ...
 
@@ -32,6 +38,9 @@ class StreamStore(Protocol):
         """Apply writes of one service independently; return the ids of those that lost.
 
         A write that lost met another one's document: load, decide and commit again.
+
+        Raises:
+            Unstorable: one of them can never be written.
         """
         ...
 
@@ -94,7 +103,10 @@ class ParkingStore(Protocol):
     """Rows of parked records."""
 
     async def put(self, rows: Sequence[ParkedRecord]) -> None:
-        """Insert rows; one that is there already stays as it is."""
+        """Insert rows one after the other; one that is there already stays as it is.
+
+        Whoever sees a row sees those before it: a replay must not pass one by.
+        """
         ...
 
     async def mark(self, aggregate: Aggregate[Any], document: Document[Any], count: int) -> bool:
@@ -106,9 +118,18 @@ class ParkingStore(Protocol):
         ...
 
     async def rows(
-        self, *, stream: str | None = None, aggregate: str | None = None, limit: int
+        self,
+        *,
+        stream: str | None = None,
+        aggregate: str | None = None,
+        tenants: Collection[str | None] | None = None,
+        ids: Collection[str] | None = None,
+        limit: int,
     ) -> list[ParkedRecord]:
-        """Return rows in the order of their topics' offsets."""
+        """Return rows in the order of their topics' offsets, of those streams, tenants or ids.
+
+        The tenant None stands for rows whose envelope could not be read.
+        """
         ...
 
     async def remove(self, ids: Collection[str]) -> None:
@@ -132,7 +153,8 @@ class Publisher(Protocol):
     async def enqueue(self, record: Outgoing) -> Awaitable[object]:
         """Hand a record to the producer; await the result for the broker's acknowledgement.
 
-        Records of one key that are enqueued in an order are written in that order.
+        Records of one key that are enqueued in an order are written in that order, but one may
+        fail and the next be written.
 
         Raises:
             Infrastructure: the producer's buffer is full, or it is gone.

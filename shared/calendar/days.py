@@ -65,14 +65,8 @@ class PublicDays(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def public_days(country: str, subdivision: str | None, year: int) -> PublicDays:
-    """Return a year's public days; none of either outside the years that the package knows.
-
-    The neighbouring years are read as well, because a holiday may be observed, and a working day
-    swapped, on the other side of the new year.
-    """
-    known = holidays.country_holidays(
-        country, subdiv=subdivision, years=range(year - 1, year + 2), expand=False
-    )
+    """Return a year's public days; none of either outside the years that the package knows."""
+    known = holidays.country_holidays(country, subdiv=subdivision, years=year, expand=False)
     return PublicDays(
         frozenset(day for day in known if day.year == year),
         frozenset(day for day in known.weekend_workdays if day.year == year),

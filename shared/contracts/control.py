@@ -97,6 +97,8 @@ class SigningKeyPublished(Body):
     kid: Code
     jwk: dict[str, str]
     """The public JSON Web Key (RFC 7517, Ed25519)."""
+    retired_at: Instant | None = None
+    """Set when the same key is published for the last time: nothing signed with it counts."""
 
 
 __all__ = [

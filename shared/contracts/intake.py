@@ -12,6 +12,24 @@ from shared.contracts.facts import Code, Id, Instant, TicketFacts, Word
 ALERT_MEMBERS_MAX = 500
 
 
+class AlertStatus(Word):
+    """State of one alert."""
+
+    FIRING = "firing"
+    RESOLVED = "resolved"
+    UNKNOWN = "unknown"
+
+
+class AlertMember(BaseModel):
+    """The newest known state of one alert of a group."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    fingerprint: Code
+    status: AlertStatus
+    starts_at: Instant
+
+
 class RequestAccepted(Body):
     """A request has become a ticket. The first event of every ticket's stream.
 
@@ -26,6 +44,10 @@ class RequestAccepted(Body):
     """How many alerts fire, where the request came from monitoring."""
     follows: Id | None = None
     """The closed ticket that this one follows up."""
+    alert_key: Code | None = None
+    """Names the group of alerts that the ticket is about; one open ticket has it at most."""
+    alerts: Annotated[tuple[AlertMember, ...], Field(max_length=ALERT_MEMBERS_MAX)] = ()
+    """The group's alerts as the first delivery named them."""
 
 
 class Direction(Word):
@@ -47,24 +69,6 @@ class MessageAdded(Body):
     direction: Direction
     author: Id
     """The contact for inbound, the agent for outbound and internal messages."""
-
-
-class AlertStatus(Word):
-    """State of one alert."""
-
-    FIRING = "firing"
-    RESOLVED = "resolved"
-    UNKNOWN = "unknown"
-
-
-class AlertMember(BaseModel):
-    """The newest known state of one alert of a group."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    fingerprint: Code
-    status: AlertStatus
-    starts_at: Instant
 
 
 class AlertsChanged(Body):
@@ -92,6 +96,8 @@ class ConversationReopened(Body):
     type: ClassVar[str] = "heliodesk.request.conversation_reopened.v1"
 
     facts: TicketFacts
+    alert_key: Code | None = None
+    """The group of alerts that it takes back; None where another open ticket has it by now."""
 
 
 class ContactRecorded(Body):

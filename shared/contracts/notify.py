@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from shared.contracts.envelope import Body
-from shared.contracts.facts import Code, Id, Word
+from shared.contracts.facts import Code, Id, Instant, Word
 
 
 class NoticeKind(Word):
@@ -27,6 +27,7 @@ class RecipientKind(Word):
 
     CONTACT = "contact"
     AGENT = "agent"
+    DESK = "desk"
     UNKNOWN = "unknown"
 
 
@@ -68,3 +69,16 @@ class NoticeFailed(Body):
     notice: Code
     reason: Annotated[str, Field(max_length=200)]
     attempts: Annotated[int, Field(ge=0)]
+
+
+class NoticeDeferred(Body):
+    """The notice was not taken now, or an operator asks for another attempt: it has a due time."""
+
+    type: ClassVar[str] = "heliodesk.notice.deferred.v1"
+
+    notice: Code
+    until: Instant
+    reason: Annotated[str, Field(max_length=200)]
+    attempts: Annotated[int, Field(ge=0)]
+    by: Code | None = None
+    """Who asked for another attempt; None where the channel did not take it."""

@@ -9,10 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shared.contracts import alerts, control, intake, knowledge, notify, routing, sla
-from shared.contracts.envelope import Body
+from shared.contracts.envelope import EVENT_BYTES_MAX, Body
 
 RETENTION_FOREVER = -1
 RETENTION_WEEK_MS = 7 * 24 * 3600 * 1000
+SECTION_EVENT_BYTES_MAX = 900 * 1024
+"""A section of the configuration travels whole; the broker's own limit is a mebibyte a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Topic:
     partitions: int = 12
     retention_ms: int = RETENTION_FOREVER
     broadcast: bool = False
+    event_bytes_max: int = EVENT_BYTES_MAX
+    """A body larger than this is refused when it is written."""
 
     def body(self, event_type: str) -> type[Body] | None:
         """Return the model of a type, or None where the type is unknown here."""
@@ -49,6 +53,7 @@ CONFIGURATION = Topic(
     consumers=EVERYBODY,
     partitions=1,
     broadcast=True,
+    event_bytes_max=SECTION_EVENT_BYTES_MAX,
 )
 IDENTITIES = Topic(
     name="heliodesk.identities",
@@ -130,7 +135,12 @@ NOTICES = Topic(
     owner="notify",
     source="/notify/notices",
     key="ticket",
-    events=(notify.NoticePlanned, notify.NoticeSent, notify.NoticeFailed),
+    events=(
+        notify.NoticePlanned,
+        notify.NoticeSent,
+        notify.NoticeDeferred,
+        notify.NoticeFailed,
+    ),
     consumers=("console",),
 )
 SUGGESTIONS = Topic(

@@ -11,9 +11,12 @@ import copy
 import zlib
 from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
+import bson
+from bson.codec_options import CodecOptions
+from bson.errors import BSONError
 from pydantic import BaseModel
 
 from shared.aggregate import Aggregate, Document, Write
@@ -25,9 +28,12 @@ from shared.documents import (
     parked_row,
     row_of,
 )
-from shared.streams import Outgoing, ParkedRecord, Record
+from shared.streams import Outgoing, ParkedRecord, Record, Unstorable
 
 S = TypeVar("S", bound=BaseModel)
+
+ROW_BYTES_MAX = 16 * 1024 * 1024
+AWARE: CodecOptions[Row] = CodecOptions(tz_aware=True, tzinfo=UTC)
 
 
 class Faults(Protocol):
@@ -64,9 +70,7 @@ class MemoryStreams:
         self.data = data or MemoryData()
         self._faults = faults or NoFaults()
 
-    async def load(
-        self, aggregate: Aggregate[S], ids: Collection[str]
-    ) -> dict[str, Document[S]]:
+    async def load(self, aggregate: Aggregate[S], ids: Collection[str]) -> dict[str, Document[S]]:
         """Return the documents that exist, by id."""
         if not ids:
             return {}
@@ -79,9 +83,14 @@ class MemoryStreams:
     async def commit(self, writes: Sequence[Write[Any]]) -> frozenset[str]:
         """Apply writes independently; return the ids of those that lost."""
         await self._faults.point("store.commit")
-        lost = frozenset(w.after.id for w in writes if not self._apply(w))
+        lost: set[str] = set()
+        for position, write in enumerate(writes):
+            if position:
+                await self._faults.point("store.commit.next")
+            if not self._apply(write):
+                lost.add(write.after.id)
         await self._faults.point("store.commit.answer")
-        return lost
+        return frozenset(lost)
 
     def _fits(self, write: Write[Any]) -> bool:
         row = self.data.collection(write.aggregate.name).get(write.before.id)
@@ -92,17 +101,15 @@ class MemoryStreams:
             return False
         rows = self.data.collection(write.aggregate.name)
         if write.before.v == 0:
-            rows[write.after.id] = copy.deepcopy(row_of(write.after))
+            rows[write.after.id] = _stored(row_of(write.after))
             return True
-        row = rows[write.after.id]
+        row = dict(rows[write.after.id])
         changed, appended = changes_of(write)
-        for path, value in copy.deepcopy(changed).items():
+        for path, value in changed.items():
             head, _, rest = path.partition(".")
-            if rest:
-                row[head][rest] = value
-            else:
-                row[head] = value
-        row["outbox"].extend(copy.deepcopy(appended))
+            row[head] = {**row[head], rest: value} if rest else value
+        row["outbox"] = [*row["outbox"], *appended]
+        rows[write.after.id] = _stored(row)
         return True
 
     async def commit_together(self, writes: Sequence[Write[Any]]) -> bool:
@@ -110,8 +117,13 @@ class MemoryStreams:
         await self._faults.point("store.commit_together")
         fits = all(self._fits(w) for w in writes)
         if fits:
-            for write in writes:
-                self._apply(write)
+            before = {name: dict(rows) for name, rows in self.data.collections.items()}
+            try:
+                for write in writes:
+                    self._apply(write)
+            except Unstorable:
+                self.data.collections = before
+                raise
         await self._faults.point("store.commit_together.answer")
         return fits
 
@@ -119,7 +131,9 @@ class MemoryStreams:
         """Remove acknowledged events from outboxes, without touching ``v``."""
         await self._faults.point("store.trim")
         rows = self.data.collection(aggregate.name)
-        for identifier, events in sent.items():
+        for position, (identifier, events) in enumerate(sent.items()):
+            if position:
+                await self._faults.point("store.trim.next")
             row = rows.get(identifier)
             if row is not None:
                 row["outbox"] = [e for e in row["outbox"] if e["id"] not in set(events)]
@@ -152,7 +166,9 @@ class MemoryStreams:
     async def put(self, rows: Sequence[ParkedRecord]) -> None:
         """Insert parked records; one that is there already stays as it is."""
         await self._faults.point("store.park")
-        for row in rows:
+        for position, row in enumerate(rows):
+            if position:
+                await self._faults.point("store.park.next")
             self.data.parked.setdefault(row.id, parked_row(row))
         await self._faults.point("store.park.answer")
 
@@ -164,7 +180,7 @@ class MemoryStreams:
         if (0 if row is None else row["v"]) != document.v:
             return False
         if row is None:
-            rows[document.id] = {**row_of(document), "v": 1, "parked": count}
+            rows[document.id] = _stored({**row_of(document), "v": 1, "parked": count})
         else:
             row["parked"] += count
             row["v"] += 1
@@ -183,7 +199,13 @@ class MemoryStreams:
         return True
 
     async def rows(
-        self, *, stream: str | None = None, aggregate: str | None = None, limit: int
+        self,
+        *,
+        stream: str | None = None,
+        aggregate: str | None = None,
+        tenants: Collection[str | None] | None = None,
+        ids: Collection[str] | None = None,
+        limit: int,
     ) -> list[ParkedRecord]:
         """Return parked records in the order of their topics' offsets."""
         await self._faults.point("store.parked")
@@ -192,6 +214,8 @@ class MemoryStreams:
             for row in self.data.parked.values()
             if (stream is None or row["stream"] == stream)
             and (aggregate is None or row["aggregate"] == aggregate)
+            and (tenants is None or row["tenant"] in tenants)
+            and (ids is None or row["_id"] in ids)
         ]
         found.sort(
             key=lambda r: (r.stream or "", r.record.topic, r.record.partition, r.record.offset)
@@ -264,8 +288,25 @@ class MemoryPublisher:
             await self._faults.point("log.send")
             self._log.append(record)
             await self._faults.point("log.send.answer")
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever went wrong is the caller's to see
             future.set_exception(error)
         else:
             future.set_result(None)
         return future
+
+
+def _stored(row: Row) -> Row:
+    """Return a row as the real store would give it back.
+
+    Raises:
+        Unstorable: it would refuse the row.
+    """
+    try:
+        encoded = bson.encode(row)
+    except (BSONError, OverflowError, UnicodeError) as error:
+        message = f"store: {type(error).__name__}: {error}"
+        raise Unstorable(message) from error
+    if len(encoded) > ROW_BYTES_MAX:
+        message = f"store: {len(encoded)} bytes, at most {ROW_BYTES_MAX}"
+        raise Unstorable(message)
+    return bson.decode(encoded, AWARE)

@@ -1,0 +1,327 @@
+"""What agents and timers do to a ticket, and when they may not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NoReturn
+
+from services.routing.domain.desks import first_opening, redirected
+from services.routing.domain.requests import queued
+from services.routing.domain.requests import reopen as reopened
+from services.routing.domain.tickets import OVER, TicketState
+from shared.contracts.envelope import Body
+from shared.contracts.facts import TicketFacts
+from shared.contracts.routing import (
+    Explanation,
+    PendReason,
+    QueueReason,
+    Status,
+    TicketAccepted,
+    TicketAssigned,
+    TicketClosed,
+    TicketPended,
+    TicketResolved,
+    TicketResumed,
+)
+from shared.kernel import CommandRejected
+from shared.organisation import Configuration, Desk
+
+SILENCE = "silence"
+SYSTEM = "system"
+
+
+def required(state: TicketState | None) -> tuple[TicketState, TicketFacts, Status]:
+    """Return a ticket that can be worked on: one whose request has come.
+
+    Raises:
+        CommandRejected: ``not-found``.
+    """
+    if state is None or state.status is None or state.facts is None:
+        raise CommandRejected("not-found", "there is no such ticket", status=404)
+    return state, state.facts, state.status
+
+
+def require_free(state: TicketState | None, agent: str) -> None:
+    """Refuse where another agent has the ticket.
+
+    Raises:
+        CommandRejected: ``already-assigned``, naming who has it.
+    """
+    holder = state.holder if state else None
+    if state is not None and holder not in (None, agent):
+        raise CommandRejected(
+            "already-assigned", f"{state.number} is {holder}'s ({state.status})"
+        )
+
+
+def decide_match(
+    state: TicketState | None, *, agent: str, desk: str, weight: int, explanation: Explanation
+) -> Sequence[Body]:
+    """Give a ticket that still waits at a desk to an agent.
+
+    Raises:
+        CommandRejected: it waits there no more.
+    """
+    known, facts, status = required(state)
+    if status is not Status.QUEUED or known.desk != desk:
+        raise CommandRejected("not-queued", f"{known.number} does not wait at {desk} any more")
+    return [_assigned(known, facts, agent, weight, explanation, by=SYSTEM)]
+
+
+def decide_accept(
+    state: TicketState | None, *, agent: str, weight: int, by: str
+) -> Sequence[Body]:
+    """Begin to work: on what was assigned to the agent, or on what the agent takes from a queue.
+
+    Accepting again changes nothing.
+
+    Raises:
+        CommandRejected: ``already-assigned``, or the ticket is pending or over.
+    """
+    known, facts, status = required(state)
+    require_free(known, agent)
+    accepted = TicketAccepted(
+        facts=facts,
+        status=Status.ACCEPTED,
+        desk=known.desk,
+        tier=known.tier,
+        agent=agent,
+        by=by,
+    )
+    match status:
+        case Status.QUEUED:
+            rule = f"{agent} took it from the queue of {known.desk}"
+            because = redirected(known.queued_because, rule, agent)
+            return [_assigned(known, facts, agent, weight, because, by=by), accepted]
+        case Status.ASSIGNED:
+            return [accepted]
+        case Status.ACCEPTED:
+            return []
+        case _:
+            _refuse(known, "accepted")
+
+
+def decide_assign(
+    state: TicketState | None, *, agent: str, weight: int, by: str
+) -> Sequence[Body]:
+    """Give a ticket to an agent, whoever has it now; nothing changes where it is that agent's.
+
+    Raises:
+        CommandRejected: the ticket is over.
+    """
+    known, facts, status = required(state)
+    if status in OVER:
+        _refuse(known, "assigned")
+    if known.holder == agent:
+        return []
+    because = redirected(known.queued_because, f"{by} assigned it to {agent}", agent)
+    return [_assigned(known, facts, agent, weight, because, by=by)]
+
+
+def decide_transfer(
+    state: TicketState | None,
+    *,
+    desk: Desk,
+    by: str,
+    now: datetime,
+    configuration: Configuration,
+) -> Sequence[Body]:
+    """Put a ticket into a desk's queue; nothing changes where it waits there already.
+
+    Raises:
+        CommandRejected: the ticket is over.
+    """
+    known, facts, status = required(state)
+    if status in OVER:
+        _refuse(known, "transferred")
+    if status is Status.QUEUED and known.desk == desk.name:
+        return []
+    because = redirected(known.queued_because, f"{by} transferred it to {desk.name}", desk.name)
+    return [
+        queued(
+            facts,
+            desk,
+            QueueReason.TRANSFER,
+            because,
+            opens_at=first_opening(configuration, [desk.name], now),
+            released=known.holder,
+            by=by,
+        )
+    ]
+
+
+def decide_pend(
+    state: TicketState | None,
+    *,
+    reason: PendReason,
+    until: datetime | None,
+    by: str,
+    now: datetime,
+) -> Sequence[Body]:
+    """Let work wait; what is pending already may wait for something else.
+
+    Raises:
+        CommandRejected: nobody has the ticket, or ``until`` is missing or past.
+    """
+    known, facts, status = required(state)
+    if status not in {Status.ASSIGNED, Status.ACCEPTED, Status.PENDING}:
+        _refuse(known, "pended")
+    if until is None and reason is PendReason.UNTIL:
+        raise CommandRejected(
+            "until-missing", "the reason until needs an instant", field="until", status=422
+        )
+    if until is not None and until <= now:
+        raise CommandRejected("until-past", "until has passed already", field="until", status=422)
+    if (known.pend_reason, known.until, status) == (reason, until, Status.PENDING):
+        return []
+    return [
+        TicketPended(
+            facts=facts,
+            status=Status.PENDING,
+            desk=known.desk,
+            tier=known.tier,
+            agent=known.agent,
+            by=by,
+            reason=reason,
+            until=until,
+        )
+    ]
+
+
+def decide_resume(state: TicketState | None, *, by: str) -> Sequence[Body]:
+    """Go on with what waited.
+
+    Raises:
+        CommandRejected: the ticket is not pending.
+    """
+    known, facts, status = required(state)
+    if status is not Status.PENDING:
+        _refuse(known, "resumed")
+    return [
+        TicketResumed(
+            facts=facts,
+            status=Status.ACCEPTED,
+            desk=known.desk,
+            tier=known.tier,
+            agent=known.agent,
+            by=by,
+        )
+    ]
+
+
+def decide_due(state: TicketState | None, *, now: datetime) -> Sequence[Body]:
+    """Resume what was to wait until an instant that has come."""
+    if state is None or state.status is not Status.PENDING:
+        return []
+    if state.until is None or state.until > now:
+        return []
+    return decide_resume(state, by=SYSTEM)
+
+
+def decide_resolve(
+    state: TicketState | None, *, code: str, article: str | None, by: str
+) -> Sequence[Body]:
+    """Say that service is restored, or the request fulfilled; saying so again changes nothing.
+
+    Raises:
+        CommandRejected: the ticket is closed.
+    """
+    known, facts, status = required(state)
+    if status is Status.CLOSED:
+        _refuse(known, "resolved")
+    if status is Status.RESOLVED:
+        return []
+    return [
+        TicketResolved(
+            facts=facts,
+            status=Status.RESOLVED,
+            desk=known.desk,
+            tier=known.tier,
+            agent=known.agent,
+            by=by,
+            code=code,
+            article=article,
+        )
+    ]
+
+
+def decide_reopen(
+    state: TicketState | None,
+    *,
+    reason: str,
+    by: str,
+    now: datetime,
+    configuration: Configuration,
+) -> Sequence[Body]:
+    """Take a resolution back; what is closed gets a follow-up instead.
+
+    Raises:
+        CommandRejected: the ticket is not resolved.
+    """
+    known, facts, status = required(state)
+    if status is not Status.RESOLVED:
+        _refuse(known, "reopened")
+    return reopened(known, facts, now, configuration, reason=reason, by=by)
+
+
+def decide_close(state: TicketState | None, *, reason: str, by: str) -> Sequence[Body]:
+    """End a resolved ticket; closing again changes nothing.
+
+    Raises:
+        CommandRejected: the ticket is not resolved.
+    """
+    known, facts, status = required(state)
+    if status is Status.CLOSED:
+        return []
+    if status is not Status.RESOLVED:
+        _refuse(known, "closed")
+    return [
+        TicketClosed(
+            facts=facts,
+            status=Status.CLOSED,
+            desk=known.desk,
+            tier=known.tier,
+            agent=known.agent,
+            by=by,
+            reason=reason,
+        )
+    ]
+
+
+def decide_silence(
+    state: TicketState | None, *, now: datetime, after_seconds: float
+) -> Sequence[Body]:
+    """Close what was resolved so long ago that nobody will object."""
+    if state is None or state.status is not Status.RESOLVED or state.resolved_at is None:
+        return []
+    if now < state.resolved_at + timedelta(seconds=after_seconds):
+        return []
+    return decide_close(state, reason=SILENCE, by=SYSTEM)
+
+
+def _assigned(
+    state: TicketState,
+    facts: TicketFacts,
+    agent: str,
+    weight: int,
+    explanation: Explanation,
+    *,
+    by: str,
+) -> TicketAssigned:
+    return TicketAssigned(
+        facts=facts,
+        status=Status.ASSIGNED,
+        desk=state.desk,
+        tier=state.tier,
+        agent=agent,
+        by=by,
+        weight=weight,
+        explanation=explanation,
+    )
+
+
+def _refuse(state: TicketState, wanted: str) -> NoReturn:
+    raise CommandRejected(
+        "wrong-status", f"{state.number} is {state.status}: it cannot be {wanted} now"
+    )
