@@ -68,9 +68,7 @@ def flow_map() -> str:
     for topic in TOPICS:
         events = ", ".join(f"`{body.type.removeprefix('heliodesk.')}`" for body in topic.events)
         readers = _readers(topic)
-        lines.append(
-            f"| `{topic.name}` | {topic.key} | {topic.owner} | {readers} | {events} |"
-        )
+        lines.append(f"| `{topic.name}` | {topic.key} | {topic.owner} | {readers} | {events} |")
     return "\n".join(lines)
 
 
@@ -209,7 +207,9 @@ def main(arguments: list[str]) -> int:
             (RELEASES / f"{version}.json").write_text(_json(release_snapshot()), encoding="utf-8")
             return 0
         case _:
-            sys.stderr.write("usage: python -m heliodesk.documents write | check | release VERSION\n")
+            sys.stderr.write(
+                "usage: python -m heliodesk.documents write | check | release VERSION\n"
+            )
             return 2
 
 

@@ -6,13 +6,19 @@ transactions). Every acknowledged write is durable: ``w=majority`` and journalle
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from bson.codec_options import CodecOptions
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
+from bson.errors import BSONError
+from motor.motor_asyncio import (
+    AsyncIOMotorClient,
+    AsyncIOMotorClientSession,
+    AsyncIOMotorCollection,
+    AsyncIOMotorDatabase,
+)
 from pydantic import BaseModel
 from pymongo import DeleteOne, InsertOne, UpdateOne
 from pymongo.errors import (
@@ -40,19 +46,25 @@ from shared.documents import (
     row_of,
 )
 from shared.kernel import Infrastructure
-from shared.streams import ParkedRecord
+from shared.streams import ParkedRecord, Unstorable
 
 S = TypeVar("S", bound=BaseModel)
+T = TypeVar("T")
 
 Client = AsyncIOMotorClient[Row]
 Database = AsyncIOMotorDatabase[Row]
 Collection_ = AsyncIOMotorCollection[Row]
+Session = AsyncIOMotorClientSession
 
 DUPLICATE_KEY = 11000
 WRITE_CONFLICT = 112
+TOO_LARGE = frozenset({10334, 17419, 17420})
+"""Codes for a document beyond 16 MiB: as it comes, after an update, after an upsert."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OPERATION_SECONDS_MAX = 20
 PARKED = "parked_records"
+CONFLICT_SECONDS = 0.02
+"""A pause after losing to an open transaction: its writer needs a moment to end it."""
 
 UNAVAILABLE = (AutoReconnect, NetworkTimeout, WaitQueueTimeoutError, ExecutionTimeout)
 """Errors after which a write may or may not have been applied."""
@@ -92,12 +104,27 @@ def database(client: Client, name: str) -> Database:
 
 @asynccontextmanager
 async def infrastructure() -> AsyncIterator[None]:
-    """Turn the driver's errors into `Infrastructure`; duplicate keys pass through."""
+    """Turn the driver's errors into `Infrastructure`; duplicate keys pass through.
+
+    Raises:
+        Unstorable: the driver or the server refused the content itself.
+    """
     try:
         yield
-    except (DuplicateKeyError, BulkWriteError):
+    except DuplicateKeyError:
+        raise
+    except (BSONError, OverflowError, UnicodeError) as error:
+        message = f"store: {type(error).__name__}: {str(error)[:300]}"
+        raise Unstorable(message) from error
+    except BulkWriteError as error:
+        if any(problem["code"] in TOO_LARGE for problem in _problems(error)):
+            message = "store: the document would be too large"
+            raise Unstorable(message) from error
         raise
     except PyMongoError as error:
+        if isinstance(error, OperationFailure) and error.code in TOO_LARGE:
+            message = "store: the document would be too large"
+            raise Unstorable(message) from error
         message = f"store: {type(error).__name__}: {str(error)[:300]}"
         raise Infrastructure(message) from error
 
@@ -109,11 +136,20 @@ def duplicates_of(error: BulkWriteError) -> set[int]:
         Infrastructure: the bulk failed for another reason as well.
     """
     details: Mapping[str, Any] = error.details or {}
-    problems = details.get("writeErrors", [])
+    problems = _problems(error)
     if details.get("writeConcernErrors") or any(p["code"] != DUPLICATE_KEY for p in problems):
         message = f"store: {str(details)[:300]}"
         raise Infrastructure(message) from error
     return {problem["index"] for problem in problems}
+
+
+def _problems(error: BulkWriteError) -> list[Mapping[str, Any]]:
+    details: Mapping[str, Any] = error.details or {}
+    return list(details.get("writeErrors", []))
+
+
+class _LostError(Exception):
+    """A guarded write of a transaction met another document than it was decided on."""
 
 
 class MongoStreams:
@@ -125,6 +161,7 @@ class MongoStreams:
 
     def __init__(self, database: Database, *, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
         self._writer = clock.unique()
         self._writes = 0
 
@@ -162,72 +199,54 @@ class MongoStreams:
         return frozenset(lost)
 
     async def _commit_group(self, writes: Sequence[Write[Any]]) -> set[str]:
-        collection = self._collection(writes[0].aggregate)
+        """Commit independent writes as one transaction: one fsync instead of one each.
+
+        Correctness does not need it. A transaction that meets another writer is aborted whole;
+        its halves are tried on their own then, down to the document that met somebody. There
+        is no plain way beside it: a plain write that meets an open transaction waits for its
+        end, and on one of the servers, SecantusDB's Python one, that wait can be for ever.
+        """
         tag = self._tag()
-        inserts = [w for w in writes if w.before.v == 0]
+        collection = self._collection(writes[0].aggregate)
+        rows = [{**row_of(w.after), "by": tag} for w in writes if w.before.v == 0]
         updates = [w for w in writes if w.before.v > 0]
-        lost: set[str] = set()
-        if inserts:
-            lost |= await self._insert(collection, inserts, tag)
-        if updates:
-            lost |= await self._update(collection, updates, tag)
-        return lost
+
+        async def work(session: Session) -> int:
+            if rows:
+                await collection.insert_many(rows, session=session)
+            if not updates:
+                return 0
+            operations = [self._guarded(w, tag) for w in updates]
+            result = await collection.bulk_write(operations, ordered=False, session=session)
+            return int(result.matched_count)
+
+        ids = [w.after.id for w in writes]
+        try:
+            matched = await self._transaction(work)
+        except (DuplicateKeyError, BulkWriteError, Infrastructure) as error:
+            if _uncertain(error):
+                return await self._not_ours(collection, ids, tag)
+            if not (_conflict(error) or _duplicate(error)):
+                raise Infrastructure(f"store: {str(error)[:300]}") from error
+            if len(writes) == 1:
+                await self._clock.sleep(self._clock.jitter(CONFLICT_SECONDS))
+                return set(ids)
+            half = len(writes) // 2
+            first = await self._commit_group(writes[:half])
+            return first | await self._commit_group(writes[half:])
+        if matched == len(updates):
+            return set()
+        return await self._not_ours(collection, [w.after.id for w in updates], tag)
 
     def _tag(self) -> str:
         self._writes += 1
         return f"{self._writer}:{self._writes}"
 
-    async def _insert(
-        self, collection: Collection_, writes: Sequence[Write[Any]], tag: str
-    ) -> set[str]:
-        rows = [{**row_of(w.after), "by": tag} for w in writes]
-        try:
-            async with infrastructure():
-                await collection.insert_many(rows, ordered=False)
-        except BulkWriteError as error:
-            suspects = [writes[i].after.id for i in duplicates_of(error)]
-            return await self._not_ours(collection, suspects, tag)
-        except Infrastructure:
-            return await self._not_ours(collection, [w.after.id for w in writes], tag)
-        return set()
-
-    async def _update(
-        self, collection: Collection_, writes: Sequence[Write[Any]], tag: str
-    ) -> set[str]:
-        operations = [self._guarded(w, tag) for w in writes]
-        try:
-            if len(operations) > 1:
-                matched = await self._grouped(collection, operations)
-            else:
-                async with infrastructure():
-                    result = await collection.bulk_write(operations, ordered=False)
-                matched = result.matched_count
-        except (Infrastructure, BulkWriteError):
-            matched = -1
-        if matched == len(writes):
-            return set()
-        return await self._not_ours(collection, [w.after.id for w in writes], tag)
-
-    async def _grouped(self, collection: Collection_, operations: list[UpdateOne]) -> int:
-        """Commit independent updates as one: one fsync instead of one each.
-
-        The transaction is for speed only. Where it is aborted, as by a concurrent writer, the
-        same updates go out as a plain bulk.
-        """
-        try:
-            async with infrastructure():
-                async with await self._database.client.start_session() as session:
-                    async with session.start_transaction():
-                        result = await collection.bulk_write(
-                            operations, ordered=False, session=session
-                        )
-                return int(result.matched_count)
-        except (Infrastructure, BulkWriteError) as error:
-            if _uncertain(error):
-                raise
+    async def _transaction(self, work: Callable[[Session], Awaitable[T]]) -> T:
         async with infrastructure():
-            plain_result = await collection.bulk_write(operations, ordered=False)
-        return int(plain_result.matched_count)
+            started = await self._database.client.start_session()
+            async with started as session, session.start_transaction():
+                return await work(session)
 
     @staticmethod
     def _guarded(write: Write[Any], tag: str) -> UpdateOne:
@@ -247,39 +266,58 @@ class MongoStreams:
     async def commit_together(self, writes: Sequence[Write[Any]]) -> bool:
         """Apply all writes or none, in one transaction; False where one of them lost."""
         tag = self._tag()
+
+        async def work(session: Session) -> None:
+            for write in writes:
+                collection = self._collection(write.aggregate)
+                if write.before.v == 0:
+                    row = {**row_of(write.after), "by": tag}
+                    await collection.insert_one(row, session=session)
+                    continue
+                guarded = [self._guarded(write, tag)]
+                result = await collection.bulk_write(guarded, session=session)
+                if result.matched_count != 1:
+                    raise _LostError
+
         try:
-            async with infrastructure():
-                async with await self._database.client.start_session() as session:
-                    async with session.start_transaction():
-                        for write in writes:
-                            collection = self._collection(write.aggregate)
-                            if write.before.v == 0:
-                                row = {**row_of(write.after), "by": tag}
-                                await collection.insert_one(row, session=session)
-                                continue
-                            result = await collection.bulk_write(
-                                [self._guarded(write, tag)], session=session
-                            )
-                            if result.matched_count != 1:
-                                await session.abort_transaction()
-                                return False
-        except (DuplicateKeyError, BulkWriteError):
+            await self._transaction(work)
+        except _LostError:
             return False
-        except Infrastructure as error:
-            if not _uncertain(error) and _conflict(error):
+        except (DuplicateKeyError, BulkWriteError, Infrastructure) as error:
+            if _uncertain(error):
+                first = writes[0]
+                collection = self._collection(first.aggregate)
+                return not await self._not_ours(collection, [first.after.id], tag)
+            if _conflict(error) or _duplicate(error):
                 return False
-            first = writes[0]
-            collection = self._collection(first.aggregate)
-            return not await self._not_ours(collection, [first.after.id], tag)
+            raise Infrastructure(f"store: {str(error)[:300]}") from error
         return True
 
     async def trim(self, aggregate: Aggregate[S], sent: Mapping[str, Collection[str]]) -> None:
-        """Remove acknowledged events from outboxes, without touching ``v``."""
+        """Remove acknowledged events from outboxes, without touching ``v``.
+
+        A document that somebody is writing keeps its outbox; the next sweep trims it.
+        """
+        collection = self._collection(aggregate)
         ids = [identifier for events in sent.values() for identifier in events]
-        async with infrastructure():
-            await self._collection(aggregate).update_many(
-                {"_id": {"$in": list(sent)}}, {"$pull": {"outbox": {"id": {"$in": ids}}}}
+
+        async def work(session: Session) -> None:
+            await collection.update_many(
+                {"_id": {"$in": list(sent)}},
+                {"$pull": {"outbox": {"id": {"$in": ids}}}},
+                session=session,
             )
+
+        try:
+            await self._transaction(work)
+        except (BulkWriteError, Infrastructure) as error:
+            if not _conflict(error):
+                raise
+            if len(sent) > 1:
+                streams = list(sent)
+                half = len(streams) // 2
+                await self.trim(aggregate, {stream: sent[stream] for stream in streams[:half]})
+                await self.trim(aggregate, {stream: sent[stream] for stream in streams[half:]})
 
     async def unsent(
         self, aggregate: Aggregate[S], *, before: datetime, limit: int
@@ -311,46 +349,67 @@ class MongoStreams:
             await self._collection(aggregate).bulk_write(operations, ordered=True)
 
     async def put(self, rows: Sequence[ParkedRecord]) -> None:
-        """Insert parked records; one that is there already stays as it is."""
-        if not rows:
-            return
-        try:
-            async with infrastructure():
-                await self._database[PARKED].insert_many(
-                    [parked_row(row) for row in rows], ordered=False
-                )
-        except BulkWriteError as error:
-            duplicates_of(error)
+        """Insert parked records in their order; one that is there already stays as it is."""
+        left = [parked_row(row) for row in rows]
+        while left:
+            try:
+                async with infrastructure():
+                    await self._database[PARKED].insert_many(left, ordered=True)
+            except BulkWriteError as error:
+                # Ordered, it stops at a row that is there already; those behind it follow.
+                left = left[max(duplicates_of(error)) + 1 :]
+            else:
+                return
 
     async def mark(self, aggregate: Aggregate[Any], document: Document[Any], count: int) -> bool:
         """Add to a document's ``parked`` count, guarded by its ``v``."""
         collection = self._collection(aggregate)
         tag = self._tag()
-        try:
-            async with infrastructure():
-                if document.v == 0:
-                    row = {**row_of(document), "v": 1, "parked": count, "by": tag}
-                    await collection.insert_one(row)
-                    return True
-                result = await collection.update_one(
-                    {"_id": document.id, "v": document.v},
-                    {"$inc": {"parked": count, "v": 1}, "$set": {"by": tag}},
-                )
-                return bool(result.matched_count == 1)
-        except (DuplicateKeyError, BulkWriteError):
-            return False
+
+        async def work(session: Session) -> bool:
+            if document.v == 0:
+                row = {**row_of(document), "v": 1, "parked": count, "by": tag}
+                await collection.insert_one(row, session=session)
+                return True
+            result = await collection.update_one(
+                {"_id": document.id, "v": document.v},
+                {"$inc": {"parked": count, "v": 1}, "$set": {"by": tag}},
+                session=session,
+            )
+            return bool(result.matched_count == 1)
+
+        return await self._unless_lost(work)
 
     async def unmark(self, aggregate: Aggregate[Any], document: Document[Any]) -> bool:
         """Set ``parked`` to 0, guarded by ``v`` and by the count as loaded."""
-        async with infrastructure():
+        tag = self._tag()
+
+        async def work(session: Session) -> bool:
             result = await self._collection(aggregate).update_one(
                 {"_id": document.id, "v": document.v, "parked": document.parked},
-                {"$set": {"parked": 0, "by": self._tag()}, "$inc": {"v": 1}},
+                {"$set": {"parked": 0, "by": tag}, "$inc": {"v": 1}},
+                session=session,
             )
-        return bool(result.matched_count == 1)
+            return bool(result.matched_count == 1)
+
+        return await self._unless_lost(work)
+
+    async def _unless_lost(self, work: Callable[[Session], Awaitable[bool]]) -> bool:
+        try:
+            return await self._transaction(work)
+        except (DuplicateKeyError, BulkWriteError, Infrastructure) as error:
+            if _conflict(error) or _duplicate(error):
+                return False
+            raise
 
     async def rows(
-        self, *, stream: str | None = None, aggregate: str | None = None, limit: int
+        self,
+        *,
+        stream: str | None = None,
+        aggregate: str | None = None,
+        tenants: Collection[str | None] | None = None,
+        ids: Collection[str] | None = None,
+        limit: int,
     ) -> list[ParkedRecord]:
         """Return parked records in the order of their topics' offsets."""
         query: Row = {}
@@ -358,6 +417,10 @@ class MongoStreams:
             query["stream"] = stream
         if aggregate is not None:
             query["aggregate"] = aggregate
+        if tenants is not None:
+            query["tenant"] = {"$in": list(tenants)}
+        if ids is not None:
+            query["_id"] = {"$in": list(ids)}
         async with infrastructure():
             cursor = self._database[PARKED].find(query)
             cursor = cursor.sort([("stream", 1), ("topic", 1), ("partition", 1), ("offset", 1)])
@@ -368,6 +431,14 @@ class MongoStreams:
         """Delete parked records."""
         async with infrastructure():
             await self._database[PARKED].delete_many({"_id": {"$in": list(ids)}})
+
+
+def _duplicate(error: BaseException) -> bool:
+    """Whether somebody else has inserted the document."""
+    cause = _cause(error)
+    if isinstance(cause, BulkWriteError):
+        return all(problem["code"] == DUPLICATE_KEY for problem in _problems(cause))
+    return isinstance(cause, DuplicateKeyError)
 
 
 def _cause(error: BaseException) -> BaseException:
@@ -382,6 +453,8 @@ def _uncertain(error: BaseException) -> bool:
 def _conflict(error: BaseException) -> bool:
     """Whether a concurrent transaction won, and nothing of ours was applied."""
     cause = _cause(error)
+    if isinstance(cause, BulkWriteError):
+        return all(problem["code"] == WRITE_CONFLICT for problem in _problems(cause))
     return isinstance(cause, OperationFailure) and (
         cause.has_error_label("TransientTransactionError") or cause.code == WRITE_CONFLICT
     )

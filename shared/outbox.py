@@ -179,6 +179,12 @@ class Relay:
         while self._queue:
             await self.round()
 
+    async def settle(self, *, seconds: float) -> None:
+        """Wait until nothing is queued or on its way, so long at most; `run` goes on meanwhile."""
+        deadline = self._clock.monotonic() + seconds
+        while not self.idle and self._clock.monotonic() < deadline:
+            await self._clock.sleep(0.02)
+
     async def sweep(self, *, everything: bool = False) -> int:
         """Queue what stayed in outboxes for too long; return how many documents that were."""
         age = timedelta(seconds=self._limits.unsent_age_seconds)

@@ -37,6 +37,7 @@ from shared.parking import Parking
 from shared.parking_api import parking_router
 from shared.rebuild import read_topic, rebuild
 from shared.settings import ServiceSettings
+from shared.streams import Record
 
 WATCH_SECONDS = 5.0
 STOP_SECONDS_MAX = 25.0
@@ -139,8 +140,19 @@ class Runtime:
         self.bus.follow(CONFIGURATION, self.configurations.process)
         self.bus.follow(IDENTITIES, self.identities.process)
 
-    def consume(self, topic: Topic, on: Sequence[On]) -> Consumer:
-        """Consume a topic's events into documents of this service."""
+    def consume(
+        self,
+        topic: Topic,
+        on: Sequence[On],
+        *,
+        first: Callable[[Sequence[Record]], Awaitable[None]] | None = None,
+        then: Callable[[], None] | None = None,
+    ) -> Consumer:
+        """Consume a topic's events into documents of this service.
+
+        ``first`` fetches what the decisions on a batch need from elsewhere: deciding does no I/O.
+        ``then`` is called after each batch that was applied, to wake a ticker; it must not block.
+        """
         consumer = Consumer(
             topic=topic,
             on=on,
@@ -151,7 +163,15 @@ class Runtime:
             owner=self.name,
         )
         self.consumers.append(consumer)
-        self.bus.consume(topic, consumer.process)
+
+        async def process(records: Sequence[Record]) -> None:
+            if first is not None:
+                await first(records)
+            await consumer.process(records)
+            if then is not None:
+                then()
+
+        self.bus.consume(topic, process)
         return consumer
 
     def tick(

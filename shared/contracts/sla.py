@@ -10,6 +10,8 @@ from shared.contracts.envelope import Body
 from shared.contracts.facts import Code, Instant, TicketFacts, Word
 
 CLOCKS_MAX = 20
+SPANS_MAX = 100
+"""Windows of a desk that one clock's ledger lists; older ones are merged into one."""
 
 
 class Metric(Word):
@@ -49,10 +51,64 @@ class ClockView(BaseModel):
     """The calendar that counts now; with *follow the desk* that of the desk that holds the work."""
     started_at: Instant
     due_at: Instant | None = None
-    """None while paused."""
+    """None while the clock is paused with time left, or waits for the first desk."""
     warn_at: Instant | None = None
     breached_at: Instant | None = None
+    """The due time that passed; the event that says so was made later."""
     ended_at: Instant | None = None
+    source: Code = ""
+    """Where the calendar comes from: a calendar's name, or ``desk`` to follow the desk."""
+    configversion: Annotated[int, Field(ge=0)] = 0
+    """The version from which the policy, and a calendar by name, are taken."""
+    next_at: Instant | None = None
+    """The earliest thing that is still to be done for the clock: warn, breach, escalate."""
+    warned_at: Instant | None = None
+    steps_done: Annotated[int, Field(ge=0, le=20)] = 0
+
+
+class WorkEntry(BaseModel):
+    """How the work stands from an instant on, as routing said it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    at: Instant
+    status: Code
+    desk: Code
+    tier: Annotated[int, Field(ge=0, le=9)] = 1
+    agent: Code | None = None
+    reason: Code | None = None
+    """Whom or what a pending ticket waits for."""
+    by: Code = "system"
+    configversion: Annotated[int, Field(ge=0)] = 0
+    """The version with which routing decided: it says which calendar the desk has."""
+
+
+class DeskSpan(BaseModel):
+    """A stretch during which a clock ran under one desk. One line of the desk ledger."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    desk: Code | None = None
+    """None before the first desk is known."""
+    calendar: Code
+    configversion: Annotated[int, Field(ge=0)]
+    """The version from which the calendar is taken."""
+    started_at: Instant
+    ended_at: Instant | None = None
+    used_seconds: Annotated[float, Field(ge=0)] = 0
+    """Business seconds of the whole stretch; 0 while it lasts."""
+    merged: Annotated[int, Field(ge=0)] = 0
+    """How many older lines this one stands for; 0 for a line of its own."""
+
+
+class ClockLedger(BaseModel):
+    """How a clock's desk ledger changes: the first ``keep`` lines stay, then come ``spans``."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    clock: Code
+    keep: Annotated[int, Field(ge=0)] = 0
+    spans: Annotated[tuple[DeskSpan, ...], Field(max_length=SPANS_MAX)] = ()
 
 
 class ClocksEvent(Body):
@@ -62,25 +118,43 @@ class ClocksEvent(Body):
     clocks: Annotated[tuple[ClockView, ...], Field(max_length=CLOCKS_MAX)]
 
 
-class ClocksStarted(ClocksEvent):
+class ClocksCounted(ClocksEvent):
+    """What the events carry that come of the work: how it stands, and what was counted."""
+
+    at: Instant | None = None
+    """The instant from which the cause counts: its own time, not when it was read."""
+    entry: WorkEntry | None = None
+    responded_at: Instant | None = None
+    ledgers: Annotated[tuple[ClockLedger, ...], Field(max_length=CLOCKS_MAX)] = ()
+    """The desk ledgers that changed."""
+    settled: Annotated[int, Field(ge=0)] = 0
+    """How many of the oldest entries of the work are merged from now on."""
+
+
+class ClocksStarted(ClocksCounted):
     """The clocks of a ticket began to run; none, where no policy applies."""
 
     type: ClassVar[str] = "heliodesk.clocks.started.v1"
 
     facts: TicketFacts
     desk: Code | None = None
+    configversion: Annotated[int, Field(ge=0)] = 0
+    """The version whose policies apply to the ticket, whatever is applied later."""
 
 
-class ClocksChanged(ClocksEvent):
+class ClocksChanged(ClocksCounted):
     """Something happened to the work: a desk took over, it waits, goes on, is done or reopened."""
 
     type: ClassVar[str] = "heliodesk.clocks.changed.v1"
 
     change: Code
-    """desk-changed, responded, paused, resumed, resolved, reopened, closed."""
+    """desk-changed, responded, paused, resumed, resolved, reopened, closed, queued, assigned,
+    accepted, regarded, facts-changed."""
     status: Code
-    """Status of the ticket that the clocks obey from now on."""
+    """Status of the ticket that the clocks obey from now on; empty while routing has not spoken."""
     desk: Code | None = None
+    facts: TicketFacts | None = None
+    """What the ticket is, where that changed."""
 
 
 class ClockWarned(ClocksEvent):
@@ -96,7 +170,7 @@ class ClockWarned(ClocksEvent):
 
 
 class ClockBreached(ClocksEvent):
-    """A clock's target has passed: strictly after its due time. Once per clock at most."""
+    """A clock's target has passed: strictly after its due time. Once, unless it is withdrawn."""
 
     type: ClassVar[str] = "heliodesk.clock.breached.v1"
 
@@ -128,22 +202,31 @@ class ClockEscalated(ClocksEvent):
     """The tier to which routing moves the work; None leaves it where it is."""
     tell: tuple[Code, ...] = ()
     """Agents who are told, by name."""
+    tell_desks: tuple[Code, ...] = ()
+    """Desks that are told as a whole, by name."""
     reason: Code
+    """at-risk before the due time, breached after it."""
     desk: Code | None = None
-
-
+    agent: Code | None = None
+    at_share: Annotated[float, Field(ge=0, le=10)] | None = None
+    """The share of the target at which the step stands."""
 
 
 __all__ = [
     "CLOCKS_MAX",
+    "SPANS_MAX",
     "ClockBreachWithdrawn",
     "ClockBreached",
     "ClockEscalated",
+    "ClockLedger",
     "ClockState",
     "ClockView",
     "ClockWarned",
     "ClocksChanged",
+    "ClocksCounted",
     "ClocksEvent",
     "ClocksStarted",
+    "DeskSpan",
     "Metric",
+    "WorkEntry",
 ]

@@ -41,7 +41,9 @@ def test_the_schemas_are_the_locked_ones() -> None:
     today = documents.schema_lock()
     changed = [kind for kind in today.keys() | locked.keys() if today.get(kind) != locked.get(kind)]
     concerned = {
-        kind: topic_of(body).consumers for body in documents.bodies() if (kind := body.type) in changed
+        kind: topic_of(body).consumers
+        for body in documents.bodies()
+        if (kind := body.type) in changed
     }
     assert not changed, f"schemas changed; consumers: {concerned}; run `make docs` if it is meant"
 

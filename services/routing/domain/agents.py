@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -66,36 +66,43 @@ def agent_stream(tenant: str, agent: str) -> str:
     return stream_id(tenant, "agent", agent)
 
 
-def decide_presence(
-    state: AgentState | None, *, agent: str, presence: Presence
-) -> Sequence[Body]:
+def decide_presence(state: AgentState | None, *, agent: str, presence: Presence) -> Sequence[Body]:
     """Change the presence, where it is another."""
     if state is not None and state.presence is presence:
         return []
     return [PresenceChanged(agent=agent, presence=presence)]
 
 
-def decide_hold(
-    state: AgentState | None, *, agent: str, ticket: str, weight: int, capacity: int
+def decide_holds(
+    state: AgentState | None, *, agent: str, tickets: Mapping[str, int], capacity: int
 ) -> Sequence[Body]:
-    """Take a hold, also where a stale one of the same ticket stands.
+    """Take holds, also where a stale one of the same ticket stands.
 
     It always says something: the write that follows is what an overlapping release loses to.
+
+    Args:
+        state: the agent's.
+        agent: the agent's name.
+        tickets: ticket to weight; at least one.
+        capacity: sum of the weights that the agent may hold.
 
     Raises:
         CommandRejected: ``no-capacity``, where it would exceed the capacity.
     """
-    holds = state.holds if state else {}
-    others = sum(held for ticket_id, held in holds.items() if ticket_id != ticket)
-    if others + weight > capacity:
+    holds = {**(state.holds if state else {}), **tickets}
+    if sum(holds.values()) > capacity:
+        held = state.load if state else 0
         raise CommandRejected(
-            "no-capacity", f"{agent} holds {others} of {capacity} and cannot take more"
+            "no-capacity", f"{agent} holds {held} of {capacity} and cannot take more"
         )
-    return [HoldTaken(agent=agent, ticket=ticket, weight=weight)]
+    return [
+        HoldTaken(agent=agent, ticket=ticket, weight=weight) for ticket, weight in tickets.items()
+    ]
 
 
-def decide_release(state: AgentState | None, *, agent: str, ticket: str) -> Sequence[Body]:
-    """Release a hold, where it stands."""
-    if state is None or ticket not in state.holds:
-        return []
-    return [HoldReleased(agent=agent, ticket=ticket)]
+def decide_release(
+    state: AgentState | None, *, agent: str, tickets: Collection[str]
+) -> Sequence[Body]:
+    """Release those holds that stand."""
+    holds = state.holds if state else {}
+    return [HoldReleased(agent=agent, ticket=ticket) for ticket in tickets if ticket in holds]

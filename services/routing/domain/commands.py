@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import NoReturn
+from datetime import datetime
 
 from services.routing.domain.desks import first_opening, redirected
-from services.routing.domain.requests import queued
-from services.routing.domain.requests import reopen as reopened
+from services.routing.domain.moves import queued
+from services.routing.domain.moves import reopen as reopened
 from services.routing.domain.tickets import OVER, TicketState
 from shared.contracts.envelope import Body
 from shared.contracts.facts import TicketFacts
@@ -27,7 +26,6 @@ from shared.contracts.routing import (
 from shared.kernel import CommandRejected
 from shared.organisation import Configuration, Desk
 
-SILENCE = "silence"
 SYSTEM = "system"
 
 
@@ -50,9 +48,7 @@ def require_free(state: TicketState | None, agent: str) -> None:
     """
     holder = state.holder if state else None
     if state is not None and holder not in (None, agent):
-        raise CommandRejected(
-            "already-assigned", f"{state.number} is {holder}'s ({state.status})"
-        )
+        raise CommandRejected("already-assigned", f"{state.number} is {holder}'s ({state.status})")
 
 
 def decide_match(
@@ -69,9 +65,7 @@ def decide_match(
     return [_assigned(known, facts, agent, weight, explanation, by=SYSTEM)]
 
 
-def decide_accept(
-    state: TicketState | None, *, agent: str, weight: int, by: str
-) -> Sequence[Body]:
+def decide_accept(state: TicketState | None, *, agent: str, weight: int, by: str) -> Sequence[Body]:
     """Begin to work: on what was assigned to the agent, or on what the agent takes from a queue.
 
     Accepting again changes nothing.
@@ -99,12 +93,10 @@ def decide_accept(
         case Status.ACCEPTED:
             return []
         case _:
-            _refuse(known, "accepted")
+            raise _wrong(known, "accepted")
 
 
-def decide_assign(
-    state: TicketState | None, *, agent: str, weight: int, by: str
-) -> Sequence[Body]:
+def decide_assign(state: TicketState | None, *, agent: str, weight: int, by: str) -> Sequence[Body]:
     """Give a ticket to an agent, whoever has it now; nothing changes where it is that agent's.
 
     Raises:
@@ -112,7 +104,7 @@ def decide_assign(
     """
     known, facts, status = required(state)
     if status in OVER:
-        _refuse(known, "assigned")
+        raise _wrong(known, "assigned")
     if known.holder == agent:
         return []
     because = redirected(known.queued_because, f"{by} assigned it to {agent}", agent)
@@ -134,7 +126,7 @@ def decide_transfer(
     """
     known, facts, status = required(state)
     if status in OVER:
-        _refuse(known, "transferred")
+        raise _wrong(known, "transferred")
     if status is Status.QUEUED and known.desk == desk.name:
         return []
     because = redirected(known.queued_because, f"{by} transferred it to {desk.name}", desk.name)
@@ -166,7 +158,7 @@ def decide_pend(
     """
     known, facts, status = required(state)
     if status not in {Status.ASSIGNED, Status.ACCEPTED, Status.PENDING}:
-        _refuse(known, "pended")
+        raise _wrong(known, "pended")
     if until is None and reason is PendReason.UNTIL:
         raise CommandRejected(
             "until-missing", "the reason until needs an instant", field="until", status=422
@@ -197,7 +189,7 @@ def decide_resume(state: TicketState | None, *, by: str) -> Sequence[Body]:
     """
     known, facts, status = required(state)
     if status is not Status.PENDING:
-        _refuse(known, "resumed")
+        raise _wrong(known, "resumed")
     return [
         TicketResumed(
             facts=facts,
@@ -210,15 +202,6 @@ def decide_resume(state: TicketState | None, *, by: str) -> Sequence[Body]:
     ]
 
 
-def decide_due(state: TicketState | None, *, now: datetime) -> Sequence[Body]:
-    """Resume what was to wait until an instant that has come."""
-    if state is None or state.status is not Status.PENDING:
-        return []
-    if state.until is None or state.until > now:
-        return []
-    return decide_resume(state, by=SYSTEM)
-
-
 def decide_resolve(
     state: TicketState | None, *, code: str, article: str | None, by: str
 ) -> Sequence[Body]:
@@ -229,7 +212,7 @@ def decide_resolve(
     """
     known, facts, status = required(state)
     if status is Status.CLOSED:
-        _refuse(known, "resolved")
+        raise _wrong(known, "resolved")
     if status is Status.RESOLVED:
         return []
     return [
@@ -261,7 +244,7 @@ def decide_reopen(
     """
     known, facts, status = required(state)
     if status is not Status.RESOLVED:
-        _refuse(known, "reopened")
+        raise _wrong(known, "reopened")
     return reopened(known, facts, now, configuration, reason=reason, by=by)
 
 
@@ -275,7 +258,7 @@ def decide_close(state: TicketState | None, *, reason: str, by: str) -> Sequence
     if status is Status.CLOSED:
         return []
     if status is not Status.RESOLVED:
-        _refuse(known, "closed")
+        raise _wrong(known, "closed")
     return [
         TicketClosed(
             facts=facts,
@@ -287,17 +270,6 @@ def decide_close(state: TicketState | None, *, reason: str, by: str) -> Sequence
             reason=reason,
         )
     ]
-
-
-def decide_silence(
-    state: TicketState | None, *, now: datetime, after_seconds: float
-) -> Sequence[Body]:
-    """Close what was resolved so long ago that nobody will object."""
-    if state is None or state.status is not Status.RESOLVED or state.resolved_at is None:
-        return []
-    if now < state.resolved_at + timedelta(seconds=after_seconds):
-        return []
-    return decide_close(state, reason=SILENCE, by=SYSTEM)
 
 
 def _assigned(
@@ -321,7 +293,7 @@ def _assigned(
     )
 
 
-def _refuse(state: TicketState, wanted: str) -> NoReturn:
-    raise CommandRejected(
+def _wrong(state: TicketState, wanted: str) -> CommandRejected:
+    return CommandRejected(
         "wrong-status", f"{state.number} is {state.status}: it cannot be {wanted} now"
     )

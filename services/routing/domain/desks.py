@@ -179,9 +179,7 @@ def escalation_target(configuration: Configuration, desk: str, tier: int) -> Des
     return reached
 
 
-def _explanation(
-    topology: Topology, rule: str, candidates: Sequence[Candidate]
-) -> Explanation:
+def _explanation(topology: Topology, rule: str, candidates: Sequence[Candidate]) -> Explanation:
     """Return the reason with the chosen desk and the first others; the rest is counted."""
     ordered = sorted(candidates, key=lambda candidate: not candidate.chosen)
     left_out: dict[str, int] = {}

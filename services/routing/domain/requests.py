@@ -5,16 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.routing.domain.desks import (
-    DeskChoice,
-    choose_desk,
-    desk_named,
-    escalation_target,
-    first_opening,
-    is_open,
-    redirected,
-    successor,
-)
+from services.routing.domain.desks import choose_desk
+from services.routing.domain.moves import escalated, queued, reopen
 from services.routing.domain.tickets import TicketState
 from shared.contracts.envelope import Body
 from shared.contracts.facts import TicketFacts
@@ -27,19 +19,17 @@ from shared.contracts.intake import (
 )
 from shared.contracts.routing import (
     EscalationDeferred,
-    Explanation,
     FollowupRequested,
     PendReason,
     QueueReason,
     Status,
     TicketQueued,
     TicketRegarded,
-    TicketReopened,
     TicketResolved,
     TicketResumed,
 )
 from shared.contracts.sla import ClockEscalated
-from shared.organisation import Configuration, Desk
+from shared.organisation import Configuration
 
 MONITORING = "monitoring"
 CONTACT = "contact"
@@ -99,21 +89,7 @@ def decide_alerts(
     """Resolve a ticket whose cause is gone; reopen or follow up one whose cause is back."""
     facts = body.facts
     if state is None or state.status is None:
-        begun = _begin(state, facts, now, configuration)
-        if body.firing > 0:
-            return begun
-        last = begun[-1]
-        return [
-            *begun,
-            TicketResolved(
-                facts=facts,
-                status=Status.RESOLVED,
-                desk=last.desk,
-                tier=last.tier,
-                by=MONITORING,
-                code=ALERTS_CLEARED,
-            ),
-        ]
+        return _begin_with_alerts(state, body, now, configuration)
     # Fewer alerts than before are no reason to reopen what an agent resolved while they fired.
     began = body.firing > 0 and (
         not body.changes or any(c.status is not AlertStatus.RESOLVED for c in body.changes)
@@ -123,20 +99,8 @@ def decide_alerts(
             return [_followup(state, facts, by=MONITORING)] if began else []
         case Status.RESOLVED if began:
             return reopen(state, facts, now, configuration, reason="alerts", by=MONITORING)
-        case Status.RESOLVED:
-            return _regard(state, facts, firing=body.firing)
-        case _ if body.firing == 0:
-            return [
-                TicketResolved(
-                    facts=facts,
-                    status=Status.RESOLVED,
-                    desk=state.desk,
-                    tier=state.tier,
-                    agent=state.agent,
-                    by=MONITORING,
-                    code=ALERTS_CLEARED,
-                )
-            ]
+        case status if status is not Status.RESOLVED and body.firing == 0:
+            return [_cleared(facts, desk=state.desk, tier=state.tier, agent=state.agent)]
         case _:
             return _regard(state, facts, firing=body.firing)
 
@@ -157,7 +121,7 @@ def decide_escalation(
         return [EscalationDeferred(tier=body.tier, reason=body.reason)]
     if state.status in {Status.RESOLVED, Status.CLOSED} or state.facts is None:
         return []
-    moved = _escalated(
+    moved = escalated(
         state.facts,
         now,
         configuration,
@@ -171,100 +135,6 @@ def decide_escalation(
     return [] if moved is None else [moved]
 
 
-def decide_desk_closed(
-    state: TicketState | None, now: datetime, configuration: Configuration
-) -> Sequence[Body]:
-    """Move work from a desk that has closed to one that is open; what is pending stays.
-
-    Work of a desk that is configured no more goes to the desk that its topology names now.
-    """
-    if state is None or state.facts is None:
-        return []
-    if state.status not in {Status.QUEUED, Status.ASSIGNED, Status.ACCEPTED}:
-        return []
-    if is_open(configuration, state.desk, now):
-        return []
-    if desk_named(configuration, state.desk) is None:
-        choice: DeskChoice | None = choose_desk(configuration, state.facts, now)
-    else:
-        tier_min = state.tier if state.escalated else 0
-        choice = successor(configuration, state.facts, now, tier_min=tier_min)
-    if choice is None:
-        return []
-    return [
-        queued(
-            state.facts,
-            choice.desk,
-            QueueReason.DESK_CLOSED,
-            choice.explanation,
-            opens_at=choice.opens_at,
-            released=state.holder,
-        )
-    ]
-
-
-def reopen(
-    state: TicketState,
-    facts: TicketFacts,
-    now: datetime,
-    configuration: Configuration,
-    *,
-    reason: str,
-    by: str,
-) -> Sequence[Body]:
-    """Take a resolution back and queue the ticket where it was, or elsewhere if that is closed."""
-    desk = desk_named(configuration, state.desk)
-    if desk is not None and is_open(configuration, desk.name, now):
-        rule = f"reopened: back to {desk.name}, which had it"
-        choice = DeskChoice(desk, redirected(state.queued_because, rule, desk.name))
-    else:
-        choice = choose_desk(configuration, facts, now)
-    return [
-        TicketReopened(
-            facts=facts,
-            status=Status.QUEUED,
-            desk=state.desk,
-            tier=state.tier,
-            reason=reason,
-            by=by,
-        ),
-        queued(
-            facts,
-            choice.desk,
-            QueueReason.REOPENED,
-            choice.explanation,
-            opens_at=choice.opens_at,
-            by=by,
-        ),
-    ]
-
-
-def queued(
-    facts: TicketFacts,
-    desk: Desk,
-    reason: QueueReason,
-    explanation: Explanation,
-    *,
-    opens_at: datetime | None = None,
-    released: str | None = None,
-    by: str = "system",
-    note: str = "",
-) -> TicketQueued:
-    """Return the event that puts a ticket into a desk's queue."""
-    return TicketQueued(
-        facts=facts,
-        status=Status.QUEUED,
-        desk=desk.name,
-        tier=desk.tier,
-        by=by,
-        reason=reason,
-        explanation=explanation,
-        opens_at=opens_at,
-        released=released,
-        note=note,
-    )
-
-
 def _begin(
     state: TicketState | None, facts: TicketFacts, now: datetime, configuration: Configuration
 ) -> Sequence[TicketQueued]:
@@ -275,7 +145,7 @@ def _begin(
     )
     if state is None or state.deferred_tier is None:
         return [first]
-    moved = _escalated(
+    moved = escalated(
         facts,
         now,
         configuration,
@@ -289,33 +159,26 @@ def _begin(
     return [first] if moved is None else [first, moved]
 
 
-def _escalated(
-    facts: TicketFacts,
-    now: datetime,
-    configuration: Configuration,
-    *,
-    desk: str,
-    at_tier: int,
-    tier: int,
-    reason: str,
-    because: Explanation | None,
-    released: str | None,
-) -> TicketQueued | None:
-    """Return the move to a higher tier; None where the ticket is there, or nobody is above."""
-    if at_tier >= tier:
-        return None
-    target = escalation_target(configuration, desk, tier)
-    if target is None:
-        return None
-    rule = f"{reason}: from {desk} to tier {target.tier} ({tier} was asked for)"
-    return queued(
-        facts,
-        target,
-        QueueReason.ESCALATION,
-        redirected(because, rule, target.name),
-        opens_at=first_opening(configuration, [target.name], now),
-        released=released,
-        note=reason,
+def _begin_with_alerts(
+    state: TicketState | None, body: AlertsChanged, now: datetime, configuration: Configuration
+) -> Sequence[Body]:
+    """Queue a ticket of which its alerts are the first that is seen; they may be over."""
+    begun = _begin(state, body.facts, now, configuration)
+    if body.firing > 0:
+        return begun
+    last = begun[-1]
+    return [*begun, _cleared(body.facts, desk=last.desk, tier=last.tier, agent=None)]
+
+
+def _cleared(facts: TicketFacts, *, desk: str, tier: int, agent: str | None) -> TicketResolved:
+    return TicketResolved(
+        facts=facts,
+        status=Status.RESOLVED,
+        desk=desk,
+        tier=tier,
+        agent=agent,
+        by=MONITORING,
+        code=ALERTS_CLEARED,
     )
 
 

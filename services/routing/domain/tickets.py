@@ -18,6 +18,7 @@ from shared.contracts.routing import (
     PendReason,
     QueueReason,
     Status,
+    TicketAccepted,
     TicketAssigned,
     TicketClosed,
     TicketEvent,
@@ -26,6 +27,7 @@ from shared.contracts.routing import (
     TicketRegarded,
     TicketReopened,
     TicketResolved,
+    TicketResumed,
 )
 from shared.contracts.topics import TICKETS as TICKETS_TOPIC
 
@@ -94,63 +96,60 @@ class TicketState(BaseModel):
         return self.agent if self.status in HELD else None
 
 
-def _entered(state: TicketState, body: TicketEvent, at: datetime) -> dict[str, Any]:
+def _entered(state: TicketState, at: datetime) -> dict[str, Any]:
     """Return what changes as a ticket enters a queue; who waited already keeps the place."""
     waited = state.since if state.status is Status.QUEUED else None
     return {
-        "agent": None,
         "since": waited or at,
         "pend_reason": None,
         "until": None,
         "resolved_at": None,
         "opens_at": None,
         "assigned_because": None,
-        "facts": body.facts,
     }
+
+
+_UNPENDED: Final[Mapping[str, Any]] = MappingProxyType({"pend_reason": None, "until": None})
+_UNQUEUED: Final[Mapping[str, Any]] = MappingProxyType({"since": None, "opens_at": None})
 
 
 def _changes(state: TicketState, body: TicketEvent, at: datetime) -> dict[str, Any]:
     """Return the fields that an event changes beside those that every event carries."""
+    changes: dict[str, Any] = {}
     match body:
         case TicketQueued():
-            moved_up = body.reason is QueueReason.ESCALATION
-            stays_up = body.reason in {QueueReason.DESK_CLOSED, QueueReason.REOPENED}
-            return _entered(state, body, at) | {
-                "opens_at": body.opens_at,
-                "shape": body.explanation.shape,
-                "queued_because": body.explanation,
-                "escalated": moved_up or (stays_up and state.escalated),
-                "deferred_tier": None,
-                "deferred_reason": "",
-            }
+            changes = _entered(state, at) | _queued(state, body)
         case TicketReopened():
-            return _entered(state, body, at)
+            changes = _entered(state, at)
         case TicketAssigned():
-            return {
-                "weight": body.weight,
-                "assigned_because": body.explanation,
-                "since": None,
-                "opens_at": None,
-                "pend_reason": None,
-                "until": None,
-            }
+            assigned = {"weight": body.weight, "assigned_because": body.explanation}
+            changes = {**assigned, **_UNQUEUED, **_UNPENDED}
         case TicketPended():
-            return {"pend_reason": body.reason, "until": body.until}
+            changes = {"pend_reason": body.reason, "until": body.until}
         case TicketResolved():
-            return {
-                "resolved_at": at,
-                "since": None,
-                "opens_at": None,
-                "pend_reason": None,
-                "until": None,
-            }
+            changes = {"resolved_at": at, **_UNQUEUED, **_UNPENDED}
         case TicketClosed():
-            return {"resolved_at": None}
+            changes = {"resolved_at": None}
         case TicketRegarded():
-            return {"firing": body.firing}
+            changes = {"firing": body.firing}
+        case TicketAccepted() | TicketResumed():
+            changes = dict(_UNPENDED)
         case _:
-            resumed = body.status is not Status.PENDING
-            return {"pend_reason": None, "until": None} if resumed else {}
+            pass
+    return changes
+
+
+def _queued(state: TicketState, body: TicketQueued) -> dict[str, Any]:
+    moved_up = body.reason is QueueReason.ESCALATION
+    stays_up = body.reason in {QueueReason.DESK_CLOSED, QueueReason.REOPENED}
+    return {
+        "opens_at": body.opens_at,
+        "shape": body.explanation.shape,
+        "queued_because": body.explanation,
+        "escalated": moved_up or (stays_up and state.escalated),
+        "deferred_tier": None,
+        "deferred_reason": "",
+    }
 
 
 def evolve_ticket(state: TicketState | None, event: Event[Any]) -> TicketState:

@@ -1,0 +1,99 @@
+"""The services as processes of one machine: commands, environments, health."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from deploy.local.services import ServiceSpec
+from heliodesk.product.addresses import LOOPBACK, SERVICES, Addresses, repository
+from heliodesk.product.secrets import BOOTSTRAP_TOKEN, SERVICE_TOKEN, Secrets
+
+READY_SECONDS_MAX: Final = 90.0
+"""Seven processes start beside each other, on two cores too, with a store and a broker."""
+STOP_SECONDS_MAX: Final = 40.0
+"""A service gives itself 25 s to end what is in flight; see shared/service.py."""
+LINKS: Final[Mapping[str, tuple[str, ...]]] = {
+    "notify": ("intake",),
+    "knowledge": ("intake",),
+    "console": ("control", "intake", "routing", "sla", "knowledge"),
+}
+"""Service to those whose HTTP it asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What the services need that is no service: broker, store, and the way mail goes out."""
+
+    kafka: str
+    mongo: str
+    smtp: tuple[str, int]
+
+
+def service_specs(
+    addresses: Addresses, *, outside: Outside, secrets: Secrets
+) -> list[ServiceSpec]:
+    """Return what to start; secrets that are missing are made."""
+    for name in (SERVICE_TOKEN, BOOTSTRAP_TOKEN):
+        secrets.ensure(name)
+    shared = {
+        "HELIODESK_KAFKA": outside.kafka,
+        "HELIODESK_MONGO": outside.mongo,
+        "HELIODESK_SERVICE_TOKEN": f"file:{secrets.path(SERVICE_TOKEN)}",
+        # Found wherever the launcher was called from, also where nothing is installed.
+        "PYTHONPATH": os.pathsep.join(
+            part for part in (str(repository()), os.environ.get("PYTHONPATH")) if part
+        ),
+        **secrets.demo_environment(),
+    }
+    own = own_settings(addresses, outside=outside, secrets=secrets)
+    return [
+        ServiceSpec(
+            name=service,
+            # -P: a folder `services` where the launcher was called from is not ours.
+            argv=(sys.executable, "-P", "-m", f"services.{service}"),
+            env={**shared, **_common(service, addresses), **own.get(service, {})},
+            health_url=f"{addresses.services[service]}/readyz",
+            address=addresses.services[service],
+            ports=_ports(service, addresses),
+            ready_seconds_max=READY_SECONDS_MAX,
+            stop_seconds_max=STOP_SECONDS_MAX,
+        )
+        for service in SERVICES
+    ]
+
+
+def own_settings(
+    addresses: Addresses, *, outside: Outside, secrets: Secrets
+) -> dict[str, dict[str, str]]:
+    """Return the variables that one service has and the others have not."""
+    host, port = outside.smtp
+    return {
+        "control": {"CONTROL_BOOTSTRAP_TOKEN": f"file:{secrets.path(BOOTSTRAP_TOKEN)}"},
+        "intake": {"INTAKE_SMTP_PORT": addresses.mail_in.rpartition(":")[2]},
+        "notify": {"NOTIFY_SMTP_HOST": host, "NOTIFY_SMTP_PORT": str(port)},
+        "console": {"CONSOLE_MAILBOX_URL": addresses.mailbox or ""},
+    }
+
+
+def _common(service: str, addresses: Addresses) -> dict[str, str]:
+    prefix = service.upper()
+    return {
+        f"{prefix}_HOST": LOOPBACK,
+        f"{prefix}_PORT": str(addresses.port(service)),
+        f"{prefix}_METRICS_PORT": str(addresses.metrics[service]),
+        # Static membership: a process that is started again has its partitions back at once.
+        f"{prefix}_SLOT": "0",
+        **{
+            f"{prefix}_{other.upper()}_URL": addresses.services[other]
+            for other in LINKS.get(service, ())
+        },
+    }
+
+
+def _ports(service: str, addresses: Addresses) -> tuple[int, ...]:
+    ports = (addresses.port(service), addresses.metrics[service])
+    return (*ports, int(addresses.mail_in.rpartition(":")[2])) if service == "intake" else ports

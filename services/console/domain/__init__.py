@@ -1,0 +1,1 @@
+"""What the console thinks: projecting, sorting, telling and drawing. Pure."""

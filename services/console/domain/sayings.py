@@ -1,0 +1,319 @@
+"""What each kind of event says: the key of a sentence, and what fills it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from services.console.domain.words import Words
+from shared.contracts import intake, knowledge, notify, routing, sla
+from shared.contracts.envelope import Body
+from shared.contracts.facts import TicketFacts
+
+ACTORS = ("system", "monitoring", "contact")
+"""Who acts without being an agent."""
+
+Details = list[tuple[str, Mapping[str, Any]]]
+
+
+class Tone(StrEnum):
+    """How an event feels."""
+
+    PLAIN = "plain"
+    GOOD = "good"
+    WARN = "warn"
+    BAD = "bad"
+    QUIET = "quiet"
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Titles of desks and names of agents, as the configuration has them."""
+
+    desks: Mapping[str, str] = field(default_factory=dict)
+    agents: Mapping[str, str] = field(default_factory=dict)
+
+    def desk(self, code: str | None) -> str:
+        """Return a desk's title; its code where the configuration does not know it."""
+        return self.desks.get(code or "", code or "–")
+
+    def agent(self, code: str | None) -> str:
+        """Return an agent's name; the code where the configuration does not know it."""
+        return self.agents.get(code or "", code or "–")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whom to call what, in which language, and the notices that earlier events planned."""
+
+    words: Words
+    names: Names
+    notices: dict[str, notify.NoticePlanned] = field(default_factory=dict)
+
+    def word(self, group: str, code: str) -> str:
+        """Return the word for a code."""
+        return self.words.code(group, code)
+
+    def actor(self, code: str) -> str:
+        """Return the name of who acted."""
+        return self.word("actor", code) if code in ACTORS else self.names.agent(code)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a line of the timeline is made of."""
+
+    key: str
+    icon: str
+    tone: Tone = Tone.PLAIN
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    details: Sequence[tuple[str, Mapping[str, Any]]] = ()
+    explanation: routing.Explanation | None = None
+    message: str | None = None
+
+
+def say(scope: Scope, body: Body) -> Said | None:
+    """Return what an event says; None for a kind without a sentence."""
+    make = _SAYINGS.get(type(body))
+    return make(scope, body) if make is not None else None
+
+
+# Intake
+
+
+def _accepted(scope: Scope, body: intake.RequestAccepted) -> Said:
+    details: Details = [("say.firing", {"count": body.firing})] if body.firing else []
+    key = "say.accepted_follow" if body.follows else "say.accepted"
+    return Said(key, "inbox", Tone.PLAIN, _facts(scope, body.facts), details)
+
+
+def _facts(scope: Scope, facts: TicketFacts) -> dict[str, Any]:
+    return {
+        "number": facts.number,
+        "channel": scope.word("channel", facts.channel),
+        "kind": scope.word("kind", facts.kind),
+        "priority": facts.priority.value,
+    }
+
+
+def _message(scope: Scope, body: intake.MessageAdded) -> Said:
+    key = f"say.message.{body.direction.value}"
+    icon = "note" if body.direction is intake.Direction.INTERNAL else "mail"
+    return Said(key, icon, fields={"author": scope.actor(body.author)}, message=body.message)
+
+
+def _alerts(_scope: Scope, body: intake.AlertsChanged) -> Said:
+    if body.firing == 0:
+        return Said("say.alerts.quiet", "bell", Tone.GOOD)
+    return Said("say.alerts", "bell", Tone.WARN, {"count": body.firing})
+
+
+def _conversation_closed(_scope: Scope, _body: Body) -> Said:
+    return Said("say.conversation.closed", "check", Tone.QUIET)
+
+
+def _conversation_reopened(_scope: Scope, _body: Body) -> Said:
+    return Said("say.conversation.reopened", "undo", Tone.QUIET)
+
+
+def _stand(scope: Scope, body: routing.TicketEvent) -> dict[str, Any]:
+    return {
+        "desk": scope.names.desk(body.desk),
+        "agent": scope.names.agent(body.agent),
+        "by": scope.actor(body.by),
+        "tier": body.tier,
+        "priority": body.facts.priority.value,
+    }
+
+
+def _queued(scope: Scope, body: routing.TicketQueued) -> Said:
+    fields = {**_stand(scope, body), "released": scope.names.agent(body.released)}
+    details: Details = []
+    if body.note:
+        details.append(("say.note", {"note": body.note}))
+    if body.opens_at is not None:
+        details.append(("say.opens_at", {**fields, "opens_at": body.opens_at}))
+    raised = body.reason is routing.QueueReason.ESCALATION
+    return Said(
+        f"say.queued.{body.reason.value}",
+        "up" if raised else "queue",
+        Tone.WARN if raised else Tone.PLAIN,
+        fields,
+        details,
+        body.explanation,
+    )
+
+
+def _assigned(scope: Scope, body: routing.TicketAssigned) -> Said:
+    taken = body.by == body.agent
+    key = "say.taken" if taken else "say.assigned"
+    return Said(key, "user", fields=_stand(scope, body), explanation=body.explanation)
+
+
+def _begun(scope: Scope, body: routing.TicketAccepted) -> Said:
+    return Said("say.begun", "play", Tone.GOOD, _stand(scope, body))
+
+
+def _pended(scope: Scope, body: routing.TicketPended) -> Said:
+    details: Details = [("say.until", {"until": body.until})] if body.until else []
+    key = f"say.pended.{body.reason.value}"
+    return Said(key, "pause", Tone.QUIET, _stand(scope, body), details)
+
+
+def _resumed(scope: Scope, body: routing.TicketResumed) -> Said:
+    return Said("say.resumed", "play", fields=_stand(scope, body))
+
+
+def _resolved(scope: Scope, body: routing.TicketResolved) -> Said:
+    fields = {**_stand(scope, body), "code": scope.word("resolution", body.code)}
+    details: Details = [("say.article", {"article": body.article})] if body.article else []
+    return Said("say.resolved", "check", Tone.GOOD, fields, details)
+
+
+def _reopened(scope: Scope, body: routing.TicketReopened) -> Said:
+    fields = {**_stand(scope, body), "reason": scope.word("reason", body.reason)}
+    return Said("say.reopened", "undo", Tone.WARN, fields)
+
+
+def _closed(scope: Scope, body: routing.TicketClosed) -> Said:
+    fields = {**_stand(scope, body), "reason": scope.word("reason", body.reason)}
+    return Said("say.closed", "lock", Tone.QUIET, fields)
+
+
+def _regarded(scope: Scope, body: routing.TicketRegarded) -> Said:
+    key = "say.regarded.firing" if body.firing else "say.regarded"
+    return Said(key, "eye", Tone.QUIET, {**_stand(scope, body), "count": body.firing})
+
+
+def _followup(_scope: Scope, _body: routing.FollowupRequested) -> Said:
+    return Said("say.followup", "link")
+
+
+def _deferred(_scope: Scope, body: routing.EscalationDeferred) -> Said:
+    return Said("say.deferred", "up", Tone.QUIET, {"tier": body.tier})
+
+
+def _metric(scope: Scope, body: Any) -> str:
+    return scope.word("metric", body.metric)
+
+
+def _started(scope: Scope, body: sla.ClocksStarted) -> Said:
+    if not body.clocks:
+        return Said("say.clocks.none", "clock", Tone.QUIET)
+    details: Details = [
+        ("say.clocks.due", {"metric": _metric(scope, clock), "due_at": clock.due_at})
+        for clock in body.clocks
+        if clock.due_at is not None
+    ]
+    return Said("say.clocks.started", "clock", Tone.PLAIN, {"count": len(details)}, details)
+
+
+def _changed(scope: Scope, body: sla.ClocksChanged) -> Said:
+    fields = {"desk": scope.names.desk(body.desk), "change": body.change}
+    key = f"say.clocks.{body.change}"
+    known = scope.words.has(key)
+    return Said(key if known else "say.clocks.changed", "clock", Tone.QUIET, fields)
+
+
+def _warned(scope: Scope, body: sla.ClockWarned) -> Said:
+    fields = {"metric": _metric(scope, body), "due_at": body.due_at}
+    return Said("say.clock.warned", "clock", Tone.WARN, fields)
+
+
+def _breached(scope: Scope, body: sla.ClockBreached) -> Said:
+    fields = {"metric": _metric(scope, body), "due_at": body.due_at}
+    return Said("say.clock.breached", "alert", Tone.BAD, fields)
+
+
+def _withdrawn(scope: Scope, body: sla.ClockBreachWithdrawn) -> Said:
+    return Said("say.clock.withdrawn", "clock", Tone.GOOD, {"metric": _metric(scope, body)})
+
+
+def _escalated(scope: Scope, body: sla.ClockEscalated) -> Said:
+    details: Details = []
+    if body.tier is not None:
+        details.append(("say.clock.tier", {"tier": body.tier}))
+    if body.tell or body.tell_desks:
+        desks = [scope.names.desk(desk) for desk in body.tell_desks]
+        told = ", ".join([*(scope.names.agent(agent) for agent in body.tell), *desks])
+        details.append(("say.clock.tell", {"agents": told}))
+    fields = {"metric": _metric(scope, body), "step": body.step}
+    return Said("say.clock.escalated", "up", Tone.WARN, fields, details)
+
+
+def _planned(scope: Scope, body: notify.NoticePlanned) -> Said:
+    scope.notices[body.notice] = body
+    return Said("say.notice.planned", "mail", Tone.QUIET, _notice(scope, body))
+
+
+def _notice(scope: Scope, planned: notify.NoticePlanned | None) -> dict[str, Any]:
+    if planned is None:
+        unknown = scope.word("notice", "unknown")
+        return {"notice": unknown, "recipient": scope.word("recipient", "unknown")}
+    contact = planned.recipient_kind is notify.RecipientKind.CONTACT
+    name = scope.word("recipient", "contact") if contact else None
+    return {
+        "notice": scope.word("notice", planned.kind),
+        "recipient": name or scope.names.agent(planned.recipient),
+    }
+
+
+def _sent(scope: Scope, body: notify.NoticeSent) -> Said:
+    fields = _notice(scope, scope.notices.get(body.notice))
+    details: Details = [("say.attempts", {"count": body.attempts})] if body.attempts > 1 else []
+    return Said("say.notice.sent", "send", Tone.PLAIN, fields, details)
+
+
+def _deferred_notice(scope: Scope, body: notify.NoticeDeferred) -> Said:
+    fields = {**_notice(scope, scope.notices.get(body.notice)), "until": body.until}
+    details: Details = [("say.because", {"reason": body.reason})] if body.reason else []
+    return Said("say.notice.deferred", "clock", Tone.WARN, fields, details)
+
+
+def _failed(scope: Scope, body: notify.NoticeFailed) -> Said:
+    fields = _notice(scope, scope.notices.get(body.notice))
+    details: Details = [
+        ("say.because", {"reason": body.reason}),
+        ("say.attempts", {"count": body.attempts}),
+    ]
+    return Said("say.notice.failed", "alert", Tone.BAD, fields, details)
+
+
+def _suggested(_scope: Scope, body: knowledge.ArticlesSuggested) -> Said:
+    if not body.suggestions:
+        return Said("say.suggested.none", "book", Tone.QUIET)
+    details = [("say.suggestion", {"title": s.title}) for s in body.suggestions]
+    return Said("say.suggested", "book", Tone.PLAIN, {"count": len(details)}, details)
+
+
+_SAYINGS: Mapping[type[Body], Callable[[Scope, Any], Said]] = {
+    intake.RequestAccepted: _accepted,
+    intake.MessageAdded: _message,
+    intake.AlertsChanged: _alerts,
+    intake.ConversationClosed: _conversation_closed,
+    intake.ConversationReopened: _conversation_reopened,
+    routing.TicketQueued: _queued,
+    routing.TicketAssigned: _assigned,
+    routing.TicketAccepted: _begun,
+    routing.TicketPended: _pended,
+    routing.TicketResumed: _resumed,
+    routing.TicketResolved: _resolved,
+    routing.TicketReopened: _reopened,
+    routing.TicketClosed: _closed,
+    routing.TicketRegarded: _regarded,
+    routing.FollowupRequested: _followup,
+    routing.EscalationDeferred: _deferred,
+    sla.ClocksStarted: _started,
+    sla.ClocksChanged: _changed,
+    sla.ClockWarned: _warned,
+    sla.ClockBreached: _breached,
+    sla.ClockBreachWithdrawn: _withdrawn,
+    sla.ClockEscalated: _escalated,
+    notify.NoticePlanned: _planned,
+    notify.NoticeSent: _sent,
+    notify.NoticeDeferred: _deferred_notice,
+    notify.NoticeFailed: _failed,
+    knowledge.ArticlesSuggested: _suggested,
+}

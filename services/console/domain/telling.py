@@ -1,0 +1,141 @@
+"""The lines of a timeline: what each event says to a person, in their language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from string import Formatter
+from typing import Any
+
+from pydantic import ValidationError
+
+from services.console.domain.projection import TOPICS, Row
+from services.console.domain.sayings import Names, Said, Scope, Tone, say
+from services.console.domain.words import Words
+from shared.contracts.envelope import Body
+from shared.contracts.routing import Candidate, Explanation
+
+SERVICE_OF = {topic.source: topic.owner for topic in TOPICS}
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A run of a sentence; ``at`` is an instant that the page shows in the viewer's time."""
+
+    text: str
+    strong: bool = False
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """A desk or agent that was considered, for the explanation of a choice."""
+
+    name: str
+    chosen: bool
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One entry of the timeline."""
+
+    id: str
+    at: datetime
+    service: str
+    icon: str
+    tone: Tone
+    pieces: tuple[Piece, ...]
+    details: tuple[tuple[Piece, ...], ...] = ()
+    considered: tuple[Considered, ...] = ()
+    message: str | None = None
+    """The message of intake that the event is about."""
+
+    @property
+    def text(self) -> str:
+        """The sentence without its markup."""
+        return "".join(piece.text for piece in self.pieces)
+
+
+class Teller:
+    """Tells a ticket's events. Knows the notices that earlier rows planned."""
+
+    def __init__(self, *, words: Words, names: Names) -> None:
+        self._scope = Scope(words=words, names=names)
+
+    def tell(self, row: Row) -> Line:
+        """Return the entry of one row; an event that cannot be read is told as such."""
+        body = body_of(row)
+        said = say(self._scope, body) if body is not None else None
+        if said is None:
+            code = row.type.removeprefix("heliodesk.")
+            said = Said("say.unknown", "dot", Tone.QUIET, {"type": code})
+        details = [self._pieces(key, fields) for key, fields in said.details]
+        considered: tuple[Considered, ...] = ()
+        if said.explanation is not None:
+            details.extend(self._because(said.explanation))
+            considered = self._considered(said.explanation)
+        return Line(
+            id=row.id,
+            at=row.at,
+            service=SERVICE_OF.get(row.source, "unknown"),
+            icon=said.icon,
+            tone=said.tone,
+            pieces=self._pieces(said.key, said.fields),
+            details=tuple(details),
+            considered=considered,
+            message=said.message,
+        )
+
+    def _pieces(self, key: str, fields: Mapping[str, Any]) -> tuple[Piece, ...]:
+        pieces: list[Piece] = []
+        for literal, name, _spec, _conversion in Formatter().parse(self._scope.words.raw(key)):
+            if literal:
+                pieces.append(Piece(literal))
+            if name is None:
+                continue
+            value = fields.get(name, "–")
+            if isinstance(value, datetime):
+                pieces.append(Piece(value.isoformat(), strong=True, at=value))
+            else:
+                pieces.append(Piece(str(value), strong=True))
+        return tuple(pieces)
+
+    def _because(self, explanation: Explanation) -> list[tuple[Piece, ...]]:
+        because: list[tuple[Piece, ...]] = []
+        if explanation.rule:
+            because.append((Piece(explanation.rule),))
+        shape = self._scope.word("shape", explanation.shape)
+        fields = {"topology": explanation.topology, "shape": shape}
+        because.append(self._pieces("say.explanation", fields))
+        if explanation.left_out:
+            left = [f"{self._scope.word('left', k)} {n}" for k, n in explanation.left_out.items()]
+            because.append(self._pieces("say.left_out", {"reasons": " · ".join(left)}))
+        return because
+
+    def _considered(self, explanation: Explanation) -> tuple[Considered, ...]:
+        def verdict(candidate: Candidate) -> str:
+            if candidate.left_out:
+                return self._scope.word("left", candidate.left_out)
+            return "" if candidate.score is None else f"{candidate.score:g}"
+
+        def name(code: str) -> str:
+            return self._scope.names.desks.get(code) or self._scope.names.agents.get(code) or code
+
+        return tuple(
+            Considered(name=name(c.name), chosen=c.chosen, verdict=verdict(c))
+            for c in explanation.candidates
+        )
+
+
+def body_of(row: Row) -> Body | None:
+    """Return a row's body as its model; None for a type or a shape that is unknown here."""
+    for topic in TOPICS:
+        model = topic.body(row.type)
+        if model is not None and topic.source == row.source:
+            try:
+                return model.model_validate_json(row.body)
+            except ValidationError:
+                return None
+    return None

@@ -1,0 +1,1 @@
+"""Use cases: accepting, applying, closing, reading."""

@@ -1,0 +1,1 @@
+"""The outside world of notify, behind its ports: SMTP and the templates."""

@@ -1,0 +1,68 @@
+"""What notify consumes: one row per event, and what each one decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from services.notify.domain import planning
+from services.notify.domain.notices import NOTICES
+from services.notify.handlers import Reach
+from shared.configuration import Configurations
+from shared.consumer import On
+from shared.contracts.envelope import Event
+from shared.contracts.intake import MessageAdded, RequestAccepted
+from shared.contracts.routing import TicketAssigned, TicketResolved
+from shared.contracts.sla import ClockBreached, ClockEscalated, ClockWarned
+from shared.organisation import Configuration
+
+Configured = Callable[[Event[Any]], Configuration]
+
+
+def configured(configurations: Configurations) -> Configured:
+    """Return how an event finds its configuration: that of its own version, or a newer one."""
+
+    def find(event: Event[Any]) -> Configuration:
+        newest = max(event.configversion, configurations.version(event.tenant))
+        return configurations.at(event.tenant, newest) if newest else Configuration()
+
+    return find
+
+
+def on_requests(reach: Reach) -> list[On]:
+    """Return the rows of ``heliodesk.requests``."""
+
+    def on_request_accepted(state: Any, event: Any, now: Any) -> Any:
+        reachable = reach.reachable(event.tenant, event.body.facts.contact)
+        return planning.acknowledge(state, event, now, reachable=reachable)
+
+    return [
+        On(RequestAccepted, NOTICES, on_request_accepted),
+        On(MessageAdded, NOTICES, planning.reply),
+    ]
+
+
+def on_tickets(reach: Reach, find: Configured) -> list[On]:
+    """Return the rows of ``heliodesk.tickets``."""
+
+    def on_ticket_resolved(state: Any, event: Any, now: Any) -> Any:
+        reachable = reach.reachable(event.tenant, event.body.facts.contact)
+        return planning.tell_resolution(state, event, now, reachable=reachable)
+
+    return [
+        On(
+            TicketAssigned,
+            NOTICES,
+            lambda s, e, now: planning.tell_assignment(s, e, now, find(e)),
+        ),
+        On(TicketResolved, NOTICES, on_ticket_resolved),
+    ]
+
+
+def on_clocks(find: Configured) -> list[On]:
+    """Return the rows of ``heliodesk.clocks``."""
+    return [
+        On(ClockWarned, NOTICES, lambda s, e, now: planning.warn(s, e, now, find(e))),
+        On(ClockBreached, NOTICES, lambda s, e, now: planning.tell_breach(s, e, now, find(e))),
+        On(ClockEscalated, NOTICES, lambda s, e, now: planning.escalate(s, e, now, find(e))),
+    ]

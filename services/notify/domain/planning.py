@@ -1,0 +1,259 @@
+"""Who is told what, and when: from the events of others to planned notices.
+
+Every function takes the state, the event and the decision's instant, and returns the bodies that
+follow. A key that the ticket has already planned is not planned again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from services.notify.domain.notices import OPEN_MAX, REQUEST, Notices
+from shared.contracts.envelope import Body, Event
+from shared.contracts.facts import TicketFacts
+from shared.contracts.intake import Direction, MessageAdded, RequestAccepted
+from shared.contracts.notify import NoticeFailed, NoticeKind, NoticePlanned, RecipientKind
+from shared.contracts.routing import TicketAssigned, TicketResolved
+from shared.contracts.sla import ClockBreached, ClockEscalated, ClockWarned
+from shared.kernel import digest, rfc3339
+from shared.organisation import Configuration, UnknownName
+
+KEY_MAX: Final = 80
+ACKNOWLEDGEMENT_KEY: Final = "acknowledgement"
+LANGUAGE_DEFAULT: Final = "en"
+TOO_MANY: Final = f"more than {OPEN_MAX} notices of this ticket wait"
+
+_PLAIN = re.compile(r"[A-Za-z0-9._:-]+")
+
+
+def key(*parts: str) -> str:
+    """Return the key of a notice within its ticket; safe in a path, and never over 80 characters.
+
+    The first part is the kind. Parts that are too long or too strange are hashed.
+    """
+    joined = ":".join(parts)
+    if len(joined) <= KEY_MAX and _PLAIN.fullmatch(joined):
+        return joined
+    return f"{parts[0]}:{digest(*(part.encode() for part in parts[1:]))[:40]}"
+
+
+def acknowledge(
+    state: Notices | None, event: Event[RequestAccepted], _now: datetime, *, reachable: bool
+) -> Sequence[Body]:
+    """Plan the acknowledgement of a new ticket: one for ever, to a contact who can be reached."""
+    if not reachable or (state is not None and state.acknowledged):
+        return ()
+    facts = event.body.facts
+    return _new(
+        state,
+        NoticePlanned(
+            number=facts.number,
+            notice=ACKNOWLEDGEMENT_KEY,
+            kind=NoticeKind.ACKNOWLEDGEMENT,
+            recipient_kind=RecipientKind.CONTACT,
+            recipient=facts.contact,
+            language=facts.language,
+            details={**_details(facts), REQUEST: event.body.message},
+        ),
+    )
+
+
+def reply(state: Notices | None, event: Event[MessageAdded], _now: datetime) -> Sequence[Body]:
+    """Plan to pass an agent's message on to the contact."""
+    body = event.body
+    if body.direction is not Direction.OUTBOUND:
+        return ()
+    return _new(
+        state,
+        NoticePlanned(
+            number=body.facts.number,
+            notice=key("reply", body.message),
+            kind=NoticeKind.REPLY,
+            recipient_kind=RecipientKind.CONTACT,
+            recipient=body.facts.contact,
+            language=body.facts.language,
+            message=body.message,
+            details={**_details(body.facts), **_request(state), "agent": body.author},
+        ),
+    )
+
+
+def tell_resolution(
+    state: Notices | None, event: Event[TicketResolved], _now: datetime, *, reachable: bool
+) -> Sequence[Body]:
+    """Plan to tell the contact that the ticket is resolved, once per resolution."""
+    body = event.body
+    if not reachable:
+        return ()
+    details = {**_details(body.facts), **_request(state), "desk": body.desk, "code": body.code}
+    if body.agent:
+        details["agent"] = body.agent
+    return _new(
+        state,
+        NoticePlanned(
+            number=body.facts.number,
+            notice=key("resolution", event.id),
+            kind=NoticeKind.RESOLUTION,
+            recipient_kind=RecipientKind.CONTACT,
+            recipient=body.facts.contact,
+            language=body.facts.language,
+            details=details,
+        ),
+    )
+
+
+def tell_assignment(
+    state: Notices | None,
+    event: Event[TicketAssigned],
+    _now: datetime,
+    configuration: Configuration,
+) -> Sequence[Body]:
+    """Plan to tell an agent of a ticket that is now theirs, unless it was their own deed."""
+    body = event.body
+    if not body.agent or body.agent == body.by:
+        return ()
+    return _new(
+        state,
+        NoticePlanned(
+            number=body.facts.number,
+            notice=key("assignment", event.id),
+            kind=NoticeKind.ASSIGNMENT,
+            recipient_kind=RecipientKind.AGENT,
+            recipient=body.agent,
+            language=_language(configuration, RecipientKind.AGENT, body.agent),
+            details={**_details(body.facts), "desk": body.desk, "agent": body.agent},
+        ),
+    )
+
+
+def warn(
+    state: Notices | None, event: Event[ClockWarned], _now: datetime, configuration: Configuration
+) -> Sequence[Body]:
+    """Plan to warn whoever has the ticket that a clock runs out: the agent, or else the desk."""
+    return _about_clock(state, event, configuration, kind=NoticeKind.WARNING, mark="")
+
+
+def tell_breach(
+    state: Notices | None,
+    event: Event[ClockBreached],
+    _now: datetime,
+    configuration: Configuration,
+) -> Sequence[Body]:
+    """Plan to tell whoever has the ticket that a clock has run out: the agent, or else the desk."""
+    return _about_clock(state, event, configuration, kind=NoticeKind.ESCALATION, mark="breach")
+
+
+def escalate(
+    state: Notices | None,
+    event: Event[ClockEscalated],
+    _now: datetime,
+    configuration: Configuration,
+) -> Sequence[Body]:
+    """Plan to tell those whom a step of escalation names; a name is an agent's or a desk's."""
+    body = event.body
+    due = next((clock.due_at for clock in body.clocks if clock.clock == body.clock), None)
+    details = {
+        "clock": body.clock,
+        "metric": body.metric.value,
+        "step": str(body.step),
+        "reason": body.reason,
+        **({"desk": body.desk} if body.desk else {}),
+        **({"due_at": rfc3339(due)} if due else {}),
+    }
+    bodies: list[Body] = []
+    for name in dict.fromkeys(body.tell):
+        recipient_kind = _kind_of(configuration, name)
+        planned = NoticePlanned(
+            number=body.number,
+            notice=key("escalation", body.clock, str(body.step), name),
+            kind=NoticeKind.ESCALATION,
+            recipient_kind=recipient_kind,
+            recipient=name,
+            language=_language(configuration, recipient_kind, name),
+            details=details,
+        )
+        bodies.extend(_new(state, planned, beside=len(bodies)))
+    return bodies
+
+
+def _about_clock(
+    state: Notices | None,
+    event: Event[ClockWarned] | Event[ClockBreached],
+    configuration: Configuration,
+    *,
+    kind: NoticeKind,
+    mark: str,
+) -> Sequence[Body]:
+    body = event.body
+    if body.agent:
+        recipient_kind, recipient = RecipientKind.AGENT, body.agent
+    elif body.desk:
+        recipient_kind, recipient = RecipientKind.DESK, body.desk
+    else:
+        return ()
+    details = {"clock": body.clock, "metric": body.metric.value, "due_at": rfc3339(body.due_at)}
+    details |= {"desk": body.desk} if body.desk else {}
+    details |= {"agent": body.agent} if body.agent else {}
+    details |= {"reason": mark} if mark else {}
+    return _new(
+        state,
+        NoticePlanned(
+            number=body.number,
+            notice=key(kind.value, body.clock, *([mark] if mark else []), recipient),
+            kind=kind,
+            recipient_kind=recipient_kind,
+            recipient=recipient,
+            language=_language(configuration, recipient_kind, recipient),
+            details=details,
+        ),
+    )
+
+
+def _new(state: Notices | None, planned: NoticePlanned, *, beside: int = 0) -> Sequence[Body]:
+    """Return the plan, unless the ticket has one of that key; refuse it aloud beyond the limit."""
+    if state is not None and state.find(planned.notice) is not None:
+        return ()
+    waiting = (state.open_count if state is not None else 0) + beside
+    if waiting >= OPEN_MAX:
+        return (planned, NoticeFailed(notice=planned.notice, reason=TOO_MANY, attempts=0))
+    return (planned,)
+
+
+def _details(facts: TicketFacts) -> dict[str, str]:
+    details = {
+        "kind": facts.kind.value,
+        "priority": facts.priority.value,
+        "channel": facts.channel.value,
+    }
+    if facts.service:
+        details["service"] = facts.service
+    return details
+
+
+def _request(state: Notices | None) -> dict[str, str]:
+    return {REQUEST: state.request} if state is not None and state.request else {}
+
+
+def _kind_of(configuration: Configuration, name: str) -> RecipientKind:
+    """Return what a name is; one that nobody knows counts as an agent's, and fails as such."""
+    try:
+        configuration.agent(name)
+    except UnknownName:
+        known = any(desk.name == name for desk in configuration.desks.desks)
+        return RecipientKind.DESK if known else RecipientKind.AGENT
+    return RecipientKind.AGENT
+
+
+def _language(configuration: Configuration, kind: RecipientKind, name: str) -> str:
+    """Return the first language of an agent or a desk; the organisation's where unknown."""
+    try:
+        found = (
+            configuration.desk(name) if kind is RecipientKind.DESK else configuration.agent(name)
+        )
+    except UnknownName:
+        languages = configuration.organisation.languages
+        return languages[0] if languages else LANGUAGE_DEFAULT
+    return found.languages[0]

@@ -1,0 +1,8 @@
+"""Routing over HTTP: tickets, agents, desks."""
+
+from __future__ import annotations
+
+from services.routing.api.people import people_router
+from services.routing.api.tickets import ticket_router
+
+__all__ = ["people_router", "ticket_router"]

@@ -1,0 +1,268 @@
+"""What routing answers with, and what it is told."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.routing.handlers.reading import AgentNow, DeskNow
+from services.routing.ports import TicketDocument
+from shared.contracts.facts import Channel, Instant, Kind, Priority
+from shared.contracts.routing import Explanation, PendReason, Presence, Status
+from shared.kernel import CommandRejected
+
+AgentName = Annotated[str, Field(min_length=1, max_length=80)]
+DeskName = Annotated[str, Field(min_length=1, max_length=80)]
+Word = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")]
+"""A code, not a text: texts about a ticket are messages, and those are intake's."""
+
+# Literals, not the enumerations of events: those read an unknown word as ``unknown``.
+StatusWord = Literal["queued", "assigned", "accepted", "pending", "resolved", "closed"]
+PriorityWord = Literal["P1", "P2", "P3", "P4", "P5"]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class TicketView(_Answer):
+    """Where a ticket stands."""
+
+    id: str
+    number: str
+    status: Status
+    desk: str
+    tier: int
+    agent: str | None
+    """Who holds it; once it is resolved, who held it last."""
+    priority: Priority
+    kind: Kind
+    channel: Channel
+    service: str | None
+    category: str | None
+    region: str | None
+    site: str | None
+    language: str
+    vip: bool
+    contact: str
+    accepted_at: Instant
+    queued_since: Instant | None
+    opens_at: Instant | None
+    """When somebody opens, where nobody was open as the ticket was queued."""
+    pend_reason: PendReason | None
+    pend_until: Instant | None
+    resolved_at: Instant | None
+    firing: int
+    parked: bool
+    """Whether an event of it waits for an operator; commands are refused meanwhile."""
+    revision: int
+    """The number in the ETag, for If-Match."""
+
+    @classmethod
+    def of(cls, document: TicketDocument) -> TicketView:
+        """Return the view of a ticket.
+
+        Raises:
+            CommandRejected: its request has not come yet.
+        """
+        state = document.state
+        if state is None or state.facts is None or state.status is None:
+            raise CommandRejected("not-found", "there is no such ticket", status=404)
+        facts = state.facts
+        return cls(
+            id=document.id,
+            number=state.number,
+            status=state.status,
+            desk=state.desk,
+            tier=state.tier,
+            agent=state.agent,
+            priority=facts.priority,
+            kind=facts.kind,
+            channel=facts.channel,
+            service=facts.service,
+            category=facts.category,
+            region=facts.region,
+            site=facts.site,
+            language=facts.language,
+            vip=facts.vip,
+            contact=facts.contact,
+            accepted_at=facts.accepted_at,
+            queued_since=state.since,
+            opens_at=state.opens_at,
+            pend_reason=state.pend_reason,
+            pend_until=state.until,
+            resolved_at=state.resolved_at,
+            firing=state.firing,
+            parked=document.parked > 0,
+            revision=document.seq,
+        )
+
+
+class TicketPage(_Answer):
+    """One page of tickets, the newest first."""
+
+    tickets: tuple[TicketView, ...]
+    next: str | None
+    """Give it as ``after`` for the next page; None on the last."""
+
+
+class ExplainView(_Answer):
+    """Why a ticket is where it is."""
+
+    id: str
+    number: str
+    status: Status
+    desk: str
+    agent: str | None
+    opens_at: Instant | None
+    queued: Explanation | None
+    """Why it came to the desk."""
+    assigned: Explanation | None
+    """Why it came to the agent; None while it waits."""
+
+
+class HoldView(_Answer):
+    """One hold of an agent."""
+
+    ticket: str
+    weight: int
+
+
+class AgentView(_Answer):
+    """An agent as things stand."""
+
+    id: str
+    name: str
+    desks: tuple[str, ...]
+    languages: tuple[str, ...]
+    presence: Presence
+    capacity: int
+    load: int
+    holds: tuple[HoldView, ...]
+    taken_at: Instant | None
+    """When the agent was last given a ticket."""
+
+    @classmethod
+    def of(cls, now: AgentNow) -> AgentView:
+        """Return the view of an agent."""
+        return cls(
+            id=now.agent.id,
+            name=now.agent.name,
+            desks=now.agent.desks,
+            languages=now.agent.languages,
+            presence=now.presence,
+            capacity=now.agent.capacity,
+            load=sum(now.holds.values()),
+            holds=tuple(HoldView(ticket=t, weight=w) for t, w in sorted(now.holds.items())),
+            taken_at=now.taken_at,
+        )
+
+
+class AgentsView(_Answer):
+    """The configured agents."""
+
+    agents: tuple[AgentView, ...]
+
+
+class DeskView(_Answer):
+    """A desk as things stand."""
+
+    name: str
+    title: str
+    region: str | None
+    tier: int
+    time_zone: str
+    languages: tuple[str, ...]
+    escalates_to: str | None
+    open: bool
+    opens_at: Instant | None
+    """While it is closed: when it opens."""
+    closes_at: Instant | None
+    """While it is open: when it closes; None where it never does."""
+    queued: int
+    assigned: int
+    accepted: int
+    pending: int
+
+    @classmethod
+    def of(cls, now: DeskNow) -> DeskView:
+        """Return the view of a desk."""
+        return cls(
+            name=now.desk.name,
+            title=now.desk.title,
+            region=now.desk.region,
+            tier=now.desk.tier,
+            time_zone=now.time_zone,
+            languages=now.desk.languages,
+            escalates_to=now.desk.escalates_to,
+            open=now.is_open,
+            opens_at=now.opens_at,
+            closes_at=now.closes_at,
+            queued=now.counts.get(Status.QUEUED, 0),
+            assigned=now.counts.get(Status.ASSIGNED, 0),
+            accepted=now.counts.get(Status.ACCEPTED, 0),
+            pending=now.counts.get(Status.PENDING, 0),
+        )
+
+
+class DesksView(_Answer):
+    """The configured desks."""
+
+    desks: tuple[DeskView, ...]
+
+
+class Act(BaseModel):
+    """Who acts: the caller, or for an administrator any agent."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    agent: AgentName | None = None
+
+
+class Assign(BaseModel):
+    """To whom the ticket goes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    agent: AgentName
+
+
+class Transfer(Act):
+    """To which desk's queue the ticket goes."""
+
+    desk: DeskName
+
+
+class Pend(Act):
+    """What the work waits for; ``until`` is needed for the reason ``until``."""
+
+    reason: Literal["customer", "supplier", "change", "until"] = "customer"
+    until: Instant | None = None
+
+
+class Resolve(Act):
+    """How the ticket was resolved, and by which article."""
+
+    code: Word = "solved"
+    article: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+
+
+class Reopen(Act):
+    """Why the resolution did not hold."""
+
+    reason: Word = "agent"
+
+
+class Close(Act):
+    """Why the ticket is over."""
+
+    reason: Word = "confirmed"
+
+
+class SetPresence(BaseModel):
+    """Whether the agent takes work."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    presence: Literal["available", "away", "offline"]

@@ -1,0 +1,152 @@
+"""How a ticket moves from queue to queue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from services.routing.domain.desks import (
+    DeskChoice,
+    choose_desk,
+    desk_named,
+    escalation_target,
+    first_opening,
+    is_open,
+    redirected,
+    successor,
+)
+from services.routing.domain.tickets import TicketState
+from shared.contracts.envelope import Body
+from shared.contracts.facts import TicketFacts
+from shared.contracts.routing import (
+    Explanation,
+    QueueReason,
+    Status,
+    TicketQueued,
+    TicketReopened,
+)
+from shared.organisation import Configuration, Desk
+
+
+def queued(
+    facts: TicketFacts,
+    desk: Desk,
+    reason: QueueReason,
+    explanation: Explanation,
+    *,
+    opens_at: datetime | None = None,
+    released: str | None = None,
+    by: str = "system",
+    note: str = "",
+) -> TicketQueued:
+    """Return the event that puts a ticket into a desk's queue."""
+    return TicketQueued(
+        facts=facts,
+        status=Status.QUEUED,
+        desk=desk.name,
+        tier=desk.tier,
+        by=by,
+        reason=reason,
+        explanation=explanation,
+        opens_at=opens_at,
+        released=released,
+        note=note,
+    )
+
+
+def decide_desk_closed(
+    state: TicketState | None, now: datetime, configuration: Configuration
+) -> Sequence[Body]:
+    """Move work from a desk that has closed to one that is open; what is pending stays.
+
+    Work of a desk that is configured no more goes to the desk that its topology names now.
+    """
+    if state is None or state.facts is None:
+        return []
+    if state.status not in {Status.QUEUED, Status.ASSIGNED, Status.ACCEPTED}:
+        return []
+    if is_open(configuration, state.desk, now):
+        return []
+    if desk_named(configuration, state.desk) is None:
+        choice: DeskChoice | None = choose_desk(configuration, state.facts, now)
+    else:
+        tier_min = state.tier if state.escalated else 0
+        choice = successor(configuration, state.facts, now, tier_min=tier_min)
+    if choice is None:
+        return []
+    return [
+        queued(
+            state.facts,
+            choice.desk,
+            QueueReason.DESK_CLOSED,
+            choice.explanation,
+            opens_at=choice.opens_at,
+            released=state.holder,
+        )
+    ]
+
+
+def reopen(
+    state: TicketState,
+    facts: TicketFacts,
+    now: datetime,
+    configuration: Configuration,
+    *,
+    reason: str,
+    by: str,
+) -> Sequence[Body]:
+    """Take a resolution back and queue the ticket where it was, or elsewhere if that is closed."""
+    desk = desk_named(configuration, state.desk)
+    if desk is not None and is_open(configuration, desk.name, now):
+        rule = f"reopened: back to {desk.name}, which had it"
+        choice = DeskChoice(desk, redirected(state.queued_because, rule, desk.name))
+    else:
+        choice = choose_desk(configuration, facts, now)
+    return [
+        TicketReopened(
+            facts=facts,
+            status=Status.QUEUED,
+            desk=state.desk,
+            tier=state.tier,
+            reason=reason,
+            by=by,
+        ),
+        queued(
+            facts,
+            choice.desk,
+            QueueReason.REOPENED,
+            choice.explanation,
+            opens_at=choice.opens_at,
+            by=by,
+        ),
+    ]
+
+
+def escalated(
+    facts: TicketFacts,
+    now: datetime,
+    configuration: Configuration,
+    *,
+    desk: str,
+    at_tier: int,
+    tier: int,
+    reason: str,
+    because: Explanation | None,
+    released: str | None,
+) -> TicketQueued | None:
+    """Return the move to a higher tier; None where the ticket is there, or nobody is above."""
+    if at_tier >= tier:
+        return None
+    target = escalation_target(configuration, desk, tier)
+    if target is None:
+        return None
+    rule = f"{reason}: from {desk} to tier {target.tier} ({tier} was asked for)"
+    return queued(
+        facts,
+        target,
+        QueueReason.ESCALATION,
+        redirected(because, rule, target.name),
+        opens_at=first_opening(configuration, [target.name], now),
+        released=released,
+        note=reason,
+    )

@@ -1,0 +1,33 @@
+"""What happens to a ticket when an instant has come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from services.routing.domain.commands import SYSTEM, decide_close, decide_resume
+from services.routing.domain.tickets import TicketState
+from shared.contracts.envelope import Body
+from shared.contracts.routing import Status
+
+SILENCE = "silence"
+
+
+def decide_due(state: TicketState | None, *, now: datetime) -> Sequence[Body]:
+    """Resume what was to wait until an instant that has come."""
+    if state is None or state.status is not Status.PENDING:
+        return []
+    if state.until is None or state.until > now:
+        return []
+    return decide_resume(state, by=SYSTEM)
+
+
+def decide_silence(
+    state: TicketState | None, *, now: datetime, after_seconds: float
+) -> Sequence[Body]:
+    """Close what was resolved so long ago that nobody will object."""
+    if state is None or state.status is not Status.RESOLVED or state.resolved_at is None:
+        return []
+    if now < state.resolved_at + timedelta(seconds=after_seconds):
+        return []
+    return decide_close(state, reason=SILENCE, by=SYSTEM)

@@ -1,0 +1,173 @@
+"""What happens by itself: desks close, instants come, silence lasts."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from services.routing.domain.desks import is_open
+from services.routing.domain.moves import decide_desk_closed
+from services.routing.domain.tickets import TICKETS
+from services.routing.domain.timers import decide_due, decide_silence
+from services.routing.handlers.writing import TicketWriter
+from services.routing.ports import TicketDocument, Tickets
+from shared.clock import Clock
+from shared.commit import Command, Committer
+from shared.configuration import Configurations
+from shared.contracts.envelope import Body
+from shared.kernel import CommandRejected
+from shared.organisation import Configuration, FollowTheSun
+
+PAGE = 200
+
+Fetch = Callable[[str], Awaitable[list[TicketDocument]]]
+
+
+class DeskSweep:
+    """Moves work from desks that have closed to desks that are open.
+
+    A second desk takes over when the first one closes. Each move is decided on the ticket's
+    state and guarded by its ``v``: where several sweeps overlap, it happens once.
+    """
+
+    def __init__(
+        self,
+        *,
+        tickets: Tickets,
+        committer: Committer,
+        writer: TicketWriter,
+        configurations: Configurations,
+        clock: Clock,
+    ) -> None:
+        self._tickets = tickets
+        self._committer = committer
+        self._writer = writer
+        self._configurations = configurations
+        self._clock = clock
+
+    async def closed(self) -> int:
+        """Move on what waits or is worked on at closed desks that follow the sun."""
+        moved = 0
+        for tenant in self._configurations.tenants:
+            configuration = self._configurations.current(tenant)
+            desks = _closed_desks(configuration, self._clock.now())
+            if desks:
+
+                async def fetch(
+                    after: str, tenant: str = tenant, desks: Sequence[str] = desks
+                ) -> list[TicketDocument]:
+                    return await self._tickets.following_the_sun(
+                        tenant, desks, after=after, limit=PAGE
+                    )
+
+                moved += await self._move(tenant, configuration, fetch)
+        return moved
+
+    async def removed(self) -> int:
+        """Move on the work of desks that are configured no more."""
+        moved = 0
+        for tenant in self._configurations.tenants:
+            configuration = self._configurations.current(tenant)
+            desks = [desk.name for desk in configuration.desks.desks]
+
+            async def fetch(
+                after: str, tenant: str = tenant, desks: Sequence[str] = desks
+            ) -> list[TicketDocument]:
+                return await self._tickets.elsewhere(tenant, desks, after=after, limit=PAGE)
+
+            moved += await self._move(tenant, configuration, fetch)
+        return moved
+
+    async def _move(self, tenant: str, configuration: Configuration, fetch: Fetch) -> int:
+        moved = 0
+        after = ""
+        while page := await fetch(after):
+            after = page[-1].id
+            now = self._clock.now()
+
+            def decide(state: Any, now: datetime = now) -> Sequence[Body]:
+                return decide_desk_closed(state, now, configuration)
+
+            held = {d.id for d in page if d.state is not None and d.state.holder is not None}
+            moved += await _together(self._committer, [d for d in page if d.id not in held], decide)
+            for document in page:
+                if document.id in held:
+                    moved += await self._move_held(tenant, document, decide)
+        return moved
+
+    async def _move_held(
+        self, tenant: str, document: TicketDocument, decide: Callable[[Any], Sequence[Body]]
+    ) -> int:
+        """Move a ticket that an agent holds, together with the hold."""
+        try:
+            after = await self._writer.change(tenant=tenant, ticket=document.id, decide=decide)
+        except CommandRejected:
+            return 0
+        return int(after.seq > document.seq)
+
+
+class Timers:
+    """Timers that are data: instants in the tickets' documents."""
+
+    def __init__(
+        self,
+        *,
+        tickets: Tickets,
+        committer: Committer,
+        clock: Clock,
+        close_after_seconds: float,
+    ) -> None:
+        self._tickets = tickets
+        self._committer = committer
+        self._clock = clock
+        self._close_after_seconds = close_after_seconds
+
+    async def resume(self) -> bool:
+        """Resume what was to wait until now; return whether there may be more."""
+        now = self._clock.now()
+        due = await self._tickets.due(now, limit=PAGE)
+        done = await _together(self._committer, due, lambda state: decide_due(state, now=now))
+        return len(due) == PAGE and done > 0
+
+    async def close(self) -> bool:
+        """Close what was resolved long enough ago; return whether there may be more."""
+        now = self._clock.now()
+        seconds = self._close_after_seconds
+        silent = await self._tickets.resolved(now - timedelta(seconds=seconds), limit=PAGE)
+        done = await _together(
+            self._committer,
+            silent,
+            lambda state: decide_silence(state, now=now, after_seconds=seconds),
+        )
+        return len(silent) == PAGE and done > 0
+
+
+async def _together(
+    committer: Committer,
+    documents: Sequence[TicketDocument],
+    decide: Callable[[Any], Sequence[Body]],
+) -> int:
+    """Apply one decision to many tickets in bulk; return how many it changed."""
+    if not documents:
+        return 0
+    before = {document.id: document.seq for document in documents}
+    commands = [Command(target=d.id, tenant=d.tenant, decide=decide) for d in documents]
+    results = await committer.execute_all(TICKETS, commands)
+    return sum(
+        1
+        for ticket, after in results.items()
+        if not isinstance(after, CommandRejected) and after.seq > before[ticket]
+    )
+
+
+def _closed_desks(configuration: Configuration, now: datetime) -> list[str]:
+    """Return the desks of follow-the-sun topologies that are closed, where another is open."""
+    closed: dict[str, None] = {}
+    for topology in configuration.topologies.topologies:
+        if not isinstance(topology, FollowTheSun):
+            continue
+        opened = {d: is_open(configuration, d, now) for d in topology.desk_names}
+        if any(opened.values()):
+            closed.update(dict.fromkeys(d for d, is_opened in opened.items() if not is_opened))
+    return list(closed)

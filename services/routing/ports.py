@@ -1,0 +1,92 @@
+"""What the use cases of routing need of the store beside the commit protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from services.routing.domain.agents import AgentState
+from services.routing.domain.tickets import TicketState
+from shared.aggregate import Document
+from shared.contracts.facts import Priority
+from shared.contracts.routing import Status
+
+TicketDocument = Document[TicketState]
+AgentDocument = Document[AgentState]
+
+
+@dataclass(frozen=True, slots=True)
+class TicketFilter:
+    """Which tickets are listed: those that fit each field that is not None."""
+
+    desk: str | None = None
+    status: Status | None = None
+    agent: str | None = None
+    priority: Priority | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a list goes on: after the ticket that was accepted then and has this id."""
+
+    accepted_at: datetime
+    id: str
+
+
+class Tickets(Protocol):
+    """Questions to the documents of tickets and agents.
+
+    Every method may raise `Infrastructure`. Tickets that are parked are left out wherever work
+    is to be done on what is returned.
+    """
+
+    async def waiting(self, tenant: str, desk: str, *, limit: int) -> list[TicketDocument]:
+        """Return what is queued at a desk, the most pressing first, then the longest waiting."""
+        ...
+
+    async def following_the_sun(
+        self, tenant: str, desks: Sequence[str], *, after: str, limit: int
+    ) -> list[TicketDocument]:
+        """Return the active tickets of some desks that follow the sun, by id after ``after``.
+
+        Active means queued, assigned or accepted.
+        """
+        ...
+
+    async def elsewhere(
+        self, tenant: str, desks: Sequence[str], *, after: str, limit: int
+    ) -> list[TicketDocument]:
+        """Return the active tickets of all other desks than these, by id after ``after``."""
+        ...
+
+    async def due(self, now: datetime, *, limit: int) -> list[TicketDocument]:
+        """Return pending tickets whose instant has come, of all tenants, the longest due first."""
+        ...
+
+    async def resolved(self, before: datetime, *, limit: int) -> list[TicketDocument]:
+        """Return tickets that were resolved at or before an instant, of all tenants."""
+        ...
+
+    async def left_since(self, since: datetime, *, limit: int) -> list[tuple[str, str]]:
+        """Return (tenant, agent) of each agent whom a ticket left since then, each once."""
+        ...
+
+    async def holding(self, *, after: str, limit: int) -> list[AgentDocument]:
+        """Return agents that hold anything, of all tenants, by id after ``after``."""
+        ...
+
+    async def by_number(self, tenant: str, number: str) -> TicketDocument | None:
+        """Return a ticket by its number."""
+        ...
+
+    async def page(
+        self, tenant: str, wanted: TicketFilter, *, after: Place | None, limit: int
+    ) -> list[TicketDocument]:
+        """Return tickets, the newest first."""
+        ...
+
+    async def counts(self, tenant: str) -> Mapping[str, Mapping[Status, int]]:
+        """Return desk to status to number of open tickets."""
+        ...

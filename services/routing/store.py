@@ -1,0 +1,174 @@
+"""Routing's questions to MongoDB, and the indexes that answer them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from services.routing.domain.agents import AGENTS
+from services.routing.domain.tickets import TICKETS
+from services.routing.ports import AgentDocument, Place, TicketDocument, TicketFilter
+from shared.contracts.routing import Status
+from shared.documents import document_from
+from shared.mongo import Database, infrastructure
+
+ACTIVE: Final = [str(s) for s in (Status.QUEUED, Status.ASSIGNED, Status.ACCEPTED)]
+OPEN: Final = [*ACTIVE, str(Status.PENDING)]
+FOLLOW_THE_SUN: Final = "follow-the-sun"
+NEWEST_FIRST: Final = [("state.facts.accepted_at", -1), ("_id", -1)]
+
+Query = dict[str, Any]
+
+
+class MongoTickets:
+    """`Tickets` on the service's database."""
+
+    def __init__(self, database: Database) -> None:
+        self._tickets = database[TICKETS.name]
+        self._agents = database[AGENTS.name]
+
+    async def ensure_indexes(self) -> None:
+        """Create the indexes; those that are there stay."""
+        where = [("tenant", 1), ("state.desk", 1), ("state.status", 1)]
+        async with infrastructure():
+            await self._tickets.create_index(
+                [*where, ("state.rank", 1), ("state.since", 1), ("_id", 1)], name="queue"
+            )
+            await self._tickets.create_index([("state.status", 1), ("state.until", 1)], name="due")
+            await self._tickets.create_index(
+                [("state.status", 1), ("state.resolved_at", 1)], name="resolved"
+            )
+            await self._tickets.create_index([("state.left_at", 1)], name="left")
+            await self._tickets.create_index([("tenant", 1), ("state.number", 1)], name="number")
+            await self._tickets.create_index(
+                [("tenant", 1), ("state.agent", 1), *NEWEST_FIRST], name="by_agent"
+            )
+            await self._tickets.create_index([("tenant", 1), *NEWEST_FIRST], name="newest")
+
+    async def waiting(self, tenant: str, desk: str, *, limit: int) -> list[TicketDocument]:
+        """Return what is queued at a desk, the most pressing first, then the longest waiting."""
+        query: Query = {
+            "tenant": tenant,
+            "state.desk": desk,
+            "state.status": str(Status.QUEUED),
+            "parked": 0,
+        }
+        order = [("state.rank", 1), ("state.since", 1), ("_id", 1)]
+        return await self._found(query, order, limit)
+
+    async def following_the_sun(
+        self, tenant: str, desks: Sequence[str], *, after: str, limit: int
+    ) -> list[TicketDocument]:
+        """Return the active tickets of some desks that follow the sun, by id after ``after``."""
+        query: Query = {
+            "tenant": tenant,
+            "state.desk": {"$in": list(desks)},
+            "state.status": {"$in": ACTIVE},
+            "state.shape": FOLLOW_THE_SUN,
+            "parked": 0,
+            "_id": {"$gt": after},
+        }
+        return await self._found(query, [("_id", 1)], limit)
+
+    async def elsewhere(
+        self, tenant: str, desks: Sequence[str], *, after: str, limit: int
+    ) -> list[TicketDocument]:
+        """Return the active tickets of all other desks than these, by id after ``after``."""
+        query: Query = {
+            "tenant": tenant,
+            "state.desk": {"$nin": list(desks)},
+            "state.status": {"$in": ACTIVE},
+            "parked": 0,
+            "_id": {"$gt": after},
+        }
+        return await self._found(query, [("_id", 1)], limit)
+
+    async def due(self, now: datetime, *, limit: int) -> list[TicketDocument]:
+        """Return pending tickets whose instant has come, of all tenants, the longest due first."""
+        query: Query = {
+            "state.status": str(Status.PENDING),
+            "state.until": {"$lte": now},
+            "parked": 0,
+        }
+        return await self._found(query, [("state.until", 1)], limit)
+
+    async def resolved(self, before: datetime, *, limit: int) -> list[TicketDocument]:
+        """Return tickets that were resolved at or before an instant, of all tenants."""
+        query: Query = {
+            "state.status": str(Status.RESOLVED),
+            "state.resolved_at": {"$lte": before},
+            "parked": 0,
+        }
+        return await self._found(query, [("state.resolved_at", 1)], limit)
+
+    async def left_since(self, since: datetime, *, limit: int) -> list[tuple[str, str]]:
+        """Return (tenant, agent) of each agent whom a ticket left since then, each once."""
+        steps: list[Query] = [
+            {"$match": {"state.left_at": {"$gte": since}}},
+            {"$group": {"_id": {"tenant": "$tenant", "agent": "$state.left"}}},
+            {"$limit": limit},
+        ]
+        async with infrastructure():
+            rows = await self._tickets.aggregate(steps).to_list(None)
+        return [(row["_id"]["tenant"], row["_id"]["agent"]) for row in rows]
+
+    async def holding(self, *, after: str, limit: int) -> list[AgentDocument]:
+        """Return agents that hold anything, of all tenants, by id after ``after``."""
+        query: Query = {"_id": {"$gt": after}, "state.holds": {"$ne": {}}}
+        async with infrastructure():
+            cursor = self._agents.find(query).sort([("_id", 1)]).limit(limit)
+            rows = await cursor.to_list(None)
+        return [document_from(AGENTS, row) for row in rows]
+
+    async def by_number(self, tenant: str, number: str) -> TicketDocument | None:
+        """Return a ticket by its number."""
+        found = await self._found({"tenant": tenant, "state.number": number}, NEWEST_FIRST, 1)
+        return found[0] if found else None
+
+    async def page(
+        self, tenant: str, wanted: TicketFilter, *, after: Place | None, limit: int
+    ) -> list[TicketDocument]:
+        """Return tickets, the newest first."""
+        query: Query = {"tenant": tenant, "state.status": {"$ne": None}}
+        if wanted.desk is not None:
+            query["state.desk"] = wanted.desk
+        if wanted.status is not None:
+            query["state.status"] = str(wanted.status)
+        if wanted.agent is not None:
+            query["state.agent"] = wanted.agent
+        if wanted.priority is not None:
+            query["state.facts.priority"] = str(wanted.priority)
+        if after is not None:
+            query["$or"] = [
+                {"state.facts.accepted_at": {"$lt": after.accepted_at}},
+                {"state.facts.accepted_at": after.accepted_at, "_id": {"$lt": after.id}},
+            ]
+        return await self._found(query, NEWEST_FIRST, limit)
+
+    async def counts(self, tenant: str) -> Mapping[str, Mapping[Status, int]]:
+        """Return desk to status to number of open tickets."""
+        steps: list[Query] = [
+            {"$match": {"tenant": tenant, "state.status": {"$in": OPEN}}},
+            {
+                "$group": {
+                    "_id": {"desk": "$state.desk", "status": "$state.status"},
+                    "tickets": {"$sum": 1},
+                }
+            },
+        ]
+        async with infrastructure():
+            rows = await self._tickets.aggregate(steps).to_list(None)
+        counts: dict[str, dict[Status, int]] = {}
+        for row in rows:
+            of_desk = counts.setdefault(row["_id"]["desk"], {})
+            of_desk[Status(row["_id"]["status"])] = row["tickets"]
+        return counts
+
+    async def _found(
+        self, query: Query, order: Sequence[tuple[str, int]], limit: int
+    ) -> list[TicketDocument]:
+        async with infrastructure():
+            cursor = self._tickets.find(query).sort(list(order)).limit(limit)
+            rows = await cursor.to_list(None)
+        return [document_from(TICKETS, row) for row in rows]

@@ -1,0 +1,152 @@
+"""The use cases: events in, ticks, and explanations out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+
+from services.sla.domain.decide import News, decide
+from services.sla.domain.evolve import TICKET_CLOCKS
+from services.sla.domain.explain import TicketExplanation, explained
+from services.sla.domain.model import ClocksState, Rules
+from services.sla.domain.ticks import decide_tick
+from services.sla.ports import ConfigurationSource, Due
+from shared.aggregate import Document
+from shared.commit import Command, Committer
+from shared.contracts.envelope import Body, Event
+from shared.contracts.intake import (
+    AlertsChanged,
+    ConversationClosed,
+    ConversationReopened,
+    Direction,
+    MessageAdded,
+    RequestAccepted,
+)
+from shared.contracts.routing import Status, TicketEvent, TicketPended
+from shared.contracts.sla import WorkEntry
+
+AUTOMATIC_AUTHORS = frozenset({"system"})
+"""Their messages are no response: an automatic acknowledgement never counts."""
+
+RequestEvent = (
+    RequestAccepted | AlertsChanged | ConversationClosed | ConversationReopened | MessageAdded
+)
+
+
+class ClockHandlers:
+    """What each consumed event means, with the configurations closed over."""
+
+    def __init__(self, configurations: ConfigurationSource) -> None:
+        self._configurations = configurations
+
+    def rules(self, tenant: str) -> Rules:
+        """Return the tenant's configurations by version."""
+        return partial(self._configurations.at, tenant)
+
+    def on_request(
+        self, state: ClocksState | None, event: Event[RequestEvent], now: datetime
+    ) -> Sequence[Body]:
+        """Start the clocks, or take note of what the ticket is now; intake owns that."""
+        body = event.body
+        answered = (
+            isinstance(body, MessageAdded)
+            and body.direction is Direction.OUTBOUND
+            and body.author not in AUTOMATIC_AUTHORS
+        )
+        news = News(
+            at=event.time,
+            version=self._version(event),
+            facts=body.facts,
+            change="responded" if answered else "facts-changed",
+            responded_at=event.time if answered else None,
+            owner=True,
+        )
+        return decide(state, news, self.rules(event.tenant))
+
+    def on_ticket(
+        self, change: str, state: ClocksState | None, event: Event[TicketEvent], now: datetime
+    ) -> Sequence[Body]:
+        """Follow the work: who has it, and whether it goes on, waits or is done."""
+        body = event.body
+        version = self._version(event)
+        news = News(
+            at=event.time,
+            version=version,
+            facts=body.facts,
+            change=change,
+            entry=_entry(state, event, version),
+        )
+        return decide(state, news, self.rules(event.tenant))
+
+    def _version(self, event: Event[RequestEvent] | Event[TicketEvent]) -> int:
+        """Return the version as of the event: the one with which its producer decided."""
+        if event.configversion:
+            return event.configversion
+        self._configurations.current(event.tenant)
+        return self._configurations.version(event.tenant)
+
+    def explain(
+        self, document: Document[ClocksState], state: ClocksState, now: datetime
+    ) -> TicketExplanation:
+        """Return how each clock of a ticket came to stand as it does."""
+        return explained(document.id, state, now, self.rules(document.tenant))
+
+
+def _entry(
+    state: ClocksState | None, event: Event[TicketEvent], version: int
+) -> WorkEntry:
+    """Return how the work stands after an event of routing.
+
+    A status that only a newer release knows changes nothing. An event that finds the ticket
+    pending does not say why it waits: what was said before holds.
+    """
+    body = event.body
+    status = body.status.value
+    if body.status is Status.UNKNOWN:
+        status = state.status if state and state.status else Status.QUEUED.value
+    reason = None
+    if isinstance(body, TicketPended):
+        reason = body.reason.value
+    elif status == Status.PENDING and state is not None:
+        reason = state.reason
+    return WorkEntry(
+        at=event.time,
+        status=status,
+        desk=body.desk,
+        tier=body.tier,
+        agent=body.agent,
+        reason=reason,
+        by=body.by,
+        configversion=version,
+    )
+
+
+async def tick(
+    due: Sequence[Due], *, now: datetime, handlers: ClockHandlers, committer: Committer
+) -> int:
+    """Say what is due of these tickets at an instant; return how many documents said something.
+
+    Each is a command through the same commit as everything else: however many tickers run, the
+    guard lets one of them say it. ``now`` is the instant for which the caller knows that nothing
+    from before it is still in flight.
+    """
+    commands = [
+        Command(
+            target=item.ticket,
+            tenant=item.tenant,
+            decide=partial(_tick, rules=handlers.rules(item.tenant), now=now),
+        )
+        for item in due
+    ]
+    done = await committer.execute_all(TICKET_CLOCKS, commands)
+    return sum(
+        1
+        for found in done.values()
+        if isinstance(found, Document)
+        and (found.state is None or found.state.due_at is None or found.state.due_at >= now)
+    )
+
+
+def _tick(state: ClocksState | None, *, rules: Rules, now: datetime) -> Sequence[Body]:
+    return decide_tick(state, now, rules)

@@ -1,0 +1,40 @@
+"""Settings of sla, from the environment: ``SLA_…``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from services.sla.domain.model import SHARDS
+from shared.settings import ServiceSettings
+
+
+class SlaSettings(ServiceSettings):
+    """What sla can be told."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SLA_", frozen=True, extra="forbid", populate_by_name=True
+    )
+
+    port: int = 18104
+    metrics_port: int = 19104
+    tick_seconds: Annotated[float, Field(gt=0)] = 0.5
+    """How often due clocks are looked for: how late a breach may be told while all is well."""
+    batch_max: Annotated[int, Field(ge=1, le=5_000)] = 500
+    """Tickets of one round: what one bulk of writes takes well."""
+    slots: Annotated[int, Field(ge=1, le=SHARDS)] = 1
+    """How many processes divide the 64 shards of the timers. 1: each polls all of them, which is
+    right too, since overlap is harmless; it costs reads."""
+    slot_index: Annotated[int, Field(ge=0, lt=SHARDS)] = 0
+    """The number of this process among them, from 0."""
+    takeover_seconds: Annotated[float, Field(gt=0)] = 10.0
+    """Shards whose clocks are overdue for so long have lost their process: others take them."""
+
+    @model_validator(mode="after")
+    def _has_its_slot(self) -> Self:
+        if self.slot_index >= self.slots:
+            message = f"SLA_SLOT_INDEX counts from 0 to {self.slots - 1}, as SLA_SLOTS says"
+            raise ValueError(message)
+        return self
