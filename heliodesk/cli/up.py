@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import IO, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -206,5 +205,3 @@ def _await_token(product: Product, clock: Clock) -> None:
                     raise
             threading.Event().wait(0.1)
 
-
-__all__ = ["IO", "Any", "app", "json"]

@@ -96,9 +96,7 @@ def clock_router(*, index: ClockIndex, handlers: ClockHandlers, clock: Clock) ->
         return ClocksPage(items=items, next=_next(documents, limit))
 
     @router.get("/{ticket}")
-    async def read_clocks(
-        ticket: str, response: Response, actor: Actor = read
-    ) -> TicketClocks:
+    async def read_clocks(ticket: str, response: Response, actor: Actor = read) -> TicketClocks:
         """Return the clocks of a ticket, by its id or its number."""
         document, state = await found(actor, ticket)
         response.headers["ETag"] = f'"{document.seq}"'

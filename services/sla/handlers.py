@@ -93,9 +93,7 @@ class ClockHandlers:
         return explained(document.id, state, now, self.rules(document.tenant))
 
 
-def _entry(
-    state: ClocksState | None, event: Event[TicketEvent], version: int
-) -> WorkEntry:
+def _entry(state: ClocksState | None, event: Event[TicketEvent], version: int) -> WorkEntry:
     """Return how the work stands after an event of routing.
 
     A status that only a newer release knows changes nothing. An event that finds the ticket
@@ -136,6 +134,7 @@ async def tick(
             target=item.ticket,
             tenant=item.tenant,
             decide=partial(_tick, rules=handlers.rules(item.tenant), now=now),
+            at=now,
         )
         for item in due
     ]

@@ -124,9 +124,7 @@ class ClockTicker:
         if until is None:
             return False
         ready = [item for item in due if item.due_at < until]
-        fired = await tick(
-            ready, now=until, handlers=self._handlers, committer=self._committer
-        )
+        fired = await tick(ready, now=until, handlers=self._handlers, committer=self._committer)
         return fired > 0 and len(due) >= self._limits.batch_max
 
     async def _due(self, now: datetime) -> list[Due]:

@@ -201,9 +201,7 @@ class ClockEscalated(ClocksEvent):
     tier: Annotated[int, Field(ge=0, le=9)] | None = None
     """The tier to which routing moves the work; None leaves it where it is."""
     tell: tuple[Code, ...] = ()
-    """Agents who are told, by name."""
-    tell_desks: tuple[Code, ...] = ()
-    """Desks that are told as a whole, by name."""
+    """Who is told: agents and desks, by name. The roles of the policy are resolved already."""
     reason: Code
     """at-risk before the due time, breached after it."""
     desk: Code | None = None

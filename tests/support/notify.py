@@ -10,7 +10,6 @@ from datetime import datetime
 from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
-from typing import cast
 
 from services.notify.adapters.words import JinjaWords
 from services.notify.consumers import configured, on_clocks, on_requests, on_tickets
@@ -164,10 +163,7 @@ class MemoryChannel:
     @property
     def parsed(self) -> list[EmailMessage]:
         """The mails, as a mail program reads them."""
-        return [
-            cast("EmailMessage", email.message_from_bytes(mail, policy=default))
-            for mail in self.mails
-        ]
+        return [email.message_from_bytes(mail, policy=default) for mail in self.mails]
 
 
 class Notify:
@@ -271,9 +267,7 @@ class Notify:
                 wire = event.encoded()
                 records.append(
                     incoming.append(
-                        Outgoing(
-                            topic=name, key=event.key, value=wire.body, headers=wire.headers()
-                        )
+                        Outgoing(topic=name, key=event.key, value=wire.body, headers=wire.headers())
                     )
                 )
             if name != CLOCKS.name:

@@ -119,9 +119,9 @@ def compose(letter: Letter) -> bytes:
     if letter.automatic is not None:
         mail["Auto-Submitted"] = letter.automatic.value
         mail["X-Auto-Response-Suppress"] = "All"
-    mail["Content-Language"] = header_text(letter.language, characters_max=35)
     mail.set_content(_printable(letter.text))
     mail.add_alternative(_printable(letter.html), subtype="html")
+    mail["Content-Language"] = header_text(letter.language, characters_max=35)
     # The library would draw a boundary by lot; this one is the same at every attempt.
     mail.set_boundary("=_" + letter.message_id.strip("<>").partition("@")[0])
     return _threading(letter) + mail.as_bytes()

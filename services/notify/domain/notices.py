@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
@@ -57,7 +56,7 @@ class Notice(BaseModel):
     recipient: str
     language: str
     message: str | None = None
-    details: Mapping[str, str] = MappingProxyType({})
+    details: Mapping[str, str] = {}
     configversion: int = 0
     status: NoticeStatus = NoticeStatus.PLANNED
     attempts: int = 0

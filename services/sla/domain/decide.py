@@ -67,9 +67,7 @@ def decide(state: ClocksState | None, news: News, rules: Rules) -> list[Body]:
     if state is None or (draft.facts, draft.desk) != (state.facts, state.first_desk):
         clocks = _chosen(clocks, draft, at=news.at, rules=rules)
     work = Work(
-        segments=segments(
-            draft.course, accepted_at=draft.facts.accepted_at, settled=draft.settled
-        ),
+        segments=segments(draft.course, accepted_at=draft.facts.accepted_at, settled=draft.settled),
         responded_at=draft.responded_at,
         settled_at=draft.course[0].at if draft.settled else None,
     )
@@ -81,8 +79,7 @@ def decide(state: ClocksState | None, news: News, rules: Rules) -> list[Body]:
     if drop:
         until = draft.course[drop].at
         clocks = [
-            clock.model_copy(update={"spans": merged(clock.spans, until=until)})
-            for clock in clocks
+            clock.model_copy(update={"spans": merged(clock.spans, until=until)}) for clock in clocks
         ]
     views = tuple(clock.view for clock in clocks)
     ledgers = _ledgers(state.clocks if state else (), clocks)
@@ -148,9 +145,7 @@ def _matters(state: ClocksState, news: News, draft: _Draft) -> bool:
     )
 
 
-def _chosen(
-    clocks: Sequence[Clock], draft: _Draft, *, at: datetime, rules: Rules
-) -> list[Clock]:
+def _chosen(clocks: Sequence[Clock], draft: _Draft, *, at: datetime, rules: Rules) -> list[Clock]:
     """Return the clocks that the ticket is to have now: kept, retargeted, new or cancelled.
 
     A clock that was breached keeps the target that it broke.

@@ -64,9 +64,7 @@ def _worked(state: ClocksState, body: ClocksCounted) -> ClocksState:
     return state.model_copy(update=update)
 
 
-def _taken(
-    state: ClocksState, body: ClocksEvent, ledgers: Sequence[ClockLedger]
-) -> ClocksState:
+def _taken(state: ClocksState, body: ClocksEvent, ledgers: Sequence[ClockLedger]) -> ClocksState:
     """Return the state with the clocks as they are after the event."""
     spans = {clock.view.clock: clock.spans for clock in state.clocks}
     changes: Mapping[str, ClockLedger] = {ledger.clock: ledger for ledger in ledgers}

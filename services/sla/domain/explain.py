@@ -170,9 +170,7 @@ def _line(span: DeskSpan, until: datetime, total_ms: int, rules: Rules) -> DeskL
     """Return a line of the ledger; a closed one keeps the sum that was counted when it closed."""
     calendar = calendar_of(span, rules)
     windows = () if span.merged else _windows(calendar, span.started_at, until, total_ms)
-    used = (
-        calendar.between(span.started_at, until) if span.ended_at is None else span.used_seconds
-    )
+    used = calendar.between(span.started_at, until) if span.ended_at is None else span.used_seconds
     return DeskLine(
         desk=span.desk,
         calendar=span.calendar,

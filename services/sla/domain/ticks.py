@@ -42,8 +42,7 @@ class _Round:
         self._now = now
         self._rules = rules
         self._clocks = [
-            clock.model_copy(update={"view": seen_at(clock, now, rules)})
-            for clock in state.clocks
+            clock.model_copy(update={"view": seen_at(clock, now, rules)}) for clock in state.clocks
         ]
         self.bodies: list[Body] = []
 
@@ -56,9 +55,7 @@ class _Round:
         if breach_is_open(view) and view.due_at is not None and view.due_at < self._now:
             self._update(index, promise, breached_at=view.due_at)
             self.bodies.append(
-                ClockBreached(
-                    **self._common(index), due_at=view.due_at, agent=self._state.agent
-                )
+                ClockBreached(**self._common(index), due_at=view.due_at, agent=self._state.agent)
             )
         elif (
             warning_is_open(view)
@@ -68,9 +65,7 @@ class _Round:
         ):
             self._update(index, promise, warned_at=self._now)
             self.bodies.append(
-                ClockWarned(
-                    **self._common(index), due_at=view.due_at, agent=self._state.agent
-                )
+                ClockWarned(**self._common(index), due_at=view.due_at, agent=self._state.agent)
             )
         if view.ended_at is None:
             self._steps(index, promise)
@@ -87,18 +82,17 @@ class _Round:
 
     def _escalated(self, index: int, step: EscalationStep, number: int) -> ClockEscalated:
         desk, above = self._desks()
-        named = [who for who in step.notify if who not in {"assignee", "desk", "next_desk"}]
-        if "assignee" in step.notify and self._state.agent is not None:
-            named.insert(0, self._state.agent)
-        desks = [desk] if "desk" in step.notify else []
-        if "next_desk" in step.notify:
-            desks.append(above)
+        roles = {
+            "assignee": self._state.agent,
+            "desk": desk.name if desk else None,
+            "next_desk": above.name if above else None,
+        }
+        told = (roles.get(who, who) for who in step.notify)
         return ClockEscalated(
             **self._common(index),
             step=number,
             tier=above.tier if step.raise_tier and above else None,
-            tell=tuple(dict.fromkeys(named)),
-            tell_desks=tuple(dict.fromkeys(d.name for d in desks if d is not None)),
+            tell=tuple(dict.fromkeys(name for name in told if name)),
             reason="breached" if self._clocks[index].view.breached_at else "at-risk",
             agent=self._state.agent,
             at_share=step.at_share,
