@@ -61,6 +61,7 @@ docs: $(STAMP) ## Write the generated documents
 
 lock: ## Pin the dependencies anew (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --extra dev --python-version 3.11 -o requirements.lock pyproject.toml
+	uv pip compile --quiet --universal --extra all --python-version 3.11 -o deploy/constraints.txt pyproject.toml
 
 fast-store: $(STAMP) ## Build the faster store from source (needs cargo, about 8 minutes)
 	$(BIN)/python -m deploy.local build-fast-store

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -19,12 +19,15 @@ from services.console.domain.projection import (
 from services.console.ports import Noted, Projection
 from shared.clock import Clock
 from shared.consumer import NoObserver, Observer
-from shared.contracts.envelope import EnvelopeInvalid, Event, ValidationError, decode
+from shared.contracts.envelope import EnvelopeInvalid, Event, decode
 from shared.contracts.topics import Topic
-from shared.runner import Process
+from shared.kernel import Infrastructure
 from shared.streams import ParkedRecord, Record
 
 OWNER = "console"
+ERROR_CHARACTERS_MAX = 2_000
+
+Process = Callable[[Sequence[Record]], Awaitable[None]]
 
 
 class DeadLetters(Protocol):
@@ -92,12 +95,30 @@ class Projector:
         batch = Batch()
         for record in records:
             self._read(topic, record, batch)
-        await self._dead_letters.put(batch.dead)
+        try:
+            await self._write(batch)
+        except Infrastructure:
+            raise
+        except Exception:  # noqa: BLE001 - one record that the store cannot hold stops no other
+            for record in records:
+                await self._alone(topic, record)
         for letter in batch.dead:
             self._observer.parked(topic.name, letter)
-        await self.take_in(batch)
         for event in batch.handled:
             self._observer.handled(topic.name, event)
+
+    async def _alone(self, topic: Topic, record: Record) -> None:
+        """Take in one record of a batch that could not be written; it may be the reason."""
+        batch = Batch()
+        self._read(topic, record, batch)
+        try:
+            await self._write(batch)
+        except Infrastructure:
+            raise
+        except Exception as error:  # noqa: BLE001 - see above
+            letter = self._dead(record, None, repr(error)[:ERROR_CHARACTERS_MAX])
+            await self._dead_letters.put([letter])
+            self._observer.parked(topic.name, letter)
 
     async def replay(self, topic: Topic, events: Sequence[Event[bytes]]) -> None:
         """Take in events read from the start of a topic; what cannot be read is passed over."""
@@ -105,10 +126,10 @@ class Projector:
         for event in events:
             if event.source == topic.source:
                 self._keep(topic, event, batch)
-        await self.take_in(batch)
+        await self._write(batch)
 
-    async def take_in(self, batch: Batch) -> None:
-        """Write what a batch came to."""
+    async def _write(self, batch: Batch) -> None:
+        await self._dead_letters.put(batch.dead)
         if batch.rows:
             await self._projection.add(batch.rows, newest(batch.parts), batch.notes())
 
@@ -136,8 +157,8 @@ class Projector:
         if model is not None:
             try:
                 batch.parts.extend(parts_of(event.with_body(model)))
-            except ValidationError as error:
-                return str(error)[:2_000]
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is this event's alone
+                return repr(error)[:ERROR_CHARACTERS_MAX]
         batch.rows.append(row_of(event))
         return None
 

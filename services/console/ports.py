@@ -30,9 +30,7 @@ class Noted:
 class Projection(Protocol):
     """The console's own store. Every method may raise `Infrastructure`, and then says nothing."""
 
-    async def add(
-        self, rows: Sequence[Row], parts: Sequence[Part], notes: Sequence[Noted]
-    ) -> None:
+    async def add(self, rows: Sequence[Row], parts: Sequence[Part], notes: Sequence[Noted]) -> None:
         """Keep rows that are not there yet, replace older parts, then note the changes.
 
         The changes are noted last, so that who reads of one finds what changed.

@@ -56,8 +56,8 @@ class IntakeStore(Protocol):
         """Return receipts that are due to be applied, the oldest first."""
         ...
 
-    async def finish(self, receipts: Sequence[Receipt]) -> None:
-        """Note that receipts are applied, with the ticket and number that they name now."""
+    async def finish(self, applied: Collection[str], moved: Sequence[Receipt]) -> None:
+        """Note that receipts are applied; ``moved`` are those that name another ticket now."""
         ...
 
     async def defer(self, receipt: str, *, until: datetime, error: str) -> None:

@@ -23,6 +23,7 @@ class Producer:
     def __init__(self) -> None:
         self.offered: list[tuple[str, int, asyncio.Future[None]]] = []
         self.refuses = False
+        self._arrived = asyncio.Event()
 
     async def enqueue(self, record: Outgoing) -> Awaitable[object]:
         """Take a record, or refuse it."""
@@ -31,6 +32,7 @@ class Producer:
         headers = dict(record.headers)
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.offered.append((headers["ce_subject"].decode(), int(headers["ce_sequence"]), future))
+        self._arrived.set()
         return future
 
     def names(self) -> list[tuple[str, int]]:
@@ -41,7 +43,8 @@ class Producer:
         """Wait until so many records have been offered."""
         async with asyncio.timeout(5):
             while len(self.offered) < count:
-                await asyncio.sleep(0)
+                self._arrived.clear()
+                await self._arrived.wait()
 
     def acknowledge(self, position: int) -> None:
         """Let the broker have a record."""

@@ -17,7 +17,6 @@ from services.notify.domain.notices import NOTICES, Notice
 from services.notify.handlers import Letters, NoticeDesk, Reach
 from services.notify.ports import Answer, ChannelDown, Claim, Due, Session, Taken
 from services.notify.ticker import Sender, SendingLimits
-from shared.clock import Clock
 from shared.commit import Committer
 from shared.configuration import Configurations
 from shared.consumer import Consumer
@@ -43,6 +42,10 @@ def sample() -> Configuration:
         for path in sorted(SAMPLE.rglob("*.yaml"))
     }
     return parse_sections(files)
+
+
+class Killed(BaseException):
+    """The process ends here and now: no handler of errors sees it coming."""
 
 
 class MemoryClaims:
@@ -172,7 +175,7 @@ class Notify:
     def __init__(
         self,
         *,
-        clock: Clock | None = None,
+        clock: ManualClock | None = None,
         streams: MemoryStreams | None = None,
         claims: MemoryClaims | None = None,
         log: MemoryLog | None = None,

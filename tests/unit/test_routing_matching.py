@@ -132,7 +132,9 @@ def _beats(one: AgentView, other: AgentView) -> bool:
     if shares[0] != shares[1]:
         return shares[0] < shares[1]
     if one.taken_at != other.taken_at:
-        return one.taken_at is None or (other.taken_at is not None and one.taken_at < other.taken_at)
+        return one.taken_at is None or (
+            other.taken_at is not None and one.taken_at < other.taken_at
+        )
     return one.agent < other.agent
 
 

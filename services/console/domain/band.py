@@ -134,4 +134,3 @@ def _stretches(calendar: CompiledCalendar, window: Axis) -> tuple[Stretch, ...]:
         )
         for opened in calendar.windows(window.start, window.end)
     )
-

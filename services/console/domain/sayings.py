@@ -235,9 +235,8 @@ def _escalated(scope: Scope, body: sla.ClockEscalated) -> Said:
     details: Details = []
     if body.tier is not None:
         details.append(("say.clock.tier", {"tier": body.tier}))
-    if body.tell or body.tell_desks:
-        desks = [scope.names.desk(desk) for desk in body.tell_desks]
-        told = ", ".join([*(scope.names.agent(agent) for agent in body.tell), *desks])
+    if body.tell:
+        told = ", ".join(scope.names.agent(agent) for agent in body.tell)
         details.append(("say.clock.tell", {"agents": told}))
     fields = {"metric": _metric(scope, body), "step": body.step}
     return Said("say.clock.escalated", "up", Tone.WARN, fields, details)

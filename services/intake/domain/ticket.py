@@ -43,7 +43,11 @@ def number_text(ordinal: int) -> str:
 def ordinal_of(number: str) -> int:
     """Return the count in a ticket's number; 0 for a text that is none."""
     digits = number.removeprefix(NUMBER_PREFIX)
-    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= ORDINAL_DIGITS_MAX else 0
+    return (
+        int(digits)
+        if digits.isascii() and digits.isdigit() and len(digits) <= ORDINAL_DIGITS_MAX
+        else 0
+    )
 
 
 class Ticket(BaseModel):

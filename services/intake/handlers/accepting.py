@@ -67,7 +67,8 @@ class _Conversation:
 class Accepting:
     """Makes receipts. When a method returns, its receipt is durable.
 
-    Each method may raise `Infrastructure`: nothing is promised, ask again.
+    Each method may raise `Infrastructure`: nothing is promised, ask again. ``full`` says why no
+    more is taken now; it is empty where more is.
     """
 
     def __init__(
@@ -82,11 +83,6 @@ class Accepting:
         clock: Clock,
         full: Callable[[], str],
     ) -> None:
-        """Wire it.
-
-        Args:
-            full: says why no more is taken now; empty where more is.
-        """
         self._store = store
         self._streams = streams
         self._writer = writer
@@ -122,11 +118,19 @@ class Accepting:
             )
         # Broken mailers give two mails one Message-ID: both are kept.
         twin = await self._receipt(door, read.form, caller, key=f"{key}\n{body}", body=body)
-        kept = await self._keep(
-            Incoming(twin.model_copy(update={"twin_of": stored.id}), original)
-        )
+        kept = await self._keep(Incoming(twin.model_copy(update={"twin_of": stored.id}), original))
         self._offer(kept)
         return kept
+
+    async def receipt(self, door: Door, read: Read[NormalForm], caller: Caller) -> Receipt:
+        """Return the receipt of what a door has read, without storing it."""
+        return await self._receipt(
+            door,
+            read.form,
+            caller,
+            key=self._key(door, read, caller),
+            body=digest(read.content),
+        )
 
     async def note(
         self,
@@ -215,14 +219,10 @@ class Accepting:
         self, door: Door, form: NormalForm, caller: Caller, *, key: str, body: str
     ) -> Receipt:
         configuration, version = self._configuration(caller.tenant)
-        receipt = self._blank(
-            door=door.name, caller=caller, key=key, body=body, version=version
-        )
+        receipt = self._blank(door=door.name, caller=caller, key=key, body=body, version=version)
         match form:
             case AlertGroup():
-                return receipt.model_copy(
-                    update={"task": _alerting(form, caller, configuration)}
-                )
+                return receipt.model_copy(update={"task": _alerting(form, caller, configuration)})
             case Request():
                 return await self._request(door, form, caller, configuration, receipt)
 
@@ -234,9 +234,7 @@ class Accepting:
         configuration: Configuration,
         receipt: Receipt,
     ) -> Receipt:
-        words = Words(
-            subject=form.subject, text=form.text, message_id=form.thread.message_id
-        )
+        words = Words(subject=form.subject, text=form.text, message_id=form.thread.message_id)
         if form.automatic is not None:
             review = Reviewing(
                 author=form.contact,

@@ -13,7 +13,7 @@ from datetime import timedelta
 from services.intake.domain.contact import Person
 from services.intake.domain.messages import MESSAGES_SOURCE, Message
 from services.intake.domain.receipts import Alerting, Joining, Opening, Receipt, Reviewing
-from services.intake.domain.ticket import TICKET, Ticket, decide_accepted, decide_message
+from services.intake.domain.ticket import Ticket, decide_accepted, decide_message
 from services.intake.handlers.alerting import Alerts
 from services.intake.handlers.meeting import Meeting, facts_of
 from services.intake.handlers.writing import Waits, Writing
@@ -93,7 +93,7 @@ class Applying:
             return await self._apply([receipt])
         except Infrastructure:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - logged, and kept beside the receipt
             self._log.exception("receipt_not_applied", receipt=receipt.id, error=repr(error))
             reason = f"{type(error).__name__}: {error}"[:500]
             await self._defer(receipt, reason)
@@ -112,7 +112,8 @@ class Applying:
         alerts = [r for r in receipts if isinstance(r.task, Alerting)]
         settled = await self._alerts.apply(alerts, met) if alerts else {}
         await self._review(receipts)
-        finished: list[Receipt] = []
+        applied: list[str] = []
+        moved: list[Receipt] = []
         done: dict[str, Applied] = {}
         for receipt in receipts:
             reason = waits.get(receipt.id, "")
@@ -128,9 +129,12 @@ class Applying:
                 done[receipt.id] = Applied(receipt, waits=reason)
                 continue
             after = after.model_copy(update={"pending_since": None, "task": None})
-            finished.append(after)
             done[receipt.id] = Applied(after)
-        await self._store.finish(finished)
+            if after.ticket == receipt.ticket:
+                applied.append(receipt.id)
+            else:
+                moved.append(after)
+        await self._store.finish(applied, moved)
         return done
 
     async def _review(self, receipts: Sequence[Receipt]) -> None:
@@ -162,9 +166,10 @@ class Applying:
             for ticket, tenant in waiting.items():
                 document = documents.get(ticket) or Document[Ticket](id=ticket, tenant=tenant)
                 opener = opening.get(ticket)
+                if document.state is None and opener is None:
+                    waits[ticket] = "the ticket that it joins is not there yet"
+                    continue
                 try:
-                    if document.state is None and opener is None:
-                        raise Waits("the ticket that it joins is not there yet")
                     steps = [] if opener is None else [_opened(opener, met)]
                     steps += [_joined(row) for row in rows.get(ticket, ())]
                     write = self._writing.planned(document, steps)
@@ -209,14 +214,9 @@ def _mark(document: Document[Ticket] | None) -> int:
 def first_message(receipt: Receipt, met: Mapping[str, Person]) -> Message:
     """Return the message with which a ticket begins."""
     task, person = receipt.task, met[receipt.id]
-    if isinstance(task, Alerting):
-        subject, text, rfc_id = task.group.subject, task.group.text, None
-        classified = task.classified
-    elif isinstance(task, Opening):
-        subject, text, rfc_id = task.words.subject, task.words.text, task.words.message_id
-        classified = task.classified
-    else:
+    if not isinstance(task, Opening):
         raise TypeError(f"{receipt.id} opens no ticket")
+    classified = task.classified
     return Message(
         id=receipt.message,
         tenant=receipt.tenant,
@@ -224,13 +224,13 @@ def first_message(receipt: Receipt, met: Mapping[str, Person]) -> Message:
         n=1,
         direction=Direction.INBOUND,
         channel=classified.channel,
-        subject=subject,
-        text=text,
+        subject=task.words.subject,
+        text=task.words.text,
         author=person.id,
         author_name=person.shown,
         at=receipt.accepted_at,
         language=classified.language or person.language or classified.language_default,
-        message_id=rfc_id,
+        message_id=task.words.message_id,
         configversion=receipt.configversion,
         trace=receipt.trace,
     )

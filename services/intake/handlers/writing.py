@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 from services.intake.domain.ticket import TICKET, Ticket
 from shared.aggregate import Document, OutboxFull, Step, StreamParked, Write, plan
@@ -56,6 +56,3 @@ class Writing:
         lost = await self._committer.store.commit(writes)
         await self._committer.relay.submit([w for w in writes if w.after.id not in lost])
         return lost
-
-
-Documents = Mapping[str, Document[Ticket]]

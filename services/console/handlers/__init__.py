@@ -1,0 +1,1 @@
+"""Use cases of the console: views put together, commands passed on, changes followed."""

@@ -1,0 +1,123 @@
+"""Who looks at a page hears of changes: the list of changes, followed once per process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from services.console.domain.tickets import Change
+from services.console.ports import Projection
+
+CHANGES_PER_READ_MAX = 500
+
+Interest = Callable[[Change], bool]
+
+
+@dataclass(slots=True)
+class Follower:
+    """One open page. Holds only the number of the newest change that concerns it.
+
+    Changes that come faster than a page takes them melt into one, so nothing can pile up.
+    """
+
+    interest: Interest
+    seen: int
+    newest: int
+    ended: bool = False
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def offer(self, change: Change) -> None:
+        """Take note of a change, if it concerns the page."""
+        if self.interest(change):
+            self.newest = max(self.newest, change.number)
+            self._wake.set()
+
+    def end(self) -> None:
+        """Let the page go."""
+        self.ended = True
+        self._wake.set()
+
+    async def next(self, *, seconds_max: float) -> int | None:
+        """Return the number of a newer change; None where there was none in time."""
+        try:
+            async with asyncio.timeout(seconds_max):
+                await self._wake.wait()
+        except TimeoutError:
+            return None
+        self._wake.clear()
+        if self.ended or self.newest <= self.seen:
+            return None
+        self.seen = self.newest
+        return self.seen
+
+
+class Feed:
+    """Reads the list of changes while anybody looks, and tells the open pages.
+
+    The list is in the store, and is written by all console processes: each follows it by number.
+    """
+
+    def __init__(self, projection: Projection) -> None:
+        self._projection = projection
+        self._followers: set[Follower] = set()
+        self._read = 0
+        self._closed = False
+        self._known = asyncio.Condition()
+
+    @property
+    def followers(self) -> int:
+        """How many pages are open here."""
+        return len(self._followers)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the process is about to end."""
+        return self._closed
+
+    async def poll(self) -> bool:
+        """Read once; return whether there is more to read at once."""
+        if not self._followers:
+            return False
+        changes = await self._projection.changes(after=self._read, limit=CHANGES_PER_READ_MAX)
+        for change in changes:
+            self._read = max(self._read, change.number)
+            for follower in self._followers:
+                follower.offer(change)
+        return len(changes) == CHANGES_PER_READ_MAX
+
+    @contextmanager
+    def follow(self, interest: Interest, *, since: int) -> Iterator[Follower]:
+        """Be told of changes behind a number, for as long as the context lasts."""
+        follower = Follower(interest=interest, seen=since, newest=since)
+        if not self._followers:
+            # Nobody looked for a while: what lies between is read with the next poll.
+            self._read = since
+        elif since < self._read:
+            # Changes that the others have had already may concern this page: look once at least.
+            follower.newest = self._read
+            follower._wake.set()  # noqa: SLF001 - same module
+        if self._closed:
+            follower.end()
+        self._followers.add(follower)
+        try:
+            yield follower
+        finally:
+            self._followers.discard(follower)
+
+    def close(self) -> None:
+        """End all open pages' streams: the process stops. They reconnect elsewhere."""
+        self._closed = True
+        for follower in self._followers:
+            follower.end()
+
+
+async def numbers(
+    follower: Follower, *, seconds_max: float
+) -> AsyncIterator[int | None]:
+    """Yield the number of each newer change, and None whenever it was quiet for so long."""
+    while not follower.ended:
+        number = await follower.next(seconds_max=seconds_max)
+        if not follower.ended:
+            yield number

@@ -1,0 +1,358 @@
+"""The projection in the store: events, summaries, and the list of changes.
+
+Collections: ``events`` (one row per event), ``tickets``, ``agents`` and ``holds`` (summaries made
+of parts), ``changes`` (numbered without a gap), ``marks`` (what was read from the topics' start).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure
+
+from services.console.domain.projection import NEVER, Kind, Part, Row
+from services.console.domain.tickets import (
+    OPEN,
+    AgentNow,
+    Change,
+    Count,
+    Counts,
+    Order,
+    QueueFilter,
+    Tab,
+    Ticket,
+)
+from services.console.ports import Noted
+from shared.clock import Clock
+from shared.contracts.routing import Presence, Status
+from shared.kernel import Infrastructure
+from shared.mongo import Database, duplicates_of, infrastructure
+
+CHANGES_TRIED_MAX = 50
+CONFLICTS_MAX = 20
+CONFLICT_SECONDS_MIN = 0.01
+WRITE_CONFLICT = 112
+REBUILT = "rebuilt"
+
+Json = dict[str, Any]
+
+
+class MongoProjection:
+    """`Projection` on the console's own database.
+
+    Invariant: a summary exists before a part of it is written, so a guarded update that matches
+    nothing means that the part is not newer.
+    """
+
+    def __init__(self, database: Database, *, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._writing = asyncio.Lock()
+        self._events = database["events"]
+        self._tickets = database["tickets"]
+        self._changes = database["changes"]
+        self._marks = database["marks"]
+
+    async def ensure_indexes(self) -> None:
+        """Create the indexes that the queries need."""
+        async with infrastructure():
+            await self._events.create_index([("tenant", 1), ("stream", 1), ("at", 1)], name="told")
+            tickets = self._tickets
+            status = ("routing.status", 1)
+            await tickets.create_index([("tenant", 1), status, ("clocks.due_at", 1)], name="by_due")
+            await tickets.create_index([("tenant", 1), status, ("routing.at", -1)], name="by_time")
+            for part in ("intake", "routing", "measured"):
+                await tickets.create_index(
+                    [("tenant", 1), (f"{part}.facts.number", 1)], name=f"number_{part}"
+                )
+            await self._database[Kind.HOLD].create_index(
+                [("tenant", 1), ("hold.weight", 1)], name="held"
+            )
+            await self._database[Kind.AGENT].create_index([("tenant", 1)], name="tenant")
+
+    async def add(self, rows: Sequence[Row], parts: Sequence[Part], notes: Sequence[Noted]) -> None:
+        """Keep rows that are not there yet, replace older parts, then note the changes."""
+        if rows:
+            try:
+                async with infrastructure():
+                    documents = [_row_document(row) for row in rows]
+                    await self._events.insert_many(documents, ordered=False)
+            except BulkWriteError as error:
+                duplicates_of(error)
+        for kind in Kind:
+            of_kind = [part for part in parts if part.kind is kind]
+            if of_kind:
+                await self._replace(kind, of_kind)
+        for note in notes:
+            await self._note(note)
+
+    async def _replace(self, kind: Kind, parts: Sequence[Part]) -> None:
+        """Replace older parts, in one transaction: one flush to the disk instead of one each.
+
+        There is no plain way beside it: a plain write that meets an open transaction can hang on
+        one of the servers (docs/decisions/0003). To repeat the transaction is harmless.
+        """
+        wait = CONFLICT_SECONDS_MIN
+        async with self._writing:
+            for _ in range(CONFLICTS_MAX):
+                try:
+                    await self._replace_once(kind, parts)
+                except (BulkWriteError, DuplicateKeyError) as error:
+                    refused = error
+                except Infrastructure as error:
+                    if not _is_conflict(error):
+                        raise
+                    refused = error
+                else:
+                    return
+                await self._clock.sleep(self._clock.jitter(wait))
+                wait = min(wait * 2, 1.0)
+        message = f"store: {str(refused)[:300]}"
+        raise Infrastructure(message) from refused
+
+    async def _replace_once(self, kind: Kind, parts: Sequence[Part]) -> None:
+        collection = self._database[kind]
+        tenants = {part.id: part.tenant for part in parts}
+        async with infrastructure():
+            cursor = collection.find({"_id": {"$in": list(tenants)}}, {"_id": 1})
+            known = {row["_id"] for row in await cursor.to_list(None)}
+            new = [_skeleton(kind, i, tenant) for i, tenant in tenants.items() if i not in known]
+            started = await self._database.client.start_session()
+            async with started as session, session.start_transaction():
+                if new:
+                    await collection.insert_many(new, session=session)
+                await collection.bulk_write(
+                    [_guarded(part) for part in parts], ordered=False, session=session
+                )
+
+    async def _note(self, note: Noted) -> None:
+        """Append to the list of changes under the next number.
+
+        The number is taken by the insertion itself, so no reader can see a number while a
+        smaller one is still to come.
+        """
+        for _ in range(CHANGES_TRIED_MAX):
+            document = {
+                "_id": await self.last_change() + 1,
+                "tenant": note.tenant,
+                "tickets": sorted(note.tickets),
+                "agents": note.agents,
+                "at": self._clock.now(),
+            }
+            try:
+                async with infrastructure():
+                    await self._changes.insert_one(document)
+            except DuplicateKeyError:
+                continue
+            return
+        message = "store: the list of changes is too busy"
+        raise Infrastructure(message)
+
+    async def last_change(self) -> int:
+        """Return the number of the newest change; 0 where there is none."""
+        async with infrastructure():
+            newest = await self._changes.find_one({}, {"_id": 1}, sort=[("_id", -1)])
+        return int(newest["_id"]) if newest else 0
+
+    async def changes(self, *, after: int, limit: int) -> list[Change]:
+        """Return changes behind a number, in order."""
+        async with infrastructure():
+            cursor = self._changes.find({"_id": {"$gt": after}}).sort("_id", 1).limit(limit)
+            found = await cursor.to_list(None)
+        return [
+            Change(
+                number=row["_id"],
+                tenant=row["tenant"],
+                tickets=frozenset(row["tickets"]),
+                agents=row["agents"],
+            )
+            for row in found
+        ]
+
+    async def trim_changes(self, *, kept: int) -> None:
+        """Delete all but the newest changes."""
+        last = await self.last_change()
+        async with infrastructure():
+            await self._changes.delete_many({"_id": {"$lte": last - kept}})
+
+    async def is_rebuilt(self) -> bool:
+        """Return whether the topics were read from their start into this store."""
+        async with infrastructure():
+            return await self._marks.find_one({"_id": REBUILT}) is not None
+
+    async def mark_rebuilt(self) -> None:
+        """Remember that the topics were read from their start."""
+        async with infrastructure():
+            await self._marks.update_one(
+                {"_id": REBUILT}, {"$set": {"at": self._clock.now()}}, upsert=True
+            )
+
+    async def timeline(self, tenant: str, ticket: str, *, limit: int) -> list[Row]:
+        """Return a ticket's rows, at most the newest ``limit``."""
+        async with infrastructure():
+            cursor = self._events.find({"tenant": tenant, "stream": ticket})
+            found = await cursor.sort([("at", -1), ("seq", -1)]).limit(limit).to_list(None)
+        return [_row_from(document) for document in found]
+
+    async def ticket(self, tenant: str, ticket: str) -> Ticket | None:
+        """Return a ticket's summary."""
+        async with infrastructure():
+            found = await self._tickets.find_one({"_id": ticket, "tenant": tenant})
+        return _ticket_from(found) if found else None
+
+    async def by_number(self, tenant: str, number: str) -> str | None:
+        """Return the id of the ticket of a number."""
+        places = [{f"{part}.facts.number": number} for part in ("intake", "routing", "measured")]
+        async with infrastructure():
+            found = await self._tickets.find_one({"tenant": tenant, "$or": places}, {"_id": 1})
+        return str(found["_id"]) if found else None
+
+    async def queue(self, tenant: str, chosen: QueueFilter) -> list[Ticket]:
+        """Return the tickets of a selection, sorted, at most its limit."""
+        query: Json = {"tenant": tenant, "routing.status": {"$in": _values(chosen.statuses())}}
+        if chosen.desk is not None:
+            query["routing.desk"] = chosen.desk
+        if chosen.agent is not None:
+            query["routing.agent"] = chosen.agent
+        async with infrastructure():
+            cursor = self._tickets.find(query).sort(_order(chosen)).limit(chosen.limit)
+            found = await cursor.to_list(None)
+        return [_ticket_from(document) for document in found]
+
+    async def counts(self, tenant: str) -> Counts:
+        """Return how many open and resolved tickets there are."""
+        statuses = _values((*OPEN, Status.RESOLVED, None))
+        pipeline: list[Json] = [
+            {"$match": {"tenant": tenant, "routing.status": {"$in": statuses}}},
+            {
+                "$group": {
+                    "_id": {
+                        "status": "$routing.status",
+                        "desk": "$routing.desk",
+                        "agent": "$routing.agent",
+                    },
+                    "tickets": {"$sum": 1},
+                }
+            },
+        ]
+        async with infrastructure():
+            found = await self._tickets.aggregate(pipeline).to_list(None)
+        return Counts(rows=tuple(_count_from(group) for group in found))
+
+    async def agents(self, tenant: str) -> dict[str, AgentNow]:
+        """Return presence and load of the agents that have been heard of."""
+        loads: list[Json] = [
+            {"$match": {"tenant": tenant, "hold.weight": {"$gt": 0}}},
+            {"$group": {"_id": "$hold.agent", "load": {"$sum": "$hold.weight"}}},
+        ]
+        async with infrastructure():
+            held = await self._database[Kind.HOLD].aggregate(loads).to_list(None)
+            present = await self._database[Kind.AGENT].find({"tenant": tenant}).to_list(None)
+        load = {group["_id"]: int(group["load"]) for group in held}
+        found = {agent: AgentNow(agent=agent, load=weight) for agent, weight in load.items()}
+        for document in present:
+            presence = document["presence"]
+            if "agent" in presence:
+                agent = presence["agent"]
+                found[agent] = AgentNow(
+                    agent=agent,
+                    presence=Presence(presence["presence"]),
+                    load=load.get(agent, 0),
+                    since=presence["since"],
+                )
+        return found
+
+
+def _is_conflict(error: Infrastructure) -> bool:
+    """Whether another process's transaction won, and nothing of this one was applied."""
+    cause = error.__cause__
+    return isinstance(cause, OperationFailure) and (
+        cause.has_error_label("TransientTransactionError") or cause.code == WRITE_CONFLICT
+    )
+
+
+def _values(statuses: Collection[Status | None]) -> list[str | None]:
+    """Return the values to look for; None also finds a field that is missing."""
+    return [None if status is None else status.value for status in statuses]
+
+
+def _order(chosen: QueueFilter) -> list[tuple[str, int]]:
+    if chosen.tab in (Tab.RESOLVED, Tab.CLOSED):
+        return [("routing.at", -1), ("_id", 1)]
+    match chosen.order:
+        case Order.DUE:
+            return [("clocks.due_at", 1), ("routing.accepted_at", 1), ("_id", 1)]
+        case Order.PRIORITY:
+            return [("routing.priority", 1), ("clocks.due_at", 1), ("_id", 1)]
+        case Order.AGE:
+            return [("routing.accepted_at", 1), ("_id", 1)]
+
+
+def _guarded(part: Part) -> UpdateOne:
+    return UpdateOne(
+        {"_id": part.id, f"{part.name}.seq": {"$not": {"$gte": part.seq}}},
+        {"$set": {part.name: {**part.fields, "seq": part.seq}}},
+    )
+
+
+def _skeleton(kind: Kind, identifier: str, tenant: str) -> Json:
+    """Return a summary without parts. Sorted fields have a value, so that it is not first."""
+    document: Json = {"_id": identifier, "tenant": tenant}
+    if kind is Kind.TICKET:
+        document["clocks"] = {"seq": 0, "due_at": NEVER}
+        document["routing"] = {"seq": 0, "priority": "unknown", "accepted_at": NEVER, "at": NEVER}
+    if kind is Kind.AGENT:
+        document["presence"] = {"seq": 0}
+    return document
+
+
+def _row_document(row: Row) -> Json:
+    return {
+        "_id": row.id,
+        "tenant": row.tenant,
+        "stream": row.stream,
+        "source": row.source,
+        "type": row.type,
+        "seq": row.seq,
+        "at": row.at,
+        "cv": row.configversion,
+        "cause": row.cause,
+        "body": row.body,
+    }
+
+
+def _row_from(document: Mapping[str, Any]) -> Row:
+    return Row(
+        id=document["_id"],
+        tenant=document["tenant"],
+        stream=document["stream"],
+        source=document["source"],
+        type=document["type"],
+        seq=document["seq"],
+        at=document["at"],
+        configversion=document["cv"],
+        cause=document["cause"],
+        body=bytes(document["body"]),
+    )
+
+
+def _ticket_from(document: Mapping[str, Any]) -> Ticket:
+    parts: Json = {**document, "id": document["_id"]}
+    if parts["routing"]["seq"] == 0:
+        # The skeleton's values are for sorting only.
+        del parts["routing"]
+    return Ticket.model_validate(parts)
+
+
+def _count_from(group: Mapping[str, Any]) -> Count:
+    key = group["_id"]
+    status = key.get("status")
+    return Count(
+        status=None if status is None else Status(status),
+        desk=key.get("desk"),
+        agent=key.get("agent"),
+        tickets=int(group["tickets"]),
+    )

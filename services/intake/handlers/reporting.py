@@ -1,0 +1,100 @@
+"""Alerts from the public topic: every record becomes a receipt or a dead letter, none is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from services.intake.domain.receipts import Receipt
+from services.intake.doors import DOORS, Raw, Refused
+from services.intake.handlers.accepting import Accepting, Caller
+from services.intake.handlers.applying import Applying
+from services.intake.ports import Incoming, IntakeStore
+from shared.clock import Clock
+from shared.configuration import Configurations
+from shared.consumer import Observer
+from shared.contracts.topics import ALERTS
+from shared.kernel import HeliodeskError, Infrastructure
+from shared.streams import ParkedRecord, ParkingStore, Record
+
+
+class Unmatched(HeliodeskError):
+    """No integration of the door is meant, or more than one could be."""
+
+
+class Reporting:
+    """Processes records of ``heliodesk.alerts``."""
+
+    def __init__(
+        self,
+        *,
+        accepting: Accepting,
+        applying: Applying,
+        store: IntakeStore,
+        parking: ParkingStore,
+        configurations: Configurations,
+        clock: Clock,
+        observer: Observer,
+    ) -> None:
+        self._accepting = accepting
+        self._applying = applying
+        self._store = store
+        self._parking = parking
+        self._configurations = configurations
+        self._clock = clock
+        self._observer = observer
+
+    async def process(self, records: Sequence[Record]) -> None:
+        """Take in a batch of records.
+
+        Raises:
+            Infrastructure: nothing may be acknowledged; try the same batch again.
+        """
+        if not self._configurations.tenants:
+            raise Infrastructure("no configuration is applied yet")
+        incoming: list[Incoming] = []
+        dead: list[ParkedRecord] = []
+        for record in records:
+            try:
+                incoming.append(Incoming(await self._receipt(record)))
+            except (Refused, Unmatched) as error:
+                dead.append(self._letter(record, str(error)))
+        if dead:
+            await self._parking.put(dead)
+            for letter in dead:
+                self._observer.parked(ALERTS.name, letter)
+        if incoming:
+            await self._applying.apply(await self._store.keep(incoming))
+
+    async def _receipt(self, record: Record) -> Receipt:
+        door = DOORS["cloudevents"]
+        headers = {
+            name.lower(): (value or b"").decode("utf-8", "replace")
+            for name, value in record.headers
+        }
+        read = door.parse(Raw(body=record.value or b"", headers=headers))
+        caller = self._caller(read.label, read.tenant)
+        return await self._accepting.receipt(door, read, caller)
+
+    def _caller(self, label: str | None, tenant: str | None) -> Caller:
+        """Return the integration that an event names, or the only one that there is."""
+        found = [
+            Caller(tenant=t, name=integration.name, integration=integration)
+            for t in self._configurations.tenants
+            if tenant in {None, t}
+            for integration in self._configurations.current(t).integrations.integrations
+            if integration.door == "cloudevents"
+            and integration.enabled
+            and label in {None, integration.name}
+        ]
+        if len(found) == 1:
+            return found[0]
+        if label is None:
+            raise Unmatched(
+                f"integration: the event names none, and there are {len(found)} of this door"
+            )
+        raise Unmatched(f"integration: {len(found)} of this door are called {label[:80]!r}")
+
+    def _letter(self, record: Record, error: str) -> ParkedRecord:
+        return ParkedRecord(
+            record=record, stream=None, aggregate="intake", error=error, at=self._clock.now()
+        )

@@ -1,0 +1,340 @@
+"""Rows of intake in the store: receipts, originals, people, messages, alert memory, numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+from pymongo import ReturnDocument, UpdateMany, UpdateOne
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+
+from services.intake.domain.alerts import Members, from_sortable, sortable
+from services.intake.domain.contact import Person
+from services.intake.domain.messages import Message
+from services.intake.domain.receipts import Receipt, Reviewing
+from services.intake.domain.ticket import TICKET
+from services.intake.ports import Incoming, Review
+from shared.clock import Clock
+from shared.documents import Row
+from shared.kernel import Infrastructure
+from shared.mongo import Collection_, Database, duplicates_of, infrastructure, plain
+
+RECEIPTS_OF_TICKET_MAX = 100
+MEMORY_SECONDS_MAX = 30 * 24 * 3600
+"""An alert that is told again a month after it was over opens an incident: it is none of ours."""
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class MongoIntake:
+    """`IntakeStore` on intake's database."""
+
+    def __init__(self, database: Database, *, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._receipts = database["receipts"]
+        self._originals = database["originals"]
+        self._people = database["people"]
+        self._messages = database["messages"]
+        self._memory = database["alert_memory"]
+        self._reviews = database["reviews"]
+        self._counters = database["counters"]
+        self._tickets = database[TICKET.name]
+        self._counted: set[str] = set()
+
+    async def ensure_indexes(self) -> None:
+        """Create the indexes; the unique ones are part of the promises."""
+        async with infrastructure():
+            await self._receipts.create_index([("pending_since", 1)], sparse=True, name="pending")
+            await self._receipts.create_index([("ticket", 1)], sparse=True, name="ticket")
+            await self._people.create_index(
+                [("tenant", 1), ("address", 1)], unique=True, name="address"
+            )
+            await self._messages.create_index(
+                [("ticket", 1), ("n", 1)], unique=True, name="conversation"
+            )
+            await self._memory.create_index(
+                [("at", 1)], expireAfterSeconds=MEMORY_SECONDS_MAX, name="expiry"
+            )
+            await self._reviews.create_index([("tenant", 1), ("at", -1)], name="newest")
+            await self._tickets.create_index(
+                [("state.open_alert_key", 1)],
+                unique=True,
+                name="open_alert_key",
+                partialFilterExpression={"state.open_alert_key": {"$type": "string"}},
+            )
+            await self._tickets.create_index([("tenant", 1), ("state.ordinal", -1)], name="ordinal")
+            await self._tickets.create_index(
+                [("tenant", 1), ("state.facts.number", 1)], name="number"
+            )
+
+    async def keep(self, incoming: Sequence[Incoming]) -> list[Receipt]:
+        """Insert receipts, their originals first; return what is stored under their ids."""
+        first: dict[str, Incoming] = {}
+        for item in incoming:
+            first.setdefault(item.receipt.id, item)
+        originals = [
+            {"_id": i, "tenant": item.receipt.tenant, "raw": item.original}
+            for i, item in first.items()
+            if item.original is not None
+        ]
+        await _insert(self._originals, originals)
+        order = list(first)
+        try:
+            taken = await _insert(self._receipts, [_row(item.receipt) for item in first.values()])
+            elsewhere = {order[position] for position in taken}
+        except Infrastructure:
+            # The answer may be lost, not the write: what is there now decides.
+            elsewhere = set(order)
+        stored = {i: first[i].receipt for i in order if i not in elsewhere}
+        stored.update(await self.receipts(elsewhere))
+        if len(stored) < len(first):
+            raise Infrastructure("store: receipts could not be written")
+        return [stored[item.receipt.id] for item in incoming]
+
+    async def receipts(self, ids: Collection[str]) -> dict[str, Receipt]:
+        """Return receipts by id."""
+        return {r.id: r for r in await _by_id(self._receipts, ids, Receipt)}
+
+    async def receipts_of_ticket(self, ticket: str) -> list[Receipt]:
+        """Return the receipts that name a ticket, the oldest first."""
+        async with infrastructure():
+            cursor = self._receipts.find({"ticket": ticket}).sort("accepted_at", 1)
+            rows = await cursor.limit(RECEIPTS_OF_TICKET_MAX).to_list(None)
+        return [_model(Receipt, row) for row in rows]
+
+    async def pending(self, *, before: datetime, limit: int) -> list[Receipt]:
+        """Return receipts that are due, the oldest first."""
+        async with infrastructure():
+            cursor = self._receipts.find({"pending_since": {"$lte": before}})
+            rows = await cursor.sort("pending_since", 1).limit(limit).to_list(None)
+        return [_model(Receipt, row) for row in rows]
+
+    async def finish(self, applied: Collection[str], moved: Sequence[Receipt]) -> None:
+        """Note that receipts are applied: their texts have rows of their own by now."""
+        done = {"$unset": {"pending_since": "", "task": "", "error": ""}}
+        operations: list[Any] = []
+        if applied:
+            operations.append(UpdateMany({"_id": {"$in": list(applied)}}, done))
+        by_ticket: dict[tuple[str | None, str | None], list[str]] = {}
+        for receipt in moved:
+            by_ticket.setdefault((receipt.ticket, receipt.number), []).append(receipt.id)
+        for (ticket, number), ids in by_ticket.items():
+            operations.append(
+                UpdateMany(
+                    {"_id": {"$in": ids}}, {"$set": {"ticket": ticket, "number": number}, **done}
+                )
+            )
+        await self._together(self._receipts, operations)
+
+    async def _together(self, collection: Collection_, operations: Sequence[Any]) -> None:
+        """Apply updates that do not depend on each other, with one flush where that works."""
+        if not operations:
+            return
+        if len(operations) > 1:
+            try:
+                async with infrastructure():
+                    async with await self._database.client.start_session() as session:
+                        async with session.start_transaction():
+                            await collection.bulk_write(
+                                list(operations), ordered=False, session=session
+                            )
+                return
+            except (Infrastructure, BulkWriteError):
+                pass  # The transaction is for speed only: the plain bulk says the same.
+        async with infrastructure():
+            await collection.bulk_write(list(operations), ordered=False)
+
+    async def defer(self, receipt: str, *, until: datetime, error: str) -> None:
+        """Let a receipt wait, unless it was applied meanwhile."""
+        async with infrastructure():
+            await self._receipts.update_one(
+                {"_id": receipt, "pending_since": {"$exists": True}},
+                {"$set": {"pending_since": until, "error": error}, "$inc": {"attempts": 1}},
+            )
+
+    async def people(self, ids: Collection[str]) -> dict[str, Person]:
+        """Return people by contact id."""
+        return {p.id: p for p in await _by_id(self._people, ids, Person)}
+
+    async def add_people(self, people: Sequence[Person]) -> None:
+        """Insert people; one that is there stays as it is."""
+        await _insert(self._people, [_row(person) for person in people])
+
+    async def messages(self, ids: Collection[str]) -> dict[str, Message]:
+        """Return messages by id."""
+        return {m.id: m for m in await _by_id(self._messages, ids, Message)}
+
+    async def conversations(self, tickets: Collection[str]) -> list[Message]:
+        """Return all messages of tickets, each ticket's in their order."""
+        async with infrastructure():
+            cursor = self._messages.find({"ticket": {"$in": list(tickets)}})
+            rows = await cursor.sort([("ticket", 1), ("n", 1)]).to_list(None)
+        return [_model(Message, row) for row in rows]
+
+    async def messages_after(self, marks: Mapping[str, int]) -> dict[str, list[Message]]:
+        """Return, per ticket, its messages after a count, in their order."""
+        query = [{"ticket": ticket, "n": {"$gt": n}} for ticket, n in marks.items()]
+        if not query:
+            return {}
+        async with infrastructure():
+            cursor = self._messages.find({"$or": query})
+            rows = await cursor.sort([("ticket", 1), ("n", 1)]).to_list(None)
+        found: dict[str, list[Message]] = {}
+        for row in rows:
+            found.setdefault(row["ticket"], []).append(_model(Message, row))
+        return found
+
+    async def last_counts(self, tickets: Collection[str]) -> dict[str, int]:
+        """Return the count of each ticket's last message."""
+        async with infrastructure():
+            rows = await self._messages.aggregate(
+                [
+                    {"$match": {"ticket": {"$in": list(tickets)}}},
+                    {"$group": {"_id": "$ticket", "n": {"$max": "$n"}}},
+                ]
+            ).to_list(None)
+        return {row["_id"]: row["n"] for row in rows}
+
+    async def add_messages(self, messages: Sequence[Message]) -> set[str]:
+        """Insert messages; return the ids of those whose count another one has taken."""
+        met = await _insert(self._messages, [_row(message) for message in messages])
+        suspects = [messages[position].id for position in met]
+        there = await self.messages(suspects)
+        return {i for i in suspects if i not in there}
+
+    async def open_alerts(self, keys: Collection[str]) -> dict[str, str]:
+        """Return the open ticket of each alert key that has one."""
+        async with infrastructure():
+            rows = await self._tickets.find(
+                {"state.open_alert_key": {"$in": list(keys)}}, {"state.open_alert_key": 1}
+            ).to_list(None)
+        return {row["state"]["open_alert_key"]: row["_id"] for row in rows}
+
+    async def ticket_by_number(self, *, tenant: str, number: str) -> str | None:
+        """Return the ticket of a number."""
+        async with infrastructure():
+            row = await self._tickets.find_one(
+                {"tenant": tenant, "state.facts.number": number}, {"_id": 1}
+            )
+        return None if row is None else str(row["_id"])
+
+    async def remember(self, alerts: Mapping[str, Members]) -> None:
+        """Remember occurrences; the newest one of each alert stands."""
+        operations = [
+            UpdateOne(
+                {"_id": f"{key}:{fingerprint}"},
+                {"$max": {"seen": sortable(occurrence)}, "$set": {"at": self._clock.now()}},
+                upsert=True,
+            )
+            for key, members in alerts.items()
+            for fingerprint, occurrence in members.items()
+        ]
+        try:
+            await self._together(self._memory, operations)
+        except BulkWriteError as error:
+            duplicates_of(error)
+            # Two upserts of one row met: the row is there now.
+            await self._together(self._memory, operations)
+
+    async def remembered(self, wanted: Mapping[str, Collection[str]]) -> dict[str, Members]:
+        """Return what is remembered of fingerprints, by alert key."""
+        ids = [f"{key}:{fingerprint}" for key, prints in wanted.items() for fingerprint in prints]
+        if not ids:
+            return {}
+        async with infrastructure():
+            rows = await self._memory.find({"_id": {"$in": ids}}).to_list(None)
+        found: dict[str, dict[str, Any]] = {}
+        for row in rows:
+            key, _, fingerprint = row["_id"].partition(":")
+            found.setdefault(key, {})[fingerprint] = from_sortable(row["seen"])
+        return dict(found)
+
+    async def add_reviews(self, reviews: Sequence[Review]) -> None:
+        """Insert mails for review; one that is there stays as it is."""
+        await _insert(
+            self._reviews,
+            [{"_id": r.id, "tenant": r.tenant, "at": r.at, "mail": plain(r.mail)} for r in reviews],
+        )
+
+    async def reviews(self, *, tenant: str, limit: int) -> list[Review]:
+        """Return mails for review, the newest first."""
+        async with infrastructure():
+            cursor = self._reviews.find({"tenant": tenant}).sort("at", -1)
+            rows = await cursor.limit(limit).to_list(None)
+        return [
+            Review(
+                id=row["_id"],
+                tenant=row["tenant"],
+                at=row["at"],
+                mail=Reviewing.model_validate(row["mail"]),
+            )
+            for row in rows
+        ]
+
+    async def take_numbers(self, *, tenant: str, count: int) -> int:
+        """Reserve numbers; return the first one's ordinal.
+
+        The first time, the counter is lifted above every ticket that there is: it is younger
+        than they are where the store was rebuilt from the topic.
+        """
+        name = f"tickets:{tenant}"
+        async with infrastructure():
+            if tenant not in self._counted:
+                newest = await self._tickets.find_one(
+                    {"tenant": tenant, "state.ordinal": {"$gt": 0}},
+                    {"state.ordinal": 1},
+                    sort=[("state.ordinal", -1)],
+                )
+                floor = newest["state"]["ordinal"] if newest else 0
+                await self._counter(name, {"$max": {"last": floor}})
+                self._counted.add(tenant)
+            after = await self._counter(name, {"$inc": {"last": count}})
+        return after - count + 1
+
+    async def _counter(self, name: str, change: Row) -> int:
+        for attempt in range(2):
+            try:
+                row = await self._counters.find_one_and_update(
+                    {"_id": name}, change, upsert=True, return_document=ReturnDocument.AFTER
+                )
+            except DuplicateKeyError:
+                # Two upserts met: the counter is there now.
+                if attempt:
+                    raise
+            else:
+                return int(row["last"])
+        raise Infrastructure("store: the counter of numbers cannot be had")
+
+
+def _row(model: BaseModel) -> Row:
+    """Return a model's row; what is None is left out, as sparse indexes want it."""
+    row = {name: value for name, value in plain(model).items() if value is not None}
+    row["_id"] = row.pop("id")
+    return row
+
+
+def _model(kind: type[M], row: Row) -> M:
+    return kind.model_validate({**row, "id": row["_id"]})
+
+
+async def _by_id(collection: Collection_, ids: Collection[str], kind: type[M]) -> list[M]:
+    if not ids:
+        return []
+    async with infrastructure():
+        rows = await collection.find({"_id": {"$in": list(ids)}}).to_list(None)
+    return [_model(kind, row) for row in rows]
+
+
+async def _insert(collection: Collection_, rows: Sequence[Row]) -> set[int]:
+    """Insert rows; return the positions of those that met a row that was there before."""
+    if not rows:
+        return set()
+    try:
+        async with infrastructure():
+            await collection.insert_many(rows, ordered=False)
+    except BulkWriteError as error:
+        return duplicates_of(error)
+    return set()
