@@ -24,7 +24,9 @@ class Exit(IntEnum):
 class CliError(Exception):
     """Ends a command: one sentence on standard error, more lines where there is more to say."""
 
-    def __init__(self, message: str, *, code: Exit = Exit.FAILED, lines: Sequence[str] = ()) -> None:
+    def __init__(
+        self, message: str, *, code: Exit = Exit.FAILED, lines: Sequence[str] = ()
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code

@@ -289,6 +289,7 @@ class MongoStreams:
                 collection = self._collection(first.aggregate)
                 return not await self._not_ours(collection, [first.after.id], tag)
             if _conflict(error) or _duplicate(error):
+                await self._clock.sleep(self._clock.jitter(CONFLICT_SECONDS))
                 return False
             raise Infrastructure(f"store: {str(error)[:300]}") from error
         return True

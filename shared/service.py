@@ -40,6 +40,7 @@ from shared.settings import ServiceSettings
 from shared.streams import Record
 
 WATCH_SECONDS = 5.0
+DIRECTORY_POLL_SECONDS = 0.05
 STOP_SECONDS_MAX = 25.0
 EXIT_WATCHDOG = 70
 """EX_SOFTWARE: the supervisor restarts the process."""
@@ -238,14 +239,25 @@ class Runtime:
                 self.settings.metrics_port, addr=self.settings.host, registry=self.metrics.registry
             )
         await self._insist("store", self._open_store)
-        self._opened = True
         await self._insist("broker", self.bus.start)
+        await self._insist("broker", self._read_directory)
+        self._opened = True
         self._spawn("relay", self.relay.run())
         self._spawn("watchdog", self._watch())
         for ticker in self.tickers:
             self._spawn(ticker.name, ticker.run(clock=self.clock, log=self.log))
         self._started = True
         self.log.info("started", slot=self.settings.slot)
+
+    async def _read_directory(self) -> None:
+        """Wait until configuration and identities are read to where they end now.
+
+        Before that a good token would be refused as unknown.
+        """
+        for topic in (CONFIGURATION, IDENTITIES):
+            ends = await self.bus.end_offsets(topic)
+            while any(self.bus.positions(topic).get(p, 0) < end for p, end in ends.items()):
+                await self.clock.sleep(DIRECTORY_POLL_SECONDS)
 
     async def _open_store(self) -> None:
         await self.streams.ensure_indexes(self.aggregates)

@@ -12,8 +12,8 @@ import typer
 from heliodesk.api import Api
 from heliodesk.errors import CliError, Exit
 from heliodesk.product.addresses import (
-    AddressInvalid,
     Addresses,
+    AddressInvalid,
     environment,
     find_addresses,
     home_of,

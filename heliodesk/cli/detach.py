@@ -116,9 +116,7 @@ def _follow(pipe: Iterable[str], board: Board) -> Greeting | None:
             case {"greeting": greeting}:
                 return Greeting.model_validate(greeting)
             case {"error": failed}:
-                raise CliError(
-                    failed["message"], code=Exit(failed["code"]), lines=failed["lines"]
-                )
+                raise CliError(failed["message"], code=Exit(failed["code"]), lines=failed["lines"])
             case _:
                 continue
     return None

@@ -78,3 +78,8 @@ def print_facts(facts: Mapping[str, str | Text | None]) -> None:
 def heading(text: str) -> None:
     """Print a heading with an empty line before it."""
     console().print(f"\n[bold]{text}[/bold]")
+
+
+def print_text(text: str) -> None:
+    """Print text as it is, with the line ends that it has."""
+    sys.stdout.write(text)

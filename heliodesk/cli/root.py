@@ -12,8 +12,8 @@ import typer
 from typer.core import TyperGroup
 
 from heliodesk.cli.context import Context
-from heliodesk.errors import CliError, Exit
 from heliodesk.cli.output import note
+from heliodesk.errors import CliError, Exit
 from heliodesk.product.addresses import SERVICES
 from shared.kernel import HeliodeskError, Infrastructure
 
@@ -24,6 +24,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "logs": "heliodesk.cli.logs",
     "demo": "heliodesk.cli.demo",
     "config": "heliodesk.cli.config",
+    "account": "heliodesk.cli.account",
     "ticket": "heliodesk.cli.tickets",
     "tail": "heliodesk.cli.tail",
     "parked": "heliodesk.cli.parked",

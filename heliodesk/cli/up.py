@@ -204,4 +204,3 @@ def _await_token(product: Product, clock: Clock) -> None:
                 if error.code is not Exit.REFUSED or clock.monotonic() > deadline:
                     raise
             threading.Event().wait(0.1)
-

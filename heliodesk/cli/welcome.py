@@ -85,8 +85,9 @@ def show_greeting(greeting: Greeting, *, detached: bool) -> None:
         out.print(f"         {line}", soft_wrap=True)
     if greeting.admin_password:
         out.print("         Passwords are shown this once; control keeps only their hashes.")
-    out.print("\n  [bold]Try[/]    make demo        real requests through every door, and what becomes of them")
+    out.print("\n  [bold]Try[/]    (in another terminal)")
     for command, what in (
+        ("make demo", "real requests through every door, and what becomes of them"),
         ("heliodesk tail", "events as they happen"),
         ("heliodesk ticket list", "the tickets"),
         ("heliodesk status", "what runs, and how it does"),
@@ -103,7 +104,7 @@ def _sign_in(greeting: Greeting) -> str:
         return f"sign in as [bold]{greeting.admin}[/], password [bold]{greeting.admin_password}[/]"
     return (
         f"sign in as [bold]{greeting.admin}[/], with the password that the first start showed "
-        "(lost? `heliodesk control password admin`)"
+        "(lost? `heliodesk account password admin`)"
     )
 
 

@@ -89,10 +89,10 @@ class FirstStart:
                 configuration_version=version,
                 articles=0,
             )
-        admin = Account(ADMIN, self._password())
+        admin = Account(ADMIN, new_password(self._clock))
         self._person(admin, roles=["admin", "agent"], known=known)
         agents = tuple(agent.id for agent in self._read_sample().all_agents())
-        password = self._password()
+        password = new_password(self._clock)
         self._say(f"making {len(agents)} agents' accounts")
         for agent in agents:
             self._person(Account(agent, password), roles=["agent"], known=known)
@@ -167,9 +167,10 @@ class FirstStart:
         path = f"/v1/identities/{identity['id']}/password"
         self._control.send("PUT", path, json={"password": account.password})
 
-    def _password(self) -> str:
-        """Return a new password."""
-        found = ""
-        while len(found) < PASSWORD_CHARACTERS:
-            found += "".join(c for c in self._clock.secret() if c.isalnum())
-        return found[:PASSWORD_CHARACTERS]
+
+def new_password(clock: Clock) -> str:
+    """Return a new password of letters and digits."""
+    found = ""
+    while len(found) < PASSWORD_CHARACTERS:
+        found += "".join(c for c in clock.secret() if c.isalnum())
+    return found[:PASSWORD_CHARACTERS]

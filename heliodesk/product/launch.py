@@ -74,9 +74,7 @@ class Product:
         write_addresses(self.stack.state_dir, self.addresses)
 
 
-def start_unless_stopped(
-    start: Callable[[], None], *, stop: threading.Event, stack: Stack
-) -> None:
+def start_unless_stopped(start: Callable[[], None], *, stop: threading.Event, stack: Stack) -> None:
     """Run ``start`` in a thread, and undo it when somebody asks for an end meanwhile.
 
     Raises:

@@ -9,9 +9,9 @@ from typing import Final
 from shared.auth import TOKEN_PREFIX
 from shared.clock import Clock
 
-SERVICE_TOKEN: Final = "service.token"
-BOOTSTRAP_TOKEN: Final = "bootstrap.token"
-COMMAND_LINE_TOKEN: Final = "command-line.token"
+SERVICE_TOKEN: Final = "service.token"  # noqa: S105 -- a file's name.
+BOOTSTRAP_TOKEN: Final = "bootstrap.token"  # noqa: S105 -- a file's name.
+COMMAND_LINE_TOKEN: Final = "command-line.token"  # noqa: S105 -- a file's name.
 DEMO_SECRETS: Final = {
     "alertmanager-demo": "HELIODESK_DEMO_ALERTMANAGER_SECRET",
     "requests-demo": "HELIODESK_DEMO_REQUESTS_SECRET",
@@ -67,9 +67,7 @@ class Secrets:
 
     def demo_environment(self) -> dict[str, str]:
         """Return the variables that the sample organisation's integrations refer to."""
-        return {
-            variable: self.ensure(f"{name}.secret") for name, variable in DEMO_SECRETS.items()
-        }
+        return {variable: self.ensure(f"{name}.secret") for name, variable in DEMO_SECRETS.items()}
 
 
 def integration_token(name: str) -> str:

@@ -33,9 +33,7 @@ class Outside:
     smtp: tuple[str, int]
 
 
-def service_specs(
-    addresses: Addresses, *, outside: Outside, secrets: Secrets
-) -> list[ServiceSpec]:
+def service_specs(addresses: Addresses, *, outside: Outside, secrets: Secrets) -> list[ServiceSpec]:
     """Return what to start; secrets that are missing are made."""
     for name in (SERVICE_TOKEN, BOOTSTRAP_TOKEN):
         secrets.ensure(name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Protocol
 
 from services.console.domain.projection import (
@@ -82,9 +81,21 @@ class Projector:
         self._clock = clock
         self._observer = observer or NoObserver()
 
-    def rows(self) -> list[tuple[Topic, Process]]:
-        """Return each topic that is consumed, with what processes its records."""
-        return [(topic, partial(self.process, topic)) for topic in TOPICS]
+    def rows(self, *, then: Callable[[], None] | None = None) -> list[tuple[Topic, Process]]:
+        """Return each topic that is consumed, with what processes its records.
+
+        ``then`` is called after each batch; it must not block.
+        """
+
+        def row(topic: Topic) -> tuple[Topic, Process]:
+            async def process(records: Sequence[Record]) -> None:
+                await self.process(topic, records)
+                if then is not None:
+                    then()
+
+            return topic, process
+
+        return [row(topic) for topic in TOPICS]
 
     async def process(self, topic: Topic, records: Sequence[Record]) -> None:
         """Take in a batch of records; safe to repeat.

@@ -193,8 +193,8 @@ class Owners(Protocol):
         """Read subject lines by message id from intake; unknown ids are left out."""
         ...
 
-    async def explain(self, caller: Caller, ticket: str) -> Mapping[str, Any]:
-        """Read from sla how each clock came to stand as it does."""
+    async def explain(self, caller: Caller, ticket: str, *, language: str) -> str:
+        """Read from sla, in plain text, how each clock came to stand as it does."""
         ...
 
     async def standing(self, caller: Caller, ticket: str) -> Standing:

@@ -96,6 +96,7 @@ class MongoProjection:
         one of the servers (docs/decisions/0003). To repeat the transaction is harmless.
         """
         wait = CONFLICT_SECONDS_MIN
+        refused: Exception | None = None
         async with self._writing:
             for _ in range(CONFLICTS_MAX):
                 try:

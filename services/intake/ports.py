@@ -52,6 +52,10 @@ class IntakeStore(Protocol):
         """Return the receipts that name a ticket, the oldest first, at most a hundred."""
         ...
 
+    async def receipts_of_number(self, *, tenant: str, number: str) -> list[Receipt]:
+        """Return the receipts that name a ticket by its number, the oldest first."""
+        ...
+
     async def pending(self, *, before: datetime, limit: int) -> list[Receipt]:
         """Return receipts that are due to be applied, the oldest first."""
         ...

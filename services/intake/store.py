@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
-from pymongo import ReturnDocument, UpdateMany, UpdateOne
+from pymongo import ReturnDocument, UpdateMany
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from services.intake.domain.alerts import Members, from_sortable, sortable
+from services.intake.domain.alerts import Members, Occurrence, from_sortable, sortable
 from services.intake.domain.contact import Person
 from services.intake.domain.messages import Message
 from services.intake.domain.receipts import Receipt, Reviewing
@@ -49,12 +49,14 @@ class MongoIntake:
         async with infrastructure():
             await self._receipts.create_index([("pending_since", 1)], sparse=True, name="pending")
             await self._receipts.create_index([("ticket", 1)], sparse=True, name="ticket")
+            await self._receipts.create_index([("tenant", 1), ("number", 1)], name="number")
             await self._people.create_index(
                 [("tenant", 1), ("address", 1)], unique=True, name="address"
             )
             await self._messages.create_index(
                 [("ticket", 1), ("n", 1)], unique=True, name="conversation"
             )
+            await self._memory.create_index([("alert", 1), ("seen", -1)], name="alert")
             await self._memory.create_index(
                 [("at", 1)], expireAfterSeconds=MEMORY_SECONDS_MAX, name="expiry"
             )
@@ -100,8 +102,15 @@ class MongoIntake:
 
     async def receipts_of_ticket(self, ticket: str) -> list[Receipt]:
         """Return the receipts that name a ticket, the oldest first."""
+        return await self._receipts_with({"ticket": ticket})
+
+    async def receipts_of_number(self, *, tenant: str, number: str) -> list[Receipt]:
+        """Return the receipts that name a ticket by its number, the oldest first."""
+        return await self._receipts_with({"tenant": tenant, "number": number})
+
+    async def _receipts_with(self, query: Row) -> list[Receipt]:
         async with infrastructure():
-            cursor = self._receipts.find({"ticket": ticket}).sort("accepted_at", 1)
+            cursor = self._receipts.find(query).sort("accepted_at", 1)
             rows = await cursor.limit(RECEIPTS_OF_TICKET_MAX).to_list(None)
         return [_model(Receipt, row) for row in rows]
 
@@ -127,25 +136,11 @@ class MongoIntake:
                     {"_id": {"$in": ids}}, {"$set": {"ticket": ticket, "number": number}, **done}
                 )
             )
-        await self._together(self._receipts, operations)
-
-    async def _together(self, collection: Collection_, operations: Sequence[Any]) -> None:
-        """Apply updates that do not depend on each other, with one flush where that works."""
-        if not operations:
-            return
-        if len(operations) > 1:
-            try:
-                async with infrastructure():
-                    async with await self._database.client.start_session() as session:
-                        async with session.start_transaction():
-                            await collection.bulk_write(
-                                list(operations), ordered=False, session=session
-                            )
-                return
-            except (Infrastructure, BulkWriteError):
-                pass  # The transaction is for speed only: the plain bulk says the same.
-        async with infrastructure():
-            await collection.bulk_write(list(operations), ordered=False)
+        if operations:
+            # Never in a transaction: on one of the servers a plain write that meets an open
+            # one waits for ever (docs/decisions/0003), and receipts are inserted plainly.
+            async with infrastructure():
+                await self._receipts.bulk_write(operations, ordered=False)
 
     async def defer(self, receipt: str, *, until: datetime, error: str) -> None:
         """Let a receipt wait, unless it was applied meanwhile."""
@@ -222,31 +217,31 @@ class MongoIntake:
         return None if row is None else str(row["_id"])
 
     async def remember(self, alerts: Mapping[str, Members]) -> None:
-        """Remember occurrences; the newest one of each alert stands."""
-        operations = [
-            UpdateOne(
-                {"_id": f"{key}:{fingerprint}"},
-                {"$max": {"seen": sortable(occurrence)}, "$set": {"at": self._clock.now()}},
-                upsert=True,
-            )
-            for key, members in alerts.items()
-            for fingerprint, occurrence in members.items()
-        ]
-        try:
-            await self._together(self._memory, operations)
-        except BulkWriteError as error:
-            duplicates_of(error)
-            # Two upserts of one row met: the row is there now.
-            await self._together(self._memory, operations)
+        """Remember occurrences: a row for each, so that nothing is ever updated."""
+        now = self._clock.now()
+        rows: list[Row] = []
+        for key, members in alerts.items():
+            for fingerprint, occurrence in members.items():
+                seen = sortable(occurrence)
+                alert = f"{key}:{fingerprint}"
+                rows.append({"_id": f"{alert}:{seen}", "alert": alert, "seen": seen, "at": now})
+        await _insert(self._memory, rows)
 
     async def remembered(self, wanted: Mapping[str, Collection[str]]) -> dict[str, Members]:
-        """Return what is remembered of fingerprints, by alert key."""
-        ids = [f"{key}:{fingerprint}" for key, prints in wanted.items() for fingerprint in prints]
-        if not ids:
+        """Return the newest that is remembered of fingerprints, by alert key."""
+        alerts = [
+            f"{key}:{fingerprint}" for key, prints in wanted.items() for fingerprint in prints
+        ]
+        if not alerts:
             return {}
         async with infrastructure():
-            rows = await self._memory.find({"_id": {"$in": ids}}).to_list(None)
-        found: dict[str, dict[str, Any]] = {}
+            rows = await self._memory.aggregate(
+                [
+                    {"$match": {"alert": {"$in": alerts}}},
+                    {"$group": {"_id": "$alert", "seen": {"$max": "$seen"}}},
+                ]
+            ).to_list(None)
+        found: dict[str, dict[str, Occurrence]] = {}
         for row in rows:
             key, _, fingerprint = row["_id"].partition(":")
             found.setdefault(key, {})[fingerprint] = from_sortable(row["seen"])

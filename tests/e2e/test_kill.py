@@ -78,7 +78,8 @@ async def submit_all(product: RunningProduct, *, prefix: str, count: int) -> lis
 
     async def sender(client: httpx.AsyncClient) -> None:
         for number in numbers:
-            tickets.append(await submit(client, product, f"{prefix}-{number}", number))
+            ticket = await submit(client, product, f"{prefix}-{number}", number)
+            tickets.append(ticket)
 
     async with httpx.AsyncClient(timeout=20) as client, asyncio.TaskGroup() as group:
         for _ in range(SENDERS):
@@ -183,7 +184,7 @@ async def publish_poison(product: RunningProduct, stream: str) -> None:
         time=product.clock.now(),
         tenant="main",
         configversion=1,
-        body=RequestAccepted.model_construct(),
+        body=RequestAccepted.model_construct(),  # type: ignore[call-arg]
     )
     producer = AIOKafkaProducer(bootstrap_servers=product.stack.kafka)
     await producer.start()

@@ -15,6 +15,7 @@ from services.control.domain.configuration import (
 )
 from services.control.handlers.archive import ArchiveRestore
 from services.control.handlers.configuration import Applied
+from shared.aggregate import Aggregate
 from shared.contracts.topics import CONFIGURATION
 from shared.kernel import CommandRejected, Infrastructure
 from shared.organisation import Configuration, ConfigurationInvalid, parse_sections
@@ -290,7 +291,8 @@ async def test_a_lost_store_is_rebuilt_from_the_topic() -> None:
     fresh = World(clock=world.clock)
     fresh.disk.log = world.disk.log
     await ArchiveRestore(fresh.store, read, always=False).run()
-    for aggregate in (SECTIONS, VERSIONS):
+    kinds: list[Aggregate[Any]] = [SECTIONS, VERSIONS]
+    for aggregate in kinds:
         await rebuild(aggregate, fresh.streams, read())
         ids = [versions_stream(TENANT), *(section_stream(TENANT, n) for n in sample_sections())]
         before, after = [

@@ -68,7 +68,11 @@ async def test_a_token_opens_until_it_is_revoked() -> None:
     token = await issued(world, pager, label="prometheus")
     actor = known(world, token.token)
     assert actor is not None
-    assert (actor.name, actor.tenant, actor.roles) == ("pager", TENANT, {Role.INTEGRATION})
+    assert (actor.name, actor.tenant, actor.roles) == (
+        "pager",
+        TENANT,
+        frozenset({Role.INTEGRATION}),
+    )
     assert token.token.startswith("hd_")
     await world.identities.revoke(pager.id, token.digest.digest, actor=ADMIN)
     await world.deliver()
@@ -422,7 +426,7 @@ async def test_first_rows_are_made_once() -> None:
     assert len(world.events(IDENTITIES.name)) == 2
     actor = known(world, token)
     assert actor is not None
-    assert (actor.kind, actor.roles) == (IdentityKind.SERVICE, {Role.SERVICE})
+    assert (actor.kind, actor.roles) == (IdentityKind.SERVICE, frozenset({Role.SERVICE}))
     assert can(actor, Action.INTERNAL, tenant=TENANT)
     with pytest.raises(CommandRejected, match="own-identity"):
         await world.identities.issue(actor.identity, label="", expires_at=None, actor=ADMIN)

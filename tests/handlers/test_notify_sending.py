@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from services.notify.domain.notices import NoticeStatus
-from services.notify.ports import ChannelDown, Later, Refused
+from services.notify.ports import Answer, ChannelDown, Later, Refused
 from services.notify.ticker import SendingLimits
 from shared.contracts.envelope import decode
 from shared.contracts.facts import Channel, Kind, Level, Priority, TicketFacts
@@ -469,3 +470,25 @@ async def test_every_language_has_words(language: str) -> None:
     await notify.sender.round()
     (mail,) = notify.channel.parsed
     assert mail["Content-Language"] == {"zh-CN": "zh", "de": "en"}.get(language, language)
+
+
+async def test_told_to_stop_while_sending() -> None:
+    """A process that is told to stop ends the send it is in, records it, and sends no more."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    class Slow(MemoryChannel):
+        async def send(self, *, sender: str, recipient: str, content: bytes) -> Answer:
+            begun.set()
+            await go_on.wait()
+            return await super().send(sender=sender, recipient=recipient, content=content)
+
+    notify = Notify(directory=people(), channel=Slow())
+    await accept_many(notify, 2)
+    round_ = asyncio.create_task(notify.sender.round())
+    await begun.wait()
+    round_.cancel()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await round_
+    settled = [n.status for t in (1, 2) for n in (await notify.notices(f"t-{t}")).values()]
+    assert (sorted(settled), len(notify.channel.mails)) == (["planned", "sent"], 1)

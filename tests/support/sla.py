@@ -411,7 +411,8 @@ class Sla:
 
     async def emitted(self, ticket: str = TICKET) -> list[Event[Any]]:
         """Return a ticket's events as they are in the topic of the clocks, in order."""
-        await self.relay.settle(seconds=1.0)
+        await self.relay.sweep(everything=True)
+        await self.relay.drain()
         found = []
         for record in self.log.records(CLOCKS.name):
             raw = decode(record.headers, record.value)

@@ -133,7 +133,7 @@ def test_versions_have_no_gaps(asked: list[tuple[int, str]]) -> None:
 def test_a_section_is_published_when_it_differs() -> None:
     """The digest that was published last is not published again; any other is."""
     state = SectionState(section="desks", digest=A)
-    content = {"desks": []}
+    content: dict[str, Any] = {"desks": []}
     event = SectionStored(section="desks", digest=B, content=content)
     assert decide_store(None, section="desks", digest=B, content=content) == [event]
     assert decide_store(state, section="desks", digest=B, content=content) == [event]

@@ -323,7 +323,7 @@ def test_events_end_in_one_standing_whatever_their_order(order: tuple[str, ...])
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(["alerts", "request", "escalation"])))
-def test_a_cause_that_is_gone_ends_resolved_unless_the_request_is_news(
+def test_a_cause_that_is_gone_ends_resolved_in_every_order(
     order: tuple[str, ...],
 ) -> None:
     """Alerts that have cleared resolve the ticket, also where they are the first that is seen."""

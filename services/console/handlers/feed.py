@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -15,7 +15,7 @@ CHANGES_PER_READ_MAX = 500
 Interest = Callable[[Change], bool]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Follower:
     """One open page. Holds only the number of the newest change that concerns it.
 
@@ -32,12 +32,16 @@ class Follower:
         """Take note of a change, if it concerns the page."""
         if self.interest(change):
             self.newest = max(self.newest, change.number)
-            self._wake.set()
+            self.wake()
+
+    def wake(self) -> None:
+        """Let the page look."""
+        self._wake.set()
 
     def end(self) -> None:
         """Let the page go."""
         self.ended = True
-        self._wake.set()
+        self.wake()
 
     async def next(self, *, seconds_max: float) -> int | None:
         """Return the number of a newer change; None where there was none in time."""
@@ -64,7 +68,6 @@ class Feed:
         self._followers: set[Follower] = set()
         self._read = 0
         self._closed = False
-        self._known = asyncio.Condition()
 
     @property
     def followers(self) -> int:
@@ -88,16 +91,17 @@ class Feed:
         return len(changes) == CHANGES_PER_READ_MAX
 
     @contextmanager
-    def follow(self, interest: Interest, *, since: int) -> Iterator[Follower]:
-        """Be told of changes behind a number, for as long as the context lasts."""
-        follower = Follower(interest=interest, seen=since, newest=since)
+    def follow(self, interest: Interest, *, since: int, current: int) -> Iterator[Follower]:
+        """Be told of changes for as long as the context lasts.
+
+        ``since`` is what the page shows, ``current`` the newest change in the store. What lies
+        between may concern the page or not: it is told once, to be on the safe side.
+        """
         if not self._followers:
-            # Nobody looked for a while: what lies between is read with the next poll.
-            self._read = since
-        elif since < self._read:
-            # Changes that the others have had already may concern this page: look once at least.
-            follower.newest = self._read
-            follower._wake.set()  # noqa: SLF001 - same module
+            self._read = current
+        follower = Follower(interest=interest, seen=since, newest=max(since, current))
+        if since < current:
+            follower.wake()
         if self._closed:
             follower.end()
         self._followers.add(follower)
@@ -111,13 +115,3 @@ class Feed:
         self._closed = True
         for follower in self._followers:
             follower.end()
-
-
-async def numbers(
-    follower: Follower, *, seconds_max: float
-) -> AsyncIterator[int | None]:
-    """Yield the number of each newer change, and None whenever it was quiet for so long."""
-    while not follower.ended:
-        number = await follower.next(seconds_max=seconds_max)
-        if not follower.ended:
-            yield number

@@ -129,5 +129,5 @@ def _require_place(request: Request, configuration: Configuration) -> None:
     for field, value, known in places:
         if value is not None and value not in known:
             raise CommandRejected(
-                "invalid", f"{field}: the organisation has no {value!r}", field=field, status=422
+                "invalid", f"the organisation has no {field} {value!r}", field=field, status=422
             )

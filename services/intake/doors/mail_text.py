@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from email.message import Message
 from html.parser import HTMLParser
+from typing import TypeAlias
 
-Mail = Message[str, str]
+Mail: TypeAlias = "Message[str, str]"
 
 PARTS_MAX = 200
 HTML_MAX = 500_000

@@ -142,6 +142,9 @@ def faults_of(error: ValidationError) -> list[Fault]:
     """Return the faults that a model found, at most twenty."""
     problems = error.errors(include_url=False, include_context=False, include_input=False)
     return [
-        Fault(".".join(str(part) for part in problem["loc"]), str(problem["msg"]))
+        Fault(
+            ".".join(str(part) for part in problem["loc"]),
+            str(problem["msg"]).removeprefix("Value error, "),
+        )
         for problem in problems[:20]
     ]

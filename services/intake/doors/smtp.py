@@ -12,6 +12,7 @@ from email.errors import HeaderParseError
 from email.header import decode_header
 from email.message import Message
 from email.utils import getaddresses
+from typing import TypeAlias
 
 from services.intake.domain.normal import (
     ADDRESS_MAX,
@@ -29,7 +30,7 @@ from services.intake.doors.shape import Door, Raw, Read
 from shared.contracts.facts import Channel
 from shared.kernel import digest
 
-Mail = Message[str, str]
+Mail: TypeAlias = "Message[str, str]"
 
 UNKNOWN_SENDER = Party(id="unknown-sender", name="Unknown sender")
 NO_SUBJECT = "(no subject)"

@@ -19,7 +19,7 @@ from services.intake.domain.receipts import Alerting, Receipt, ticket_id
 from services.intake.domain.ticket import TICKET, Ticket, decide_accepted, decide_alerts
 from services.intake.handlers.meeting import facts_of
 from services.intake.handlers.numbers import Numbers
-from services.intake.handlers.writing import Waits, Writing
+from services.intake.handlers.writing import Waits, Writing, blank
 from services.intake.ports import IntakeStore
 from shared.aggregate import Document, Step, Write
 from shared.commit import CONFLICTS_MAX, Command, Committer
@@ -240,8 +240,7 @@ class Alerts:
             ),
             cause=row.as_cause(),
         )
-        document = Document[Ticket](id=ticket, tenant=opener.tenant)
-        return self._writing.planned(document, [step])
+        return self._writing.planned(blank(ticket, tenant=opener.tenant), [step])
 
     async def _look_back(
         self,

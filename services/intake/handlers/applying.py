@@ -16,7 +16,7 @@ from services.intake.domain.receipts import Alerting, Joining, Opening, Receipt,
 from services.intake.domain.ticket import Ticket, decide_accepted, decide_message
 from services.intake.handlers.alerting import Alerts
 from services.intake.handlers.meeting import Meeting, facts_of
-from services.intake.handlers.writing import Waits, Writing
+from services.intake.handlers.writing import Waits, Writing, blank
 from services.intake.ports import IntakeStore, Review
 from shared.aggregate import Document, Step, Write
 from shared.clock import Clock
@@ -164,7 +164,7 @@ class Applying:
             rows = await self._store.messages_after(marks) if marks else {}
             writes: list[Write[Ticket]] = []
             for ticket, tenant in waiting.items():
-                document = documents.get(ticket) or Document[Ticket](id=ticket, tenant=tenant)
+                document = documents.get(ticket) or blank(ticket, tenant=tenant)
                 opener = opening.get(ticket)
                 if document.state is None and opener is None:
                     waits[ticket] = "the ticket that it joins is not there yet"

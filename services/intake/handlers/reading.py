@@ -83,6 +83,8 @@ class Reading:
             return _found(receipt)
         ticket = await self._store.ticket_by_number(tenant=tenant, number=name) or name
         receipts = [r for r in await self._store.receipts_of_ticket(ticket) if r.tenant == tenant]
+        if not receipts:
+            receipts = await self._store.receipts_of_number(tenant=tenant, number=name)
         document = (await self._writing.load([ticket])).get(ticket)
         if document is not None and document.tenant == tenant and document.state is not None:
             first = receipts[0] if receipts else None

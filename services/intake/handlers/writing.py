@@ -15,6 +15,11 @@ class Waits(HeliodeskError):
     """A ticket cannot be written now; the receipt stays, and the sweeper comes back to it."""
 
 
+def blank(ticket: str, *, tenant: str) -> Document[Ticket]:
+    """Return the document of a ticket that is not there yet."""
+    return Document(id=ticket, tenant=tenant)
+
+
 class Writing:
     """Applies steps to tickets, many with one write. Every method may raise `Infrastructure`."""
 

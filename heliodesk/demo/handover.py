@@ -1,0 +1,96 @@
+"""A configuration in which one desk has closed and the next one is open. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from shared.organisation import Configuration, FollowTheSun, UnknownName
+
+CLOSED_CALENDAR: Final = "demonstration-closed"
+OPEN_CALENDAR: Final = "demonstration-open"
+REASON: Final = "The demonstration closes this desk for a moment."
+STAYS_OPEN: Final = timedelta(minutes=15)
+"""A desk that closes sooner by itself would spoil what is shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """Which desk closes, which takes over, and the configuration in which that is so."""
+
+    topology: str
+    closing: str
+    taking: str
+    taking_was_open: bool
+    sections: dict[str, Any]
+
+
+def topology_with(configuration: Configuration, desk: str) -> FollowTheSun | None:
+    """Return the first topology in which the desk and another one follow the sun."""
+    return next(
+        (
+            topology
+            for topology in configuration.topologies.topologies
+            if isinstance(topology, FollowTheSun)
+            and desk in topology.desks
+            and len(topology.desks) > 1
+        ),
+        None,
+    )
+
+
+def handover(configuration: Configuration, *, closing: str, now: datetime) -> Handover | None:
+    """Return the handover from a desk to the next one of its topology; None where there is none.
+
+    The closing desk gets a calendar with closed days around now, the next one keeps its own
+    where it is open anyway, and is open round the clock where it is not: so it is the same at
+    any hour. Nothing else of the configuration is different.
+    """
+    topology = topology_with(configuration, closing)
+    if topology is None:
+        return None
+    following = [*topology.desks, *topology.desks]
+    taking = following[topology.desks.index(closing) + 1]
+    try:
+        its_calendar = configuration.desk_calendar(taking)
+        configuration.desk(closing)
+    except UnknownName:
+        return None
+    is_open = its_calendar.is_open(now) and its_calendar.is_open(now + STAYS_OPEN)
+    sections = configuration.sections()
+    desks = {desk["name"]: desk for desk in sections["desks"]["desks"]}
+    calendars = sections["calendars"]["calendars"]
+    by_name = {calendar["name"]: calendar for calendar in calendars}
+    calendars.append(closed_copy(by_name[desks[closing]["calendar"]], now))
+    desks[closing]["calendar"] = CLOSED_CALENDAR
+    if not is_open:
+        zone = by_name[desks[taking]["calendar"]]["time_zone"]
+        calendars.append({"name": OPEN_CALENDAR, "time_zone": zone, "hours": "24x7"})
+        desks[taking]["calendar"] = OPEN_CALENDAR
+    return Handover(
+        topology=topology.name,
+        closing=closing,
+        taking=taking,
+        taking_was_open=is_open,
+        sections=sections,
+    )
+
+
+def closed_copy(calendar: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """Return a calendar that is closed on the local days around an instant.
+
+    Yesterday too: a window over midnight belongs to the day on which it opens.
+    """
+    today = now.astimezone(ZoneInfo(calendar["time_zone"])).date()
+    dates = {(today + timedelta(days=n)).isoformat() for n in (-1, 0, 1)}
+    kept = [day for day in calendar["closed_days"] if day["date"] not in dates]
+    closed = [{"date": date, "reason": REASON} for date in sorted(dates)]
+    return {
+        **calendar,
+        "name": CLOSED_CALENDAR,
+        "closed_days": [*kept, *closed],
+        "openings": [o for o in calendar["openings"] if o["date"] not in dates],
+    }

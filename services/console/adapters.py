@@ -1,0 +1,259 @@
+"""The owning services over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from services.console.ports import (
+    Article,
+    Caller,
+    Conversation,
+    Mail,
+    SignedIn,
+    Standing,
+    Submitted,
+)
+from shared.clock import Clock
+from shared.contracts.internal import BATCH_MAX, MESSAGES_PATH, MessagesAnswer
+from shared.kernel import CommandRejected, Infrastructure
+
+SUBJECTS_KEPT_MAX = 5_000
+ANSWER_BYTES_MAX = 8 * 1024 * 1024
+
+M = TypeVar("M")
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Base URLs. An empty mailbox means that there is none."""
+
+    control: str
+    intake: str
+    routing: str
+    sla: str
+    knowledge: str
+    mailbox: str = ""
+
+
+class _Problem(BaseModel):
+    """Problem details (RFC 9457), as far as they are read here."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    type: str = ""
+    detail: str = ""
+
+    @property
+    def code(self) -> str:
+        return self.type.rpartition(":")[2]
+
+
+class HttpOwners:
+    """`Owners` over one HTTP client; ``service_token`` is for intake's internal reads."""
+
+    def __init__(
+        self,
+        addresses: Addresses,
+        client: httpx.AsyncClient,
+        *,
+        clock: Clock,
+        service_token: str,
+        subject_seconds_max: float = 30.0,
+    ) -> None:
+        self._at = addresses
+        self._client = client
+        self._token = service_token
+        self._subjects = _Remembered(clock, seconds_max=subject_seconds_max)
+
+    async def sign_in(self, *, tenant: str, name: str, password: str) -> SignedIn:
+        """Open a session at control."""
+        body = {"tenant": tenant, "name": name, "password": password}
+        answer = await self._send("control", "POST", f"{self._at.control}/v1/sessions", json=body)
+        return _read("control", TypeAdapter(SignedIn), answer)
+
+    async def renew(self, token: str) -> SignedIn:
+        """Exchange a token that is still valid for a new one."""
+        url = f"{self._at.control}/v1/sessions/renew"
+        answer = await self._send("control", "POST", url, token=token)
+        return _read("control", TypeAdapter(SignedIn), answer)
+
+    async def conversation(self, caller: Caller, ticket: str) -> Conversation:
+        """Read a ticket's texts from intake."""
+        url = f"{self._at.intake}/v1/tickets/{_name(ticket)}"
+        answer = await self._send("intake", "GET", url, token=caller.token)
+        return _read("intake", TypeAdapter(Conversation), answer)
+
+    async def subjects(self, tenant: str, messages: Collection[str]) -> Mapping[str, str]:
+        """Read subject lines by message id; they are remembered in memory for a short time."""
+        known = {m: s for m in messages if (s := self._subjects.get(tenant, m)) is not None}
+        missing = [message for message in dict.fromkeys(messages) if message not in known]
+        for start in range(0, len(missing), BATCH_MAX):
+            part = missing[start : start + BATCH_MAX]
+            body = {"tenant": tenant, "ids": part}
+            url = f"{self._at.intake}{MESSAGES_PATH}"
+            answer = await self._send("intake", "POST", url, token=self._token, json=body)
+            for message in _read("intake", TypeAdapter(MessagesAnswer), answer).messages:
+                known[message.id] = message.subject
+                self._subjects.put(tenant, message.id, message.subject)
+        return known
+
+    async def explain(self, caller: Caller, ticket: str, *, language: str) -> str:
+        """Read from sla, in plain text, how each clock came to stand as it does."""
+        url = f"{self._at.sla}/v1/clocks/{_name(ticket)}/explain"
+        params = {"lang": language}
+        return (await self._send("sla", "GET", url, token=caller.token, params=params)).text
+
+    async def standing(self, caller: Caller, ticket: str) -> Standing:
+        """Read from routing where a ticket stands now."""
+        url = f"{self._at.routing}/v1/tickets/{_name(ticket)}"
+        answer = await self._send("routing", "GET", url, token=caller.token)
+        return _read("routing", TypeAdapter(Standing), answer)
+
+    async def command(
+        self, caller: Caller, ticket: str, verb: str, body: Mapping[str, Any], *, revision: int
+    ) -> int:
+        """Send a command to routing, guarded by the revision that the agent saw."""
+        url = f"{self._at.routing}/v1/tickets/{_name(ticket)}/{verb}"
+        headers = {"If-Match": f'"{revision}"'}
+        answer = await self._send(
+            "routing", "POST", url, token=caller.token, json=dict(body), headers=headers
+        )
+        tag = answer.headers.get("etag", "").strip('"')
+        return int(tag) if tag.isdigit() else 0
+
+    async def say(
+        self, caller: Caller, ticket: str, *, text: str, visibility: str, key: str
+    ) -> None:
+        """Add a reply or a note to a conversation in intake."""
+        url = f"{self._at.intake}/v1/tickets/{_name(ticket)}/messages"
+        body = {"text": text, "visibility": visibility}
+        headers = {"Idempotency-Key": key}
+        await self._send("intake", "POST", url, token=caller.token, json=body, headers=headers)
+
+    async def submit(self, caller: Caller, body: Mapping[str, Any], *, key: str) -> Submitted:
+        """Hand a request in at intake."""
+        url = f"{self._at.intake}/v1/requests"
+        headers = {"Idempotency-Key": key}
+        answer = await self._send(
+            "intake", "POST", url, token=caller.token, json=dict(body), headers=headers
+        )
+        return _read("intake", TypeAdapter(Submitted), answer)
+
+    async def search(self, caller: Caller, query: str, *, language: str) -> Sequence[Article]:
+        """Search articles."""
+        url = f"{self._at.knowledge}/v1/search"
+        params = {"q": query, "language": language} if language else {"q": query}
+        answer = await self._send("knowledge", "GET", url, token=caller.token, params=params)
+        return _read("knowledge", TypeAdapter(_Found), answer).items
+
+    async def article(self, caller: Caller, article: str) -> Article:
+        """Read an article."""
+        url = f"{self._at.knowledge}/v1/articles/{_name(article)}"
+        answer = await self._send("knowledge", "GET", url, token=caller.token)
+        return _read("knowledge", TypeAdapter(Article), answer)
+
+    async def presence(self, caller: Caller, presence: str) -> None:
+        """Say whether the caller takes work."""
+        url = f"{self._at.routing}/v1/agents/{_name(caller.name)}/presence"
+        body = {"presence": presence}
+        await self._send("routing", "PUT", url, token=caller.token, json=body)
+
+    async def mails(self) -> Sequence[Mail]:
+        """List what the local mail sink received, newest first."""
+        answer = await self._send("mailbox", "GET", f"{self._at.mailbox}/messages")
+        return _read("mailbox", TypeAdapter(tuple[Mail, ...]), answer)
+
+    async def mail(self, mail: str) -> Mail:
+        """Read one mail of the local mail sink."""
+        url = f"{self._at.mailbox}/messages/{_name(mail)}"
+        return _read("mailbox", TypeAdapter(Mail), await self._send("mailbox", "GET", url))
+
+    async def _send(
+        self,
+        service: str,
+        method: str,
+        url: str,
+        *,
+        token: str = "",
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+        params: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """Return a 2xx answer.
+
+        Raises:
+            CommandRejected: any other answer below 500, with the service's own words.
+            Infrastructure: no answer, or 5xx.
+        """
+        sent = dict(headers or {})
+        if token:
+            sent["Authorization"] = f"Bearer {token}"
+        try:
+            answer = await self._client.request(method, url, headers=sent, json=json, params=params)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            message = f"{service}: {type(error).__name__}"
+            raise Infrastructure(message) from error
+        if answer.is_success and len(answer.content) <= ANSWER_BYTES_MAX:
+            return answer
+        if answer.is_success or answer.is_server_error:
+            message = f"{service}: status {answer.status_code}"
+            raise Infrastructure(message)
+        try:
+            problem = _Problem.model_validate_json(answer.content)
+        except ValidationError:
+            problem = _Problem()
+        raise CommandRejected(
+            problem.code or "refused",
+            problem.detail or answer.reason_phrase,
+            status=answer.status_code,
+        )
+
+
+class _Found(BaseModel):
+    """Answer of a search."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    items: tuple[Article, ...] = ()
+
+
+class _Remembered:
+    """Subject lines for a short time: a live queue is drawn often. Bounded, in memory only."""
+
+    def __init__(self, clock: Clock, *, seconds_max: float) -> None:
+        self._clock = clock
+        self._seconds_max = seconds_max
+        self._kept: dict[tuple[str, str], tuple[float, str]] = {}
+
+    def get(self, tenant: str, message: str) -> str | None:
+        found = self._kept.get((tenant, message))
+        if found is None or self._clock.monotonic() - found[0] > self._seconds_max:
+            return None
+        return found[1]
+
+    def put(self, tenant: str, message: str, subject: str) -> None:
+        self._kept.pop((tenant, message), None)
+        while len(self._kept) >= SUBJECTS_KEPT_MAX:
+            self._kept.pop(next(iter(self._kept)))
+        self._kept[(tenant, message)] = (self._clock.monotonic(), subject)
+
+
+def _name(part: str) -> str:
+    """Return a path segment that cannot reach beyond itself."""
+    if part in {"", ".", ".."}:
+        raise CommandRejected("not-found", "there is nothing of that name", status=404)
+    return quote(part, safe="")
+
+
+def _read(service: str, shape: TypeAdapter[M], answer: httpx.Response) -> M:
+    try:
+        return shape.validate_json(answer.content)
+    except ValidationError as error:
+        message = f"{service}: the answer does not fit: {error.errors()[0]['msg']}"
+        raise Infrastructure(message) from error

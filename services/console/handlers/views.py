@@ -1,0 +1,267 @@
+"""Views of pages: the projection, with texts and names from their owners laid over it.
+
+A service that does not answer costs its own part of a page and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+
+from services.console.domain.actions import Verb, offered
+from services.console.domain.band import Axis, DeskBand, axis, desk_bands
+from services.console.domain.projection import Row
+from services.console.domain.sayings import Names
+from services.console.domain.telling import Line
+from services.console.domain.tickets import (
+    AgentNow,
+    Counts,
+    QueueFilter,
+    Tab,
+    Ticket,
+    Urgency,
+    leading_clock,
+    urgency,
+)
+from services.console.domain.timeline import timeline
+from services.console.domain.words import Words
+from services.console.ports import Caller, Conversation, Owners, Projection
+from shared.clock import Clock
+from shared.configuration import Configurations
+from shared.contracts.sla import ClockView
+from shared.kernel import CommandRejected, Infrastructure
+from shared.organisation import Configuration
+
+TIMELINE_ROWS_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class ClockShown:
+    """A clock and how it stands now."""
+
+    clock: ClockView
+    urgency: Urgency
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """One ticket of a queue."""
+
+    ticket: Ticket
+    subject: str | None
+    leading: ClockShown | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueView:
+    """A queue page. ``change`` is the number of the change that it includes."""
+
+    chosen: QueueFilter
+    rows: Sequence[QueueRow]
+    counts: Counts
+    texts_missing: bool
+    change: int
+    now: datetime
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there may be more tickets than shown."""
+        return len(self.rows) >= self.chosen.limit
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The conversation; None where intake does not answer."""
+
+    conversation: Conversation | None
+    is_gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TicketView:
+    """A ticket's page without its texts."""
+
+    ticket: Ticket
+    lines: Sequence[Line]
+    clocks: Sequence[ClockShown]
+    verbs: Sequence[Verb]
+    is_cut: bool
+    change: int
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeskView:
+    """One desk of the desks page."""
+
+    band: DeskBand
+    waiting: int
+    in_work: int
+    agents: Mapping[str, AgentNow]
+
+
+@dataclass(frozen=True, slots=True)
+class DesksView:
+    """The desks page."""
+
+    axis: Axis
+    desks: Sequence[DeskView]
+    change: int
+    now: datetime
+
+
+class Views:
+    """Puts the pages' content together."""
+
+    def __init__(
+        self,
+        *,
+        projection: Projection,
+        owners: Owners,
+        configurations: Configurations,
+        clock: Clock,
+    ) -> None:
+        self._projection = projection
+        self._owners = owners
+        self._configurations = configurations
+        self._clock = clock
+
+    def configuration(self, tenant: str) -> Configuration | None:
+        """Return the newest configuration; None where none is applied yet."""
+        try:
+            return self._configurations.current(tenant)
+        except Infrastructure:
+            return None
+
+    def names(self, tenant: str) -> Names:
+        """Return what desks and agents are called."""
+        configuration = self.configuration(tenant)
+        if configuration is None:
+            return Names()
+        return Names(
+            desks={desk.name: desk.title for desk in configuration.desks.desks},
+            agents={agent.id: agent.name for agent in configuration.all_agents()},
+        )
+
+    async def queue(self, caller: Caller, chosen: QueueFilter) -> QueueView:
+        """Return a queue page.
+
+        The number of the change is read first: what changes meanwhile is told once more.
+
+        Raises:
+            Infrastructure: the projection cannot be read.
+        """
+        if chosen.tab is Tab.MINE:
+            chosen = chosen.model_copy(update={"agent": caller.name})
+        change = await self._projection.last_change()
+        tickets = await self._projection.queue(caller.tenant, chosen)
+        counts = await self._projection.counts(caller.tenant)
+        messages = [t.opening.message for t in tickets if t.opening.message]
+        subjects: Mapping[str, str] | None = {}
+        if messages:
+            subjects = await self._subjects(caller.tenant, messages)
+        now = self._clock.now()
+        rows = [
+            QueueRow(
+                ticket=ticket,
+                subject=(subjects or {}).get(ticket.opening.message or ""),
+                leading=_shown(leading_clock(ticket.clocks.clocks), now),
+            )
+            for ticket in tickets
+        ]
+        return QueueView(
+            chosen=chosen,
+            rows=rows,
+            counts=counts,
+            texts_missing=subjects is None,
+            change=change,
+            now=now,
+        )
+
+    async def _subjects(self, tenant: str, messages: Sequence[str]) -> Mapping[str, str] | None:
+        try:
+            return await self._owners.subjects(tenant, messages)
+        except (Infrastructure, CommandRejected):
+            return None
+
+    async def last_change(self) -> int:
+        """Return the number of the newest change.
+
+        Raises:
+            Infrastructure: the projection cannot be read.
+        """
+        return await self._projection.last_change()
+
+    async def find(self, caller: Caller, name: str) -> str | None:
+        """Return the id of the ticket of an id or a number."""
+        if await self._projection.ticket(caller.tenant, name) is not None:
+            return name
+        return await self._projection.by_number(caller.tenant, name)
+
+    async def ticket(self, caller: Caller, ticket: str, words: Words) -> TicketView | None:
+        """Return a ticket's page without its texts; None where there is no such ticket.
+
+        Raises:
+            Infrastructure: the projection cannot be read.
+        """
+        change = await self._projection.last_change()
+        found = await self._projection.ticket(caller.tenant, ticket)
+        if found is None:
+            return None
+        rows: list[Row] = await self._projection.timeline(
+            caller.tenant, ticket, limit=TIMELINE_ROWS_MAX
+        )
+        now = self._clock.now()
+        clocks = [ClockShown(clock=c, urgency=urgency(c, now)) for c in found.clocks.clocks]
+        return TicketView(
+            ticket=found,
+            lines=timeline(rows, words=words, names=self.names(caller.tenant)),
+            clocks=clocks,
+            verbs=offered(found, me=caller.name),
+            is_cut=len(rows) >= TIMELINE_ROWS_MAX,
+            change=change,
+            now=now,
+        )
+
+    async def texts(self, caller: Caller, ticket: str) -> Texts:
+        """Return a ticket's conversation, as intake has it now."""
+        try:
+            return Texts(await self._owners.conversation(caller, ticket))
+        except CommandRejected:
+            return Texts(Conversation(), is_gone=True)
+        except Infrastructure:
+            return Texts(None)
+
+    async def desks(self, caller: Caller, zone: tzinfo | None) -> DesksView | None:
+        """Return the desks page; None where no configuration is applied yet.
+
+        Raises:
+            Infrastructure: the projection cannot be read.
+        """
+        configuration = self.configuration(caller.tenant)
+        if configuration is None:
+            return None
+        change = await self._projection.last_change()
+        counts = await self._projection.counts(caller.tenant)
+        agents = await self._projection.agents(caller.tenant)
+        now = self._clock.now()
+        window = axis(now, utc=UTC, local=zone)
+        # A year of a calendar that is not compiled yet takes milliseconds, and there may be many.
+        bands = await asyncio.to_thread(desk_bands, configuration, window, now)
+        desks = [
+            DeskView(
+                band=band,
+                waiting=counts.of(QueueFilter(tab=Tab.WAITING, desk=band.desk.name)),
+                in_work=counts.of(QueueFilter(tab=Tab.OPEN, desk=band.desk.name))
+                - counts.of(QueueFilter(tab=Tab.WAITING, desk=band.desk.name)),
+                agents=agents,
+            )
+            for band in bands
+        ]
+        return DesksView(axis=window, desks=desks, change=change, now=now)
+
+
+def _shown(clock: ClockView | None, now: datetime) -> ClockShown | None:
+    return None if clock is None else ClockShown(clock=clock, urgency=urgency(clock, now))

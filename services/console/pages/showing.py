@@ -1,0 +1,103 @@
+"""How values read on a page: instants, durations, codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from services.console.domain.projection import NEVER
+from services.console.domain.words import Language, Words
+from shared.kernel import rfc3339
+
+MINUTE: Final = 60
+HOUR: Final = 3_600
+DAY: Final = 86_400
+
+_MONTHS: Final = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+
+
+def span(seconds: float) -> str:
+    """Return a duration in its two largest units, such as ``3d 4h`` or ``12m 05s``."""
+    whole = int(abs(seconds))
+    if whole >= DAY:
+        return f"{whole // DAY}d {whole % DAY // HOUR:02d}h"
+    if whole >= HOUR:
+        return f"{whole // HOUR}h {whole % HOUR // MINUTE:02d}m"
+    if whole >= MINUTE:
+        return f"{whole // MINUTE}m {whole % MINUTE:02d}s"
+    return f"{whole}s"
+
+
+def percent(share: float) -> str:
+    """Return a share as SVG takes it."""
+    return f"{share * 100:.3f}%"
+
+
+def with_query(base: str, **parameters: Any) -> str:
+    """Return a path with those parameters that say something."""
+    given = {name: str(value) for name, value in parameters.items() if value not in (None, "")}
+    return f"{base}?{urlencode(given)}" if given else base
+
+
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """Formats in one language and one time zone, as of one instant."""
+
+    words: Words
+    zone: tzinfo
+    now: datetime
+
+    def at(self, value: datetime) -> str:
+        """Return an instant in the viewer's zone: the time alone today, else with its date."""
+        local = value.astimezone(self.zone)
+        today = self.now.astimezone(self.zone).date()
+        clock = f"{local:%H:%M}"
+        if local.date() == today:
+            return clock
+        if self.words.language is Language.ZH:
+            date = f"{local.month}月{local.day}日"
+        else:
+            date = f"{local.day} {_MONTHS[local.month - 1]}"
+        year = "" if local.year == today.year else f" {local.year}"
+        return f"{date}{year} {clock}"
+
+    def exact(self, value: datetime) -> str:
+        """Return an instant with its date and zone, for a title."""
+        local = value.astimezone(self.zone)
+        return f"{local:%Y-%m-%d %H:%M:%S} {local.tzname()} · {rfc3339(value)}"
+
+    def iso(self, value: datetime) -> str:
+        """Return an instant as machines read it."""
+        return rfc3339(value)
+
+    def age(self, since: datetime) -> str:
+        """Return how long ago an instant was."""
+        return span(max(0.0, (self.now - since).total_seconds()))
+
+    def left(self, due: datetime) -> str:
+        """Return how long there is until an instant; with a minus sign where it has passed."""
+        seconds = (due - self.now).total_seconds()
+        return f"−{span(seconds)}" if seconds < 0 else span(seconds)
+
+    def zone_name(self) -> str:
+        """Return what the viewer's zone is called."""
+        return str(self.zone)
+
+    def input_min(self) -> str:
+        """Return the present minute as a form's field of local time takes it."""
+        later = self.now.astimezone(self.zone) + timedelta(minutes=1)
+        return f"{later:%Y-%m-%dT%H:%M}"
+
+    def is_set(self, value: datetime | None) -> bool:
+        """Whether an instant says something."""
+        return value is not None and value < NEVER
+
+
+FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
+    "span": span,
+    "percent": percent,
+    "with_query": with_query,
+}

@@ -1,0 +1,208 @@
+"""A ticket's page, and what an agent does there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from services.console.domain.actions import PEND_REASONS, RESOLUTIONS, Verb
+from services.console.domain.sayings import Names
+from services.console.domain.words import Words
+from services.console.handlers.commands import Outcome, Result
+from services.console.pages.forms import fields_of
+from services.console.pages.frame import Frame, is_partial
+from services.console.ports import Caller
+from shared.auth import Action
+from shared.http import Problem
+from shared.kernel import CommandRejected, Infrastructure, instant
+
+INVALID = 422
+
+
+class FormWrong(Exception):
+    """A form's field does not fit; the text is a key of the catalogue."""
+
+
+def ticket_router(frame: Frame) -> APIRouter:
+    """Return the routes of a ticket."""
+    router = APIRouter(include_in_schema=False, prefix="/tickets")
+    pages = _TicketPages(frame)
+    console = frame.console
+
+    @router.get("/{name}")
+    async def show(request: Request, name: str) -> Response:
+        """Show a ticket by id or number; to htmx only its live part."""
+        return await pages.show(request, frame.caller(request), name)
+
+    @router.get("/{ticket}/explain")
+    async def explain(request: Request, ticket: str) -> Response:
+        """Show how the clocks came to stand as they do."""
+        caller = frame.caller(request)
+        language = frame.words(request).language.value
+        try:
+            text = await console.owners.explain(caller, ticket, language=language)
+        except (CommandRejected, Infrastructure):
+            text = frame.words(request)("ticket.explain_down")
+        return frame.page(request, "explain.html", caller, text=text)
+
+    @router.post("/{ticket}/do/{verb}")
+    async def act(request: Request, ticket: str, verb: Verb) -> Response:
+        """Send a command to routing, and show what became of it."""
+        caller = frame.caller(request, Action.WORK)
+        fields = await fields_of(request)
+        words, names = frame.words(request), console.views.names(caller.tenant)
+        revision = fields.get("revision", "")
+        if not revision.isdecimal():
+            raise Problem(INVALID, "invalid", "revision: a whole number is needed")
+        try:
+            body = _body(verb, fields, caller, frame.zone(request), console.clock.now())
+        except FormWrong as error:
+            return await pages.show(request, caller, ticket, said=words(str(error)), status=INVALID)
+        outcome = await console.commands.act(caller, ticket, verb, body, revision=int(revision))
+        done = words(f"act.done.{verb.value}", desk=names.desk(fields.get("desk")))
+        said = done if outcome.result is Result.DONE else refusal(outcome, words, names)
+        return await pages.show(request, caller, ticket, said=said, status=_status(outcome.result))
+
+    @router.post("/{ticket}/messages")
+    async def say(request: Request, ticket: str) -> Response:
+        """Add a reply or a note."""
+        caller = frame.caller(request, Action.WORK)
+        fields = await fields_of(request)
+        words, names = frame.words(request), console.views.names(caller.tenant)
+        internal = fields.get("visibility") == "internal"
+        if not fields.get("text"):
+            said = words("act.text_missing")
+            return await pages.show(request, caller, ticket, said=said, status=INVALID)
+        outcome = await console.commands.say(
+            caller,
+            ticket,
+            text=fields["text"],
+            visibility="internal" if internal else "public",
+            key=fields.get("key") or console.clock.unique(),
+        )
+        done = words("act.done.note" if internal else "act.done.reply")
+        ok = outcome.result is Result.DONE
+        said = done if ok else refusal(outcome, words, names)
+        return await pages.show(
+            request, caller, ticket, said=said, status=_status(outcome.result), clear=ok
+        )
+
+    return router
+
+
+class _TicketPages:
+    """Renders a ticket, whole or its live part, with what became of a command."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+
+    async def show(
+        self,
+        request: Request,
+        caller: Caller,
+        name: str,
+        *,
+        said: str | None = None,
+        status: int = 200,
+        clear: bool = False,
+    ) -> Response:
+        frame, views = self._frame, self._frame.console.views
+        found = await views.find(caller, name[:80])
+        words = frame.words(request)
+        view = await views.ticket(caller, found, words) if found is not None else None
+        if view is None:
+            text = words("ticket.not_found")
+            partial = is_partial(request)
+            template = "notice.html" if partial else "error.html"
+            return frame.page(request, template, caller, status=404, text=text, tone="quiet")
+        texts = await views.texts(caller, view.ticket.id)
+        configuration = views.configuration(caller.tenant)
+        return frame.page(
+            request,
+            "ticket_live.html" if is_partial(request) else "ticket.html",
+            caller,
+            # htmx swaps every status; a browser without it should keep the true one.
+            status=200 if is_partial(request) else status,
+            view=view,
+            texts=texts,
+            names=views.names(caller.tenant),
+            desks=configuration.desks.desks if configuration else (),
+            resolutions=RESOLUTIONS,
+            pend_reasons=PEND_REASONS,
+            said=said,
+            said_tone="good" if status < 300 else "bad",  # noqa: PLR2004
+            reply_key=frame.console.clock.unique(),
+            clear=clear,
+        )
+
+
+def _body(
+    verb: Verb, fields: Mapping[str, str], caller: Caller, zone: tzinfo | None, now: datetime
+) -> dict[str, Any]:
+    """Return the command's body as routing takes it."""
+    match verb:
+        case Verb.ASSIGN:
+            return {"agent": caller.name}
+        case Verb.TRANSFER:
+            return {"desk": fields.get("desk", "")}
+        case Verb.PEND:
+            until = _until(fields, zone, now)
+            body: dict[str, Any] = {"reason": fields.get("reason", "customer")}
+            return body if until is None else {**body, "until": until.isoformat()}
+        case Verb.RESOLVE:
+            body = {"code": fields.get("code", RESOLUTIONS[0])}
+            return {**body, "article": fields["article"]} if fields.get("article") else body
+        case Verb.ACCEPT | Verb.RESUME | Verb.REOPEN | Verb.CLOSE:
+            return {}
+
+
+def _until(fields: Mapping[str, str], zone: tzinfo | None, now: datetime) -> datetime | None:
+    """Return the instant of a field in the viewer's local time.
+
+    Raises:
+        FormWrong: it is none, lies behind, or is missing where the reason needs it.
+    """
+    text = fields.get("until", "")
+    if not text:
+        if fields.get("reason") == "until":
+            raise FormWrong("act.until_wrong")
+        return None
+    try:
+        until = instant(datetime.fromisoformat(text).replace(tzinfo=zone or UTC))
+    except ValueError as error:
+        raise FormWrong("act.until_wrong") from error
+    if until <= now:
+        raise FormWrong("act.until_wrong")
+    return until
+
+
+def _status(result: Result) -> int:
+    match result:
+        case Result.DONE:
+            return 200
+        case Result.STALE | Result.REFUSED:
+            return 409
+        case Result.DOWN:
+            return 503
+
+
+def refusal(outcome: Outcome, words: Words, names: Names) -> str:
+    """Return the sentence for a command that changed nothing, and who has the ticket."""
+    if outcome.result is Result.DOWN:
+        return words("act.down", service=outcome.service)
+    key = f"refusal.{outcome.code}"
+    reason = words(key) if words.has(key) else outcome.reason
+    if outcome.now is None:
+        return words("act.refused", reason=reason)
+    standing = {
+        "status": words.code("status", outcome.now.status),
+        "desk": names.desk(outcome.now.desk),
+        "agent": names.agent(outcome.now.agent) if outcome.now.agent else words("act.nobody"),
+    }
+    if outcome.result is Result.STALE:
+        return words("act.stale", **standing)
+    return words("act.refused_who", reason=reason, **standing)

@@ -1,0 +1,1 @@
+"""Intake's entrances: doors over HTTP, tickets, the internal API, and SMTP."""

@@ -1,0 +1,197 @@
+"""Bodies and answers of intake's API for people."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from services.intake.domain.contact import Person
+from services.intake.domain.messages import Message
+from services.intake.domain.normal import TEXT_MAX
+from services.intake.domain.text import clean_text
+from services.intake.handlers.reading import Conversation, Found
+from services.intake.ports import Review
+from shared.contracts.facts import Channel, Instant, TicketFacts
+from shared.contracts.intake import AlertMember, Direction
+
+
+class NoteBody(BaseModel):
+    """A message of an agent."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: Annotated[
+        str,
+        BeforeValidator(lambda v: clean_text(v) if isinstance(v, str) else v),
+        Field(min_length=1, max_length=TEXT_MAX),
+    ]
+    visibility: Literal["public", "internal"]
+    """``public`` is sent to the contact; ``internal`` is for agents only."""
+
+
+class NoteAnswer(BaseModel):
+    """A message was accepted durably."""
+
+    ticket: str
+    number: str
+    message: str
+
+
+class ContactShown(BaseModel):
+    """Who asked."""
+
+    id: str
+    name: str
+    mail: str | None
+    language: str | None
+    region: str | None
+    site: str | None
+    vip: bool
+
+    @classmethod
+    def of(cls, person: Person) -> ContactShown:
+        """Return the view of a person."""
+        return cls(
+            id=person.id,
+            name=person.shown,
+            mail=person.mail,
+            language=person.language,
+            region=person.region,
+            site=person.site,
+            vip=person.vip,
+        )
+
+
+class MessageShown(BaseModel):
+    """One message."""
+
+    id: str
+    n: int
+    direction: Direction
+    channel: Channel
+    subject: str
+    text: str
+    author: str
+    author_name: str
+    at: Instant
+    language: str
+
+    @classmethod
+    def of(cls, message: Message) -> MessageShown:
+        """Return the view of a message."""
+        return cls(
+            id=message.id,
+            n=message.n,
+            direction=message.direction,
+            channel=message.channel,
+            subject=message.subject,
+            text=message.text,
+            author=message.author,
+            author_name=message.author_name,
+            at=message.at,
+            language=message.language,
+        )
+
+
+class AlertsShown(BaseModel):
+    """The alerts that a ticket is about."""
+
+    key: str
+    open: bool
+    firing: int
+    members: tuple[AlertMember, ...]
+
+
+class TicketShown(BaseModel):
+    """A ticket as intake has it."""
+
+    ticket: str
+    number: str
+    revision: int
+    facts: TicketFacts
+    contact: ContactShown | None
+    follows: str | None
+    closed: bool
+    alerts: AlertsShown | None
+    messages: tuple[MessageShown, ...]
+
+    @classmethod
+    def of(cls, found: Conversation) -> TicketShown:
+        """Return the view of a ticket with its conversation."""
+        state = found.state
+        alerts = None
+        if state.alert_key is not None:
+            alerts = AlertsShown(
+                key=state.alert_key,
+                open=state.open_alert_key is not None,
+                firing=state.firing,
+                members=tuple(
+                    AlertMember(fingerprint=f, status=o.status, starts_at=o.starts_at)
+                    for f, o in sorted(state.members.items())
+                ),
+            )
+        return cls(
+            ticket=found.document.id,
+            number=state.facts.number,
+            revision=found.document.seq,
+            facts=state.facts,
+            contact=ContactShown.of(found.contact) if found.contact else None,
+            follows=state.follows,
+            closed=state.closed,
+            alerts=alerts,
+            messages=tuple(MessageShown.of(message) for message in found.messages),
+        )
+
+
+class RequestShown(BaseModel):
+    """What became of a request, for whoever handed it in."""
+
+    ticket: str | None
+    number: str | None
+    state: Literal["accepted", "applied"]
+    accepted_at: Instant | None
+    door: str | None
+    receipt: str | None
+    same_message_id_as: str | None
+    """The receipt of another mail that came with the same Message-ID."""
+
+    @classmethod
+    def of(cls, found: Found) -> RequestShown:
+        """Return the view of a request."""
+        receipt = found.receipt
+        return cls(
+            ticket=found.ticket,
+            number=found.number,
+            state="applied" if found.applied else "accepted",
+            accepted_at=receipt.accepted_at if receipt else None,
+            door=receipt.door if receipt else None,
+            receipt=receipt.id if receipt else None,
+            same_message_id_as=receipt.twin_of if receipt else None,
+        )
+
+
+class ReviewShown(BaseModel):
+    """A mail that nobody wrote, and why it is thought so."""
+
+    id: str
+    at: Instant
+    integration: str
+    reason: str
+    sender: str
+    subject: str
+    text: str
+
+    @classmethod
+    def of(cls, review: Review) -> ReviewShown:
+        """Return the view of a mail."""
+        author = review.mail.author
+        return cls(
+            id=review.id,
+            at=review.at,
+            integration=review.mail.integration,
+            reason=review.mail.reason,
+            sender=author.mail or author.name,
+            subject=review.mail.words.subject,
+            text=review.mail.words.text,
+        )

@@ -1,0 +1,78 @@
+"""Tickets, their conversations, and what became of requests: for agents and for callers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Response
+
+from services.intake.api.bodies import NoteAnswer, NoteBody, RequestShown, ReviewShown, TicketShown
+from services.intake.handlers.accepting import Accepting, Caller
+from services.intake.handlers.reading import Reading
+from shared.auth import Action, Actor, can
+from shared.contracts.intake import Direction
+from shared.http import Problem, allowed
+
+
+def ticket_router(*, reading: Reading, accepting: Accepting, wait_seconds_max: float) -> APIRouter:
+    """Return the routes under ``/v1/tickets``, ``/v1/requests`` and ``/v1/reviews``."""
+    router = APIRouter(tags=["tickets"])
+    read: Any = allowed(Action.READ)
+    work: Any = allowed(Action.WORK)
+    submit: Any = allowed(Action.SUBMIT)
+
+    @router.get("/v1/tickets/{ticket}")
+    async def show_ticket(ticket: str, response: Response, actor: Actor = read) -> TicketShown:
+        """Show what a ticket is, with its whole conversation, oldest message first."""
+        found = await reading.conversation(ticket, tenant=actor.tenant)
+        if found is None:
+            raise _unknown("ticket", ticket)
+        response.headers["ETag"] = f'"{found.document.seq}"'
+        return TicketShown.of(found)
+
+    @router.post("/v1/tickets/{ticket}/messages", status_code=202)
+    async def add_message(
+        ticket: str,
+        body: NoteBody,
+        idempotency_key: Annotated[str | None, Header()] = None,
+        actor: Actor = work,
+    ) -> NoteAnswer:
+        """Add a message of the calling agent; a public one is sent to the contact."""
+        found = await reading.ticket(ticket, tenant=actor.tenant)
+        if found is None or found.state is None:
+            raise _unknown("ticket", ticket)
+        receipt = await accepting.note(
+            Caller(tenant=actor.tenant, name=actor.name),
+            ticket=ticket,
+            number=found.state.facts.number,
+            text=body.text,
+            direction=(Direction.OUTBOUND if body.visibility == "public" else Direction.INTERNAL),
+            key=idempotency_key,
+        )
+        done = await accepting.applied(receipt, seconds_max=wait_seconds_max)
+        return NoteAnswer(ticket=ticket, number=found.state.facts.number, message=done.message)
+
+    @router.get("/v1/requests/{name}")
+    async def show_request(name: str, actor: Actor = submit) -> RequestShown:
+        """Show what became of a request: by its number, its ticket's id or its receipt's id.
+
+        An integration sees its own requests only.
+        """
+        found = await reading.request(name, tenant=actor.tenant)
+        if found is None:
+            raise _unknown("request", name)
+        its_own = found.receipt is not None and found.receipt.by == actor.name
+        if not its_own and not can(actor, Action.READ, tenant=actor.tenant):
+            raise _unknown("request", name)
+        return RequestShown.of(found)
+
+    @router.get("/v1/reviews")
+    async def list_reviews(actor: Actor = read) -> list[ReviewShown]:
+        """List the newest mails that machines sent: they became no tickets."""
+        return [ReviewShown.of(r) for r in await reading.reviews(tenant=actor.tenant)]
+
+    return router
+
+
+def _unknown(kind: str, name: str) -> Problem:
+    return Problem(404, "not-found", f"there is no {kind} {name[:80]!r}")

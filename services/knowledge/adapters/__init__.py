@@ -1,0 +1,1 @@
+"""The outside world of knowledge, behind its ports: the full-text index."""

@@ -1,0 +1,1 @@
+"""Articles, suggestions, and the words by which they are found: pure."""

@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid5
+
+import pytest
+
+from services.routing.domain.agents import AGENTS, AgentState, agent_stream
+from services.routing.domain.tickets import TICKETS, TicketState
+from services.routing.ports import Place, TicketFilter, Tickets
+from services.routing.store import MongoTickets
+from shared.aggregate import Document, Write
+from shared.clock import SystemClock
+from shared.contracts.facts import Priority
+from shared.contracts.routing import PendReason, Status
+from shared.kernel import NAMESPACE
+from shared.mongo import MongoStreams, connect, database
+from shared.testing.memory import MemoryStreams
+from tests.support.routing import MemoryTickets, at, facts
+
+
+class Filled:
+    """A store of either sort, and a way to put documents into it as they are."""
+
+    def __init__(self, streams: Any, tickets: Tickets) -> None:
+        self.streams = streams
+        self.tickets = tickets
+
+    async def put(self, name: str, *, tenant: str = "main", parked: int = 0, **state: Any) -> None:
+        """Write a ticket; it is a P3 that waits in London since 09:00, where nothing is said."""
+        given: dict[str, Any] = {
+            "facts": facts(name.upper()),
+            "number": name.upper(),
+            "status": Status.QUEUED,
+            "desk": "london",
+            "shape": "follow-the-sun",
+        } | state
+        document = Document(
+            id=name, tenant=tenant, v=1, seq=1, state=TicketState(**given), parked=parked
+        )
+        empty: Document[TicketState] = replace(document, v=0, seq=0, state=None)
+        write = Write(aggregate=TICKETS, before=empty, after=document, events=())
+        assert await self.streams.commit([write]) == frozenset()
+
+    async def put_agent(self, name: str, holds: dict[str, int]) -> None:
+        """Write an agent with holds."""
+        document = Document(
+            id=agent_stream("main", name),
+            tenant="main",
+            v=1,
+            seq=1,
+            state=AgentState(agent=name, holds=holds),
+        )
+        empty: Document[AgentState] = replace(document, v=0, seq=0, state=None)
+        write = Write(aggregate=AGENTS, before=empty, after=document, events=())
+        assert await self.streams.commit([write]) == frozenset()
+
+
+@pytest.fixture(params=["memory", "real"])
+async def filled(request: pytest.FixtureRequest) -> AsyncGenerator[Filled]:
+    """Give an empty store of either sort."""
+    if request.param == "memory":
+        memory = MemoryStreams()
+        yield Filled(memory, MemoryTickets(memory))
+        return
+    client = connect(request.getfixturevalue("mongo"), name="test-routing")
+    name = f"t{uuid5(NAMESPACE, request.node.nodeid).hex[:16]}"
+    await client.drop_database(name)
+    found = database(client, name)
+    streams = MongoStreams(found, clock=SystemClock())
+    tickets = MongoTickets(found)
+    await streams.ensure_indexes([TICKETS, AGENTS])
+    await tickets.ensure_indexes()
+    await tickets.ensure_indexes()
+    yield Filled(streams, tickets)
+    await client.drop_database(name)
+    client.close()
+
+
+def ids(documents: list[Any]) -> list[str]:
+    """Return the documents' ids in their order."""
+    return [document.id for document in documents]
+
+
+async def test_a_queue_is_in_the_order_of_priority_waiting_time_and_id(filled: Filled) -> None:
+    """Rank first, then since, then id; nobody else's, nothing held, nothing parked."""
+    await filled.put("a", rank=3, since=at(9))
+    await filled.put("b", rank=1, since=at(11))
+    await filled.put("d", rank=3, since=at(8))
+    await filled.put("c", rank=3, since=at(8))
+    await filled.put("e", since=at(7), desk="new-york")
+    await filled.put("f", since=at(7), tenant="rival")
+    await filled.put("g", status=Status.ASSIGNED, agent="ann")
+    await filled.put("h", since=at(7), parked=1)
+    assert ids(await filled.tickets.waiting("main", "london", limit=10)) == ["b", "c", "d", "a"]
+    assert ids(await filled.tickets.waiting("main", "london", limit=2)) == ["b", "c"]
+    found = (await filled.tickets.waiting("main", "london", limit=1))[0].state
+    assert found is not None
+    assert (found.since, found.facts, found.status) == (at(11), facts("B"), Status.QUEUED)
+
+
+async def test_what_follows_the_sun_at_some_desks_is_found_page_by_page(filled: Filled) -> None:
+    """Queued, assigned and accepted of those desks and that shape, by id."""
+    await filled.put("a")
+    await filled.put("b", status=Status.ACCEPTED, agent="ann")
+    await filled.put("c", status=Status.ASSIGNED, agent="ann", desk="shanghai")
+    await filled.put("d", status=Status.PENDING, agent="ann")
+    await filled.put("e", shape="local")
+    await filled.put("f", desk="new-york")
+    await filled.put("g", parked=2)
+    await filled.put("h", status=Status.RESOLVED)
+    desks = ["london", "shanghai"]
+    first = await filled.tickets.following_the_sun("main", desks, after="", limit=2)
+    rest = await filled.tickets.following_the_sun("main", desks, after="b", limit=2)
+    assert (ids(first), ids(rest)) == (["a", "b"], ["c"])
+
+
+async def test_what_lies_at_other_desks_is_found(filled: Filled) -> None:
+    """Active tickets of any shape at desks that are not named."""
+    await filled.put("a")
+    await filled.put("b", desk="atlantis", shape="local")
+    await filled.put("c", desk="atlantis", status=Status.CLOSED)
+    await filled.put("d", desk="atlantis", tenant="rival")
+    assert ids(await filled.tickets.elsewhere("main", ["london"], after="", limit=9)) == ["b"]
+
+
+async def test_due_and_resolved_tickets_of_all_tenants_are_found(filled: Filled) -> None:
+    """Up to the instant itself, the earliest first; nothing that is parked or has no instant."""
+    pending: dict[str, Any] = {
+        "status": Status.PENDING,
+        "agent": "ann",
+        "pend_reason": PendReason.UNTIL,
+    }
+    await filled.put("a", **pending, until=at(11))
+    await filled.put("b", **pending, until=at(10), tenant="rival")
+    await filled.put("c", **pending, until=at(12))
+    await filled.put("d", **pending)
+    await filled.put("e", **pending, until=at(10), parked=1)
+    await filled.put("f", status=Status.RESOLVED, resolved_at=at(11))
+    await filled.put("g", status=Status.RESOLVED, resolved_at=at(12))
+    await filled.put("h", status=Status.CLOSED)
+    assert ids(await filled.tickets.due(at(11), limit=9)) == ["b", "a"]
+    assert ids(await filled.tickets.due(at(11), limit=1)) == ["b"]
+    assert ids(await filled.tickets.resolved(at(11), limit=9)) == ["f"]
+
+
+async def test_agents_whom_tickets_left_lately_are_found_once(filled: Filled) -> None:
+    """Each agent once, of tickets that left them at or after the instant."""
+    await filled.put("a", left="ann", left_at=at(10))
+    await filled.put("b", left="ann", left_at=at(11))
+    await filled.put("c", left="bob", left_at=at(9))
+    await filled.put("d")
+    assert await filled.tickets.left_since(at(10), limit=9) == [("main", "ann")]
+    both = await filled.tickets.left_since(at(9), limit=9)
+    assert sorted(both) == [("main", "ann"), ("main", "bob")]
+
+
+async def test_agents_who_hold_anything_are_found_page_by_page(filled: Filled) -> None:
+    """Agents without holds are left out."""
+    for name in ("ann", "bob", "cid"):
+        await filled.put_agent(name, {} if name == "bob" else {"t1": 1, "t2": 2})
+    first = await filled.tickets.holding(after="", limit=1)
+    rest = await filled.tickets.holding(after=first[0].id, limit=5)
+    states = [document.state for document in (*first, *rest)]
+    assert sorted(state.agent for state in states if state) == ["ann", "cid"]
+    assert [state.load for state in states if state] == [3, 3]
+
+
+async def test_a_ticket_is_found_by_its_number_within_its_tenant(filled: Filled) -> None:
+    """The same number of another tenant is another ticket."""
+    await filled.put("a", number="HD-1")
+    await filled.put("b", number="HD-1", tenant="rival")
+    found = await filled.tickets.by_number("rival", "HD-1")
+    assert found is not None
+    assert found.id == "b"
+    assert await filled.tickets.by_number("main", "HD-2") is None
+
+
+async def test_a_list_is_the_newest_first_filtered_and_continued(filled: Filled) -> None:
+    """By acceptance and id downwards; a place continues where the page ended."""
+
+    def of(minute: int, **changes: Any) -> Any:
+        return facts(accepted_at=at(9, minute), **changes)
+
+    await filled.put("a", facts=of(1))
+    await filled.put("b", facts=of(2, priority=Priority.P1), desk="shanghai")
+    await filled.put("c", facts=of(2), status=Status.CLOSED, agent="ann")
+    await filled.put("d", facts=of(0), tenant="rival")
+    await filled.put("e", facts=None, status=None)
+    everything = TicketFilter()
+    page = filled.tickets.page
+    assert ids(await page("main", everything, after=None, limit=9)) == ["c", "b", "a"]
+    after = Place(accepted_at=at(9, 2), id="c")
+    assert ids(await page("main", everything, after=after, limit=9)) == ["b", "a"]
+    for wanted, expected in [
+        (TicketFilter(desk="shanghai"), ["b"]),
+        (TicketFilter(status=Status.CLOSED), ["c"]),
+        (TicketFilter(agent="ann"), ["c"]),
+        (TicketFilter(priority=Priority.P3), ["c", "a"]),
+        (TicketFilter(priority=Priority.P3, status=Status.QUEUED), ["a"]),
+    ]:
+        assert ids(await page("main", wanted, after=None, limit=9)) == expected
+
+
+async def test_open_tickets_are_counted_by_desk_and_status(filled: Filled) -> None:
+    """What is over is not counted, nor is another tenant's."""
+    await filled.put("a")
+    await filled.put("b")
+    await filled.put("c", status=Status.PENDING, agent="ann")
+    await filled.put("d", desk="shanghai")
+    await filled.put("e", status=Status.RESOLVED)
+    await filled.put("f", tenant="rival")
+    assert await filled.tickets.counts("main") == {
+        "london": {Status.QUEUED: 2, Status.PENDING: 1},
+        "shanghai": {Status.QUEUED: 1},
+    }
+
+
+async def test_instants_come_back_as_they_were(filled: Filled) -> None:
+    """Milliseconds and the zone survive the store, so a state stays the fold of its events."""
+    since: datetime = at(9) + timedelta(milliseconds=123)
+    await filled.put("a", since=since)
+    found = await filled.tickets.by_number("main", "A")
+    assert found is not None
+    assert found.state is not None
+    assert found.state.since == since

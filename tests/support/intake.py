@@ -1,0 +1,417 @@
+"""Intake on the memory store: its rows, the unique alert key, and whole processes of it.
+
+Every operation passes through the faults' points, as the shared memory store's do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from services.intake.consumers import on_tickets
+from services.intake.domain.alerts import Members, Occurrence, from_sortable, sortable
+from services.intake.domain.contact import CONTACT, Person
+from services.intake.domain.messages import Message
+from services.intake.domain.receipts import Receipt, Reviewing
+from services.intake.domain.ticket import TICKET, Ticket
+from services.intake.handlers.accepting import Accepting, Caller
+from services.intake.handlers.alerting import Alerts
+from services.intake.handlers.applying import Applied, Applying
+from services.intake.handlers.closing import Standing
+from services.intake.handlers.grouping import GroupCommit
+from services.intake.handlers.meeting import Meeting
+from services.intake.handlers.numbers import Numbers
+from services.intake.handlers.reading import Reading
+from services.intake.handlers.reporting import Reporting
+from services.intake.handlers.writing import Writing
+from services.intake.ports import Incoming, Review
+from shared.aggregate import Document, Write
+from shared.commit import Committer
+from shared.configuration import Configurations
+from shared.consumer import Consumer, NoObserver
+from shared.contracts.envelope import Event, decode
+from shared.contracts.topics import REQUESTS, TICKETS
+from shared.documents import Row, document_from, plain
+from shared.kernel import Infrastructure
+from shared.log import silent
+from shared.organisation import Configuration, parse_sections
+from shared.outbox import Relay
+from shared.testing.clock import ManualClock
+from shared.testing.memory import (
+    Faults,
+    MemoryData,
+    MemoryLog,
+    MemoryPublisher,
+    MemoryStreams,
+    NoFaults,
+)
+
+TENANT = "main"
+SAMPLE = Path(__file__).parents[2] / "deploy" / "sample"
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def sample_configuration() -> Configuration:
+    """Return the sample organisation."""
+    files = {
+        str(path.relative_to(SAMPLE)): path.read_text(encoding="utf-8")
+        for path in sorted(SAMPLE.rglob("*.yaml"))
+    }
+    return parse_sections(files)
+
+
+class IntakeStreams(MemoryStreams):
+    """The memory store with intake's unique index on the open alert key."""
+
+    def _fits(self, write: Write[Any]) -> bool:
+        if not super()._fits(write):
+            return False
+        state = write.after.state
+        if not isinstance(state, Ticket) or state.open_alert_key is None:
+            return True
+        return all(
+            identifier == write.after.id or row["state"]["open_alert_key"] != state.open_alert_key
+            for identifier, row in self.data.collection(TICKET.name).items()
+            if row["state"] is not None
+        )
+
+
+class MemoryIntake:
+    """`IntakeStore` in memory, on rows as the real store has them."""
+
+    def __init__(self, data: MemoryData, *, faults: Faults | None = None) -> None:
+        self.data = data
+        self._faults = faults or NoFaults()
+
+    def _rows(self, name: str) -> dict[str, Row]:
+        return self.data.collection(name)
+
+    def _insert(self, name: str, models: Sequence[BaseModel]) -> None:
+        for model in models:
+            row = plain(model)
+            self._rows(name).setdefault(row["id"], row)
+
+    def _by_id(self, name: str, ids: Collection[str], kind: type[M]) -> list[M]:
+        rows = self._rows(name)
+        return [kind.model_validate(copy.deepcopy(rows[i])) for i in set(ids) if i in rows]
+
+    async def keep(self, incoming: Sequence[Incoming]) -> list[Receipt]:
+        """Insert receipts; return what is stored under their ids."""
+        await self._faults.point("intake.keep")
+        for item in incoming:
+            self._insert("receipts", [item.receipt])
+            if item.original is not None:
+                self._rows("originals").setdefault(item.receipt.id, {"raw": item.original})
+        await self._faults.point("intake.keep.answer")
+        found = {
+            r.id: r for r in self._by_id("receipts", [i.receipt.id for i in incoming], Receipt)
+        }
+        return [found[item.receipt.id] for item in incoming]
+
+    async def receipts(self, ids: Collection[str]) -> dict[str, Receipt]:
+        """Return receipts by id."""
+        await self._faults.point("intake.receipts")
+        return {r.id: r for r in self._by_id("receipts", ids, Receipt)}
+
+    def all_receipts(self) -> list[Receipt]:
+        """Return every receipt, the oldest first."""
+        found = self._by_id("receipts", list(self._rows("receipts")), Receipt)
+        return sorted(found, key=lambda r: (r.accepted_at, r.id))
+
+    async def receipts_of_ticket(self, ticket: str) -> list[Receipt]:
+        """Return the receipts that name a ticket."""
+        await self._faults.point("intake.receipts")
+        return [r for r in self.all_receipts() if r.ticket == ticket]
+
+    async def receipts_of_number(self, *, tenant: str, number: str) -> list[Receipt]:
+        """Return the receipts that name a number."""
+        return [r for r in self.all_receipts() if (r.tenant, r.number) == (tenant, number)]
+
+    async def pending(self, *, before: datetime, limit: int) -> list[Receipt]:
+        """Return receipts that are due."""
+        await self._faults.point("intake.pending")
+        due = [r for r in self.all_receipts() if r.pending_since and r.pending_since <= before]
+        return due[:limit]
+
+    async def finish(self, applied: Collection[str], moved: Sequence[Receipt]) -> None:
+        """Note that receipts are applied."""
+        await self._faults.point("intake.finish")
+        rows = self._rows("receipts")
+        for identifier in applied:
+            rows[identifier].update(pending_since=None, task=None)
+        for receipt in moved:
+            rows[receipt.id].update(
+                pending_since=None, task=None, ticket=receipt.ticket, number=receipt.number
+            )
+        await self._faults.point("intake.finish.answer")
+
+    async def defer(self, receipt: str, *, until: datetime, error: str) -> None:
+        """Let a receipt wait."""
+        await self._faults.point("intake.defer")
+        row = self._rows("receipts")[receipt]
+        if row["pending_since"] is not None:
+            row.update(pending_since=until, error=error, attempts=row["attempts"] + 1)
+
+    async def people(self, ids: Collection[str]) -> dict[str, Person]:
+        """Return people by contact id."""
+        await self._faults.point("intake.people")
+        return {p.id: p for p in self._by_id("people", ids, Person)}
+
+    async def add_people(self, people: Sequence[Person]) -> None:
+        """Insert people."""
+        await self._faults.point("intake.add_people")
+        self._insert("people", people)
+
+    async def messages(self, ids: Collection[str]) -> dict[str, Message]:
+        """Return messages by id."""
+        await self._faults.point("intake.messages")
+        return {m.id: m for m in self._by_id("messages", ids, Message)}
+
+    def all_messages(self) -> list[Message]:
+        """Return every message, each ticket's in their order."""
+        found = self._by_id("messages", list(self._rows("messages")), Message)
+        return sorted(found, key=lambda m: (m.ticket, m.n))
+
+    async def conversations(self, tickets: Collection[str]) -> list[Message]:
+        """Return all messages of tickets."""
+        await self._faults.point("intake.conversations")
+        return [m for m in self.all_messages() if m.ticket in tickets]
+
+    async def messages_after(self, marks: Mapping[str, int]) -> dict[str, list[Message]]:
+        """Return messages after a count."""
+        await self._faults.point("intake.messages_after")
+        found: dict[str, list[Message]] = {}
+        for message in self.all_messages():
+            if message.n > marks.get(message.ticket, message.n):
+                found.setdefault(message.ticket, []).append(message)
+        return found
+
+    async def last_counts(self, tickets: Collection[str]) -> dict[str, int]:
+        """Return the count of each ticket's last message."""
+        await self._faults.point("intake.last_counts")
+        return {m.ticket: m.n for m in self.all_messages() if m.ticket in tickets}
+
+    async def add_messages(self, messages: Sequence[Message]) -> set[str]:
+        """Insert messages; return those whose count is taken."""
+        await self._faults.point("intake.add_messages")
+        lost: set[str] = set()
+        for message in messages:
+            rows = self._rows("messages")
+            if message.id in rows:
+                continue
+            if any(r["ticket"] == message.ticket and r["n"] == message.n for r in rows.values()):
+                lost.add(message.id)
+            else:
+                self._insert("messages", [message])
+        await self._faults.point("intake.add_messages.answer")
+        return lost
+
+    async def open_alerts(self, keys: Collection[str]) -> dict[str, str]:
+        """Return the open ticket of each alert key."""
+        await self._faults.point("intake.open_alerts")
+        found: dict[str, str] = {}
+        for identifier, row in self._rows(TICKET.name).items():
+            if row["state"] is not None and row["state"]["open_alert_key"] in set(keys):
+                found[row["state"]["open_alert_key"]] = identifier
+        return found
+
+    async def ticket_by_number(self, *, tenant: str, number: str) -> str | None:
+        """Return the ticket of a number."""
+        await self._faults.point("intake.ticket_by_number")
+        for identifier, row in self._rows(TICKET.name).items():
+            if row["tenant"] == tenant and row["state"]["facts"]["number"] == number:
+                return identifier
+        return None
+
+    async def remember(self, alerts: Mapping[str, Members]) -> None:
+        """Remember occurrences."""
+        await self._faults.point("intake.remember")
+        for key, members in alerts.items():
+            for fingerprint, occurrence in members.items():
+                row = self._rows("alert_memory").setdefault(f"{key}:{fingerprint}", {"seen": ""})
+                row["seen"] = max(row["seen"], sortable(occurrence))
+        await self._faults.point("intake.remember.answer")
+
+    async def remembered(self, wanted: Mapping[str, Collection[str]]) -> dict[str, Members]:
+        """Return what is remembered."""
+        await self._faults.point("intake.remembered")
+        found: dict[str, dict[str, Occurrence]] = {}
+        for key, fingerprints in wanted.items():
+            for fingerprint in fingerprints:
+                row = self._rows("alert_memory").get(f"{key}:{fingerprint}")
+                if row is not None:
+                    found.setdefault(key, {})[fingerprint] = from_sortable(row["seen"])
+        return dict(found)
+
+    async def add_reviews(self, reviews: Sequence[Review]) -> None:
+        """Insert mails for review."""
+        await self._faults.point("intake.add_reviews")
+        for review in reviews:
+            self._rows("reviews").setdefault(
+                review.id,
+                {"tenant": review.tenant, "at": review.at, "mail": plain(review.mail)},
+            )
+
+    async def reviews(self, *, tenant: str, limit: int) -> list[Review]:
+        """Return mails for review, the newest first."""
+        found = [
+            Review(
+                id=identifier,
+                tenant=row["tenant"],
+                at=row["at"],
+                mail=Reviewing.model_validate(row["mail"]),
+            )
+            for identifier, row in self._rows("reviews").items()
+            if row["tenant"] == tenant
+        ]
+        return sorted(found, key=lambda r: r.at, reverse=True)[:limit]
+
+    async def take_numbers(self, *, tenant: str, count: int) -> int:
+        """Reserve numbers."""
+        await self._faults.point("intake.take_numbers")
+        counter = self._rows("counters").setdefault(f"tickets:{tenant}", {"last": 0})
+        counter["last"] += count
+        return int(counter["last"]) - count + 1
+
+
+class Eager(GroupCommit[Any, Any]):
+    """Writes each item as soon as it is submitted and the loop turns; needs no task of its own."""
+
+    def submit(self, item: Any) -> Any:
+        """Queue an item and have its group written."""
+        future = super().submit(item)
+        flush = asyncio.get_running_loop().create_task(self.flush())
+        future.add_done_callback(lambda _: flush)
+        return future
+
+
+@dataclass
+class Intake:
+    """One process of intake on shared memory: data and log outlive it.
+
+    ``lazy`` leaves receipts to the sweeper, as a process does that dies right after its answer.
+    """
+
+    data: MemoryData = field(default_factory=MemoryData)
+    log: MemoryLog = field(default_factory=MemoryLog)
+    clock: ManualClock = field(default_factory=ManualClock)
+    faults: Faults = field(default_factory=NoFaults)
+    full: Callable[[], str] = lambda: ""
+    lazy: bool = False
+
+    def __post_init__(self) -> None:
+        """Wire it as the application does."""
+        self.configurations = Configurations()
+        self.configurations.install(TENANT, sample_configuration())
+        self.streams = IntakeStreams(self.data, faults=self.faults)
+        self.store = MemoryIntake(self.data, faults=self.faults)
+        self.relay = Relay(
+            publisher=MemoryPublisher(self.log),
+            store=self.streams,
+            aggregates=[TICKET, CONTACT],
+            clock=self.clock,
+        )
+        self.committer = Committer(
+            store=self.streams,
+            parking=self.streams,
+            relay=self.relay,
+            clock=self.clock,
+            configversion=self.configurations.version,
+        )
+        self.writing = Writing(committer=self.committer, clock=self.clock)
+        self.numbers = Numbers(self.store, block=10)
+        self.applying = Applying(
+            store=self.store,
+            writing=self.writing,
+            meeting=Meeting(store=self.store, committer=self.committer),
+            alerts=Alerts(
+                store=self.store,
+                writing=self.writing,
+                committer=self.committer,
+                numbers=self.numbers,
+            ),
+            clock=self.clock,
+            log=silent(),
+        )
+        self.accepting = Accepting(
+            store=self.store,
+            streams=self.streams,
+            writer=Eager(self.store.keep, items_max=100, waiting_max=1_000),
+            applier=Eager(self._apply, items_max=100, waiting_max=1_000),
+            numbers=self.numbers,
+            configurations=self.configurations,
+            clock=self.clock,
+            full=self.full,
+        )
+        self.reading = Reading(store=self.store, writing=self.writing, applying=self.applying)
+        self.standing = Standing(
+            store=self.store,
+            writing=self.writing,
+            applying=self.applying,
+            numbers=self.numbers,
+            clock=self.clock,
+        )
+        self.on_tickets = Consumer(
+            topic=TICKETS,
+            on=on_tickets(self.standing),
+            committer=self.committer,
+            configured=self.configurations,
+            clock=self.clock,
+        )
+        self.reporting = Reporting(
+            accepting=self.accepting,
+            applying=self.applying,
+            store=self.store,
+            parking=self.streams,
+            configurations=self.configurations,
+            clock=self.clock,
+            observer=NoObserver(),
+        )
+
+    async def _apply(self, receipts: Sequence[Receipt]) -> list[Applied]:
+        if self.lazy:
+            raise Infrastructure("this process died before it applied them")
+        return await self.applying.apply(receipts)
+
+    def caller(self, name: str) -> Caller:
+        """Return an integration of the sample as a caller."""
+        integration = self.configurations.current(TENANT).integration(name)
+        return Caller(tenant=TENANT, name=name, integration=integration)
+
+    async def settle(self) -> None:
+        """Apply everything that waits, whatever its age, and send everything."""
+        await self.clock.advance(4_000)
+        while await self.applying.sweep(age_seconds=0, limit=100):
+            pass
+        await self.relay.drain()
+
+    async def told(self, records: Sequence[Any]) -> None:
+        """Take in records of routing's topic."""
+        await self.standing.process(records, decide=self.on_tickets.process)
+
+    def tickets(self) -> list[Document[Ticket]]:
+        """Return every ticket, by number."""
+        rows = self.data.collection(TICKET.name).values()
+        found = [document_from(TICKET, copy.deepcopy(row)) for row in rows]
+        return sorted(
+            (d for d in found if d.state is not None),
+            key=lambda d: d.state.ordinal if d.state else 0,
+        )
+
+    def events(self) -> list[Event[Any]]:
+        """Return the sent events of all tickets, each ticket's in their order."""
+        found = []
+        for record in self.log.records(REQUESTS.name):
+            event = decode(record.headers, record.value)
+            body = REQUESTS.body(event.type)
+            assert body is not None
+            found.append(event.with_body(body))
+        return found
