@@ -70,11 +70,19 @@ class Problem(Exception):
         )
 
 
+def _field(
+    location: tuple[int | str, ...], error: ValidationError | RequestValidationError
+) -> tuple[int | str, ...]:
+    """Return where a fault is, without the part of the request; a field may be called ``body``."""
+    within = isinstance(error, RequestValidationError) and location[:1] in {("body",), ("query",)}
+    return location[1:] if within else location
+
+
 def invalid(error: ValidationError | RequestValidationError, *, status: int = 422) -> Problem:
     """Return the problem of a body or a parameter that does not fit: each field, each reason."""
     errors = [
         {
-            "field": ".".join(str(part) for part in problem["loc"] if part not in {"body", "query"}),
+            "field": ".".join(str(part) for part in _field(problem["loc"], error)),
             "reason": str(problem["msg"]),
         }
         for problem in error.errors()

@@ -57,6 +57,8 @@ class IntakeApi:
             headers={"Authorization": f"Bearer {token}"},
             timeout=seconds_max,
             transport=transport,
+            # A proxy of the environment is for the world outside, not for the next service.
+            trust_env=False,
         )
 
     async def contacts(self, tenant: str, ids: Iterable[str]) -> dict[str, ContactView]:

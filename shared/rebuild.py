@@ -12,7 +12,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from shared.aggregate import Aggregate, Document, fold
@@ -46,19 +46,15 @@ async def read_topic(servers: Sequence[str], topic: str) -> AsyncIterator[list[E
         Infrastructure: the broker does not answer.
     """
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=list(servers), enable_auto_commit=False, auto_offset_reset="earliest"
+        topic,
+        bootstrap_servers=list(servers),
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
     )
     try:
         async with asyncio.timeout(READ_SECONDS_MAX):
             await consumer.start()
-            numbers = consumer.partitions_for_topic(topic)
-            if numbers is None:
-                await consumer._client.force_metadata_update()  # noqa: SLF001 - no public call
-                numbers = await consumer._client._wait_on_metadata(topic)  # noqa: SLF001
-            partitions = [TopicPartition(topic, number) for number in sorted(numbers or ())]
-            if not partitions:
-                return
-            consumer.assign(partitions)
+            partitions = sorted(consumer.assignment())
             ends = await consumer.end_offsets(partitions)
         while True:
             async with asyncio.timeout(READ_SECONDS_MAX):

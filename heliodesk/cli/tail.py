@@ -3,52 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Annotated, Any, Final
+from collections.abc import Callable, Sequence
+from typing import Annotated, Final
 
 import typer
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
 from rich.text import Text
 
 from heliodesk.cli.context import Context, context_of
-from heliodesk.cli.event_lines import words_of
 from heliodesk.cli.output import console, print_json_line
 from heliodesk.errors import CliError, Exit
+from heliodesk.event_words import words_of
+from heliodesk.events import PREFIX, Seen, poll, reading
 from shared.contracts.topics import TOPICS
 
-START_SECONDS_MAX: Final = 15.0
-POLL_MILLISECONDS: Final = 300
-PREFIX: Final = "heliodesk."
-
 app = typer.Typer()
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One record of a topic, as far as it could be read."""
-
-    topic: str
-    partition: int
-    offset: int
-    at: datetime
-    attributes: dict[str, str]
-    """CloudEvents attributes without their prefix."""
-    body: Any
-
-    @property
-    def type(self) -> str:
-        """Return the type without the words that all types share: ``ticket.queued``."""
-        return self.attributes.get("type", "(no event)").removeprefix(PREFIX).rpartition(".v")[0]
-
-    def json(self) -> dict[str, Any]:
-        """Return the record for programs."""
-        place = {"topic": self.topic, "partition": self.partition, "offset": self.offset}
-        return {**place, **self.attributes, "data": self.body}
 
 
 @app.command()
@@ -116,51 +84,6 @@ def _filter(context: Context, ticket: str | None) -> Callable[[Seen], bool]:
     return speaks_of_it
 
 
-@asynccontextmanager
-async def reading(
-    servers: Sequence[str], topics: Sequence[str], *, from_start: bool
-) -> AsyncIterator[AIOKafkaConsumer]:
-    """Give a consumer without a group that stands at the end of the topics, or at their start.
-
-    Raises:
-        CliError: the broker does not answer, or has none of the topics.
-    """
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=list(servers),
-        enable_auto_commit=False,
-        group_id=None,
-        auto_offset_reset="earliest",
-    )
-    try:
-        try:
-            async with asyncio.timeout(START_SECONDS_MAX):
-                await consumer.start()
-                partitions = [
-                    TopicPartition(topic, number)
-                    for topic in topics
-                    for number in sorted(consumer.partitions_for_topic(topic) or ())
-                ]
-                if not partitions:
-                    message = "The broker has none of these topics: `heliodesk topics create`."
-                    raise CliError(message)
-                consumer.assign(partitions)
-                move = consumer.seek_to_beginning if from_start else consumer.seek_to_end
-                await move(*partitions)
-                # The positions are fixed now; what comes after this point is seen.
-                for partition in partitions:
-                    await consumer.position(partition)
-        except (KafkaError, TimeoutError, OSError) as error:
-            message = f"The broker at {', '.join(servers)} does not answer. Is Heliodesk running?"
-            raise CliError(message, code=Exit.UNREACHABLE) from error
-        yield consumer
-    finally:
-        try:
-            async with asyncio.timeout(START_SECONDS_MAX):
-                await consumer.stop()
-        except (KafkaError, TimeoutError, OSError):
-            pass
-
-
 async def _tail(
     context: Context,
     topics: Sequence[str],
@@ -182,29 +105,6 @@ async def _tail(
                     return
 
 
-async def poll(consumer: AIOKafkaConsumer) -> list[Seen]:
-    """Return the next records of all partitions in the order of their times; possibly none."""
-    batches = await consumer.getmany(timeout_ms=POLL_MILLISECONDS)
-    found = [seen_of(record) for batch in batches.values() for record in batch]
-    return sorted(found, key=lambda seen: (seen.at, seen.topic, seen.partition, seen.offset))
-
-
-def seen_of(record: ConsumerRecord[Any, Any]) -> Seen:
-    """Read a record; whatever cannot be read is shown as it is."""
-    attributes = {
-        name.removeprefix("ce_"): (value or b"").decode("utf-8", "replace")
-        for name, value in record.headers
-        if name.startswith("ce_")
-    }
-    try:
-        body = json.loads(record.value or b"null")
-    except (ValueError, UnicodeDecodeError):
-        body = (record.value or b"").decode("utf-8", "replace")
-    # The record's own time: outsiders' events may have none, or one of their own making.
-    at = datetime.fromtimestamp(record.timestamp / 1000).astimezone()
-    return Seen(record.topic, record.partition, record.offset, at, attributes, body)
-
-
 def _show_json(seen: Seen) -> None:
     print_json_line(seen.json())
 
@@ -223,7 +123,7 @@ class _Lines:
     def __call__(self, seen: Seen) -> None:
         body = seen.body if isinstance(seen.body, dict) else {}
         line = Text.assemble(
-            (f"{seen.at:%H:%M:%S} ", "dim"),
+            (f"{seen.at.astimezone():%H:%M:%S} ", "dim"),
             (f"{seen.type:<28} ", self._styles.get(seen.topic, "")),
             words_of(seen.type, body) or seen.attributes.get("subject", ""),
         )

@@ -101,32 +101,34 @@ def told(story: Story, event_type: str, body: Mapping[str, Any]) -> Story:
         story = replace(story, number=facts["number"], priority=facts["priority"])
     match event_type:
         case "request.accepted":
-            return story.done(Step.TICKET)
+            story = story.done(Step.TICKET)
         case "ticket.queued":
-            desk = str(body["desk"])
-            moved = _standing(story, body).done(Step.QUEUED)
-            return replace(moved, desks=(*story.desks, desk))
+            story = replace(story, desks=(*story.desks, str(body["desk"]))).done(Step.QUEUED)
         case "ticket.assigned":
-            return _standing(story, body).done(Step.ASSIGNED)
+            story = story.done(Step.ASSIGNED)
         case "ticket.resolved":
-            return _standing(story, body).done(Step.RESOLVED)
-        case _ if event_type.startswith("ticket.") and "status" in body:
-            return _standing(story, body)
+            story = story.done(Step.RESOLVED)
         case "clocks.started" | "clocks.changed":
-            clocks = tuple(
-                Clock(metric=c["metric"], state=c["state"], due_at=c.get("due_at"))
-                for c in body["clocks"]
-            )
-            after = replace(story, clocks=clocks)
-            return after.done(Step.CLOCKS) if any(c.due_at for c in clocks) else after
+            story = _timed(story, body)
         case "notice.sent":
             sent = str(body["message_id"]).strip("<>")
-            return replace(story, sent_ids=story.sent_ids | {sent})
+            story = replace(story, sent_ids=story.sent_ids | {sent})
         case _:
-            return story
+            pass
+    return _standing(story, body) if event_type.startswith("ticket.") else story
+
+
+def _timed(story: Story, body: Mapping[str, Any]) -> Story:
+    clocks = tuple(
+        Clock(metric=c["metric"], state=c["state"], due_at=c.get("due_at")) for c in body["clocks"]
+    )
+    after = replace(story, clocks=clocks)
+    return after.done(Step.CLOCKS) if any(c.due_at for c in clocks) else after
 
 
 def _standing(story: Story, body: Mapping[str, Any]) -> Story:
+    if "status" not in body:
+        return story
     return replace(story, status=body["status"], desk=body["desk"], agent=body.get("agent"))
 
 

@@ -71,7 +71,10 @@ def own_settings(
     host, port = outside.smtp
     return {
         "control": {"CONTROL_BOOTSTRAP_TOKEN": f"file:{secrets.path(BOOTSTRAP_TOKEN)}"},
-        "intake": {"INTAKE_SMTP_PORT": addresses.mail_in.rpartition(":")[2]},
+        "intake": {
+            "INTAKE_SMTP_PORT": addresses.mail_in.rpartition(":")[2],
+            "INTAKE_LINK": f"{addresses.services['console']}/tickets/{{ticket}}",
+        },
         "notify": {"NOTIFY_SMTP_HOST": host, "NOTIFY_SMTP_PORT": str(port)},
         "console": {"CONSOLE_MAILBOX_URL": addresses.mailbox or ""},
     }

@@ -150,7 +150,7 @@ class HttpOwners:
         url = f"{self._at.knowledge}/v1/search"
         params = {"q": query, "language": language} if language else {"q": query}
         answer = await self._send("knowledge", "GET", url, token=caller.token, params=params)
-        return _read("knowledge", TypeAdapter(_Found), answer).items
+        return _read("knowledge", TypeAdapter(_Found), answer).results
 
     async def article(self, caller: Caller, article: str) -> Article:
         """Read an article."""
@@ -220,7 +220,7 @@ class _Found(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    items: tuple[Article, ...] = ()
+    results: tuple[Article, ...] = ()
 
 
 class _Remembered:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Protocol
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.console.domain.projection import Part, Row
 from services.console.domain.tickets import AgentNow, Change, Counts, QueueFilter, Ticket
@@ -92,6 +92,8 @@ class Message(Answer):
     subject: str = ""
     text: str = ""
     author: str = ""
+    """Id of the agent or the contact."""
+    author_name: str = ""
 
 
 class Contact(Answer):
@@ -120,14 +122,12 @@ class Standing(Answer):
 class Article(Answer):
     """A knowledge article, or one that was found."""
 
-    id: Annotated[Id, Field(validation_alias=AliasChoices("id", "article"))]
+    id: Id
     title: str
     body: str = ""
     language: Code = ""
     keywords: tuple[str, ...] = ()
-    snippet: str = ""
-    score: float | None = None
-    author: Code = ""
+    excerpt: str = ""
 
 
 class Submitted(Answer):

@@ -16,7 +16,7 @@ from services.routing.handlers.sweeps import DeskSweep, Timers
 from services.routing.handlers.writing import TicketWriter
 from services.routing.settings import RoutingSettings
 from services.routing.store import MongoTickets
-from services.routing.ticker import start_tickers
+from services.routing.ticker import Pace, start_tickers
 from shared.clock import Clock, SystemClock
 from shared.contracts.routing import Presence
 from shared.contracts.topics import CLOCKS, REQUESTS
@@ -55,9 +55,14 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
         clock=clock,
         close_after_seconds=settings.close_after_seconds,
     )
-    wake = start_tickers(
-        runtime, settings, matcher=matcher, keeper=keeper, sweep=sweep, timers=timers
+    pace = Pace(
+        match_seconds=settings.match_seconds,
+        tidy_seconds=settings.tidy_seconds,
+        sweep_seconds=settings.sweep_seconds,
+        timer_seconds=settings.timer_seconds,
+        audit_seconds=settings.audit_seconds,
     )
+    wake = start_tickers(runtime, pace, matcher=matcher, keeper=keeper, sweep=sweep, timers=timers)
     configurations.on_change(lambda _tenant: wake())
     runtime.consume(REQUESTS, on_requests(configurations), then=wake)
     runtime.consume(CLOCKS, on_clocks(configurations), then=wake)

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from services.routing.handlers.holds import HoldKeeper
 from services.routing.handlers.matcher import Matcher
 from services.routing.handlers.sweeps import DeskSweep, Timers
-from services.routing.settings import RoutingSettings
 from shared.service import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often each thing is done; the settings of the same names say why."""
+
+    match_seconds: float
+    tidy_seconds: float
+    sweep_seconds: float
+    timer_seconds: float
+    audit_seconds: float
 
 
 def start_tickers(
     runtime: Runtime,
-    settings: RoutingSettings,
+    pace: Pace,
     *,
     matcher: Matcher,
     keeper: HoldKeeper,
@@ -21,7 +32,7 @@ def start_tickers(
     timers: Timers,
 ) -> Callable[[], None]:
     """Give the runtime its periodic work; return what wakes the matcher."""
-    match = runtime.tick("match", matcher.round, seconds=settings.match_seconds)
+    match = runtime.tick("match", matcher.round, seconds=pace.match_seconds)
 
     async def tidy() -> None:
         if await keeper.recent():
@@ -32,14 +43,14 @@ def start_tickers(
             match.wake()
 
     async def audit() -> None:
-        if await keeper.all() + await sweep.removed():
+        if await keeper.all() + await sweep.removed() + await sweep.orphaned():
             match.wake()
 
-    tidying = runtime.tick("tidy", tidy, seconds=settings.tidy_seconds)
-    runtime.tick("desks", move, seconds=settings.sweep_seconds)
-    runtime.tick("audit", audit, seconds=settings.audit_seconds)
-    runtime.tick("resume", timers.resume, seconds=settings.timer_seconds)
-    runtime.tick("close", timers.close, seconds=settings.sweep_seconds)
+    tidying = runtime.tick("tidy", tidy, seconds=pace.tidy_seconds)
+    runtime.tick("desks", move, seconds=pace.sweep_seconds)
+    runtime.tick("audit", audit, seconds=pace.audit_seconds)
+    runtime.tick("resume", timers.resume, seconds=pace.timer_seconds)
+    runtime.tick("close", timers.close, seconds=pace.sweep_seconds)
 
     def wake() -> None:
         match.wake()

@@ -97,13 +97,13 @@ async def test_an_arrival_during_replay_waits_its_turn() -> None:
     assert (await bank.document("a")).parked == 0
 
 
-@pytest.mark.parametrize("point", ["store.parked", "store.unmark", "store.unpark"])
+@pytest.mark.parametrize("point", ["store.load", "store.parked", "store.unmark", "store.unpark"])
 async def test_an_arrival_just_before_the_mark_is_lifted_is_not_lost(point: str) -> None:
     """Wherever in the replay it comes: it is behind a row, or it is applied."""
     faults = Interruptions()
     bank = await parked_bank(faults=faults)
     bank.keeper.broken = set()
-    last = {"store.parked": 3, "store.unmark": 1, "store.unpark": 2}[point]
+    last = {"store.load": 3, "store.parked": 3, "store.unmark": 1, "store.unpark": 2}[point]
 
     async def nothing() -> None:
         return

@@ -199,6 +199,28 @@ async def test_work_of_a_desk_that_is_configured_no_more_is_moved() -> None:
     assert await routing.holds() == {}
 
 
+async def test_work_of_an_agent_who_has_left_waits_for_another() -> None:
+    """A version without Hannah frees what she worked on; what waits for the customer stays."""
+    routing = Routing()
+    await taken(routing, ticket="t1")
+    await taken(routing, ticket="t2")
+    await routing.commands.pend(routing.caller("t2"), reason=PendReason.CUSTOMER, until=None)
+    assert await routing.sweep.orphaned() == 0
+    sections = sample().sections()
+    agents = sections["rosters/london"]["agents"]
+    sections["rosters/london"] = {"agents": [a for a in agents if a["id"] != "h-clarke"]}
+    routing.configurations.install(TENANT, Configuration.from_sections(sections), version=2)
+    assert await routing.sweep.orphaned() == 1
+    assert await routing.holds() == {"h-clarke": {"t2": 1}}
+    state = await routing.state("t1")
+    assert (state.status, state.desk) == (Status.QUEUED, "london")
+    last = (await routing.bodies("t1"))[-1]
+    assert isinstance(last, TicketQueued)
+    assert (last.reason, last.released) == ("agent-left", "h-clarke")
+    await routing.match()
+    assert (await routing.state("t1")).holder == "a-novak"
+
+
 def _without_london() -> Configuration:
     sections = sample().sections()
     desks = sections["desks"]["desks"]

@@ -253,9 +253,7 @@ class Chain:
         if world.random.random() < 0.1:
             topic = world.random.choice([ASKED.name, ANSWERED.name])
             self.garbage[topic] = self.garbage.get(topic, 0) + 1
-            noise = Outgoing(
-                topic=topic, key=b"s1", value=b"\xff", headers=(("ce_id", b"\xff"),)
-            )
+            noise = Outgoing(topic=topic, key=b"s1", value=b"\xff", headers=(("ce_id", b"\xff"),))
             world.append(noise, by="?")
         if world.random.random() < self.defect_rate:
             self.defects ^= {world.random.choice(["B", "C"])}

@@ -19,7 +19,7 @@ from shared.contracts.envelope import Event
 from shared.kernel import Infrastructure
 from shared.outbox import Relay, _Backlog, _outgoing
 from shared.parking import Parking, Replayed
-from shared.streams import ParkedRecord, Record
+from shared.streams import Record
 from shared.testing.memory import MemoryStreams
 from tests.sim.world import Parts, Runner
 
@@ -144,9 +144,7 @@ class _RingCommitter(Committer):
         used = [arrivals[p].event.id for p in places[:last] if p not in held_back]
         mark = {**ring, **{i: new[i] for i in used}}
         before = decided.write.before if document is None else document
-        write = replace(
-            decided.write, before=before, after=replace(decided.write.after, mark=mark)
-        )
+        write = replace(decided.write, before=before, after=replace(decided.write.after, mark=mark))
         return replace(decided, write=write, park=parked)
 
 
@@ -197,17 +195,6 @@ class _Pipelined(Relay):
         return done
 
 
-class _RowsFirst(Parking):
-    """Reads the rows before the document, and so unparks what was parked in between."""
-
-    async def _load(self, aggregate: Aggregate[Any], stream: str) -> Document[Any] | None:
-        self._seen = await self._rows(aggregate, stream)
-        return await super()._load(aggregate, stream)
-
-    async def _first(self, aggregate: Aggregate[Any], stream: str) -> ParkedRecord | None:
-        return self._seen[0] if self._seen else None
-
-
 class _ClearsAll(Parking):
     """Takes the rows of a stream that is not marked for leftovers."""
 
@@ -246,7 +233,6 @@ VARIANTS: Mapping[str, Parts] = {
     "sends only what is in hand": Parts(relay=_InHandOnly),
     "sends out of order": Parts(relay=_Backwards),
     "sends without waiting for the one before": Parts(relay=_Pipelined),
-    "replay reads rows before the document": Parts(parking=_RowsFirst),
     "replay clears rows that are not yet marked": Parts(parking=_ClearsAll),
     "parks by the event's id": Parts(committer=_ParksByEvent),
 }

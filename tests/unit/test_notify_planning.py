@@ -252,6 +252,37 @@ def test_breach_and_escalation() -> None:
     assert planning.escalate(folded(planned), event(escalated), NOW, sample()) == []
 
 
+def test_a_breach_is_told_once() -> None:
+    """The step at the due time does not tell again who was told of the breach; later ones do."""
+
+    def step(number: int, share: float) -> Event[Any]:
+        body = ClockEscalated(
+            number="T-000042",
+            clocks=(),
+            clock="response.1",
+            metric=Metric.RESPONSE,
+            step=number,
+            tell=("h-clarke", "london"),
+            reason="breached",
+            at_share=share,
+        )
+        return event(body)
+
+    breached = ClockBreached(
+        number="T-000042",
+        clocks=(),
+        clock="response.1",
+        metric=Metric.RESPONSE,
+        due_at=DUE,
+        agent="h-clarke",
+    )
+    state = folded(planning.tell_breach(None, event(breached), NOW, sample()))
+    at_due = planning.escalate(state, step(1, 1.0), NOW, sample())
+    assert [b.recipient for b in at_due if isinstance(b, NoticePlanned)] == ["london"]
+    later = planning.escalate(state, step(2, 1.5), NOW, sample())
+    assert [b.recipient for b in later if isinstance(b, NoticePlanned)] == ["h-clarke", "london"]
+
+
 def test_without_configuration() -> None:
     """Where no configuration is known, people are told in English, by their plain names."""
     told = only(planning.tell_assignment(None, assigned(), NOW, Configuration()))

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.routing.domain.desks import choose_desk, escalation_target, successor
 from shared.contracts.facts import Channel
@@ -153,3 +155,13 @@ def test_escalated_work_is_taken_over_by_its_own_tier_or_a_higher_one_only() -> 
     assert taken is not None
     assert taken.desk.name == "operations"
     assert successor(sample(), facts(), at(17), tier_min=3) is None
+
+
+@given(minute=st.integers(0, 24 * 60 - 1))
+def test_every_minute_of_a_winter_day_has_its_desk(minute: int) -> None:
+    """The choice is the one of a table of UTC minutes that was written by hand."""
+    table = [(90, "new-york"), (480, "shanghai"), (900, "london"), (1440, "new-york")]
+    expected = next(desk for end, desk in table if minute < end)
+    choice = choose_desk(sample(), facts(), at(minute // 60, minute % 60))
+    assert (choice.desk.name, choice.opens_at) == (expected, None)
+    assert sum(candidate.chosen for candidate in choice.explanation.candidates) == 1

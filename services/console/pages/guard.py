@@ -86,13 +86,15 @@ def install_answers(app: FastAPI, frame: Frame) -> None:
         words = frame.words(request)
         key = f"error.{problem.status}"
         text = words(key) if words.has(key) else problem.detail
-        template = "notice.html" if is_partial(request) else "error.html"
+        headers = dict(problem.headers or {})
+        if is_partial(request):
+            headers |= {"HX-Retarget": "#outcome", "HX-Reswap": "innerHTML"}
         return frame.page(
             request,
-            template,
+            "notice.html" if is_partial(request) else "error.html",
             None,
             status=problem.status,
-            headers=problem.headers,
+            headers=headers,
             text=text,
             tone="bad",
         )

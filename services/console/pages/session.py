@@ -18,7 +18,7 @@ from services.console.pages.frame import (
     SignInNeeded,
     local_path,
 )
-from shared.kernel import CommandRejected, Infrastructure
+from shared.kernel import CommandRejected, Infrastructure, rfc3339
 
 HEARD_SECONDS_MAX: Final = 3.0
 """How long to wait until this process has heard of an account that was just made."""
@@ -85,6 +85,7 @@ def session_router(frame: Frame) -> APIRouter:
                 return response
             raise SignInNeeded from error
         frame.set_session(response, session.token, expires_at=session.expires_at)
+        response.headers["X-Session-Ends"] = rfc3339(session.expires_at)
         return response
 
     @router.get("/language")

@@ -85,19 +85,24 @@ def _unreadable(raw: Raw) -> Request:
 
 
 def _raw_header(mail: Mail, name: str) -> str:
-    value = mail.get(name)
-    return "" if value is None else str(value)[:HEADERS_MAX]
+    """Return a header as it came, unfolded by nobody; 8-bit ones as what fits their bytes.
+
+    ``mail.get`` would return 8-bit headers with their bytes already thrown away.
+    """
+    wanted = name.lower()
+    value = next((str(v) for n, v in mail.raw_items() if n.lower() == wanted), "")[:HEADERS_MAX]
+    if any("\udc80" <= character <= "\udcff" for character in value):
+        return decoded(value.encode("utf-8", "surrogateescape"), None)
+    return value
 
 
 def _header(mail: Mail, name: str) -> str:
-    """Return a header with its encoded words decoded; what cannot be decoded stays as it is."""
-    value = mail.get(name)
-    if value is None:
-        return ""
-    text = str(value)[:HEADERS_MAX]
-    # 8-bit headers come as surrogates: their bytes are what the mailer sent.
-    if any("\udc80" <= character <= "\udcff" for character in text):
-        text = decoded(text.encode("utf-8", "surrogateescape"), None)
+    """Return a header with its encoded words decoded."""
+    return _words(_raw_header(mail, name))
+
+
+def _words(text: str) -> str:
+    """Return a text with its encoded words decoded; what cannot be decoded stays as it is."""
     try:
         parts = decode_header(text)
     except (HeaderParseError, ValueError):
@@ -108,18 +113,11 @@ def _header(mail: Mail, name: str) -> str:
 def _sender(mail: Mail, raw: Raw) -> Party:
     """Return who wrote it: From, else the return path."""
     for name, address in getaddresses([_raw_header(mail, "From")]):
-        shown = mail_name(name)
+        shown = shortened(clean_line(_words(name)), characters_max=NAME_MAX)
         party = _party(shown, address)
         if party is not None:
             return party
     return _party("", raw.sender or "") or UNKNOWN_SENDER
-
-
-def mail_name(name: str) -> str:
-    """Return a display name with its encoded words decoded."""
-    holder = Message()
-    holder["Name"] = name.replace("\n", " ").replace("\r", " ")
-    return shortened(clean_line(_header(holder, "Name")), characters_max=NAME_MAX)
 
 
 def _party(name: str, address: str) -> Party | None:

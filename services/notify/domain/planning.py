@@ -24,6 +24,7 @@ from shared.organisation import Configuration, UnknownName
 KEY_MAX: Final = 80
 ACKNOWLEDGEMENT_KEY: Final = "acknowledgement"
 LANGUAGE_DEFAULT: Final = "en"
+BREACH: Final = "breach"
 TOO_MANY: Final = f"more than {OPEN_MAX} notices of this ticket wait"
 
 _PLAIN = re.compile(r"[A-Za-z0-9._:-]+")
@@ -143,7 +144,7 @@ def tell_breach(
     configuration: Configuration,
 ) -> Sequence[Body]:
     """Plan to tell whoever has the ticket that a clock has run out: the agent, or else the desk."""
-    return _about_clock(state, event, configuration, kind=NoticeKind.ESCALATION, mark="breach")
+    return _about_clock(state, event, configuration, kind=NoticeKind.ESCALATION, mark=BREACH)
 
 
 def escalate(
@@ -152,7 +153,10 @@ def escalate(
     _now: datetime,
     configuration: Configuration,
 ) -> Sequence[Body]:
-    """Plan to tell those whom a step of escalation names; a name is an agent's or a desk's."""
+    """Plan to tell those whom a step of escalation names; a name is an agent's or a desk's.
+
+    A step at the due time itself says nothing new to who was told of the breach.
+    """
     body = event.body
     due = next((clock.due_at for clock in body.clocks if clock.clock == body.clock), None)
     details = {
@@ -161,14 +165,17 @@ def escalate(
         "step": str(body.step),
         "reason": body.reason,
         **({"desk": body.desk} if body.desk else {}),
+        **({"agent": body.agent} if body.agent else {}),
         **({"due_at": rfc3339(due)} if due else {}),
     }
     bodies: list[Body] = []
     for name in dict.fromkeys(body.tell):
+        if body.at_share == 1 and _knows_of_breach(state, body.clock, name):
+            continue
         recipient_kind = _kind_of(configuration, name)
         planned = NoticePlanned(
             number=body.number,
-            notice=key("escalation", body.clock, str(body.step), name),
+            notice=key(NoticeKind.ESCALATION.value, body.clock, str(body.step), name),
             kind=NoticeKind.ESCALATION,
             recipient_kind=recipient_kind,
             recipient=name,
@@ -177,6 +184,11 @@ def escalate(
         )
         bodies.extend(_new(state, planned, beside=len(bodies)))
     return bodies
+
+
+def _knows_of_breach(state: Notices | None, clock: str, name: str) -> bool:
+    told = key(NoticeKind.ESCALATION.value, clock, BREACH, name)
+    return state is not None and state.find(told) is not None
 
 
 def _about_clock(

@@ -96,12 +96,7 @@ def reopen(
     by: str,
 ) -> Sequence[Body]:
     """Take a resolution back and queue the ticket where it was, or elsewhere if that is closed."""
-    desk = desk_named(configuration, state.desk)
-    if desk is not None and is_open(configuration, desk.name, now):
-        rule = f"reopened: back to {desk.name}, which had it"
-        choice = DeskChoice(desk, redirected(state.queued_because, rule, desk.name))
-    else:
-        choice = choose_desk(configuration, facts, now)
+    choice = _back(state, facts, now, configuration, why="reopened")
     return [
         TicketReopened(
             facts=facts,
@@ -120,6 +115,46 @@ def reopen(
             by=by,
         ),
     ]
+
+
+def decide_agent_left(
+    state: TicketState | None, now: datetime, configuration: Configuration, *, agent: str
+) -> Sequence[Body]:
+    """Queue again what an agent was working on who is configured no more.
+
+    What is pending stays until the work goes on.
+    """
+    if state is None or state.facts is None or state.holder != agent:
+        return []
+    if state.status is Status.PENDING:
+        return []
+    choice = _back(state, state.facts, now, configuration, why=f"{agent} has left")
+    return [
+        queued(
+            state.facts,
+            choice.desk,
+            QueueReason.AGENT_LEFT,
+            choice.explanation,
+            opens_at=choice.opens_at,
+            released=agent,
+        )
+    ]
+
+
+def _back(
+    state: TicketState,
+    facts: TicketFacts,
+    now: datetime,
+    configuration: Configuration,
+    *,
+    why: str,
+) -> DeskChoice:
+    """Return the desk that had a ticket, while it is open; else the one that its topology says."""
+    desk = desk_named(configuration, state.desk)
+    if desk is None or not is_open(configuration, desk.name, now):
+        return choose_desk(configuration, facts, now)
+    rule = f"{why}: back to {desk.name}, which had it"
+    return DeskChoice(desk, redirected(state.queued_because, rule, desk.name))
 
 
 def escalated(

@@ -47,6 +47,9 @@ RANKS: Final[Mapping[Priority, int]] = MappingProxyType(
 HELD: Final = frozenset({Status.ASSIGNED, Status.ACCEPTED, Status.PENDING})
 """In these an agent holds the ticket, and it counts against the agent's capacity."""
 
+STAYING: Final = frozenset({QueueReason.DESK_CLOSED, QueueReason.REOPENED, QueueReason.AGENT_LEFT})
+"""Queued for these reasons, an escalated ticket stays an escalated one."""
+
 OVER: Final = frozenset({Status.RESOLVED, Status.CLOSED})
 
 
@@ -141,7 +144,7 @@ def _changes(state: TicketState, body: TicketEvent, at: datetime) -> dict[str, A
 
 def _queued(state: TicketState, body: TicketQueued) -> dict[str, Any]:
     moved_up = body.reason is QueueReason.ESCALATION
-    stays_up = body.reason in {QueueReason.DESK_CLOSED, QueueReason.REOPENED}
+    stays_up = body.reason in STAYING
     return {
         "opens_at": body.opens_at,
         "shape": body.explanation.shape,

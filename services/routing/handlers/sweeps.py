@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.routing.domain.desks import is_open
-from services.routing.domain.moves import decide_desk_closed
+from services.routing.domain.moves import decide_agent_left, decide_desk_closed
 from services.routing.domain.tickets import TICKETS
 from services.routing.domain.timers import decide_due, decide_silence
 from services.routing.handlers.writing import TicketWriter
-from services.routing.ports import TicketDocument, Tickets
+from services.routing.ports import AgentDocument, TicketDocument, Tickets
 from shared.clock import Clock
 from shared.commit import Command, Committer
 from shared.configuration import Configurations
@@ -25,7 +25,7 @@ Fetch = Callable[[str], Awaitable[list[TicketDocument]]]
 
 
 class DeskSweep:
-    """Moves work from desks that have closed to desks that are open.
+    """Moves work from desks that have closed or are gone, and from agents who are gone.
 
     A second desk takes over when the first one closes. Each move is decided on the ticket's
     state and guarded by its ``v``: where several sweeps overlap, it happens once.
@@ -77,6 +77,33 @@ class DeskSweep:
                 return await self._tickets.elsewhere(tenant, desks, after=after, limit=PAGE)
 
             moved += await self._move(tenant, configuration, fetch)
+        return moved
+
+    async def orphaned(self) -> int:
+        """Queue again the work of agents who are configured no more."""
+        moved = 0
+        after = ""
+        while page := await self._tickets.holding(after=after, limit=PAGE):
+            after = page[-1].id
+            for document in page:
+                if document.tenant in self._configurations.tenants:
+                    moved += await self._orphaned(document)
+        return moved
+
+    async def _orphaned(self, document: AgentDocument) -> int:
+        configuration = self._configurations.current(document.tenant)
+        state = document.state
+        if state is None or any(a.id == state.agent for a in configuration.all_agents()):
+            return 0
+        agent = state.agent
+
+        def decide(ticket: Any) -> Sequence[Body]:
+            return decide_agent_left(ticket, self._clock.now(), configuration, agent=agent)
+
+        moved = 0
+        found = await self._committer.store.load(TICKETS, list(state.holds))
+        for ticket in found.values():
+            moved += await self._move_held(document.tenant, ticket, decide)
         return moved
 
     async def _move(self, tenant: str, configuration: Configuration, fetch: Fetch) -> int:

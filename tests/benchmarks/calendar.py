@@ -1,0 +1,187 @@
+"""Business time against its floor: prefix sums of open time and two bisections.
+
+The floor knows three years of one calendar as plain lists of milliseconds. It checks nothing and
+takes no other year; instants go in and come out as `datetime`, as in the product.
+"""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+from shared.calendar import BusinessCalendar, CompiledCalendar, HolidaySource, WeeklyHours
+from tests.benchmarks.measure import Circumstances, Spread, cores, load_average, ratios
+from tests.benchmarks.report import Grid, Result, against, rows_of, shown
+
+HOURS = (4, 40, 200)
+CALLS = 20_000
+TARGET = 3.0
+GROWTH_TARGET = 1.2
+HOUR_MS = 3_600_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FIRST, LAST = datetime(2025, 1, 1, tzinfo=UTC), datetime(2028, 1, 1, tzinfo=UTC)
+SEED = 7
+
+
+class Floor:
+    """The least that gives the right answers."""
+
+    def __init__(self, calendar: CompiledCalendar) -> None:
+        self.opens: list[int] = []
+        self.closes: list[int] = []
+        self.spent: list[int] = []
+        total = 0
+        for window in calendar.windows(FIRST, LAST):
+            opens, closes = _ms(window.opens), _ms(window.closes)
+            total += closes - opens
+            self.opens.append(opens)
+            self.closes.append(closes)
+            self.spent.append(total)
+
+    def _until(self, at: int) -> int:
+        index = bisect_right(self.opens, at) - 1
+        if index < 0:
+            return 0
+        left = self.closes[index] - at
+        return self.spent[index] - left if left > 0 else self.spent[index]
+
+    def add(self, start: datetime, business_ms: int) -> datetime:
+        """Return when so many business milliseconds are used up."""
+        goal = self._until(_ms(start)) + business_ms
+        index = bisect_left(self.spent, goal)
+        return EPOCH + timedelta(milliseconds=self.closes[index] - self.spent[index] + goal)
+
+    def between(self, start: datetime, end: datetime) -> int:
+        """Return the business milliseconds between two instants."""
+        return self._until(_ms(end)) - self._until(_ms(start))
+
+
+def _ms(at: datetime) -> int:
+    since = at - EPOCH
+    return since.days * 86_400_000 + since.seconds * 1_000 + since.microseconds // 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One thing to ask: ours and the floor's call, asked with the same arguments."""
+
+    name: str
+    hours: int
+    ours: Callable[[], object]
+    floor: Callable[[], object]
+
+
+def run(*, rounds: int) -> Result:
+    """Ask both the same questions in turns, and compare CPU time per question."""
+    load = load_average()
+    compiled = CompiledCalendar(
+        BusinessCalendar(
+            name="berlin",
+            time_zone="Europe/Berlin",
+            hours=WeeklyHours.model_validate({"mon-fri": [["09:00", "17:00"]]}),
+            holidays=(HolidaySource(country="DE", subdivision="BE"),),
+        )
+    )
+    floor = Floor(compiled)
+    random = Random(SEED)  # noqa: S311 -- cases, repeatable by the seed.
+    starts = [
+        datetime(2026, 1, 5, tzinfo=UTC) + timedelta(seconds=random.randrange(150 * 86_400))
+        for _ in range(1_000)
+    ]
+    cases = [case for hours in HOURS for case in _cases(compiled, floor, starts, hours)]
+    ours: dict[tuple[str, int], list[float]] = {}
+    floors: dict[tuple[str, int], list[float]] = {}
+    for number in range(rounds + 1):
+        for case in cases:
+            mine, bare = _cpu_us(case.ours), _cpu_us(case.floor)
+            if number:  # the first round warms up
+                ours.setdefault((case.name, case.hours), []).append(mine)
+                floors.setdefault((case.name, case.hours), []).append(bare)
+    spread = max(max(values) / min(values) for values in floors.values())
+    around = Circumstances(
+        cores=cores(), load_before=load, load_after=load_average(), floor_spread=spread
+    )
+    return _result(ours, floors, around)
+
+
+def _cases(
+    compiled: CompiledCalendar, floor: Floor, starts: Sequence[datetime], hours: int
+) -> list[_Case]:
+    """Return the questions of one duration; both give the same answers, or this raises."""
+    wanted = hours * HOUR_MS
+    ends = [compiled.add_ms(start, wanted) for start in starts]
+    pairs = list(zip(starts, ends, strict=True))
+    if ends != [floor.add(start, wanted) for start in starts]:
+        message = "the floor and the calendar disagree on a due time"
+        raise AssertionError(message)
+    if any(compiled.between_ms(a, b) != floor.between(a, b) for a, b in pairs):
+        message = "the floor and the calendar disagree on a duration"
+        raise AssertionError(message)
+
+    def add_ours() -> None:
+        for start in starts:
+            compiled.add(start, hours * 3_600)
+
+    def add_floor() -> None:
+        for start in starts:
+            floor.add(start, wanted)
+
+    def between_ours() -> None:
+        for start, end in pairs:
+            compiled.between(start, end)
+
+    def between_floor() -> None:
+        for start, end in pairs:
+            floor.between(start, end)
+
+    return [
+        _Case("add", hours, add_ours, add_floor),
+        _Case("between", hours, between_ours, between_floor),
+    ]
+
+
+def _cpu_us(ask: Callable[[], object]) -> float:
+    """Return CPU microseconds per question; one call asks a thousand."""
+    begun = time.process_time_ns()
+    for _ in range(CALLS // 1_000):
+        ask()
+    return (time.process_time_ns() - begun) / 1_000 / CALLS
+
+
+def _result(
+    ours: dict[tuple[str, int], list[float]],
+    floors: dict[tuple[str, int], list[float]],
+    around: Circumstances,
+) -> Result:
+    rows: list[list[str]] = []
+    figures: dict[str, object] = {}
+    for (name, hours), mine in ours.items():
+        ratio = ratios(mine, floors[name, hours])
+        rows.append(
+            [
+                f"{name} {hours} h",
+                shown(Spread.of(mine)),
+                shown(Spread.of(floors[name, hours])),
+                against(ratio, target=TARGET),
+            ]
+        )
+        figures[f"{name}_{hours}h"] = {
+            "ours_us": Spread.of(mine).plain(),
+            "floor_us": Spread.of(floors[name, hours]).plain(),
+            "ratio": ratio.plain(),
+        }
+    growth = ratios(ours["add", HOURS[-1]], ours["add", HOURS[0]])
+    figures["growth_200h_over_4h"] = growth.plain()
+    note = f"add 200 h / add 4 h: {against(growth, target=GROWTH_TARGET)}"
+    grid = Grid(
+        title="calendar: CPU us per question (Berlin, 9-17, holidays)",
+        columns=("question", "ours", "floor", "ratio"),
+        rows=rows_of(rows),
+    )
+    return Result(
+        name="calendar", circumstances=around, grids=(grid,), figures=figures, notes=(note,)
+    )

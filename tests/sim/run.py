@@ -1,0 +1,40 @@
+"""One run of the simulation, by name and seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from tests.sim.chain import Chain, hot
+from tests.sim.loop import run
+from tests.sim.world import Parts, Rates, Scenario, World
+
+SCENARIOS: Mapping[str, Callable[[], Scenario]] = {"chain": Chain, "hot": hot}
+STEPS = 4000
+"""The storm ends here, or when the clients are done; a run has about half as many steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run showed."""
+
+    problems: tuple[str, ...]
+    steps: int
+    trace_hash: str
+
+
+def simulate(
+    scenario: str,
+    seed: int,
+    *,
+    steps: int = STEPS,
+    parts: Parts | None = None,
+    rates: Rates | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> Outcome:
+    """Run a scenario from a seed; the same arguments give the same outcome."""
+    world = World(
+        SCENARIOS[scenario](), seed=seed, steps=steps, parts=parts, rates=rates, tell=tell
+    )
+    problems = run(world.run())
+    return Outcome(problems=tuple(problems), steps=world.steps, trace_hash=world.trace_hash)
