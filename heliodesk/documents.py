@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 import sys
@@ -146,6 +147,7 @@ def _cloudevent_headers() -> dict[str, Any]:
     }
 
 
+@functools.cache
 def application(service: str) -> FastAPI:
     """Return a service's application, wired with its default settings; connects to nothing."""
     module = importlib.import_module(f"services.{service}.app")

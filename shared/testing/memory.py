@@ -7,7 +7,6 @@ can crash a process there, lose an answer, or let others run in between.
 from __future__ import annotations
 
 import asyncio
-import copy
 import zlib
 from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -76,7 +75,7 @@ class MemoryStreams:
             return {}
         await self._faults.point("store.load")
         rows = self.data.collection(aggregate.name)
-        found = {i: copy.deepcopy(rows[i]) for i in ids if i in rows}
+        found = {i: dict(rows[i]) for i in ids if i in rows}
         await self._faults.point("store.load.answer")
         return {i: document_from(aggregate, row) for i, row in found.items()}
 
@@ -145,7 +144,7 @@ class MemoryStreams:
         """Return documents whose outbox holds an event from before an instant."""
         await self._faults.point("store.unsent")
         rows = [
-            copy.deepcopy(row)
+            dict(row)
             for row in self.data.collection(aggregate.name).values()
             if any(event["at"] <= before for event in row["outbox"])
         ]
@@ -161,7 +160,7 @@ class MemoryStreams:
         """Write documents that were folded from their topic."""
         await self._faults.point("store.restore")
         for document in documents:
-            self.data.collection(aggregate.name)[document.id] = copy.deepcopy(row_of(document))
+            self.data.collection(aggregate.name)[document.id] = _stored(row_of(document))
 
     async def put(self, rows: Sequence[ParkedRecord]) -> None:
         """Insert parked records; one that is there already stays as it is."""

@@ -12,6 +12,7 @@ import pytest
 from heliodesk.documents import ROOT, SERVICES
 
 FILE_LINES_MAX = 400
+TABLES_OF_WORDS = ("words_en.py", "words_zh.py")
 FORBIDDEN_WORDS = re.compile(r"\b(TODO|FIXME|XXX)\b|NotImplementedError")
 OWN_NAMES_FOR_EVERYTHING = {"utils.py", "common.py", "helpers.py", "misc.py", "db.py"}
 
@@ -83,11 +84,12 @@ def test_no_module_owns_everything() -> None:
 
 
 def test_files_stay_readable_in_one_go() -> None:
-    """A production file has at most 400 lines; a longer one holds a second idea."""
+    """A production file has at most 400 lines, but for tables of words: a longer one holds a second idea."""
     long = {
         str(path.relative_to(ROOT)): lines
         for path in tracked(".py")
         if "tests" not in path.relative_to(ROOT).parts
+        and path.name not in TABLES_OF_WORDS
         and (lines := len(path.read_text(encoding="utf-8").splitlines())) > FILE_LINES_MAX
     }
     assert not long

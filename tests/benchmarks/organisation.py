@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import httpx
+
 from heliodesk.product.directory import read_directory
 from heliodesk.product.first_start import SAMPLE
 from shared.organisation import parse_sections
@@ -72,6 +74,10 @@ def _agent(number: int, place: int) -> dict[str, Any]:
 async def apply(product: RunningProduct, sections: dict[str, Any]) -> None:
     """Put the configuration in force in place of the one that the first start applied."""
     version = (await product.get("control", "/v1/configuration"))["version"]
-    body = {"sections": sections, "note": "benchmark"}
-    answer = await product.send("PUT", "control", "/v1/configuration", body, version=version)
-    answer.raise_for_status()
+    async with httpx.AsyncClient(timeout=60) as client:
+        answer = await client.put(
+            product.url("control") + "/v1/configuration",
+            json={"sections": sections, "note": "benchmark"},
+            headers={**product.headers, "If-Match": f'"{version}"'},
+        )
+        answer.raise_for_status()

@@ -157,17 +157,17 @@ def _content(record: Any) -> bytes:
 
 def acknowledged_at(records: list[Any]) -> dict[str, int]:
     """Return, per ticket, when its acknowledgement was recorded, in milliseconds since 1970."""
-    keys: dict[str, str] = {}
+    planned: set[tuple[str, str]] = set()
     for record in records:
         if _type(record) == NoticePlanned.type:
             body = NoticePlanned.model_validate_json(record.value)
             if body.kind is NoticeKind.ACKNOWLEDGEMENT:
-                keys[body.notice] = record.key.decode()
+                planned.add((record.key.decode(), body.notice))
     found: dict[str, int] = {}
     for record in records:
         if _type(record) == NoticeSent.type:
-            ticket = keys.get(NoticeSent.model_validate_json(record.value).notice)
-            if ticket is not None and ticket == record.key.decode():
+            ticket = record.key.decode()
+            if (ticket, NoticeSent.model_validate_json(record.value).notice) in planned:
                 found[ticket] = record.timestamp
     return found
 

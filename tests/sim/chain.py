@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -231,14 +232,14 @@ class Chain:
             await asyncio.sleep(world.random.uniform(0.0, self.pause_seconds_max))
             while True:
                 try:
-                    await world.call("A", lambda p, n=number, s=stream: self._ask(p, s, n))
+                    await world.call("A", partial(self._ask, stream=stream, number=number))
                 except Infrastructure:
                     await asyncio.sleep(world.random.uniform(0.1, 0.5))
                 else:
                     break
             self.accepted[number] = stream
 
-    async def _ask(self, process: Process, stream: str, number: int) -> Document[Requests]:
+    async def _ask(self, process: Process, *, stream: str, number: int) -> Document[Requests]:
         def decide(state: Requests | None) -> Sequence[Body]:
             if state is not None and number in state.numbers:
                 return ()

@@ -495,7 +495,8 @@ class World:
             raise Infrastructure("nobody is there")
         process = self.random.choice(living)
         task = process.spawn(work(process))
-        await asyncio.wait([task, process.death], return_when=asyncio.FIRST_COMPLETED)
+        ends: list[asyncio.Future[Any]] = [task, process.death]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             return task.result()
         raise Infrastructure(f"{process.name} died")
@@ -513,7 +514,7 @@ class World:
         loop = asyncio.get_running_loop()
         clients = [loop.create_task(c) for c in self.scenario.clients(self)]
         others = [loop.create_task(self._chaos()), loop.create_task(self._operator())]
-        while self.steps < self.steps_max and not all(c.done() for c in clients):
+        while self.steps < self.steps_max and not all(c.done() for c in clients):  # noqa: ASYNC110
             await asyncio.sleep(0.5)
         for task in others:
             task.cancel()

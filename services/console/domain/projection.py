@@ -189,6 +189,7 @@ def _ticket_event(event: Event[Any], body: TicketEvent) -> list[Part]:
 def _clocks_event(event: Event[Any], body: ClocksEvent) -> list[Part]:
     fields: dict[str, Any] = {
         "clocks": list(body.clocks),
+        "at": event.time,
         "due_at": next_due(body.clocks),
         "breached": any(clock.breached_at is not None for clock in body.clocks),
         "number": body.number,

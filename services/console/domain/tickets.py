@@ -78,6 +78,8 @@ class Clocks(_Part):
     """All clocks of the ticket as sla last said."""
 
     clocks: tuple[ClockView, ...] = ()
+    at: Instant | None = None
+    """As of when the clocks were counted."""
     due_at: Instant = NEVER
     breached: bool = False
     number: Code | None = None

@@ -397,7 +397,7 @@ ENGLISH: Final[dict[str, str]] = {
     "say.clock.escalated": "Escalation step {step}: {metric}.",
     "say.clock.tier": "The work goes to tier {tier}.",
     "say.clock.tell": "Told: {agents}.",
-    "say.notice.planned": "A {notice} to {recipient} is prepared.",
+    "say.notice.planned": "Prepared: {notice} to {recipient}.",
     "say.notice.sent": "The {notice} to {recipient} was handed to the mail server.",
     "say.notice.failed": "The {notice} to {recipient} could not be delivered.",
     "say.because": "Reason: {reason}",

@@ -28,11 +28,12 @@ from services.console.domain.tickets import (
 from services.console.domain.timeline import timeline
 from services.console.domain.words import Words
 from services.console.ports import Caller, Conversation, Owners, Projection
+from shared.calendar import CalendarError
 from shared.clock import Clock
 from shared.configuration import Configurations
-from shared.contracts.sla import ClockView
+from shared.contracts.sla import ClockState, ClockView
 from shared.kernel import CommandRejected, Infrastructure
-from shared.organisation import Configuration
+from shared.organisation import Configuration, UnknownName
 
 TIMELINE_ROWS_MAX = 1_000
 
@@ -43,6 +44,8 @@ class ClockShown:
 
     clock: ClockView
     urgency: Urgency
+    used_seconds: float = 0.0
+    """Business time used until now; ``clock`` says it as of sla's last event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +217,15 @@ class Views:
             caller.tenant, ticket, limit=TIMELINE_ROWS_MAX
         )
         now = self._clock.now()
-        clocks = [ClockShown(clock=c, urgency=urgency(c, now)) for c in found.clocks.clocks]
+        configuration = self.configuration(caller.tenant)
+        clocks = [
+            ClockShown(
+                clock=clock,
+                urgency=urgency(clock, now),
+                used_seconds=_used(clock, found.clocks.at, now, configuration),
+            )
+            for clock in found.clocks.clocks
+        ]
         return TicketView(
             ticket=found,
             lines=timeline(rows, words=words, names=self.names(caller.tenant)),
@@ -265,3 +276,20 @@ class Views:
 
 def _shown(clock: ClockView | None, now: datetime) -> ClockShown | None:
     return None if clock is None else ClockShown(clock=clock, urgency=urgency(clock, now))
+
+
+def _used(
+    clock: ClockView,
+    counted_at: datetime | None,
+    now: datetime,
+    configuration: Configuration | None,
+) -> float:
+    """Return the business time that a clock has used until now; the newest that is known."""
+    is_running = clock.state is ClockState.RUNNING
+    if not is_running or counted_at is None or configuration is None or now <= counted_at:
+        return clock.used_seconds
+    try:
+        calendar = configuration.calendar(clock.calendar)
+        return clock.used_seconds + calendar.between(counted_at, now)
+    except (UnknownName, CalendarError):
+        return clock.used_seconds

@@ -31,6 +31,11 @@ def span(seconds: float) -> str:
     return f"{whole}s"
 
 
+def brief(seconds: float) -> str:
+    """Return a duration that stands still, without what is zero: ``8h``, ``1h 30m``, ``45s``."""
+    return " ".join(part for part in span(seconds).split(" ") if part.strip("0dhms")) or "0s"
+
+
 def percent(share: float) -> str:
     """Return a share as SVG takes it."""
     return f"{share * 100:.3f}%"
@@ -97,6 +102,7 @@ class Showing:
 
 
 FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
+    "brief": brief,
     "span": span,
     "percent": percent,
     "with_query": with_query,
