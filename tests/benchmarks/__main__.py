@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console(stderr=options.json, width=None if sys.stdout.isatty() else 140)
     results: list[Result] = []
     with TemporaryDirectory(prefix="heliodesk-bench-") as folder:
-        home = Path(options.home or folder)
+        home = options.home or Path(folder)
         for name in wanted:
             result = _run(name, options, home=home / name)
             print_result(console, result)
@@ -65,8 +65,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--requests", type=_positive, default=300, help="pipeline: per round")
     parser.add_argument("--concurrency", type=_positive, default=16, help="pipeline: senders")
     parser.add_argument("--records", type=_positive, default=20_000, help="consumer: per round")
-    parser.add_argument("--home", help="keep state and logs in this folder")
+    parser.add_argument("--home", type=_empty, help="keep state and logs in this new folder")
     return parser
+
+
+def _empty(text: str) -> Path:
+    path = Path(text)
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        message = f"{path} is not empty: what an earlier run left would be counted"
+        raise argparse.ArgumentTypeError(message)
+    return path
 
 
 def _positive(text: str) -> int:
