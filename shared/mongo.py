@@ -6,13 +6,11 @@ transactions). Every acknowledged write is durable: ``w=majority`` and journalle
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from bson.codec_options import CodecOptions
-from bson.errors import BSONError
 from motor.motor_asyncio import (
     AsyncIOMotorClient,
     AsyncIOMotorClientSession,
@@ -22,14 +20,8 @@ from motor.motor_asyncio import (
 from pydantic import BaseModel
 from pymongo import DeleteOne, InsertOne, UpdateOne
 from pymongo.errors import (
-    AutoReconnect,
     BulkWriteError,
     DuplicateKeyError,
-    ExecutionTimeout,
-    NetworkTimeout,
-    OperationFailure,
-    PyMongoError,
-    WaitQueueTimeoutError,
 )
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
@@ -46,7 +38,14 @@ from shared.documents import (
     row_of,
 )
 from shared.kernel import Infrastructure
-from shared.streams import ParkedRecord, Unstorable
+from shared.mongo_errors import (
+    duplicates_of,
+    infrastructure,
+    is_conflict,
+    is_duplicate,
+    is_uncertain,
+)
+from shared.streams import ParkedRecord
 
 S = TypeVar("S", bound=BaseModel)
 T = TypeVar("T")
@@ -56,18 +55,13 @@ Database = AsyncIOMotorDatabase[Row]
 Collection_ = AsyncIOMotorCollection[Row]
 Session = AsyncIOMotorClientSession
 
-DUPLICATE_KEY = 11000
-WRITE_CONFLICT = 112
-TOO_LARGE = frozenset({10334, 17419, 17420})
-"""Codes for a document beyond 16 MiB: as it comes, after an update, after an upsert."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OPERATION_SECONDS_MAX = 20
 PARKED = "parked_records"
+WRITES_KEPT = 8
+"""So many others may write a document before the writer of a lost answer has looked."""
 CONFLICT_SECONDS = 0.02
 """A pause after losing to an open transaction: its writer needs a moment to end it."""
-
-UNAVAILABLE = (AutoReconnect, NetworkTimeout, WaitQueueTimeoutError, ExecutionTimeout)
-"""Errors after which a write may or may not have been applied."""
 
 
 def connect(url: str, *, name: str) -> Client:
@@ -102,52 +96,6 @@ def database(client: Client, name: str) -> Database:
     )
 
 
-@asynccontextmanager
-async def infrastructure() -> AsyncIterator[None]:
-    """Turn the driver's errors into `Infrastructure`; duplicate keys pass through.
-
-    Raises:
-        Unstorable: the driver or the server refused the content itself.
-    """
-    try:
-        yield
-    except DuplicateKeyError:
-        raise
-    except (BSONError, OverflowError, UnicodeError) as error:
-        message = f"store: {type(error).__name__}: {str(error)[:300]}"
-        raise Unstorable(message) from error
-    except BulkWriteError as error:
-        if any(problem["code"] in TOO_LARGE for problem in _problems(error)):
-            message = "store: the document would be too large"
-            raise Unstorable(message) from error
-        raise
-    except PyMongoError as error:
-        if isinstance(error, OperationFailure) and error.code in TOO_LARGE:
-            message = "store: the document would be too large"
-            raise Unstorable(message) from error
-        message = f"store: {type(error).__name__}: {str(error)[:300]}"
-        raise Infrastructure(message) from error
-
-
-def duplicates_of(error: BulkWriteError) -> set[int]:
-    """Return the positions of an unordered bulk that met a duplicate key.
-
-    Raises:
-        Infrastructure: the bulk failed for another reason as well.
-    """
-    details: Mapping[str, Any] = error.details or {}
-    problems = _problems(error)
-    if details.get("writeConcernErrors") or any(p["code"] != DUPLICATE_KEY for p in problems):
-        message = f"store: {str(details)[:300]}"
-        raise Infrastructure(message) from error
-    return {problem["index"] for problem in problems}
-
-
-def _problems(error: BulkWriteError) -> list[Mapping[str, Any]]:
-    details: Mapping[str, Any] = error.details or {}
-    return list(details.get("writeErrors", []))
-
-
 class _LostError(Exception):
     """A guarded write of a transaction met another document than it was decided on."""
 
@@ -155,8 +103,9 @@ class _LostError(Exception):
 class MongoStreams:
     """`StreamStore` and `ParkingStore` on a service's database.
 
-    A document also carries ``by``: a name for the last write that only its writer knows. It
-    tells who won, where a bulk reports totals only, and after an answer was lost.
+    A document also carries ``writes``: names of its last few writes, each known to its writer
+    only. They tell who won, where a bulk reports totals only, and after an answer was lost. One
+    name would not do: the next writer would hide it, and a command would be decided twice.
     """
 
     def __init__(self, database: Database, *, clock: Clock) -> None:
@@ -208,7 +157,7 @@ class MongoStreams:
         """
         tag = self._tag()
         collection = self._collection(writes[0].aggregate)
-        rows = [{**row_of(w.after), "by": tag} for w in writes if w.before.v == 0]
+        rows = [{**row_of(w.after), "writes": [tag]} for w in writes if w.before.v == 0]
         updates = [w for w in writes if w.before.v > 0]
 
         async def work(session: Session) -> int:
@@ -224,9 +173,9 @@ class MongoStreams:
         try:
             matched = await self._transaction(work)
         except (DuplicateKeyError, BulkWriteError, Infrastructure) as error:
-            if _uncertain(error):
+            if is_uncertain(error):
                 return await self._not_ours(collection, ids, tag)
-            if not (_conflict(error) or _duplicate(error)):
+            if not (is_conflict(error) or is_duplicate(error)):
                 raise Infrastructure(f"store: {str(error)[:300]}") from error
             if len(writes) == 1:
                 await self._clock.sleep(self._clock.jitter(CONFLICT_SECONDS))
@@ -251,17 +200,18 @@ class MongoStreams:
     @staticmethod
     def _guarded(write: Write[Any], tag: str) -> UpdateOne:
         changed, appended = changes_of(write)
-        update: Row = {"$set": {**changed, "by": tag}}
+        pushed: Row = {"writes": {"$each": [tag], "$slice": -WRITES_KEPT}}
         if appended:
-            update["$push"] = {"outbox": {"$each": appended}}
+            pushed["outbox"] = {"$each": appended}
+        update = {"$set": changed, "$push": pushed}
         return UpdateOne({"_id": write.before.id, "v": write.before.v}, update)
 
     async def _not_ours(self, collection: Collection_, ids: Sequence[str], tag: str) -> set[str]:
-        """Return which of the documents were not last written under ``tag``."""
+        """Return which of the documents were not written under ``tag``."""
+        query: Row = {"_id": {"$in": list(ids)}, "writes": tag}
         async with infrastructure():
-            rows = await collection.find({"_id": {"$in": list(ids)}}, {"by": 1}).to_list(None)
-        ours = {row["_id"] for row in rows if row.get("by") == tag}
-        return set(ids) - ours
+            rows = await collection.find(query, {"_id": 1}).to_list(None)
+        return set(ids) - {row["_id"] for row in rows}
 
     async def commit_together(self, writes: Sequence[Write[Any]]) -> bool:
         """Apply all writes or none, in one transaction; False where one of them lost."""
@@ -271,7 +221,7 @@ class MongoStreams:
             for write in writes:
                 collection = self._collection(write.aggregate)
                 if write.before.v == 0:
-                    row = {**row_of(write.after), "by": tag}
+                    row = {**row_of(write.after), "writes": [tag]}
                     await collection.insert_one(row, session=session)
                     continue
                 guarded = [self._guarded(write, tag)]
@@ -284,11 +234,11 @@ class MongoStreams:
         except _LostError:
             return False
         except (DuplicateKeyError, BulkWriteError, Infrastructure) as error:
-            if _uncertain(error):
+            if is_uncertain(error):
                 first = writes[0]
                 collection = self._collection(first.aggregate)
                 return not await self._not_ours(collection, [first.after.id], tag)
-            if _conflict(error) or _duplicate(error):
+            if is_conflict(error) or is_duplicate(error):
                 await self._clock.sleep(self._clock.jitter(CONFLICT_SECONDS))
                 return False
             raise Infrastructure(f"store: {str(error)[:300]}") from error
@@ -312,7 +262,7 @@ class MongoStreams:
         try:
             await self._transaction(work)
         except (BulkWriteError, Infrastructure) as error:
-            if not _conflict(error):
+            if not is_conflict(error):
                 raise
             if len(sent) > 1:
                 streams = list(sent)
@@ -345,7 +295,7 @@ class MongoStreams:
         operations: list[Any] = []
         for document in documents:
             operations.append(DeleteOne({"_id": document.id}))
-            operations.append(InsertOne({**row_of(document), "by": self._tag()}))
+            operations.append(InsertOne({**row_of(document), "writes": []}))
         async with infrastructure():
             await self._collection(aggregate).bulk_write(operations, ordered=True)
 
@@ -365,16 +315,15 @@ class MongoStreams:
     async def mark(self, aggregate: Aggregate[Any], document: Document[Any], count: int) -> bool:
         """Add to a document's ``parked`` count, guarded by its ``v``."""
         collection = self._collection(aggregate)
-        tag = self._tag()
 
         async def work(session: Session) -> bool:
             if document.v == 0:
-                row = {**row_of(document), "v": 1, "parked": count, "by": tag}
+                row = {**row_of(document), "v": 1, "parked": count, "writes": []}
                 await collection.insert_one(row, session=session)
                 return True
             result = await collection.update_one(
                 {"_id": document.id, "v": document.v},
-                {"$inc": {"parked": count, "v": 1}, "$set": {"by": tag}},
+                {"$inc": {"parked": count, "v": 1}},
                 session=session,
             )
             return bool(result.matched_count == 1)
@@ -383,12 +332,11 @@ class MongoStreams:
 
     async def unmark(self, aggregate: Aggregate[Any], document: Document[Any]) -> bool:
         """Set ``parked`` to 0, guarded by ``v`` and by the count as loaded."""
-        tag = self._tag()
 
         async def work(session: Session) -> bool:
             result = await self._collection(aggregate).update_one(
                 {"_id": document.id, "v": document.v, "parked": document.parked},
-                {"$set": {"parked": 0, "by": tag}, "$inc": {"v": 1}},
+                {"$set": {"parked": 0}, "$inc": {"v": 1}},
                 session=session,
             )
             return bool(result.matched_count == 1)
@@ -399,7 +347,7 @@ class MongoStreams:
         try:
             return await self._transaction(work)
         except (DuplicateKeyError, BulkWriteError, Infrastructure) as error:
-            if _conflict(error) or _duplicate(error):
+            if is_conflict(error) or is_duplicate(error):
                 return False
             raise
 
@@ -434,31 +382,14 @@ class MongoStreams:
             await self._database[PARKED].delete_many({"_id": {"$in": list(ids)}})
 
 
-def _duplicate(error: BaseException) -> bool:
-    """Whether somebody else has inserted the document."""
-    cause = _cause(error)
-    if isinstance(cause, BulkWriteError):
-        return all(problem["code"] == DUPLICATE_KEY for problem in _problems(cause))
-    return isinstance(cause, DuplicateKeyError)
-
-
-def _cause(error: BaseException) -> BaseException:
-    return error.__cause__ or error
-
-
-def _uncertain(error: BaseException) -> bool:
-    """Whether the write may have been applied although it failed."""
-    return isinstance(_cause(error), UNAVAILABLE)
-
-
-def _conflict(error: BaseException) -> bool:
-    """Whether a concurrent transaction won, and nothing of ours was applied."""
-    cause = _cause(error)
-    if isinstance(cause, BulkWriteError):
-        return all(problem["code"] == WRITE_CONFLICT for problem in _problems(cause))
-    return isinstance(cause, OperationFailure) and (
-        cause.has_error_label("TransientTransactionError") or cause.code == WRITE_CONFLICT
-    )
-
-
-__all__ = ["Client", "Database", "MongoStreams", "connect", "database", "infrastructure", "plain"]
+__all__ = [
+    "Client",
+    "Collection_",
+    "Database",
+    "MongoStreams",
+    "connect",
+    "database",
+    "duplicates_of",
+    "infrastructure",
+    "plain",
+]

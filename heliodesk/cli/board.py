@@ -16,6 +16,7 @@ from deploy.local.progress import Progress
 from heliodesk.cli.output import console
 
 DONE_WORDS: Final = ("ready", "using", "already running", "stopped")
+STOPPING: Final = "stopping"
 _REFRESH_PER_SECOND: Final = 8
 
 
@@ -31,6 +32,7 @@ class Board:
         self._lock = threading.Lock()
         self._rows: dict[str, Progress] = {}
         self._spinners: dict[str, Spinner] = {}
+        self._is_over = False
         self._live: Live | None = None
         if self._console.is_terminal:
             self._live = Live(
@@ -50,6 +52,11 @@ class Board:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        with self._lock:
+            self._is_over = True
+            for name, step in self._rows.items():
+                if step.text == STOPPING:
+                    self._rows[name] = Progress(name, "stopped")
         if self._live is not None:
             self._live.stop()
 
@@ -75,6 +82,8 @@ class Board:
     def _mark(self, name: str, step: Progress) -> Text | Spinner:
         if step.text.startswith(DONE_WORDS):
             return Text("✓" if self._console.encoding.startswith("utf") else "ok", style="green")
+        if self._is_over:
+            return Text("-", style="yellow")
         return self._spinners.setdefault(name, Spinner("dots" if self._is_utf8() else "line"))
 
     def _is_utf8(self) -> bool:

@@ -145,7 +145,10 @@ def show(
         return
     by = f"version {found['version']}, applied {found['applied_at']} by {found['actor']}"
     print_text(f"# {by}{': ' + found['note'] if found['note'] else ''}\n")
-    for name, content in sorted(sections.items()):
+    # Through the model, which knows the order in which people write the fields.
+    ordered = Configuration.from_sections(found["sections"]).sections()
+    for name in sorted(sections):
+        content = ordered.get(name, sections[name])
         text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=100)
         print_text(f"\n# {name}.yaml\n{text}")
 

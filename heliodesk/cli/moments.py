@@ -14,6 +14,15 @@ def instant_of(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+def business_span(seconds: float) -> str:
+    """Return business time with hours as the largest unit: its days have no fixed length."""
+    whole = round(seconds)
+    hours, minutes = whole // HOUR, whole % HOUR // MINUTE
+    if not hours:
+        return span(whole)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
 def span(seconds: float) -> str:
     """Return a duration in its two largest units, such as ``1 h 20 min``."""
     whole = round(abs(seconds))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Final
 
 import typer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from rich.text import Text
 
 from heliodesk.cli.context import Context, context_of
@@ -36,6 +37,9 @@ def tail(
     limit: Annotated[
         int | None, typer.Option("--limit", "-n", min=1, help="End after so many events.")
     ] = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="End with the last event that there is now.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Print events of all topics as they happen, until Ctrl-C."""
@@ -44,7 +48,9 @@ def tail(
     wanted = _filter(context, ticket)
     show = _show_json if as_json else _Lines()
     try:
-        asyncio.run(_tail(context, names, wanted, show, from_start=from_start, limit=limit))
+        asyncio.run(
+            _tail(context, names, wanted, show, from_start=from_start, limit=limit, once=once)
+        )
     except KeyboardInterrupt:
         return
 
@@ -92,10 +98,12 @@ async def _tail(
     *,
     from_start: bool,
     limit: int | None,
+    once: bool,
 ) -> None:
     async with reading(context.servers, topics, from_start=from_start) as consumer:
         count = 0
-        while True:
+        ends = await consumer.end_offsets(consumer.assignment()) if once else {}
+        while not once or await _is_short_of(consumer, ends):
             for seen in await poll(consumer):
                 if not wanted(seen):
                     continue
@@ -103,6 +111,13 @@ async def _tail(
                 count += 1
                 if count == limit:
                     return
+
+
+async def _is_short_of(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:
+    for partition, end in ends.items():
+        if await consumer.position(partition) < end:
+            return True
+    return False
 
 
 def _show_json(seen: Seen) -> None:

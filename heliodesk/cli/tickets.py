@@ -12,7 +12,7 @@ import typer
 from rich.text import Text
 
 from heliodesk.cli.context import Context, context_of
-from heliodesk.cli.moments import ago, shown, span
+from heliodesk.cli.moments import ago, business_span, shown
 from heliodesk.cli.output import (
     console,
     heading,
@@ -250,7 +250,7 @@ def _show_clocks(whole: Mapping[str, Any], now: datetime) -> None:
             clock["policy"],
             clock["metric"],
             _clock_state(clock),
-            f"{span(clock['used_seconds'])} of {span(clock['target_seconds'])}",
+            f"{business_span(clock['used_seconds'])} of {business_span(clock['target_seconds'])}",
             shown(clock["due_at"]) or "",
             ago(clock["due_at"], now) if clock["due_at"] and not clock["ended_at"] else "",
         )

@@ -103,8 +103,8 @@ def _sign_in(greeting: Greeting) -> str:
     if greeting.admin_password:
         return f"sign in as [bold]{greeting.admin}[/], password [bold]{greeting.admin_password}[/]"
     return (
-        f"sign in as [bold]{greeting.admin}[/], with the password that the first start showed "
-        "(lost? `heliodesk account password admin`)"
+        f"sign in as [bold]{greeting.admin}[/] with the password of the first start "
+        "(lost: heliodesk account password admin)"
     )
 
 

@@ -85,7 +85,8 @@ class Story:
 
     def due(self, metric: str) -> str | None:
         """Return when a clock that runs is due."""
-        return next((c.due_at for c in self.clocks if c.metric == metric and c.due_at), None)
+        running = (c for c in self.clocks if c.metric == metric and c.state == "running")
+        return next((c.due_at for c in running if c.due_at), None)
 
 
 def told(story: Story, event_type: str, body: Mapping[str, Any]) -> Story:
@@ -135,7 +136,12 @@ def _standing(story: Story, body: Mapping[str, Any]) -> Story:
 def found_in_mailbox(story: Story, messages: list[dict[str, Any]]) -> Story:
     """Return the story with those of its notices that lie in the mailbox."""
     mails = tuple(
-        Mail(id=m["id"], subject=m["subject"], to=", ".join(m["recipients"] or m["to"]))
+        # A long subject is folded in its header: here it is one line again.
+        Mail(
+            id=m["id"],
+            subject=" ".join(m["subject"].split()),
+            to=", ".join(m["recipients"] or m["to"]),
+        )
         for m in messages
         if str(m["message_id"]).strip("<>") in story.sent_ids
     )

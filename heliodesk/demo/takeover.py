@@ -81,20 +81,17 @@ class Takeover:
             moved = await self._follower.until(
                 lambda stories: _has_moved(stories[name], plan.taking), seconds=MOVED_SECONDS_MAX
             )
+            # As it is now: with the usual hours the ticket may go on to a third agent.
+            agent = self._follower.stories[name].agent
         finally:
             # Also when somebody presses Ctrl-C here: the desk must not stay closed.
             after = await asyncio.shield(asyncio.to_thread(self._roll_back, version, applied))
-        after_story = self._follower.stories[name]
-        self._say(
-            f"Version {after} has the usual hours again."
-            if after
-            else "Somebody has changed the configuration meanwhile; see `heliodesk config history`."
-        )
+        self._say(_undone(plan, after))
         return TakeoverResult(
             closing=plan.closing,
             taking=plan.taking,
             number=story.number,
-            agent=after_story.agent,
+            agent=agent,
             version=applied,
             version_after=after,
             problem=_problem(plan, story, moved=moved, undone=after is not None),
@@ -126,6 +123,15 @@ class Takeover:
 
 def _has_moved(story: Story, desk: str) -> bool:
     return story.desk == desk and story.status in {"assigned", "accepted"}
+
+
+def _undone(plan: Handover, version: int | None) -> str:
+    if version is None:
+        return "Somebody has changed the configuration meanwhile; see `heliodesk config history`."
+    text = f"Version {version} has the usual hours again."
+    if plan.taking_was_open:
+        return text
+    return f"{text} By them {plan.taking} is closed, so the work goes back to {plan.closing}."
 
 
 def _problem(plan: Handover, story: Story, *, moved: bool, undone: bool) -> str | None:

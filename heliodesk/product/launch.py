@@ -48,6 +48,8 @@ class Product:
         Raises:
             AddressInvalid, StackError: a variable of the environment is not a port.
         """
+        # It will hold personal data: nobody else on this machine reads it.
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
         stack = Stack(home, progress=progress, environ=environ)
         addresses = local_addresses(
             environ, kafka=stack.kafka, mongo=stack.mongo, mailbox=stack.mail_url

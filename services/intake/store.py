@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pymongo import ReturnDocument, UpdateMany
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
@@ -24,6 +24,9 @@ from shared.mongo import Collection_, Database, duplicates_of, infrastructure, p
 RECEIPTS_OF_TICKET_MAX = 100
 MEMORY_SECONDS_MAX = 30 * 24 * 3600
 """An alert that is told again a month after it was over opens an incident: it is none of ours."""
+
+UPSERT_ATTEMPTS_MAX = 10
+UNREADABLE_PAUSE = timedelta(hours=1)
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -119,7 +122,15 @@ class MongoIntake:
         async with infrastructure():
             cursor = self._receipts.find({"pending_since": {"$lte": before}})
             rows = await cursor.sort("pending_since", 1).limit(limit).to_list(None)
-        return [_model(Receipt, row) for row in rows]
+        found = []
+        for row in rows:
+            try:
+                found.append(_model(Receipt, row))
+            except ValidationError as error:
+                # A newer release's row, or a broken one: it must not keep those behind it.
+                until = self._clock.now() + UNREADABLE_PAUSE
+                await self.defer(row["_id"], until=until, error=f"unreadable: {error}"[:500])
+        return found
 
     async def finish(self, applied: Collection[str], moved: Sequence[Receipt]) -> None:
         """Note that receipts are applied: their texts have rows of their own by now."""
@@ -290,16 +301,14 @@ class MongoIntake:
         return after - count + 1
 
     async def _counter(self, name: str, change: Row) -> int:
-        for attempt in range(2):
+        for _ in range(UPSERT_ATTEMPTS_MAX):
             try:
                 row = await self._counters.find_one_and_update(
                     {"_id": name}, change, upsert=True, return_document=ReturnDocument.AFTER
                 )
             except DuplicateKeyError:
-                # Two upserts met: the counter is there now.
-                if attempt:
-                    raise
-            else:
+                continue  # Two upserts met: the counter is there now.
+            if row is not None:  # SecantusDB answers nothing where two upserts met.
                 return int(row["last"])
         raise Infrastructure("store: the counter of numbers cannot be had")
 

@@ -477,6 +477,28 @@ class TestReal:
         ):
             monkeypatch.setattr(owner, name, lossy(getattr(owner, name)))
 
+    async def test_the_tag_outlives_the_next_writer(
+        self, streams: MongoStreams, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The answer is lost and somebody else writes before we look: our write is still ours."""
+        other = MongoStreams(streams._database, clock=SystemClock())
+        before = await saved(streams, "a", 1)
+        commit = AsyncIOMotorClientSession.commit_transaction
+        overtaken = False
+
+        async def lossy(session: Any) -> None:
+            nonlocal overtaken
+            await commit(session)
+            if not overtaken:
+                overtaken = True
+                newer = await loaded(other, "a")
+                assert await other.commit([write(newer, 9)]) == frozenset()
+                raise AutoReconnect("the answer was lost")
+
+        monkeypatch.setattr(AsyncIOMotorClientSession, "commit_transaction", lossy)
+        assert await streams.commit([write(before, 5)]) == frozenset()
+        assert (await loaded(streams, "a")).seq == 3
+
     async def test_the_sweep_uses_its_index(self, streams: MongoStreams) -> None:
         """Looking for unsent events reads the index, whatever else is stored."""
         collection = streams._collection(ACCOUNT)

@@ -1,2 +1,435 @@
+"""What the runtime adds to each consumed message: decoding, marks, documents, log line, commit.
+
+Contestants take turns on one topic of the real broker: bare aiokafka (`getmany`, pydantic, one
+commit a batch), the same with one guarded bulk write a batch, and the product's bus, runner and
+`Consumer` with an event that decides nothing, on stores that cost nothing, some memory, or a disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-def run(*, home: Path, rounds: int, records: int): ...
+from typing import Any, Final, TypeVar
+
+import uvloop
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from pydantic import BaseModel
+from pymongo import UpdateOne
+
+from deploy.local.ports import Ports
+from deploy.local.stack import KAFKA, STORE, Stack
+from shared.aggregate import Aggregate, Document, Write
+from shared.bus import Bus
+from shared.clock import Clock, SystemClock
+from shared.commit import Committer
+from shared.consumer import Consumer, NoObserver, Observer, On
+from shared.contracts.envelope import Event, numbered
+from shared.contracts.facts import Channel, Kind, Level, Priority, TicketFacts
+from shared.contracts.intake import RequestAccepted
+from shared.contracts.topics import REQUESTS, SUGGESTIONS
+from shared.log import configure
+from shared.metrics import Metrics, Telemetry
+from shared.mongo import MongoStreams, connect, database
+from shared.outbox import Relay
+from shared.provision import ensure_topics
+from shared.streams import ParkedRecord, Record, StreamStore
+from shared.testing.memory import MemoryStreams
+from tests.benchmarks.measure import (
+    Circumstances,
+    Spread,
+    cores,
+    load_average,
+    own_cpu_seconds,
+    ratios,
+)
+from tests.benchmarks.report import Grid, Result, against, rows_of, shown
+
+TARGET: Final = 2.0
+BATCH: Final = 500
+STREAMS: Final = 2_000
+"""Events come round robin, so that a batch has hardly two of one stream: the worst case."""
+ROUND_SECONDS_MAX: Final = 300
+TENANT: Final = "main"
+TOPIC: Final = replace(REQUESTS, name="bench.requests")
+DATABASE: Final = "heliodesk_bench"
+
+S = TypeVar("S", bound=BaseModel)
+
+
+class Nothing(BaseModel):
+    """The state of a document of which nothing is ever decided."""
+
+
+def _never(_state: Nothing | None, _event: Event[Any]) -> Nothing:
+    raise AssertionError
+
+
+NOTHING: Final = Aggregate(name="nothing", topic=SUGGESTIONS, state=Nothing, evolve=_never)
+
+
+class CostlessStore:
+    """`StreamStore` that keeps the documents as they are: what is left is the runtime's cost."""
+
+    def __init__(self) -> None:
+        self.documents: dict[str, Document[Any]] = {}
+
+    async def load(self, aggregate: Aggregate[S], ids: Collection[str]) -> dict[str, Document[S]]:
+        """Return the documents that exist."""
+        return {i: self.documents[i] for i in ids if i in self.documents}
+
+    async def commit(self, writes: Sequence[Write[Any]]) -> frozenset[str]:
+        """Keep them all."""
+        for write in writes:
+            self.documents[write.after.id] = write.after
+        return frozenset()
+
+    async def commit_together(self, writes: Sequence[Write[Any]]) -> bool:
+        """Keep them all."""
+        await self.commit(writes)
+        return True
+
+    async def trim(self, aggregate: Aggregate[S], sent: Mapping[str, Collection[str]]) -> None:
+        """Do nothing: nothing is ever sent."""
+
+    async def unsent(self, aggregate: Aggregate[S], **_: Any) -> list[Document[S]]:
+        """Return nothing: nothing is ever sent."""
+        return []
+
+    async def unsent_count(self, aggregate: Aggregate[S], *, limit: int) -> int:
+        """Return 0: nothing is ever sent."""
+        return 0
+
+
+class _Known:
+    async def require(self, tenant: str, version: int) -> None:
+        """Know every configuration."""
+
+
+class _Silent(NoObserver):
+    """Reports nothing, of the bus neither."""
+
+    def batch(self, topic: str, *, records: int, seconds: float) -> None:
+        """Ignore it."""
+
+    def backoff(self, topic: str, error: BaseException, *, seconds: float) -> None:
+        """A round that has to wait measures nothing: end it."""
+        raise AssertionError from error
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """One way to consume the topic; ``floor`` names whom it is compared with."""
+
+    name: str
+    consume: Callable[[str], Awaitable[float]]
+    """From a fresh group's name to the CPU seconds of consuming everything."""
+    floor: str | None = None
+    target: float | None = None
+
+
+class Ring:
+    """The contestants on one broker and one store, with a topic that is full already."""
+
+    def __init__(self, *, kafka: str, mongo: str, records: int, log: Path) -> None:
+        self._kafka = kafka
+        self._mongo = mongo
+        self._records = records
+        self._log = log
+        self._clock: Clock = SystemClock()
+
+    async def fill(self) -> None:
+        """Write the topic: requests of many tickets, round robin."""
+        await ensure_topics([self._kafka], topics=[TOPIC])
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._kafka, acks="all", compression_type="zstd"
+        )
+        await producer.start()
+        for start in range(0, self._records, BATCH):
+            numbers = range(start, min(start + BATCH, self._records))
+            sent = []
+            for number in numbers:
+                event = request(number, now=self._clock).encoded()
+                sent.append(
+                    await producer.send(
+                        TOPIC.name, event.body, key=event.key, headers=event.headers()
+                    )
+                )
+            await asyncio.gather(*sent)
+        await producer.stop()
+
+    def contestants(self) -> list[Contestant]:
+        """Return who takes turns, the floors first."""
+        ours = self._product
+        logged = partial(ours, observer="telemetry")
+        return [
+            Contestant("bare aiokafka", partial(self._bare, store=False)),
+            Contestant("bare aiokafka, one bulk a batch", partial(self._bare, store=True)),
+            Contestant("product, costless store, silent", ours, "bare aiokafka", TARGET),
+            Contestant(
+                "product, costless store, log line an event", logged, "bare aiokafka", TARGET
+            ),
+            Contestant(
+                "product, memory store of the tests, silent",
+                partial(ours, store="memory"),
+                "bare aiokafka",
+            ),
+            Contestant(
+                "product, real store, silent",
+                partial(ours, store="real"),
+                "bare aiokafka, one bulk a batch",
+                TARGET,
+            ),
+            Contestant(
+                "product, real store, log line an event",
+                partial(logged, store="real"),
+                "bare aiokafka, one bulk a batch",
+            ),
+        ]
+
+    async def _bare(self, group: str, *, store: bool) -> float:
+        client = connect(self._mongo, name=group)
+        documents = database(client, DATABASE)[group] if store else None
+        consumer = AIOKafkaConsumer(
+            TOPIC.name,
+            bootstrap_servers=self._kafka,
+            group_id=group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+        )
+        await consumer.start()
+        seen = 0
+        versions: dict[bytes, int] = {}
+        cpu = own_cpu_seconds()
+        while seen < self._records:
+            found = await consumer.getmany(timeout_ms=1_000, max_records=BATCH)
+            for batch in found.values():
+                for record in batch:
+                    RequestAccepted.model_validate_json(record.value)
+                seen += len(batch)
+            if documents is not None:
+                await _write(documents, client, [r for b in found.values() for r in b], versions)
+            await consumer.commit()
+        used = own_cpu_seconds() - cpu
+        await consumer.stop()
+        if documents is not None:
+            await documents.drop()
+        client.close()
+        return used
+
+    async def _product(
+        self, group: str, *, store: str = "costless", observer: str = "silent"
+    ) -> float:
+        """Consume everything as a service does, and return the CPU seconds."""
+        client = connect(self._mongo, name=group)
+        streams = await self._store(store, client)
+        with self._log.open("a") as log, contextlib.redirect_stdout(log):
+            telemetry: Any = _Silent()
+            if observer == "telemetry":
+                telemetry = Telemetry(
+                    metrics=Metrics(), log=configure(service="bench", level="INFO")
+                )
+            bus = Bus(
+                servers=[self._kafka],
+                service=group,
+                slot=None,
+                clock=self._clock,
+                observer=telemetry,
+            )
+            consumer = self._consumer(streams, bus, telemetry)
+            done = asyncio.Event()
+            seen = 0
+            cpu = 0.0
+
+            async def process(records: Sequence[Record]) -> None:
+                nonlocal seen
+                await consumer.process(records)
+                seen += len(records)
+                if seen >= self._records:
+                    done.set()
+
+            bus.consume(TOPIC, process)
+            await bus.start()
+            cpu = own_cpu_seconds()
+            await done.wait()
+            used = own_cpu_seconds() - cpu
+            await bus.stop()
+        if store == "real":
+            await client.drop_database(DATABASE)
+        client.close()
+        return used
+
+    async def _store(self, store: str, client: Any) -> StreamStore:
+        match store:
+            case "costless":
+                return CostlessStore()
+            case "memory":
+                return MemoryStreams()
+            case _:
+                await client.drop_database(DATABASE)
+                streams = MongoStreams(database(client, DATABASE), clock=self._clock)
+                await streams.ensure_indexes([NOTHING])
+                return streams
+
+    def _consumer(self, store: StreamStore, bus: Bus, observer: Observer) -> Consumer:
+        relay = Relay(publisher=bus.publisher, store=store, aggregates=[NOTHING], clock=self._clock)
+        committer = Committer(
+            store=store,
+            parking=_NoParking(),
+            relay=relay,
+            clock=self._clock,
+            configversion=lambda _tenant: 1,
+        )
+
+        return Consumer(
+            topic=TOPIC,
+            on=[On(RequestAccepted, NOTHING, nothing)],
+            committer=committer,
+            configured=_Known(),
+            clock=self._clock,
+            observer=observer,
+            owner="bench",
+        )
+
+
+def nothing(_state: Any, _event: Event[Any], _now: Any) -> Sequence[Any]:
+    """Decide nothing: the mark alone moves on."""
+    return ()
+
+
+class _NoParking:
+    """`ParkingStore` for a run in which nothing may be parked."""
+
+    async def put(self, rows: Sequence[ParkedRecord]) -> None:
+        """Refuse."""
+        raise AssertionError(rows[0].error)
+
+    async def mark(self, aggregate: Aggregate[Any], document: Document[Any], count: int) -> bool:
+        """Refuse."""
+        raise AssertionError(document.id)
+
+    async def unmark(self, aggregate: Aggregate[Any], document: Document[Any]) -> bool:
+        """Refuse."""
+        raise AssertionError(document.id)
+
+    async def rows(self, **_: Any) -> list[ParkedRecord]:
+        """Return nothing."""
+        return []
+
+    async def remove(self, ids: Collection[str]) -> None:
+        """Do nothing."""
+
+
+async def _write(
+    documents: Any, client: Any, records: Sequence[Any], versions: dict[bytes, int]
+) -> None:
+    """Write one document for each stream of a batch, in one transaction."""
+    keys = {record.key for record in records}
+    new = [{"_id": key.decode(), "v": 1} for key in keys if key not in versions]
+    old = [
+        UpdateOne(
+            {"_id": key.decode(), "v": versions[key]},
+            {"$set": {"v": versions[key] + 1, "mark": len(records)}},
+        )
+        for key in keys
+        if key in versions
+    ]
+    async with await client.start_session() as session, session.start_transaction():
+        if new:
+            await documents.insert_many(new, session=session)
+        if old:
+            await documents.bulk_write(old, ordered=False, session=session)
+    versions.update({key: versions.get(key, 0) + 1 for key in keys})
+
+
+def request(number: int, *, now: Clock) -> Event[Any]:
+    """Return an event of one of the streams; each stream's are numbered from 1."""
+    at = now.now()
+    return numbered(
+        source="/intake/ticket",
+        subject=f"00000000-0000-5000-8000-{number % STREAMS:012d}",
+        sequence=number // STREAMS + 1,
+        time=at,
+        tenant=TENANT,
+        configversion=1,
+        body=RequestAccepted(
+            facts=TicketFacts(
+                number=f"T-{number:06d}",
+                kind=Kind.INCIDENT,
+                channel=Channel.API,
+                priority=Priority.P3,
+                impact=Level.MEDIUM,
+                urgency=Level.MEDIUM,
+                contact="00000000-0000-5000-8000-000000000000",
+                accepted_at=at,
+                service="network",
+                site="berlin",
+            ),
+            message="00000000-0000-5000-8000-000000000001",
+        ),
+    )
+
+
+async def _rounds(ring: Ring, *, rounds: int) -> dict[str, list[float]]:
+    await ring.fill()
+    used: dict[str, list[float]] = {}
+    for number in range(rounds + 1):
+        for place, contestant in enumerate(ring.contestants()):
+            async with asyncio.timeout(ROUND_SECONDS_MAX):
+                seconds = await contestant.consume(f"bench{number}-{place}")
+            if number:  # the first round warms up
+                used.setdefault(contestant.name, []).append(seconds)
+    return used
+
+
+def run(*, home: Path, rounds: int, records: int) -> Result:
+    """Let the contestants take turns, and compare CPU per message."""
+    load = load_average()
+    stack = Stack(home, ports=Ports.free(), components=(KAFKA, STORE), environ=os.environ)
+    stack.start()
+    try:
+        ring = Ring(kafka=stack.kafka, mongo=stack.mongo, records=records, log=home / "bench.log")
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            used = runner.run(_rounds(ring, rounds=rounds))
+        contestants = ring.contestants()
+    finally:
+        stack.stop()
+    floor = used[contestants[0].name]
+    around = Circumstances(
+        cores=cores(),
+        load_before=load,
+        load_after=load_average(),
+        floor_spread=max(floor) / min(floor),
+    )
+    return _result(contestants, used, records, around)
+
+
+def _result(
+    contestants: Sequence[Contestant],
+    used: Mapping[str, list[float]],
+    records: int,
+    around: Circumstances,
+) -> Result:
+    rows: list[list[str]] = []
+    figures: dict[str, Any] = {"records": records}
+    for contestant in contestants:
+        each = [seconds * 1e6 / records for seconds in used[contestant.name]]
+        found: dict[str, Any] = {"us_per_message": Spread.of(each).plain()}
+        shown_ratio = ""
+        if contestant.floor is not None:
+            ratio = ratios(used[contestant.name], used[contestant.floor])
+            found |= {"floor": contestant.floor, "ratio": ratio.plain()}
+            target = contestant.target
+            shown_ratio = shown(ratio) if target is None else against(ratio, target=target)
+        rows.append([contestant.name, shown(Spread.of(each), digits=1), shown_ratio])
+        figures[contestant.name] = found
+    grid = Grid(
+        title=f"consumer: CPU per message, {records} messages of {STREAMS} streams",
+        columns=("contestant", "CPU us/message", "ratio to its floor"),
+        rows=rows_of(rows),
+    )
+    return Result(name="consumer", circumstances=around, grids=(grid,), figures=figures)

@@ -25,7 +25,6 @@ from tests.benchmarks.measure import (
     Used,
     cores,
     load_average,
-    percentile,
     rss_bytes,
 )
 from tests.benchmarks.pipeline_report import result_of
@@ -113,8 +112,7 @@ class _Bench:
         async with Log(stack.kafka) as log:
             with closing(Store(stack.mongo, SERVICES)) as store:
                 found = [
-                    await self._round(number, log, store)
-                    for number in range(self._plan.rounds + 1)
+                    await self._round(number, log, store) for number in range(self._plan.rounds + 1)
                 ]
         return found[1:]
 
@@ -134,7 +132,7 @@ class _Bench:
         if told.keys() != sent.keys():
             message = f"{len(sent)} requests, {len(told)} acknowledgements: not the same tickets"
             raise AssertionError(message)
-        traffic = traffic_of(records, {t: _partitions(ends, t) for t in {p for p, _ in ends}})
+        traffic = traffic_of(records)
         stack = self._product.stack
         floor = await run_floor(
             traffic, writes, kafka=stack.kafka, mongo=stack.mongo, pids=self._pids, idle=idle
@@ -242,10 +240,3 @@ def request_body(number: int, place: int) -> dict[str, Any]:
 
 def _milliseconds(product: RunningProduct) -> int:
     return round(product.clock.now().timestamp() * 1_000)
-
-
-def _partitions(ends: Ends, topic: str) -> int:
-    return sum(1 for name, _ in ends if name == topic)
-
-
-__all__ = ["Plan", "Round", "percentile", "run"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from heliodesk.documents import SERVICES
@@ -17,9 +17,7 @@ BACKENDS: Final = ("kafka", "store")
 MEBIBYTE: Final = 1024 * 1024
 
 
-def result_of(
-    rounds: Sequence[Round], plan: Plan, *, around: Circumstances, store: str
-) -> Result:
+def result_of(rounds: Sequence[Round], plan: Plan, *, around: Circumstances, store: str) -> Result:
     """Return what the rounds come to."""
     figures = _figures(rounds, plan)
     title = f"pipeline: {plan.requests} requests at once {plan.concurrency}, store {store}"
@@ -36,10 +34,6 @@ def result_of(
     )
 
 
-def _spread(rounds: Sequence[Round], value: Callable[[Round], float]) -> Spread:
-    return Spread.of(value(found) for found in rounds)
-
-
 def _services_grid(rounds: Sequence[Round], plan: Plan) -> Grid:
     rows = []
     for name in (*SERVICES, *BACKENDS, "mail"):
@@ -47,9 +41,9 @@ def _services_grid(rounds: Sequence[Round], plan: Plan) -> Grid:
         rows.append(
             [
                 name,
-                shown(_spread(rounds, lambda r, n=name: _per_ticket_ms(r.used.net(n), plan))),
-                shown(_spread(rounds, lambda r, n=name: _per_ticket_ms(r.used.cpu[n], plan))),
-                f"{_spread(rounds, lambda r, n=name: 100 * r.used.idle[n]).median:.1f} %",
+                shown(_net_ms(rounds, name, plan)),
+                shown(_raw_ms(rounds, name, plan)),
+                f"{100 * _idle_share(rounds, name).median:.1f} %",
                 f"{handled / plan.requests:.1f}" if handled else "",
                 f"{_event_us(rounds, name).median:.0f}" if handled else "",
                 f"{rounds[-1].rss[name] / MEBIBYTE:.0f}",
@@ -74,8 +68,20 @@ def _per_ticket_ms(seconds: float, plan: Plan) -> float:
     return seconds * 1_000 / plan.requests
 
 
+def _net_ms(rounds: Sequence[Round], name: str, plan: Plan) -> Spread:
+    return Spread.of(_per_ticket_ms(found.used.net(name), plan) for found in rounds)
+
+
+def _raw_ms(rounds: Sequence[Round], name: str, plan: Plan) -> Spread:
+    return Spread.of(_per_ticket_ms(found.used.cpu[name], plan) for found in rounds)
+
+
+def _idle_share(rounds: Sequence[Round], name: str) -> Spread:
+    return Spread.of(found.used.idle[name] for found in rounds)
+
+
 def _event_us(rounds: Sequence[Round], name: str) -> Spread:
-    return _spread(rounds, lambda r: r.used.net(name) * 1e6 / max(1, r.handled(name)))
+    return Spread.of(found.used.net(name) * 1e6 / max(1, found.handled(name)) for found in rounds)
 
 
 def _work_grid(rounds: Sequence[Round], plan: Plan) -> Grid:
@@ -173,15 +179,15 @@ def _pair(rounds: Sequence[Round], plan: Plan, name: str) -> tuple[list[float], 
 
 
 def _latencies(rounds: Sequence[Round], share: float) -> Spread:
-    return _spread(rounds, lambda r: percentile(r.latencies_ms, share) / 1_000)
+    return Spread.of(percentile(found.latencies_ms, share) / 1_000 for found in rounds)
 
 
 def _notes(rounds: Sequence[Round], plan: Plan) -> tuple[str, ...]:
     half, most = _latencies(rounds, 0.5), _latencies(rounds, 0.99)
-    idle = _spread(rounds, lambda r: sum(100 * r.used.idle[name] for name in SERVICES))
+    idle = Spread.of(sum(100 * found.used.idle[name] for name in SERVICES) for found in rounds)
+    burst = f"all {plan.requests} as fast as {plan.concurrency} senders can"
     return (
-        f"request sent -> acknowledgement recorded: p50 {shown(half)} s, p99 {shown(most)} s "
-        f"(all {plan.requests} as fast as {plan.concurrency} senders can)",
+        f"sent -> acknowledgement recorded ({burst}): p50 {shown(half)} s, p99 {shown(most)} s",
         f"the {len(SERVICES)} services idle: {shown(idle)} % of one core together",
     )
 
@@ -205,13 +211,9 @@ def _figures(rounds: Sequence[Round], plan: Plan) -> dict[str, Any]:
     }
     found["services"] = {
         name: {
-            "net_ms_per_ticket": _spread(
-                rounds, lambda r, n=name: _per_ticket_ms(r.used.net(n), plan)
-            ).plain(),
-            "raw_ms_per_ticket": _spread(
-                rounds, lambda r, n=name: _per_ticket_ms(r.used.cpu[n], plan)
-            ).plain(),
-            "idle_share": _spread(rounds, lambda r, n=name: r.used.idle[n]).plain(),
+            "net_ms_per_ticket": _net_ms(rounds, name, plan).plain(),
+            "raw_ms_per_ticket": _raw_ms(rounds, name, plan).plain(),
+            "idle_share": _idle_share(rounds, name).plain(),
             "net_us_per_event": _event_us(rounds, name).plain(),
             "rss_bytes": rounds[-1].rss[name],
         }

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, Self
 
 import bson
 import pymongo
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared.contracts.notify import NoticeKind, NoticePlanned, NoticeSent
-from shared.contracts.topics import TOPICS, Topic
+from shared.contracts.topics import TOPICS
 
 MEASURED: Final = tuple(topic for topic in TOPICS if not topic.broadcast)
 """Topics of the tickets' way; those that every process follows say nothing during a run."""
+PARTITIONS: Final = tuple(
+    TopicPartition(topic.name, number) for topic in MEASURED for number in range(topic.partitions)
+)
 SAMPLE_DOCUMENTS: Final = 50
 """So many documents of a collection are asked for their mean size."""
 NO_RECORD_SECONDS_MAX: Final = 20
@@ -86,32 +90,25 @@ class Log:
     def __init__(self, servers: str) -> None:
         self._consumer = AIOKafkaConsumer(bootstrap_servers=servers, enable_auto_commit=False)
 
-    async def __aenter__(self) -> Log:
+    async def __aenter__(self) -> Self:
         """Connect."""
         await self._consumer.start()
-        await self._consumer.topics()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Leave."""
         await self._consumer.stop()
 
-    def partitions(self, topic: Topic) -> list[TopicPartition]:
-        """Return the partitions of a topic."""
-        return [
-            TopicPartition(topic.name, number)
-            for number in sorted(self._consumer.partitions_for_topic(topic.name) or ())
-        ]
-
     async def ends(self) -> Ends:
         """Return where each partition ends now."""
-        wanted = [partition for topic in MEASURED for partition in self.partitions(topic)]
-        found = await self._consumer.end_offsets(wanted)
+        found = await self._consumer.end_offsets(PARTITIONS)
         return {(p.topic, p.partition): offset for p, offset in found.items()}
 
     async def between(self, before: Ends, after: Ends) -> list[Any]:
         """Return all records between two ends."""
-        ranges = {place: (before[place], end) for place, end in after.items() if end > before[place]}
+        ranges = {
+            place: (before[place], end) for place, end in after.items() if end > before[place]
+        }
         partitions = [TopicPartition(topic, number) for topic, number in ranges]
         self._consumer.assign(partitions)
         for partition in partitions:
@@ -129,7 +126,7 @@ class Log:
         return records
 
 
-def traffic_of(records: list[Any], partitions: Mapping[str, int]) -> list[TopicTraffic]:
+def traffic_of(records: Sequence[Any]) -> list[TopicTraffic]:
     """Return what each topic got, for those that got anything."""
     found = []
     for topic in MEASURED:
@@ -141,7 +138,7 @@ def traffic_of(records: list[Any], partitions: Mapping[str, int]) -> list[TopicT
             found.append(
                 TopicTraffic(
                     topic=topic.name,
-                    partitions=partitions[topic.name],
+                    partitions=topic.partitions,
                     groups=topic.consumers,
                     records=len(own),
                     sample=nearest.ljust(mean)[:mean],
@@ -155,7 +152,7 @@ def _content(record: Any) -> bytes:
     return headers + (record.value or b"")
 
 
-def acknowledged_at(records: list[Any]) -> dict[str, int]:
+def acknowledged_at(records: Sequence[Any]) -> dict[str, int]:
     """Return, per ticket, when its acknowledgement was recorded, in milliseconds since 1970."""
     planned: set[tuple[str, str]] = set()
     for record in records:
@@ -173,7 +170,8 @@ def acknowledged_at(records: list[Any]) -> dict[str, int]:
 
 
 def _type(record: Any) -> str:
-    return next(value.decode() for name, value in record.headers if name == "ce_type")
+    found: bytes = dict(record.headers)["ce_type"]
+    return found.decode()
 
 
 class Store:
@@ -204,24 +202,39 @@ class Store:
 
     def writes(self, before: Counts, after: Counts) -> dict[str, Writes]:
         """Return what each service wrote between two counts."""
-        return {service: self._writes(service, before, after) for service in self._services}
-
-    def _writes(self, service: str, before: Counts, after: Counts) -> Writes:
-        inserted = updated = size = 0
-        for (owner, name), now in after.items():
-            if owner != service:
-                continue
-            was = before.get((owner, name), Count(rows=0, versions=0))
-            new = max(0, now.rows - was.rows)
-            inserted += new
-            # A stream's document is inserted with v = 1.
-            updated += max(0, now.versions - was.versions - new) if now.versions else 0
-            if new:
-                size += new * self._mean_bytes(service, name)
-        return Writes(
-            inserted=inserted, updated=updated, bytes_mean=size // inserted if inserted else 0
-        )
+        return {
+            service: written(
+                _of(before, service), _of(after, service), partial(self._mean_bytes, service)
+            )
+            for service in self._services
+        }
 
     def _mean_bytes(self, service: str, name: str) -> int:
         rows = list(self.database(service)[name].find().limit(SAMPLE_DOCUMENTS))
         return sum(len(bson.encode(row)) for row in rows) // max(1, len(rows))
+
+
+def _of(counts: Counts, service: str) -> dict[str, Count]:
+    return {name: count for (owner, name), count in counts.items() if owner == service}
+
+
+def written(
+    before: Mapping[str, Count], after: Mapping[str, Count], mean_bytes: Callable[[str], int]
+) -> Writes:
+    """Return what was written between two counts of a service's collections.
+
+    ``mean_bytes`` is asked for the mean size of a collection that has got new rows.
+    """
+    inserted = updated = size = 0
+    for name, now in after.items():
+        was = before.get(name, Count(rows=0, versions=0))
+        new = max(0, now.rows - was.rows)
+        inserted += new
+        if now.versions:
+            # A stream's document is inserted with v = 1.
+            updated += max(0, now.versions - was.versions - new)
+        if new:
+            size += new * mean_bytes(name)
+    return Writes(
+        inserted=inserted, updated=updated, bytes_mean=size // inserted if inserted else 0
+    )

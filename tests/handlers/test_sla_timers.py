@@ -3,7 +3,8 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from datetime import timedelta
-from random import Random
+from random import Random  # noqa: TID251 - seeded
+from typing import Any
 
 import pytest
 
@@ -63,13 +64,17 @@ async def test_the_steps_of_a_policy_come_at_their_shares() -> None:
     """Half of eight hours is used at 09:00 on Friday, all at 13:00, half as much again at 17:00."""
     sla, story = await begun()
     await sla.feed(story.message(utc(2, 14, 10)))
-    seen = []
+    seen: list[tuple[int, Any]] = []
     for hour in range(1, 24):
         await sla.tick(utc(3, hour, 0, 1))
-        for event in (await sla.emitted())[4 + len(seen) :]:
-            seen.append((hour, event.body))
+        emitted = (await sla.emitted())[4 + len(seen) :]
+        seen.extend((hour, event.body) for event in emitted)
     steps = [(hour, b.step, b.tier, b.tell) for hour, b in seen if isinstance(b, ClockEscalated)]
-    assert steps == [(9, 1, None, ("ann",)), (13, 2, 2, ("global", "boss")), (17, 3, None, ("boss",))]
+    assert steps == [
+        (9, 1, None, ("ann",)),
+        (13, 2, 2, ("global", "boss")),
+        (17, 3, None, ("boss",)),
+    ]
     assert [hour for hour, b in seen if isinstance(b, ClockWarned)] == [11]
     assert [hour for hour, b in seen if isinstance(b, ClockBreached)] == [13]
 
@@ -215,7 +220,7 @@ async def test_a_parked_ticket_waits() -> None:
 @pytest.mark.parametrize("seed", range(8))
 async def test_two_tickers_say_nothing_early_lose_nothing_and_double_nothing(seed: int) -> None:
     """Forty tickets, two processes on one store, polled in any order, one killed and replaced."""
-    chance = Random(seed)
+    chance = Random(seed)  # noqa: S311 - mixing, no secrets
     clock, data, log = ManualClock(utc(2, 14)), MemoryData(), MemoryLog()
     slots = chance.choice([1, 2])
     limits = [
@@ -298,5 +303,5 @@ async def test_unknown_partitions_are_no_empty_topic() -> None:
     group = Group()
     group.ends[TICKETS.name] = {}
     caughtup = GroupCaughtup(group, (REQUESTS, TICKETS), ManualClock())
-    with pytest.raises(Infrastructure, match="heliodesk.tickets"):
+    with pytest.raises(Infrastructure, match=r"heliodesk\.tickets"):
         await caughtup.seen_until()

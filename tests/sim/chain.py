@@ -22,7 +22,8 @@ from shared.contracts.topics import Topic
 from shared.kernel import Infrastructure
 from shared.streams import Outgoing
 from tests.sim.checkers import check_dead_letters, check_streams, delivered
-from tests.sim.world import Process, Service, World
+from tests.sim.process import Process, Service
+from tests.sim.world import World
 
 TENANT = "acme"
 

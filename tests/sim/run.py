@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from tests.sim.chain import Chain, hot
 from tests.sim.loop import run
-from tests.sim.world import Parts, Rates, Scenario, World
+from tests.sim.process import Parts, Rates
+from tests.sim.world import Scenario, World
 
 SCENARIOS: Mapping[str, Callable[[], Scenario]] = {"chain": Chain, "hot": hot}
 STEPS = 4000

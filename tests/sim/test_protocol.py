@@ -6,9 +6,9 @@ import os
 
 import pytest
 
+from tests.sim.process import Rates
 from tests.sim.run import simulate
 from tests.sim.variants import VARIANTS
-from tests.sim.world import Rates
 
 SEEDS = 80
 HOT_SEEDS = 20
@@ -39,8 +39,8 @@ def test_parking_survives_the_storm(seed: int) -> None:
     assert not simulate("hot", seed).problems, replay_with("hot", seed)
 
 
-def test_calm_weather_is_exactly_once() -> None:
-    """Without faults there is no duplicate, no retry and no problem."""
+def test_calm_weather() -> None:
+    """Without any fault nothing is wrong either."""
     calm = Rates(
         crash=0,
         fail=0,
@@ -83,6 +83,7 @@ def test_a_broken_variant_does_not_survive(variant: str) -> None:
 
 
 @pytest.mark.chaos
+@pytest.mark.skipif(not os.environ.get("HELIODESK_CHAOS"), reason="runs under `make chaos`")
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("scenario", ["chain", "hot"])
 def test_many_seeds(scenario: str) -> None:

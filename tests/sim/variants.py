@@ -21,7 +21,7 @@ from shared.outbox import Relay, _Backlog, _outgoing
 from shared.parking import Parking, Replayed
 from shared.streams import Record
 from shared.testing.memory import MemoryStreams
-from tests.sim.world import Parts, Runner
+from tests.sim.process import Parts, Runner
 
 S = TypeVar("S", bound=BaseModel)
 

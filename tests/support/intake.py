@@ -6,10 +6,12 @@ Every operation passes through the faults' points, as the shared memory store's 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -52,6 +54,7 @@ from shared.testing.memory import (
     MemoryStreams,
     NoFaults,
 )
+from tests.support.intake_input import Crash
 
 TENANT = "main"
 SAMPLE = Path(__file__).parents[2] / "deploy" / "sample"
@@ -59,6 +62,7 @@ SAMPLE = Path(__file__).parents[2] / "deploy" / "sample"
 M = TypeVar("M", bound=BaseModel)
 
 
+@cache
 def sample_configuration() -> Configuration:
     """Return the sample organisation."""
     files = {
@@ -288,9 +292,14 @@ class Eager(GroupCommit[Any, Any]):
     def submit(self, item: Any) -> Any:
         """Queue an item and have its group written."""
         future = super().submit(item)
-        flush = asyncio.get_running_loop().create_task(self.flush())
+        flush = asyncio.get_running_loop().create_task(self._flush_quietly())
         future.add_done_callback(lambda _: flush)
         return future
+
+    async def _flush_quietly(self) -> None:
+        """Write a group; who waits for it has been told when the process dies meanwhile."""
+        with contextlib.suppress(Crash):
+            await self.flush()
 
 
 @dataclass
@@ -391,6 +400,7 @@ class Intake:
         await self.clock.advance(4_000)
         while await self.applying.sweep(age_seconds=0, limit=100):
             pass
+        await self.relay.sweep(everything=True)
         await self.relay.drain()
 
     async def told(self, records: Sequence[Any]) -> None:

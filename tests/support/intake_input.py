@@ -20,6 +20,7 @@ class CrashAt:
 
     def __init__(self, number: int) -> None:
         self.armed = False
+        self.died = False
         self._left = number
 
     async def point(self, name: str) -> None:
@@ -27,6 +28,7 @@ class CrashAt:
         if not self.armed:
             return
         if self._left == 0:
+            self.died = True
             raise Crash(name)
         self._left -= 1
 

@@ -285,9 +285,7 @@ class MemoryClocks:
                 wanted.breached in {None, state.breached}
                 and (wanted.due_before is None or state.rank_at < wanted.due_before)
                 and wanted.desk in {None, state.desk}
-                and (
-                    wanted.after is None or place > (wanted.after.rank_at, wanted.after.ticket)
-                )
+                and (wanted.after is None or place > (wanted.after.rank_at, wanted.after.ticket))
             ):
                 found.append((place, document))
         return [document for _, document in sorted(found, key=lambda item: item[0])][: wanted.limit]

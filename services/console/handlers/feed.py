@@ -95,12 +95,14 @@ class Feed:
         """Be told of changes for as long as the context lasts.
 
         ``since`` is what the page shows, ``current`` the newest change in the store. What lies
-        between may concern the page or not: it is told once, to be on the safe side.
+        between may concern the page or not: it is told once, to be on the safe side. A page that
+        shows more than there is was drawn before the store was thrown away.
         """
         if not self._followers:
             self._read = current
-        follower = Follower(interest=interest, seen=since, newest=max(since, current))
-        if since < current:
+        seen = since if since <= current else 0
+        follower = Follower(interest=interest, seen=seen, newest=current)
+        if seen < current:
             follower.wake()
         if self._closed:
             follower.end()

@@ -48,10 +48,7 @@ class _Group:
     @property
     def total(self) -> Members:
         """The newest occurrence of each alert, whichever receipt brought it."""
-        total: Members = {}
-        for alerts in self.alerts.values():
-            total = merged(total, alerts)
-        return total
+        return _together(self.alerts)
 
     def fresh(self, known: Members) -> dict[str, Members]:
         """Return what each receipt brings that is newer than what is remembered.
@@ -106,6 +103,7 @@ class Alerts:
         writes: dict[str, Write[Ticket]] = {}
         again: dict[str, _Group] = {}
         unopened: list[_Group] = []
+        joining: list[tuple[_Group, Document[Ticket], Ticket]] = []
         for key, group in groups.items():
             self._drop_closed(group, own, opened.get(key), documents, done)
             if not group.receipts:
@@ -116,7 +114,9 @@ class Alerts:
             elif holder.state is None or holder.state.open_alert_key != key:
                 again[key] = group
             else:
-                self._join(group, holder, writes, done)
+                joining.append((group, holder, holder.state))
+        for group, write in await self._join(joining, done):
+            writes[group.key] = write
         for group, write in await self._open(unopened, met, done, again):
             writes[group.key] = write
         lost = await self._writing.commit(list(writes.values()))
@@ -145,29 +145,43 @@ class Alerts:
                 group.receipts.remove(receipt)
                 del group.alerts[receipt.id]
 
-    def _join(
+    async def _join(
         self,
-        group: _Group,
-        holder: Document[Ticket],
-        writes: dict[str, Write[Ticket]],
+        joining: Sequence[tuple[_Group, Document[Ticket], Ticket]],
         done: dict[str, Outcome],
-    ) -> None:
-        """Plan the alerts of a group onto the open ticket of its key."""
-        total = group.total
+    ) -> list[tuple[_Group, Write[Ticket]]]:
+        """Plan the alerts of groups onto the open tickets of their keys.
+
+        What a ticket does not know may be remembered beside it, as over before it was opened.
+        """
+        strangers = {
+            group.key: [f for f in group.total if f not in state.members]
+            for group, _, state in joining
+        }
+        known = await self._store.remembered({k: fs for k, fs in strangers.items() if fs})
+        planned: list[tuple[_Group, Write[Ticket]]] = []
+        for group, holder, _ in joining:
+            try:
+                write = self._joined(group, holder, known.get(group.key, {}))
+            except Waits as reason:
+                done.update({r.id: Outcome(waits=str(reason)) for r in group.receipts})
+                continue
+            if write is None:
+                _settle(group, holder, done)
+            else:
+                planned.append((group, write))
+        return planned
+
+    def _joined(
+        self, group: _Group, holder: Document[Ticket], known: Members
+    ) -> Write[Ticket] | None:
+        total = _together(group.fresh(known))
         step = Step(
             decide=lambda state: decide_alerts(state, total),
             correlationid=group.receipts[0].trace,
         )
         version = max(r.configversion for r in group.receipts)
-        try:
-            write = self._writing.planned(holder, [step], configversion=version)
-        except Waits as reason:
-            done.update({r.id: Outcome(waits=str(reason)) for r in group.receipts})
-            return
-        if write is None:
-            _settle(group, holder, done)
-        else:
-            writes[group.key] = write
+        return self._writing.planned(holder, [step], configversion=version)
 
     async def _open(
         self,
@@ -184,9 +198,7 @@ class Alerts:
         over: dict[str, Members] = {}
         for group in groups:
             fresh = group.fresh(known.get(group.key, {}))
-            total: Members = {}
-            for alerts in fresh.values():
-                total = merged(total, alerts)
+            total = _together(fresh)
             if firing(total) == 0:
                 over[group.key] = total
                 continue
@@ -291,6 +303,14 @@ def _groups(receipts: Sequence[Receipt]) -> dict[str, _Group]:
         group.receipts.append(receipt)
         group.alerts[receipt.id] = newest(receipt.task.group.alerts)
     return groups
+
+
+def _together(parts: Mapping[str, Members]) -> Members:
+    """Return the newest occurrence of each alert, whichever receipt brought it."""
+    total: Members = {}
+    for alerts in parts.values():
+        total = merged(total, alerts)
+    return total
 
 
 def _own(receipt: Receipt) -> str:

@@ -68,12 +68,12 @@ class GroupCommit(Generic[T, R]):
         del self._waiting[: self._items_max]
         try:
             results = await self._write([item for item, _ in group])
-        except asyncio.CancelledError:
-            _refuse(group, Infrastructure("the process stops"))
-            raise
         except Exception as error:  # noqa: BLE001 - each caller gets it as its own
             _refuse(group, error)
             return
+        except BaseException:
+            _refuse(group, Infrastructure("the process stops"))
+            raise
         for (_, future), result in zip(group, results, strict=True):
             if not future.done():
                 future.set_result(result)

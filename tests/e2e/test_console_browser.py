@@ -1,0 +1,275 @@
+"""The console in a real browser: live without reloading, inert against what people write."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from services.console.adapters import HttpOwners
+from shared.clock import SystemClock
+from shared.contracts import intake, routing, sla
+from shared.contracts.routing import Explanation
+from tests.support.console import MemoryConsole, Signer, Stories, facts, project, ticket_id
+from tests.support.console_services import FakeServices, served
+from tests.support.intake import sample_configuration
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+EVIL = "<img src=x onerror='window.broken=1'><script>window.broken=2</script>"
+
+
+def chromium() -> str:
+    """Return the browser's path; without one the test fails where it must run, else is skipped."""
+    found = os.environ.get("HELIODESK_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), "")
+    if found:
+        return found
+    reason = "no Chromium: install the package chromium, or set HELIODESK_CHROMIUM"
+    if os.environ.get("CI") == "true" or os.environ.get("HELIODESK_REQUIRE_BROWSER"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+class World:
+    """A console on memory, the services that it asks over HTTP, and a browser."""
+
+    def __init__(self, console: MemoryConsole, services: FakeServices, url: str) -> None:
+        self.console = console
+        self.services = services
+        self.url = url
+        self.stories = Stories()
+        self._told = 0
+
+    async def tell(self) -> None:
+        """Project what the stories say that was not projected yet."""
+        new = self.stories.events[self._told :]
+        self._told = len(self.stories.events)
+        await project(self.console.projector, new)
+
+    def ticket(self, number: str, subject: str, *, agent: str | None = None) -> str:
+        """Begin a ticket at London with a clock of ten minutes."""
+        now = self.console.clock.now()
+        ticket, known = ticket_id(number), facts(number, accepted_at=now)
+        say = self.stories.say
+        say(ticket, intake.RequestAccepted(facts=known, message=f"m-{number}"), at=now)
+        because = Explanation(topology="t", shape="local", rule="the only one")
+        stand: dict[str, Any] = {"facts": known, "desk": "london"}
+        queued = routing.TicketQueued(
+            **stand, status="queued", reason="new", explanation=because
+        )
+        say(ticket, queued, at=now)
+        if agent:
+            accepted = routing.TicketAccepted(**stand, status="accepted", agent=agent, by=agent)
+            say(ticket, accepted, at=now)
+        clock = sla.ClockView(
+            clock="response-1",
+            policy="response",
+            metric=sla.Metric.RESPONSE,
+            state=sla.ClockState.RUNNING,
+            target_seconds=600,
+            used_seconds=0,
+            calendar="london-days",
+            started_at=now,
+            due_at=now + timedelta(minutes=10),
+        )
+        say(ticket, sla.ClocksStarted(number=number, clocks=(clock,), facts=known), at=now)
+        message = {
+            "id": f"m-{number}",
+            "direction": "inbound",
+            "at": now.isoformat(),
+            "subject": subject,
+            "text": f"Text of {subject}",
+            "author": "contact-1",
+            "author_name": "Ada Byron",
+        }
+        self.services.texts[ticket] = {"messages": [message], "contact": {"name": "Ada Byron"}}
+        revision = 2 if agent else 1
+        self.services.standings[ticket] = {
+            "status": "accepted" if agent else "queued",
+            "desk": "london",
+            "agent": agent,
+            "revision": revision,
+        }
+        return ticket
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """Give a headless browser."""
+    path = chromium()
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield launched
+        await launched.close()
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    """Give a console that listens, with everything that it asks."""
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        services = FakeServices(Signer(clock))
+        base = await stack.enter_async_context(served(services.app()))
+        client = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
+        owners = HttpOwners(
+            services.addresses(base), client, clock=clock, service_token="hd_service"
+        )
+        console = MemoryConsole(clock, configuration=sample_configuration(), owners=owners)
+        services.signer = console.signer
+        url = await stack.enter_async_context(served(console.app))
+
+        async def follow() -> None:
+            while True:
+                await console.feed.poll()
+                await asyncio.sleep(0.1)
+
+        following = asyncio.create_task(follow())
+        yield World(console, services, url)
+        console.feed.close()
+        following.cancel()
+
+
+async def signed_in(browser: Browser, world: World, complaints: list[str]) -> Page:
+    """Sign in at the door like a person; note everything that the browser complains about."""
+    context = await browser.new_context(locale="en-GB", timezone_id="Europe/London")
+    page = await context.new_page()
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on(
+        "console", lambda said: complaints.append(said.text) if said.type == "error" else None
+    )
+    await page.goto(f"{world.url}/")
+    await page.get_by_label("Name", exact=True).fill("h-clarke")
+    await page.get_by_label("Password").fill("right")
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.get_by_role("heading", name="Queue")).to_be_visible()
+    return page
+
+
+async def test_a_queue_lives_without_reloading(browser: Browser, world: World) -> None:
+    """A new ticket appears by itself, its clock counts down, and a hostile subject stays text."""
+    world.ticket("HD-1", "Printer jams")
+    await world.tell()
+    complaints: list[str] = []
+    page = await signed_in(browser, world, complaints)
+    await expect(page.get_by_text("Printer jams")).to_be_visible()
+    await expect(page.locator("[data-live].is-on")).to_be_visible()
+    await page.evaluate("window.sameDocument = true")
+
+    world.ticket("HD-2", EVIL)
+    await world.tell()
+    await expect(page.locator("tbody tr")).to_have_count(2)
+    await expect(page.get_by_text(EVIL)).to_be_visible()
+    assert await page.evaluate("window.sameDocument") is True
+    assert await page.evaluate("window.broken === undefined")
+    assert await page.locator("tbody img").count() == 0
+
+    clock = page.locator("tbody tr").first.locator("[data-due]")
+    before = await clock.inner_text()
+    await expect(clock).not_to_have_text(before)
+    assert complaints == []
+
+
+async def test_an_agent_works_on_a_ticket(browser: Browser, world: World) -> None:
+    """A command goes out with the revision that was seen; a live update keeps a half-written reply."""
+    ticket = world.ticket("HD-1", "Printer jams", agent="h-clarke")
+    await world.tell()
+    complaints: list[str] = []
+    page = await signed_in(browser, world, complaints)
+    await page.get_by_role("link", name="Printer jams").click()
+    await expect(page.get_by_role("heading", name="Printer jams")).to_be_visible()
+    await expect(page.get_by_text("Hannah Clarke started work.")).to_be_visible()
+    await expect(page.locator("[data-live].is-on")).to_be_visible()
+
+    await page.get_by_label("Text").fill("We are looking at")
+    await page.get_by_text("Set to wait").first.click()
+    now = world.console.clock.now()
+    note = intake.MessageAdded(
+        facts=facts("HD-1"), message="m-2", direction=intake.Direction.INBOUND, author="c"
+    )
+    world.stories.say(ticket, note, at=now)
+    await world.tell()
+    await expect(page.get_by_text("The contact wrote.")).to_be_visible()
+    await expect(page.get_by_label("Text")).to_have_value("We are looking at")
+    await expect(page.get_by_label("Waiting for")).to_be_visible()
+
+    await page.get_by_label("Waiting for").select_option("supplier")
+    await page.locator("#do-pend").get_by_role("button").click()
+    await expect(page.locator("#outcome")).to_contain_text("It waits now")
+    assert world.services.received[-1] == {
+        "ticket": ticket,
+        "verb": "pend",
+        "revision": 2,
+        "by": "Bearer ",
+        "reason": "supplier",
+    }
+
+    await page.get_by_role("button", name="Send reply").click()
+    await expect(page.locator("#outcome")).to_contain_text("Your reply is on its way.")
+    await expect(page.get_by_label("Text")).to_have_value("")
+    assert world.services.received[-1] == {
+        "ticket": ticket,
+        "verb": "say",
+        "text": "We are looking at",
+        "visibility": "public",
+    }
+    assert complaints == []
+
+
+async def test_who_was_faster_is_shown(browser: Browser, world: World) -> None:
+    """A command on a state that is past changes nothing, and the page names who has the ticket."""
+    ticket = world.ticket("HD-1", "Printer jams", agent="h-clarke")
+    await world.tell()
+    page = await signed_in(browser, world, [])
+    await page.goto(f"{world.url}/tickets/HD-1")
+    world.services.standings[ticket] = {
+        "status": "assigned",
+        "desk": "new-york",
+        "agent": "m-alvarez",
+        "revision": 7,
+    }
+    await page.locator("#act-resolve summary").click()
+    await page.locator("#do-resolve").get_by_role("button").click()
+    await expect(page.locator("#outcome")).to_contain_text(
+        "The ticket is now “Assigned” at New York Service Desk, with Maria Alvarez."
+    )
+
+
+async def test_the_keyboard_is_enough(browser: Browser, world: World) -> None:
+    """The first Tab offers to skip the navigation; a slash finds a ticket by its number."""
+    world.ticket("HD-1", "Printer jams")
+    await world.tell()
+    page = await signed_in(browser, world, [])
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    await page.keyboard.press("/")
+    await page.keyboard.type("HD-1")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", name="Printer jams")).to_be_visible()
+
+
+async def test_a_session_s_end_leads_to_the_door(browser: Browser, world: World) -> None:
+    """Signing out ends the session in this browser: the page that was open leads to the sign-in."""
+    world.ticket("HD-1", "Printer jams")
+    await world.tell()
+    page = await signed_in(browser, world, [])
+    await page.locator("details.menu summary").click()
+    await page.get_by_role("button", name="Sign out").click()
+    await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    await page.goto(f"{world.url}/desks")
+    await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()

@@ -1,0 +1,343 @@
+"""A process of the simulation: one life of a replica, on a store and a broker that fail.
+
+Every operation of store and broker passes `Process.point`, where it is delayed, fails before or
+after its effect, or the process dies. Everything else is the production code.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from shared.aggregate import Aggregate
+from shared.commit import Committer
+from shared.consumer import Consumer, On
+from shared.contracts.topics import Topic
+from shared.kernel import CommandRejected, Infrastructure, instant
+from shared.outbox import Relay, RelayLimits
+from shared.parking import Parking
+from shared.streams import Outgoing, Record
+from shared.testing.clock import START
+from shared.testing.memory import MemoryStreams
+
+if TYPE_CHECKING:
+    from tests.sim.world import World
+
+T = TypeVar("T")
+
+LIMITS = RelayLimits(
+    streams_per_round_max=8,
+    events_per_stream_max=4,
+    queue_streams_max=16,
+    send_seconds_max=2.0,
+    sweep_seconds=0.5,
+    unsent_age_seconds=1.0,
+    sweep_everything_seconds=20.0,
+)
+"""The relay's limits, small, so that a short run meets them."""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """How often something goes wrong, per point of I/O or per record; 0 to 1."""
+
+    crash: float = 0.004
+    fail: float = 0.02
+    stall: float = 0.03
+    send_fail: float = 0.04
+    send_answer_lost: float = 0.04
+    send_stall: float = 0.03
+    offset_lost: float = 0.15
+    reread: float = 0.05
+    unaware: float = 0.4
+    """A runner whose partitions moved does not know it yet: a zombie."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a service brings along; all of it production code, except for the toys."""
+
+    name: str
+    aggregates: Sequence[Aggregate[Any]]
+    consumes: Mapping[Topic, Sequence[On]] = field(default_factory=dict)
+    tickers: Sequence[Callable[[Process], Coroutine[Any, Any, None]]] = ()
+    """Coroutines that run as long as a process lives."""
+    replicas: int = 2
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The classes that a process is made of; the broken variants replace one of them."""
+
+    store: type[MemoryStreams] = MemoryStreams
+    relay: type[Relay] = Relay
+    committer: type[Committer] = Committer
+    parking: type[Parking] = Parking
+    runner: type[Runner] | None = None
+
+
+class SimClock:
+    """A process's clock: virtual time, with an error of its own that may change."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.error_seconds = 0.0
+        self._names = 0
+
+    def now(self) -> datetime:
+        """Return what the process takes for the present instant."""
+        seconds = self._world.time() + self.error_seconds
+        return instant(START + timedelta(seconds=seconds))
+
+    def monotonic(self) -> float:
+        """Return virtual seconds."""
+        return self._world.time()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait in virtual time."""
+        await asyncio.sleep(seconds)
+
+    def jitter(self, seconds: float) -> float:
+        """Return between half of the duration and all of it."""
+        return seconds * self._world.random.uniform(0.5, 1.0)
+
+    def unique(self) -> str:
+        """Return a name that nobody else has."""
+        return self._world.unique()
+
+    def secret(self) -> str:
+        """Return a name that nobody else has."""
+        return self._world.unique()
+
+
+class Known:
+    """Knows every configuration."""
+
+    async def require(self, tenant: str, version: int) -> None:
+        """Return at once."""
+
+
+class Producer:
+    """The producer of one process: in order per partition, and otherwise as bad as it gets."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._world = process.world
+        self._lanes: dict[tuple[str, int], deque[tuple[Outgoing, asyncio.Future[None]]]] = {}
+
+    async def enqueue(self, record: Outgoing) -> Awaitable[object]:
+        """Take a record."""
+        await self._process.point("log.enqueue")
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        place = (record.topic, self._world.log.partition_of(record))
+        lane = self._lanes.setdefault(place, deque())
+        lane.append((record, future))
+        if len(lane) == 1:
+            self._schedule(lane)
+        return future
+
+    def _schedule(self, lane: deque[tuple[Outgoing, asyncio.Future[None]]]) -> None:
+        random, rates = self._world.random, self._world.rates
+        delay = random.uniform(0.0005, 0.004)
+        if self._world.stormy and random.random() < rates.send_stall:
+            delay = random.uniform(1.0, 8.0)
+        asyncio.get_running_loop().call_later(delay, self._deliver, lane)
+
+    def _deliver(self, lane: deque[tuple[Outgoing, asyncio.Future[None]]]) -> None:
+        record, future = lane.popleft()
+        world, rates = self._world, self._world.rates
+        chance = world.random.random() if world.stormy else 1.0
+        if not self._process.alive:
+            # What is on the wire when a process dies may arrive or not.
+            if world.random.random() < 0.5:
+                world.append(record, by=self._process.name + " (dead)")
+            lane.clear()
+            return
+        if chance < rates.send_fail:
+            world.note(self._process.name, "send failed")
+            _refuse(future, "not written")
+        else:
+            world.append(record, by=self._process.name)
+            if chance < rates.send_fail + rates.send_answer_lost:
+                _refuse(future, "written, and the answer was lost")
+            else:
+                future.set_result(None)
+        if lane:
+            self._schedule(lane)
+
+
+def _refuse(future: asyncio.Future[None], reason: str) -> None:
+    if not future.done():
+        future.set_exception(Infrastructure(reason))
+        future.exception()  # read it: the relay may be dead, or have stopped waiting
+
+
+class Runner:
+    """Drives one subscription of one process, as the bus does."""
+
+    def __init__(self, process: Process, consumer: Consumer) -> None:
+        self.process = process
+        self.consumer = consumer
+        self.world = process.world
+        self.group = f"{process.service.name}.{consumer.topic.name}"
+        self.assigned: dict[int, int] = {}
+        """Position by partition, as this runner believes."""
+        self._generation = 0
+
+    def assign(self, partitions: Sequence[int], *, generation: int) -> None:
+        """Take over partitions at their committed offsets; keep the position in the others.
+
+        News that is older than what the runner knows already is ignored.
+        """
+        if generation < self._generation:
+            return
+        self._generation = generation
+        topic = self.consumer.topic.name
+        committed = self.world.log.committed
+        self.assigned = {
+            p: self.assigned.get(p, committed.get((self.group, topic, p), 0)) for p in partitions
+        }
+
+    async def run(self) -> None:
+        """Read, process and acknowledge for ever."""
+        while True:
+            batch = self.fetch()
+            if not batch:
+                await asyncio.sleep(self.world.random.uniform(0.05, 0.2))
+                continue
+            await self.handle(batch)
+
+    def fetch(self) -> list[Record]:
+        """Return the next records of some of the partitions, each partition's in order."""
+        random, log, topic = self.world.random, self.world.log, self.consumer.topic.name
+        batch: list[Record] = []
+        for partition in sorted(self.assigned, key=lambda _: random.random()):
+            start = self.assigned[partition]
+            if self.world.stormy and random.random() < self.world.rates.reread:
+                start = min(start, log.committed.get((self.group, topic, partition), 0))
+            batch += log.partitions(topic)[partition][start : start + random.randint(1, 6)]
+        return batch
+
+    async def handle(self, batch: Sequence[Record]) -> None:
+        """Process a batch until it succeeds, then acknowledge it; give it up when it moved."""
+        if await self.processed(batch):
+            await self.acknowledge(batch)
+
+    async def processed(self, batch: Sequence[Record]) -> bool:
+        """Process a batch until it succeeds; False where its partitions have moved away."""
+        while True:
+            try:
+                await self.consumer.process(batch)
+            except Infrastructure:
+                await asyncio.sleep(self.world.random.uniform(0.05, 0.3))
+                if not {record.partition for record in batch} <= set(self.assigned):
+                    return False
+            else:
+                return True
+
+    async def acknowledge(self, batch: Sequence[Record]) -> None:
+        """Commit the offsets, unless that is lost."""
+        ends = {record.partition: record.offset + 1 for record in batch}
+        try:
+            await self.process.point("log.commit")
+        except Infrastructure:
+            ends = {}
+        for partition, end in ends.items():
+            if partition in self.assigned:
+                self.assigned[partition] = end
+            lost = self.world.stormy and self.world.random.random() < self.world.rates.offset_lost
+            if not lost:
+                self.world.log.commit(self.group, self.consumer.topic.name, partition, end)
+
+
+class Process:
+    """One life of a replica; also the faults that its store and its producer pass through."""
+
+    def __init__(self, world: World, service: Service, name: str) -> None:
+        self.world = world
+        self.service = service
+        self.name = name
+        self.alive = True
+        self.death: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.clock = SimClock(world)
+        parts = world.parts
+        self.store = parts.store(world.disks[service.name], faults=self)
+        self.relay = parts.relay(
+            publisher=Producer(self),
+            store=self.store,
+            aggregates=service.aggregates,
+            clock=self.clock,
+            limits=LIMITS,
+        )
+        self.committer = parts.committer(
+            store=self.store,
+            parking=self.store,
+            relay=self.relay,
+            clock=self.clock,
+            configversion=lambda _tenant: 1,
+        )
+        self.consumers = [
+            Consumer(
+                topic=topic,
+                on=on,
+                committer=self.committer,
+                configured=Known(),
+                clock=self.clock,
+                owner=service.name,
+            )
+            for topic, on in service.consumes.items()
+        ]
+        self.parking = parts.parking(committer=self.committer, consumers=self.consumers)
+        self.runners = [(parts.runner or Runner)(self, c) for c in self.consumers]
+        self._tasks: list[asyncio.Task[Any]] = []
+
+    def start(self) -> None:
+        """Begin to work."""
+        self.spawn(self.relay.run())
+        for runner in self.runners:
+            self.spawn(runner.run())
+        for ticker in self.service.tickers:
+            self.spawn(ticker(self))
+
+    def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Do something within this process; it stops for good where the process dies."""
+        task = asyncio.get_running_loop().create_task(work)
+        task.add_done_callback(self._ended)
+        self._tasks.append(task)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.remove(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, Infrastructure | CommandRejected):
+            self.world.fail(error)
+
+    def crash(self) -> None:
+        """Die here and now: nothing that this process does has an effect any more."""
+        self.alive = False
+        self.world.note(self.name, "CRASH")
+        if not self.death.done():
+            self.death.set_result(None)
+
+    async def point(self, name: str) -> None:
+        """Pass a point of I/O: wait, fail, or die."""
+        world = self.world
+        if not self.alive:
+            await world.never()
+        world.step(self.name, name)
+        await asyncio.sleep(world.delay())
+        if not self.alive:
+            await world.never()
+        if not world.stormy:
+            return
+        chance = world.random.random()
+        if chance < world.rates.crash:
+            self.crash()
+            await world.never()
+        if chance < world.rates.crash + world.rates.fail:
+            world.note(self.name, f"{name} fails")
+            raise Infrastructure(name)

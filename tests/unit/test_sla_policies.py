@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import pytest
+
+from services.sla.domain.promises import PoliciesTooMany, promised
+from services.sla.settings import SlaSettings
+from shared.contracts.facts import Kind, Priority
+from shared.organisation import Configuration, SlaSection
+from shared.organisation.policies import Policy
+from shared.settings import SettingsInvalid
+from tests.support.sla import facts, organisation
+
+
+def of(configuration: Configuration, **changes: object) -> list[tuple[str, float]]:
+    """Return policy and target of the clocks that a London ticket with these facts has."""
+    views = promised(
+        facts(**changes), desk="london", tier=1, version=1, rules=lambda _version: configuration
+    )
+    return [(view.policy, view.target_seconds) for view in views]
+
+
+def test_each_policy_that_fits_gives_a_clock() -> None:
+    """The condition and a target for the priority decide."""
+    assert of(organisation()) == [("answer", 3600), ("fix", 28800)]
+    assert of(organisation(), priority=Priority.P1) == [("answer", 1800), ("fix", 14400)]
+    assert of(organisation(), priority=Priority.P5) == []
+    assert of(organisation(), kind=Kind.INQUIRY) == [("london-only", 7200)]
+
+
+def test_words_of_a_newer_release_are_values_too() -> None:
+    """A kind that is not known here still fits a policy that only leaves another kind out."""
+    text = "policies: [{name: a, metric: response, condition: 'kind != \"change\"', targets: {P2: 1h}}]"
+    assert of(organisation(sla=text), kind=Kind.UNKNOWN) == [("a", 3600)]
+    assert of(organisation(sla=text), priority=Priority.UNKNOWN) == []
+
+
+def test_the_region_of_the_site_counts_where_none_is_given() -> None:
+    """A condition on the region holds for a ticket that only names its site."""
+    configuration = organisation(
+        organisation="""
+regions: [{name: emea, title: EMEA}]
+sites: [{name: leeds, title: Leeds, region: emea}]
+""",
+        sla="""
+policies:
+  - {name: a, metric: response, condition: 'region == "emea"', targets: {P2: 1h}}
+""",
+    )
+    assert of(configuration, site="leeds") == [("a", 3600)]
+    assert of(configuration) == []
+
+
+def test_more_policies_than_a_ticket_may_have_are_an_error() -> None:
+    """Nothing is dropped silently: the event is set aside with the reason."""
+    policies = tuple(
+        Policy(name=f"p{n}", metric="response", targets={"P2": 3600}) for n in range(21)
+    )
+    with pytest.raises(PoliciesTooMany, match="21 policies apply to HD-1; at most 20 may"):
+        of(Configuration(sla=SlaSection(policies=policies)))
+
+
+@pytest.mark.parametrize("index", ["2", "5"])
+def test_a_slot_that_does_not_exist_is_refused(index: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process says which numbers there are, and does not start."""
+    monkeypatch.setenv("SLA_SLOTS", "2")
+    monkeypatch.setenv("SLA_SLOT_INDEX", index)
+    with pytest.raises(SettingsInvalid, match="SLA_SLOT_INDEX counts from 0 to 1"):
+        SlaSettings.from_environment()
