@@ -27,6 +27,11 @@ def _get(body: Body, name: str) -> Body:
     return found if isinstance(found, Mapping) else {}
 
 
+def _items(body: Body, name: str) -> list[Any]:
+    found = body.get(name)
+    return list(found) if isinstance(found, list | tuple) else []
+
+
 def _accepted(body: Body) -> str:
     facts = _get(body, "facts")
     what = f"{facts.get('kind')} by {facts.get('channel')}, {facts.get('priority')}"
@@ -54,7 +59,7 @@ def _status(body: Body) -> str:
 
 
 def _clocks(body: Body) -> str:
-    clocks = [clock for clock in body.get("clocks", ()) if isinstance(clock, Mapping)]
+    clocks = [clock for clock in _items(body, "clocks") if isinstance(clock, Mapping)]
     parts = [
         f"{clock.get('metric')} {clock.get('state')}"
         + (f", due {_time(clock['due_at'])}" if clock.get("due_at") else "")
@@ -71,7 +76,7 @@ def _clock(body: Body) -> str:
 
 def _escalated(body: Body) -> str:
     tier = f" to tier {body['tier']}" if body.get("tier") else ""
-    told = f", tells {', '.join(body['tell'])}" if body.get("tell") else ""
+    told = f", tells {', '.join(map(str, tell))}" if (tell := _items(body, "tell")) else ""
     return f"{body.get('metric')} step {body.get('step')}{tier}{told}: {body.get('reason')}"
 
 
@@ -86,7 +91,7 @@ def _notice(body: Body) -> str:
 
 
 def _suggested(body: Body) -> str:
-    titles = [str(s.get("title")) for s in body.get("suggestions", ()) if isinstance(s, Mapping)]
+    titles = [str(s.get("title")) for s in _items(body, "suggestions") if isinstance(s, Mapping)]
     return "; ".join(titles) or "no article fits"
 
 
@@ -96,9 +101,9 @@ def _configuration(body: Body) -> str:
 
 
 def _identity(body: Body) -> str:
-    roles = ", ".join(str(role) for role in body.get("roles", ()))
+    roles = ", ".join(str(role) for role in _items(body, "roles"))
     state = "" if body.get("enabled", True) else ", switched off"
-    return f"{body.get('name')} ({roles}), {len(body.get('tokens', ()))} tokens{state}"
+    return f"{body.get('name')} ({roles}), {len(_items(body, 'tokens'))} tokens{state}"
 
 
 def _alert(body: Body) -> str:

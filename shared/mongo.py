@@ -45,6 +45,7 @@ from shared.mongo_errors import (
     is_duplicate,
     is_uncertain,
 )
+from shared.mongo_sessions import Sessions
 from shared.streams import ParkedRecord
 
 S = TypeVar("S", bound=BaseModel)
@@ -111,8 +112,13 @@ class MongoStreams:
     def __init__(self, database: Database, *, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._sessions = Sessions(database)
         self._writer = clock.unique()
         self._writes = 0
+
+    async def adopt(self, slot: str | None) -> None:
+        """Unlock what the slot's last process left locked when it was killed."""
+        await self._sessions.adopt(slot)
 
     async def ensure_indexes(self, aggregates: Sequence[Aggregate[Any]]) -> None:
         """Create the indexes that the protocol needs."""
@@ -192,10 +198,8 @@ class MongoStreams:
         return f"{self._writer}:{self._writes}"
 
     async def _transaction(self, work: Callable[[Session], Awaitable[T]]) -> T:
-        async with infrastructure():
-            started = await self._database.client.start_session()
-            async with started as session, session.start_transaction():
-                return await work(session)
+        async with infrastructure(), self._sessions.transaction() as session:
+            return await work(session)
 
     @staticmethod
     def _guarded(write: Write[Any], tag: str) -> UpdateOne:

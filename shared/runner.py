@@ -213,6 +213,7 @@ class Runner(ConsumerRebalanceListener):  # type: ignore[misc]
 
 
 def positions_of(consumer: AIOKafkaConsumer) -> dict[int, int]:
+    """Return, per assigned partition, the offset that is read next."""
     positions: dict[int, int] = {}
     assignment = consumer._subscription.subscription.assignment  # noqa: SLF001
     for partition in consumer.assignment():

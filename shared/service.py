@@ -260,6 +260,7 @@ class Runtime:
                 await self.clock.sleep(DIRECTORY_POLL_SECONDS)
 
     async def _open_store(self) -> None:
+        await self.streams.adopt(self.settings.slot)
         await self.streams.ensure_indexes(self.aggregates)
         for prepare in self.prepare:
             await prepare()

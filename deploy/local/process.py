@@ -250,7 +250,8 @@ class Supervisor:
     def _wait_gone(self, processes: list[psutil.Process], seconds_max: float) -> None:
         deadline = time.monotonic() + seconds_max
         while any(_lives(process) for process in processes) and time.monotonic() < deadline:
-            for child in self._children.values():
+            # A copy: other components end beside this one, on threads of their own.
+            for child in list(self._children.values()):
                 child.poll()
             time.sleep(_POLL_SECONDS)
 

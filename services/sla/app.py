@@ -35,6 +35,9 @@ def create_app(settings: SlaSettings, *, clock: Clock | None = None) -> FastAPI:
             takeover_seconds=settings.takeover_seconds,
             batch_max=settings.batch_max,
         ),
+        failed=lambda ticket, reason: runtime.log.error(
+            "timer_failed", ticket=ticket, reason=reason
+        ),
     )
     runtime.consume(REQUESTS, on_requests(handlers))
     runtime.consume(TICKETS, on_tickets(handlers))

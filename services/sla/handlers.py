@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
@@ -25,7 +26,9 @@ from shared.contracts.intake import (
 )
 from shared.contracts.routing import Status, TicketEvent, TicketPended
 from shared.contracts.sla import WorkEntry
+from shared.kernel import CommandRejected
 
+TIMER_FAILED = "timer-failed"
 AUTOMATIC_AUTHORS = frozenset({"system"})
 """Their messages are no response: an automatic acknowledgement never counts."""
 
@@ -120,14 +123,23 @@ def _entry(state: ClocksState | None, event: Event[TicketEvent], version: int) -
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """What became of a round: tickets of which all was said, and those that could not be judged."""
+
+    done: int
+    failed: Mapping[str, str]
+    """Ticket to reason."""
+
+
 async def tick(
     due: Sequence[Due], *, now: datetime, handlers: ClockHandlers, committer: Committer
-) -> int:
-    """Say what is due of these tickets at an instant; return how many documents said something.
+) -> Ticked:
+    """Say what is due of these tickets at an instant.
 
     Each is a command through the same commit as everything else: however many tickers run, the
     guard lets one of them say it. ``now`` is the instant for which the caller knows that nothing
-    from before it is still in flight.
+    from before it is still in flight. A ticket that cannot be judged holds up no other.
     """
     commands = [
         Command(
@@ -138,14 +150,20 @@ async def tick(
         )
         for item in due
     ]
-    done = await committer.execute_all(TICKET_CLOCKS, commands)
-    return sum(
-        1
-        for found in done.values()
-        if isinstance(found, Document)
-        and (found.state is None or found.state.due_at is None or found.state.due_at >= now)
-    )
+    answers = await committer.execute_all(TICKET_CLOCKS, commands)
+    failed = {
+        ticket: answer.reason
+        for ticket, answer in answers.items()
+        if isinstance(answer, CommandRejected) and answer.code == TIMER_FAILED
+    }
+    done = sum(isinstance(answer, Document) for answer in answers.values())
+    return Ticked(done=done, failed=failed)
 
 
 def _tick(state: ClocksState | None, *, rules: Rules, now: datetime) -> Sequence[Body]:
-    return decide_tick(state, now, rules)
+    try:
+        return decide_tick(state, now, rules)
+    except Exception as error:
+        # One bulk holds the timers of many tickets and tenants: a defect, or a version that is
+        # not known here yet, must stop this one only. It stays due and is tried again.
+        raise CommandRejected(TIMER_FAILED, f"{type(error).__name__}: {error}") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -82,6 +82,8 @@ class TickLimits:
     slot_index: int = 0
     takeover_seconds: float = 10.0
     batch_max: int = 500
+    retry_seconds: float = 30.0
+    """A ticket that could not be judged is left alone for so long, so that it starves no other."""
 
     @property
     def shards(self) -> tuple[int, ...] | None:
@@ -103,6 +105,7 @@ class ClockTicker:
         committer: Committer,
         clock: Clock,
         limits: TickLimits | None = None,
+        failed: Callable[[str, str], None] = lambda _ticket, _reason: None,
     ) -> None:
         self._index = index
         self._caughtup = caughtup
@@ -110,6 +113,8 @@ class ClockTicker:
         self._committer = committer
         self._clock = clock
         self._limits = limits or TickLimits()
+        self._failed = failed
+        self._set_aside: dict[str, datetime] = {}
 
     async def run_once(self) -> bool:
         """Fire what is due; return whether there is more to do at once.
@@ -117,23 +122,28 @@ class ClockTicker:
         Raises:
             Infrastructure: the store or the broker does not answer; the next round asks again.
         """
-        due = await self._due(self._clock.now())
+        now = self._clock.now()
+        self._set_aside = {ticket: at for ticket, at in self._set_aside.items() if at > now}
+        due = await self._due(now)
         if not due:
             return False
         until = await self._caughtup.seen_until()
         if until is None:
             return False
         ready = [item for item in due if item.due_at < until]
-        fired = await tick(ready, now=until, handlers=self._handlers, committer=self._committer)
-        return fired > 0 and len(due) >= self._limits.batch_max
+        ticked = await tick(ready, now=until, handlers=self._handlers, committer=self._committer)
+        for ticket, reason in ticked.failed.items():
+            self._set_aside[ticket] = now + timedelta(seconds=self._limits.retry_seconds)
+            self._failed(ticket, reason)
+        return ticked.done > 0 and len(due) >= self._limits.batch_max
 
     async def _due(self, now: datetime) -> list[Due]:
+        """Return what is due here, and what is overdue elsewhere, without what is set aside."""
         limits = self._limits
-        due = await self._index.due(before=now, shards=limits.shards, limit=limits.batch_max)
-        room = limits.batch_max - len(due)
-        if limits.shards is None or room == 0:
-            return due
-        overdue = now - timedelta(seconds=limits.takeover_seconds)
-        known = {item.ticket for item in due}
-        others = await self._index.due(before=overdue, shards=None, limit=limits.batch_max)
-        return due + [item for item in others if item.ticket not in known][:room]
+        asked = limits.batch_max + len(self._set_aside)
+        due = await self._index.due(before=now, shards=limits.shards, limit=asked)
+        if limits.shards is not None:
+            overdue = now - timedelta(seconds=limits.takeover_seconds)
+            due += await self._index.due(before=overdue, shards=None, limit=asked)
+        found = {item.ticket: item for item in due if item.ticket not in self._set_aside}
+        return list(found.values())[: limits.batch_max]

@@ -83,9 +83,7 @@ def routed(
             started_at=NOON,
             due_at=NOON + timedelta(minutes=due_minutes),
         )
-        stories.say(
-            ticket, sla.ClocksStarted(number=number, clocks=(clock,), facts=known), at=NOON
-        )
+        stories.say(ticket, sla.ClocksStarted(number=number, clocks=(clock,), facts=known), at=NOON)
     return ticket
 
 

@@ -44,7 +44,6 @@ from tests.support.intake_input import mail, occurrence
 pytestmark = pytest.mark.timeout(600)
 
 READY_SECONDS_MAX = 120.0
-TENANT = "intake-process"
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 CALLERS = {
     "requests-demo": (IdentityKind.INTEGRATION, Role.INTEGRATION),
@@ -55,9 +54,9 @@ CALLERS = {
 REQUEST = {"contact": {"mail": "ana@example.org"}, "subject": "Screen dark", "site": "berlin"}
 
 
-def headers(caller: str, **more: str) -> dict[str, str]:
-    """Return the credentials of a caller."""
-    return {"Authorization": f"Bearer hd_{caller}", **more}
+def token_of(tenant: str, caller: str) -> str:
+    """Return a caller's token."""
+    return f"hd_{tenant}-{caller}"
 
 
 @dataclass
@@ -75,6 +74,12 @@ class World:
     one: Process
     two: Process
     kafka: str
+    tenant: str
+    """Of this test alone: topics keep what earlier ones wrote."""
+
+    def headers(self, caller: str, **more: str) -> dict[str, str]:
+        """Return the credentials of a caller."""
+        return {"Authorization": f"Bearer {token_of(self.tenant, caller)}", **more}
 
     async def requests(self) -> list[Any]:
         """Return every event of this tenant's tickets that the topic holds now."""
@@ -82,7 +87,7 @@ class World:
         async for batch in read_topic([self.kafka], REQUESTS.name):
             for event in batch:
                 body = REQUESTS.body(event.type)
-                if event.tenant == TENANT and body is not None:
+                if event.tenant == self.tenant and body is not None:
                     found.append(event.with_body(body))
         return found
 
@@ -96,7 +101,7 @@ async def until(ready: Callable[[], Awaitable[bool]], what: str) -> None:
         await asyncio.sleep(0.05)
 
 
-async def publish(kafka: str) -> None:
+async def publish(kafka: str, *, tenant: str) -> None:
     """Publish configuration and identities as control does."""
     events: list[tuple[str, str, Body]] = []
     manifest: dict[str, str] = {}
@@ -107,8 +112,8 @@ async def publish(kafka: str) -> None:
     applied = ConfigurationApplied(version=1, manifest=manifest, actor="test")
     events.append((CONFIGURATION.name, "applied", applied))
     for name, (kind, role) in CALLERS.items():
-        identity = stream_id(TENANT, "identity", name)
-        token = TokenDigest(digest=token_digest(f"hd_{name}"))
+        identity = stream_id(tenant, "identity", name)
+        token = TokenDigest(digest=token_digest(token_of(tenant, name)))
         changed = IdentityChanged(
             identity=identity, kind=kind, name=name, roles=(role,), tokens=(token,)
         )
@@ -119,10 +124,10 @@ async def publish(kafka: str) -> None:
         source = "/control/configuration" if topic == CONFIGURATION.name else "/control/identity"
         event = numbered(
             source=source,
-            subject=stream_id(TENANT, "test", name),
+            subject=stream_id(tenant, "test", name),
             sequence=1,
             time=NOW,
-            tenant=TENANT,
+            tenant=tenant,
             configversion=0,
             body=body,
         ).encoded()
@@ -150,13 +155,14 @@ async def process(settings: IntakeSettings) -> AsyncGenerator[Process]:
 
 
 @pytest.fixture
-async def world(kafka: str, mongo: str, request: pytest.FixtureRequest) -> AsyncGenerator[World]:
+async def world(kafka: str, mongo: str) -> AsyncGenerator[World]:
     """Give two processes on a database of their own."""
-    prefix = f"p{abs(hash(request.node.name)) % 10**8}_"
+    tenant = f"t{SystemClock().unique()[:8]}"
+    prefix = f"{tenant}_"
     client = connect(mongo, name="test-intake")
     await client.drop_database(prefix + "intake")
     await ensure_topics([kafka])
-    await publish(kafka)
+    await publish(kafka, tenant=tenant)
     ports = free_ports(2)
     async with AsyncExitStack() as stack:
         running = [
@@ -175,7 +181,7 @@ async def world(kafka: str, mongo: str, request: pytest.FixtureRequest) -> Async
             )
             for port in ports
         ]
-        yield World(one=running[0], two=running[1], kafka=kafka)
+        yield World(one=running[0], two=running[1], kafka=kafka, tenant=tenant)
     await client.drop_database(prefix + "intake")
     client.close()
 
@@ -183,7 +189,7 @@ async def world(kafka: str, mongo: str, request: pytest.FixtureRequest) -> Async
 async def test_requests_and_alerts_over_http(world: World) -> None:
     """One ticket for a hundred posts of one key, one incident for a storm; refusals by field."""
     one, two = world.one.http, world.two.http
-    caller = headers("requests-demo", **{"Idempotency-Key": "the-one"})
+    caller = world.headers("requests-demo", **{"Idempotency-Key": "the-one"})
     answers = await asyncio.gather(
         *((one, two)[n % 2].post("/v1/requests", json=REQUEST, headers=caller) for n in range(100))
     )
@@ -191,7 +197,7 @@ async def test_requests_and_alerts_over_http(world: World) -> None:
     assert len({a.content for a in answers}) == 1
     accepted = answers[0].json()
     assert answers[0].headers["Location"] == f"/v1/requests/{accepted['ticket']}"
-    shown = await two.get(f"/v1/tickets/{accepted['ticket']}", headers=headers("j-smith"))
+    shown = await two.get(f"/v1/tickets/{accepted['ticket']}", headers=world.headers("j-smith"))
     assert shown.json()["number"] == accepted["number"]
     assert shown.json()["facts"]["region"] == "emea"
     assert shown.headers["ETag"] == '"1"'
@@ -204,7 +210,7 @@ async def test_requests_and_alerts_over_http(world: World) -> None:
             "alerts": [occurrence(f"f{number % 20}", 0, "firing")],
         }
         return await (one, two)[number % 2].post(
-            "/v1/alerts/alertmanager", json=body, headers=headers("alertmanager-demo")
+            "/v1/alerts/alertmanager", json=body, headers=world.headers("alertmanager-demo")
         )
 
     stormed = await asyncio.gather(*(storm(n) for n in range(60)))
@@ -214,12 +220,12 @@ async def test_requests_and_alerts_over_http(world: World) -> None:
     incident = f"/v1/tickets/{tickets.pop()}"
 
     async def all_there() -> bool:
-        found = await one.get(incident, headers=headers("j-smith"))
+        found = await one.get(incident, headers=world.headers("j-smith"))
         return bool(found.json()["alerts"]["firing"] == 20)
 
     await until(all_there, "20 alerts fire on the incident")
     await _messages(world, accepted["ticket"])
-    await _refusals(one)
+    await _refusals(world)
 
     async def sent() -> bool:
         events = await world.requests()
@@ -232,31 +238,33 @@ async def _messages(world: World, ticket: str) -> None:
     """An agent replies; the other services read the conversation; strangers may not."""
     path = f"/v1/tickets/{ticket}/messages"
     body = {"text": "on it", "visibility": "public"}
-    said = await world.one.http.post(path, json=body, headers=headers("j-smith"))
+    said = await world.one.http.post(path, json=body, headers=world.headers("j-smith"))
     assert said.status_code == 202
-    question = {"tenant": TENANT, "ids": [ticket]}
+    question = {"tenant": world.tenant, "ids": [ticket]}
     url = "/internal/v1/conversations"
-    read = await world.two.http.post(url, json=question, headers=headers("services"))
+    read = await world.two.http.post(url, json=question, headers=world.headers("services"))
     assert [m["direction"] for m in read.json()["messages"]] == ["inbound", "outbound"]
-    refused = await world.two.http.post(url, json=question, headers=headers("j-smith"))
+    refused = await world.two.http.post(url, json=question, headers=world.headers("j-smith"))
     assert refused.status_code == 403
-    own = await world.one.http.get(f"/v1/requests/{ticket}", headers=headers("requests-demo"))
+    own = await world.one.http.get(f"/v1/requests/{ticket}", headers=world.headers("requests-demo"))
     assert own.json()["state"] == "applied"
-    other = await world.one.http.get(f"/v1/requests/{ticket}", headers=headers("alertmanager-demo"))
+    other = await world.one.http.get(
+        f"/v1/requests/{ticket}", headers=world.headers("alertmanager-demo")
+    )
     assert other.status_code == 404
 
 
-async def _refusals(http: httpx.AsyncClient) -> None:
+async def _refusals(world: World) -> None:
     """Each refusal is a problem detail with the right status, and names the field."""
     json_type = {"Content-Type": "application/json"}
-    mine = headers("requests-demo", **json_type)
+    mine = world.headers("requests-demo", **json_type)
     cases: list[tuple[str, bytes, dict[str, str], int, str | None]] = [
         ("/v1/requests", b"{}", json_type, 401, None),
-        ("/v1/requests", b"{}", headers("alertmanager-demo", **json_type), 403, None),
-        ("/v1/alerts/alertmanager", b"{}", headers("j-smith", **json_type), 403, None),
+        ("/v1/requests", b"{}", world.headers("alertmanager-demo", **json_type), 403, None),
+        ("/v1/alerts/alertmanager", b"{}", world.headers("j-smith", **json_type), 403, None),
         ("/v1/requests", b"{", mine, 400, ""),
         ("/v1/requests", b"x" * 4_000_001, mine, 413, None),
-        ("/v1/requests", b"{}", headers("requests-demo"), 415, "Content-Type"),
+        ("/v1/requests", b"{}", world.headers("requests-demo"), 415, "Content-Type"),
         ("/v1/requests", b"{}", mine, 422, "subject"),
         (
             "/v1/requests",
@@ -275,7 +283,7 @@ async def _refusals(http: httpx.AsyncClient) -> None:
         ("/v1/forms/requests", b"{}", mine, 415, "Content-Type"),
     ]
     for path, body, sent, status, field in cases:
-        answer = await http.post(path, content=body, headers=sent)
+        answer = await world.one.http.post(path, content=body, headers=sent)
         assert answer.status_code == status, (path, body[:40], answer.text)
         assert answer.headers["Content-Type"] == "application/problem+json"
         if field is not None:
@@ -306,7 +314,7 @@ async def test_mail_and_cloud_events(world: World) -> None:
     reply = mail(message_id="<m2@example.org>", references="<m1@example.org>", text="also")
     assert (await _send(world.two.smtp_port, reply, sender="ana@example.org", to=ours))[0] == 250
     away = mail(message_id="<m3@example.org>", extra="Auto-Submitted: auto-replied\r\n")
-    assert (await _send(port, away, sender="<>", to=ours))[0] == 250
+    assert (await _send(port, away, sender="", to=ours))[0] == 250
     assert (await _send(port, first, sender="a@b.c", to="nobody@helio.example"))[0] == 550
     huge = mail(message_id="<m4@example.org>", text="x\r\n" * 80_000)
     assert (await _send(port, huge, sender="a@b.c", to=ours))[0] == 552
@@ -316,9 +324,11 @@ async def test_mail_and_cloud_events(world: World) -> None:
 
     await until(both_there, "one ticket and one message on the topic")
     accepted = next(e for e in await world.requests() if isinstance(e.body, RequestAccepted))
-    shown = await world.one.http.get(f"/v1/tickets/{accepted.subject}", headers=headers("j-smith"))
+    shown = await world.one.http.get(
+        f"/v1/tickets/{accepted.subject}", headers=world.headers("j-smith")
+    )
     assert [m["text"] for m in shown.json()["messages"]] == ["help", "also"]
-    reviews = await world.one.http.get("/v1/reviews", headers=headers("j-smith"))
+    reviews = await world.one.http.get("/v1/reviews", headers=world.headers("j-smith"))
     assert [r["reason"] for r in reviews.json()] == ["auto-submitted"]
 
     producer = AIOKafkaProducer(bootstrap_servers=world.kafka)
@@ -328,7 +338,7 @@ async def test_mail_and_cloud_events(world: World) -> None:
         "id": "e-1",
         "source": "/monitor",
         "type": "org.example.alert",
-        "tenant": TENANT,
+        "tenant": world.tenant,
         "data": {
             "key": "disk",
             "status": "firing",
@@ -346,7 +356,7 @@ async def test_mail_and_cloud_events(world: World) -> None:
         subject=accepted.subject,
         sequence=1,
         time=NOW,
-        tenant=TENANT,
+        tenant=world.tenant,
         configversion=1,
         body=_closed(accepted.body),
     ).encoded()

@@ -70,9 +70,7 @@ class World:
         say(ticket, intake.RequestAccepted(facts=known, message=f"m-{number}"), at=now)
         because = Explanation(topology="t", shape="local", rule="the only one")
         stand: dict[str, Any] = {"facts": known, "desk": "london"}
-        queued = routing.TicketQueued(
-            **stand, status="queued", reason="new", explanation=because
-        )
+        queued = routing.TicketQueued(**stand, status="queued", reason="new", explanation=because)
         say(ticket, queued, at=now)
         if agent:
             accepted = routing.TicketAccepted(**stand, status="accepted", agent=agent, by=agent)
@@ -107,6 +105,9 @@ class World:
             "revision": revision,
         }
         return ticket
+
+
+expect.set_options(timeout=20_000)  # two cores may be busy with something else
 
 
 @pytest.fixture
@@ -150,9 +151,7 @@ async def signed_in(browser: Browser, world: World, complaints: list[str]) -> Pa
     context = await browser.new_context(locale="en-GB", timezone_id="Europe/London")
     page = await context.new_page()
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on(
-        "console", lambda said: complaints.append(said.text) if said.type == "error" else None
-    )
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
     await page.goto(f"{world.url}/")
     await page.get_by_label("Name", exact=True).fill("h-clarke")
     await page.get_by_label("Password").fill("right")
@@ -196,6 +195,9 @@ async def test_an_agent_works_on_a_ticket(browser: Browser, world: World) -> Non
     await expect(page.get_by_text("Hannah Clarke started work.")).to_be_visible()
     await expect(page.locator("[data-live].is-on")).to_be_visible()
 
+    await page.get_by_text("Explain").click()
+    await expect(page.get_by_text(f"en: the clocks of {ticket}")).to_be_visible()
+
     await page.get_by_label("Text").fill("We are looking at")
     await page.get_by_text("Set to wait").first.click()
     now = world.console.clock.now()
@@ -207,6 +209,7 @@ async def test_an_agent_works_on_a_ticket(browser: Browser, world: World) -> Non
     await expect(page.get_by_text("The contact wrote.")).to_be_visible()
     await expect(page.get_by_label("Text")).to_have_value("We are looking at")
     await expect(page.get_by_label("Waiting for")).to_be_visible()
+    await expect(page.get_by_text(f"en: the clocks of {ticket}")).to_be_visible()
 
     await page.get_by_label("Waiting for").select_option("supplier")
     await page.locator("#do-pend").get_by_role("button").click()

@@ -86,6 +86,9 @@ async def publish(kafka: str, events: Iterable[Event[Any]]) -> None:
         await producer.stop()
 
 
+ROOT = Path(__file__).parents[2]
+
+
 @asynccontextmanager
 async def process(environment: dict[str, str], log: Path) -> AsyncIterator[Any]:
     """Run the console as its own process; stop it in order, with a deadline."""
@@ -95,8 +98,8 @@ async def process(environment: dict[str, str], log: Path) -> AsyncIterator[Any]:
             "-P",
             "-m",
             "services.console",
-            cwd=Path(__file__).parents[2],
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **environment},
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
             stdout=output,
             stderr=output,
         )
@@ -107,6 +110,11 @@ async def process(environment: dict[str, str], log: Path) -> AsyncIterator[Any]:
                 running.send_signal(signal.SIGTERM)
                 async with asyncio.timeout(40):
                     await running.wait()
+
+
+def tail(log: Path) -> str:
+    """Return the end of a log."""
+    return log.read_text(encoding="utf-8")[-3_000:]
 
 
 async def page(client: httpx.AsyncClient, path: str, *, until: str, log: Path) -> str:
@@ -122,8 +130,7 @@ async def page(client: httpx.AsyncClient, path: str, *, until: str, log: Path) -
         if until in said:
             return said
         await asyncio.sleep(0.2)
-    tail = log.read_text(encoding="utf-8")[-3_000:]
-    raise AssertionError(f"{path} never said {until!r}: {said[:500]}\n{tail}")
+    raise AssertionError(f"{path} never said {until!r}: {said[:500]}\n{tail(log)}")
 
 
 def life(number: str) -> Stories:

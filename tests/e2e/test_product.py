@@ -97,8 +97,7 @@ def own_ports() -> dict[str, str]:
     )
     ports = free_ports(len(names))
     return {
-        f"HELIODESK_PORT_{name.upper()}": str(port)
-        for name, port in zip(names, ports, strict=True)
+        f"HELIODESK_PORT_{name.upper()}": str(port) for name, port in zip(names, ports, strict=True)
     }
 
 

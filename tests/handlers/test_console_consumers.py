@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -61,8 +62,7 @@ async def test_an_unreadable_record_is_a_dead_letter_and_stops_nothing() -> None
         good,
         offset=1,
         headers=tuple(
-            (name, b"/sla/clocks" if name == "ce_source" else value)
-            for name, value in good.headers
+            (name, b"/sla/clocks" if name == "ce_source" else value) for name, value in good.headers
         ),
     )
     bad_body = replace(good, offset=2, value=b'{"facts": 7}')
@@ -103,9 +103,7 @@ async def test_a_store_that_is_down_lets_nothing_be_acknowledged() -> None:
 class Choking(MemoryProjection):
     """A store that cannot hold the rows of one ticket, as with a number too wide for it."""
 
-    async def add(
-        self, rows: list[Row], parts: list[Part], notes: list[Noted]  # type: ignore[override]
-    ) -> None:
+    async def add(self, rows: Sequence[Row], parts: Sequence[Part], notes: Sequence[Noted]) -> None:
         """Refuse a batch with that ticket."""
         if any(row.stream == ticket_id("HD-13") for row in rows):
             raise OverflowError("a number is too wide")
@@ -130,9 +128,7 @@ async def test_a_record_that_no_store_can_hold_stops_no_other() -> None:
 async def test_presence_is_noted_as_a_change_of_agents() -> None:
     """Open desk pages hear of it; no ticket's page does."""
     rig = Rig()
-    event = Stories().say(
-        "agent-1", PresenceChanged(agent="h-clarke", presence="away"), at=NOON
-    )
+    event = Stories().say("agent-1", PresenceChanged(agent="h-clarke", presence="away"), at=NOON)
     await rig.projector.process(SHIFTS, [record_of(event)])
     assert [(c.tickets, c.agents) for c in rig.projection.noted] == [(frozenset(), True)]
 
@@ -149,9 +145,9 @@ async def test_who_processes_wakes_whoever_follows() -> None:
     """After each batch the follower of changes is woken."""
     rig = Rig()
     woken: list[str] = []
-    rows = dict(
-        (topic.name, process) for topic, process in rig.projector.rows(then=lambda: woken.append("x"))
-    )
+    rows = {
+        topic.name: process for topic, process in rig.projector.rows(then=lambda: woken.append("x"))
+    }
     await rows[REQUESTS.name]([record_of(accepted())])
     await rows[TICKETS.name]([])
     assert woken == ["x", "x"]

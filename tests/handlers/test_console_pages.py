@@ -5,7 +5,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from services.console.pages.frame import expiry_of, local_path
+from services.console.pages.frame import Options, expiry_of, local_path
 from services.console.ports import Article, Standing
 from shared.contracts import intake, routing, sla
 from shared.contracts.control import Role
@@ -43,9 +43,7 @@ def life(number: str = "HD-1", **stand: str) -> Stories:
     stories.say(ticket, intake.RequestAccepted(facts=known, message="m-1"), at=NOON)
     queued = {**at, "status": "queued", "agent": None}
     because = Explanation(topology="t", shape="local", rule="the only one")
-    stories.say(
-        ticket, routing.TicketQueued(**queued, reason="new", explanation=because), at=NOON
-    )
+    stories.say(ticket, routing.TicketQueued(**queued, reason="new", explanation=because), at=NOON)
     stories.say(ticket, routing.TicketAccepted(**at), at=NOON)
     clock = sla.ClockView(
         clock="resolution-1",
@@ -154,9 +152,7 @@ async def test_a_session_is_renewed_when_little_is_left(console: MemoryConsole) 
         {"origin": "null"},
     ],
 )
-async def test_another_site_cannot_command(
-    console: MemoryConsole, headers: dict[str, str]
-) -> None:
+async def test_another_site_cannot_command(console: MemoryConsole, headers: dict[str, str]) -> None:
     """A form on another site's page is refused before anything is read."""
     await project(console.projector, life().events)
     async with console.client(**headers) as client:
@@ -210,7 +206,9 @@ async def test_the_queue_stands_without_intake(console: MemoryConsole) -> None:
     ],
 )
 async def test_filters_narrow_the_queue(
-    console: MemoryConsole, query: str, expected: bool  # noqa: FBT001 - a table
+    console: MemoryConsole,
+    query: str,
+    expected: bool,  # noqa: FBT001 - a table
 ) -> None:
     """A filter that does not fit is as if it were not there."""
     await project(console.projector, life().events)
@@ -467,8 +465,6 @@ async def test_a_request_survives_intake_being_down(console: MemoryConsole) -> N
 
 async def test_the_mailbox_is_hidden_where_there_is_none() -> None:
     """Without a mail sink neither the page nor its link exist."""
-    from services.console.pages.frame import Options
-
     console = MemoryConsole(ManualClock(NOON), options=Options(tenant="main"))
     assert (await show(console, "/mailbox")).status_code == 404
     assert "/mailbox" not in (await show(console, "/")).text

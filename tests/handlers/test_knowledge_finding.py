@@ -23,7 +23,9 @@ from tests.support.knowledge import (
     sample_articles,
 )
 
-ANYTHING = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ANYTHING = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 def accepted(language: str = "en", message: str = "m-1") -> RequestAccepted:

@@ -23,7 +23,7 @@ from shared.contracts.topics import REQUESTS, TICKETS, Topic
 from shared.kernel import Infrastructure
 from shared.testing.clock import ManualClock
 from shared.testing.memory import MemoryData, MemoryLog
-from tests.support.sla import Sla, Story, facts, utc
+from tests.support.sla import Sla, Story, facts, organisation, utc
 
 MS = timedelta(milliseconds=1)
 
@@ -215,6 +215,26 @@ async def test_a_parked_ticket_waits() -> None:
     await sla.tick(utc(2, 15, 1))
     assert "clock.breached" not in await sla.kinds()
     assert "clock.breached" in await sla.kinds("ticket-2")
+
+
+async def test_a_ticket_that_cannot_be_judged_holds_up_no_other() -> None:
+    """It is reported, left alone for a while, and judged once that is possible."""
+    sla, story = Sla(limits=TickLimits(batch_max=1, retry_seconds=60)), Story(version=2)
+    sla.configurations.install("main", organisation(), version=2)
+    other = Story(ticket="ticket-2", facts=facts("HD-2", accepted_at=utc(2, 14, 1)))
+    await sla.feed(story.accepted(), story.queued(utc(2, 14)))
+    await sla.feed(other.accepted(), other.queued(utc(2, 14, 1)))
+    without = organisation(sla="policies: [{name: x, metric: response, targets: {P1: 1h}}]")
+    sla.configurations.install("main", without, version=2)
+    await sla.tick(utc(2, 15, 2))
+    await sla.tick()
+    assert [ticket for ticket, _ in sla.failures] == ["ticket-1"]
+    assert "clock.breached" in await sla.kinds("ticket-2")
+    sla.configurations.install("main", organisation(), version=2)
+    await sla.tick(utc(2, 15, 2, 59))
+    assert "clock.breached" not in await sla.kinds()
+    await sla.tick(utc(2, 15, 3, 1))
+    assert "clock.breached" in await sla.kinds()
 
 
 @pytest.mark.parametrize("seed", range(8))

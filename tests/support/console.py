@@ -76,9 +76,7 @@ class MemoryProjection:
         if self.is_down:
             raise Infrastructure("store: it is down")
 
-    async def add(
-        self, rows: Sequence[Row], parts: Sequence[Part], notes: Sequence[Noted]
-    ) -> None:
+    async def add(self, rows: Sequence[Row], parts: Sequence[Part], notes: Sequence[Noted]) -> None:
         """Keep rows that are not there yet, replace older parts, then note the changes."""
         self._check()
         for row in rows:
@@ -91,9 +89,7 @@ class MemoryProjection:
         for note in notes:
             number = len(self.noted) + 1
             self.noted.append(
-                Change(
-                    number=number, tenant=note.tenant, tickets=note.tickets, agents=note.agents
-                )
+                Change(number=number, tenant=note.tenant, tickets=note.tickets, agents=note.agents)
             )
 
     async def timeline(self, tenant: str, ticket: str, *, limit: int) -> list[Row]:

@@ -349,7 +349,9 @@ class Sla:
             committer=self.committer,
             clock=self.clock,
             limits=limits,
+            failed=lambda ticket, reason: self.failures.append((ticket, reason)),
         )
+        self.failures: list[tuple[str, str]] = []
         rows = {REQUESTS: on_requests(self.handlers), TICKETS: on_tickets(self.handlers)}
         self.consumers = {
             topic.source: Consumer(

@@ -71,9 +71,7 @@ def story() -> list[Event[Any]]:
     )
     say(
         TICKET,
-        routing.TicketAssigned(
-            **base, status="assigned", agent="h-clarke", explanation=BECAUSE
-        ),
+        routing.TicketAssigned(**base, status="assigned", agent="h-clarke", explanation=BECAUSE),
         at=NOON,
     )
     say(
@@ -162,9 +160,7 @@ async def test_the_load_of_an_agent_is_what_is_held_now() -> None:
     projection = await fed(list(reversed(story())), [])
     agents = await projection.agents("main")
     assert agents == {
-        "h-clarke": AgentNow(
-            agent="h-clarke", presence=Presence.AVAILABLE, load=3, since=NOON
-        )
+        "h-clarke": AgentNow(agent="h-clarke", presence=Presence.AVAILABLE, load=3, since=NOON)
     }
 
 

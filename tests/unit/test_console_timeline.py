@@ -89,9 +89,7 @@ def stand(**changed: Any) -> dict[str, Any]:
             "进入London Service Desk的队列。",
         ),
         (
-            routing.TicketQueued(
-                **stand(by="h-clarke"), reason="transfer", explanation=BECAUSE
-            ),
+            routing.TicketQueued(**stand(by="h-clarke"), reason="transfer", explanation=BECAUSE),
             "Hannah Clarke transferred it to London Service Desk.",
             "Hannah Clarke 将其转派至London Service Desk。",
         ),
@@ -101,9 +99,7 @@ def stand(**changed: Any) -> dict[str, Any]:
             "分派给London Service Desk的 Hannah Clarke。",
         ),
         (
-            routing.TicketAssigned(
-                **stand(agent="h-clarke", by="h-clarke"), explanation=BECAUSE
-            ),
+            routing.TicketAssigned(**stand(agent="h-clarke", by="h-clarke"), explanation=BECAUSE),
             "Hannah Clarke took it at London Service Desk.",
             "Hannah Clarke 在London Service Desk领取了工单。",
         ),
@@ -128,9 +124,7 @@ def stand(**changed: Any) -> dict[str, Any]:
             "该工单没有适用的时限。",
         ),
         (
-            sla.ClocksChanged(
-                number="HD-1", clocks=(CLOCK,), change="paused", status="pending"
-            ),
+            sla.ClocksChanged(number="HD-1", clocks=(CLOCK,), change="paused", status="pending"),
             "The clocks pause.",
             "计时暂停。",
         ),

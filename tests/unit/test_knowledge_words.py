@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.knowledge.domain import articles, suggestions
@@ -109,6 +109,7 @@ def test_words_of_query(text: str, expected: list[str]) -> None:
     assert words_of_query(text) == expected
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_a_text_is_found_by_itself(text: str) -> None:
     """Every word of a query made of a text is a word of that text."""
@@ -126,6 +127,7 @@ def test_excerpt() -> None:
     assert excerpt(long, "nothing of it").startswith("begin")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=1_000), st.text(max_size=50))
 def test_excerpts_are_short(text: str, query: str) -> None:
     """Whatever the text and the query, an excerpt is one short line."""

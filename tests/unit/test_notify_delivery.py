@@ -8,7 +8,7 @@ from email.message import EmailMessage
 from email.policy import default
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.notify.domain.delivery import (
@@ -210,6 +210,7 @@ def test_addresses(address: str, *, expected: bool) -> None:
     assert is_address(address) is expected
 
 
+@settings(deadline=None)
 @given(
     subject=st.text(max_size=300),
     name=st.text(max_size=200),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.notify.domain import planning
@@ -372,6 +372,7 @@ OWN = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(OWN)
 def test_due_times_follow_the_status(bodies: list[Body]) -> None:
     """Whatever happens, a notice has a due time where it waits, and the ticket has the earliest."""

@@ -113,12 +113,11 @@ class Reference:
         self.replies = replies
         self.end = end
 
-    def _status(self, at: datetime) -> tuple[str, str]:
-        """Return what the work does at an instant, and at which desk."""
+    def _statuses(self) -> list[tuple[datetime, str, str]]:
+        """Return what the work does, and where, from each move on."""
+        found = []
         status, desk = "runs", self.moves[0][1].desk
         for when, move in self.moves:
-            if when > at:
-                break
             match move.what:
                 case "queued":
                     status, desk = "runs", move.desk
@@ -130,16 +129,29 @@ class Reference:
                     status = "runs"
                 case _:
                     pass
+            found.append((when, status, desk))
+        return found
+
+    def _status(self, at: datetime) -> tuple[str, str]:
+        """Return what the work does at an instant, and at which desk."""
+        status, desk = "runs", self.moves[0][1].desk
+        for when, then, where in self._statuses():
+            if when <= at:
+                status, desk = then, where
         return status, desk
 
     def _ended(self, policy: str) -> datetime | None:
-        stops = [when for when, _ in self.moves if self._status(when)[0] == "stopped"]
+        statuses = self._statuses()
         if policy in RESPONSES:
+            stops = [when for when, status, _ in statuses if status == "stopped"]
             return min([*stops[:1], *self.replies[:1]], default=None)
-        if not stops or self._status(self.end)[0] != "stopped":
-            return None
-        runs = [when for when, _ in self.moves if self._status(when)[0] != "stopped"]
-        return min(when for when in stops if not runs or when > max(runs))
+        ended = None
+        for when, status, _ in statuses:
+            if status != "stopped":
+                ended = None
+            elif ended is None:
+                ended = when
+        return ended
 
     def answer(self, policy: str) -> Answer:
         """Return how a clock stands at the end."""

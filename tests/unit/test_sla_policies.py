@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from services.sla.domain.promises import PoliciesTooMany, promised
@@ -11,7 +13,7 @@ from shared.settings import SettingsInvalid
 from tests.support.sla import facts, organisation
 
 
-def of(configuration: Configuration, **changes: object) -> list[tuple[str, float]]:
+def of(configuration: Configuration, **changes: Any) -> list[tuple[str, float]]:
     """Return policy and target of the clocks that a London ticket with these facts has."""
     views = promised(
         facts(**changes), desk="london", tier=1, version=1, rules=lambda _version: configuration

@@ -211,7 +211,7 @@ def local_path(wanted: str | None) -> str:
     """Return a path of this site to go to; anything else is the start page."""
     path = wanted or "/"
     plain = path.startswith("/") and not path.startswith(("//", "/\\"))
-    return path if plain and all(" " < c and c != "\\" for c in path) else "/"
+    return path if plain and all(c > " " and c != "\\" for c in path) else "/"
 
 
 def sign_in_path(request: Request) -> str:

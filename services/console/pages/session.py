@@ -61,6 +61,13 @@ def session_router(frame: Frame) -> APIRouter:
             return _form(frame, request, path=path, name=name, problem=unknown, status=503)
         return _begin(frame, session.token, expires_at=session.expires_at, path=path)
 
+    _add_signed_in(router, frame)
+    return router
+
+
+def _add_signed_in(router: APIRouter, frame: Frame) -> None:
+    console = frame.console
+
     @router.post("/sign-out")
     async def sign_out() -> Response:
         """End the session in this browser; the token itself expires soon."""
@@ -105,8 +112,6 @@ def session_router(frame: Frame) -> APIRouter:
                 samesite="lax",
             )
         return response
-
-    return router
 
 
 def _begin(frame: Frame, token: str, *, expires_at: datetime, path: str) -> Response:

@@ -1,0 +1,122 @@
+"""Events and instants in words, and the heads of articles."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heliodesk.cli.moments import ago, business_span, shown, span
+from heliodesk.errors import CliError
+from heliodesk.event_words import words_of
+from heliodesk.product.articles import parse_article
+from shared.contracts.topics import TOPICS
+
+EXAMPLES = sorted((Path("shared") / "contracts" / "examples").glob("*.json"))
+ARTICLES = sorted((Path("deploy") / "sample" / "articles").glob("*.md"))
+TYPES = [
+    body.type.removeprefix("heliodesk.").rpartition(".v")[0] for t in TOPICS for body in t.events
+]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)
+def test_every_kind_of_event_has_words(path: Path) -> None:
+    """The golden example of each event is said in one line."""
+    body = json.loads(path.read_text(encoding="utf-8"))
+    kind = path.stem.removeprefix("heliodesk.").rpartition(".v")[0]
+    words = words_of(kind, body)
+    assert "\n" not in words
+    assert "None" not in words
+
+
+@given(
+    kind=st.sampled_from([*TYPES, "ticket.applauded"]),
+    body=st.dictionaries(
+        st.sampled_from(
+            ["facts", "number", "clocks", "due_at", "desk", "tell", "opens_at", "tokens"]
+        ),
+        st.none() | st.text(max_size=5) | st.dictionaries(st.text(max_size=3), st.none()),
+        max_size=4,
+    ),
+)
+def test_words_never_fail(kind: str, body: dict[str, object]) -> None:
+    """Whatever another release writes into a body, `tail` goes on."""
+    assert isinstance(words_of(kind, body), str)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (59.4, "59 s"),
+        (60, "1 min"),
+        (3_600, "1 h"),
+        (3_660, "1 h 1 min"),
+        (86_400, "1 d"),
+        (90_061, "1 d 1 h"),
+        (-120, "2 min"),
+    ],
+)
+def test_spans_have_two_units_at_most(seconds: float, text: str) -> None:
+    """A duration is said in its largest units."""
+    assert span(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(30, "30 s"), (900, "15 min"), (172_800, "48 h"), (153_000, "42 h 30 min")],
+)
+def test_business_time_is_said_in_hours(seconds: float, text: str) -> None:
+    """48 business hours are not two days."""
+    assert business_span(seconds) == text
+
+
+def test_instants_are_said_relative_to_now() -> None:
+    """Past and future instants are told apart."""
+    now = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+    assert ago("2026-03-04T11:58:00.000Z", now) == "2 min ago"
+    assert ago("2026-03-04T13:30:00.000Z", now) == "in 1 h 30 min"
+    assert shown("2026-03-04T13:30:05.123Z") == "2026-03-04 13:30:05 UTC"
+    assert shown(None) is None
+
+
+def test_an_article_s_head_is_read() -> None:
+    """Title, language and keywords come from the head, the text follows it."""
+    text = "---\ntitle: Printers\nlanguage: en\nkeywords: [paper, jam]\n---\nOpen it.\n\n---\n\nDone.\n"
+    assert parse_article(text, name="a.md") == {
+        "title": "Printers",
+        "language": "en",
+        "keywords": ["paper", "jam"],
+        "body": "Open it.\n\n---\n\nDone.",
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "No head.",
+        "---\ntitle: x\n",
+        "---\ntitle: x\n---\nNo language.",
+        "---\n[]\n---\nA list.",
+        "---\ntitle: x\nlanguage: en\nowner: me\n---\nUnknown field.",
+        "---\n: : :\n---\nNo YAML.",
+    ],
+)
+def test_what_is_no_article_is_refused_by_name(text: str) -> None:
+    """The error names the file."""
+    with pytest.raises(CliError, match=r"^a\.md: "):
+        parse_article(text, name="a.md")
+
+
+@pytest.mark.parametrize("path", ARTICLES, ids=lambda p: p.stem)
+def test_the_sample_articles_can_be_handed_in(path: Path) -> None:
+    """Each sample article has a title, a language and a text."""
+    article = parse_article(path.read_text(encoding="utf-8"), name=path.name)
+    assert article["title"]
+    assert article["language"] in {"en", "zh"}
+    assert len(article["body"]) > 50
