@@ -23,6 +23,7 @@ from services.intake.handlers.meeting import Meeting
 from services.intake.handlers.numbers import Numbers
 from services.intake.handlers.reading import Reading
 from services.intake.handlers.reporting import Reporting
+from services.intake.handlers.threading import Threads
 from services.intake.handlers.writing import Writing
 from services.intake.settings import IntakeSettings
 from services.intake.store import MongoIntake
@@ -35,6 +36,7 @@ from shared.streams import Record
 
 AGGREGATES = (TICKET, CONTACT)
 LOOK_SECONDS = 1.0
+FIRST_READING_SECONDS = 0.2
 FOREVER_SECONDS = 1.0
 """Pause before something that runs for ever is started again, should it end."""
 
@@ -54,29 +56,8 @@ def create_app(settings: IntakeSettings, *, clock: Clock | None = None) -> FastA
         clock=clock,
         log=runtime.log,
     )
-    writer = GroupCommit(
-        store.keep, items_max=settings.group_items_max, waiting_max=settings.waiting_max
-    )
-    applier = GroupCommit(
-        applying.apply, items_max=settings.group_items_max, waiting_max=settings.waiting_max
-    )
-    backlog = Backlog(
-        streams=runtime.streams,
-        aggregates=AGGREGATES,
-        documents_max=settings.outbox_backlog_max,
-    )
-    accepting = Accepting(
-        store=store,
-        streams=runtime.streams,
-        writer=writer,
-        applier=applier,
-        numbers=numbers,
-        configurations=runtime.configurations,
-        clock=clock,
-        full=backlog.full,
-    )
+    accepting = _accepting(runtime, settings, store=store, applying=applying, numbers=numbers)
     first_reading = FirstReading(runtime.bus)
-    reading = Reading(store=store, writing=writing, applying=applying)
     _consume_tickets(
         runtime,
         Standing(store=store, writing=writing, applying=applying, numbers=numbers, clock=clock),
@@ -93,25 +74,12 @@ def create_app(settings: IntakeSettings, *, clock: Clock | None = None) -> FastA
     runtime.bus.consume(ALERTS, reporting.process)
     runtime.prepare.append(store.ensure_indexes)
     runtime.unready_reasons.append(first_reading.unready)
-    runtime.tick("receipts", writer.run, seconds=FOREVER_SECONDS)
-    runtime.tick("apply", applier.run, seconds=FOREVER_SECONDS)
-    runtime.tick("first_reading", first_reading.look, seconds=LOOK_SECONDS / 5)
-    runtime.tick("backlog", backlog.look, seconds=LOOK_SECONDS)
+    runtime.tick("first_reading", first_reading.look, seconds=FIRST_READING_SECONDS)
     sweeper = Sweeper(applying, age_seconds=settings.pending_age_seconds)
     runtime.tick("sweeper", sweeper.sweep, seconds=settings.sweep_seconds)
     if settings.smtp_port:
-        listener = Listener(
-            accepting=accepting,
-            configurations=runtime.configurations,
-            closed=first_reading.closed,
-            log=runtime.log,
-            host=settings.smtp_host,
-            port=settings.smtp_port,
-            name=settings.smtp_name,
-            mail_bytes_max=settings.mail_bytes_max,
-        )
-        runtime.tick("smtp", listener.run, seconds=FOREVER_SECONDS)
-        runtime.unready_reasons.append(listener.unready)
+        _listen(runtime, settings, accepting=accepting, first_reading=first_reading)
+    reading = Reading(store=store, writing=writing, applying=applying)
     app = runtime.application(
         routers=[
             ticket_router(
@@ -131,6 +99,60 @@ def create_app(settings: IntakeSettings, *, clock: Clock | None = None) -> FastA
     )
     describe_doors(app)
     return app
+
+
+def _accepting(
+    runtime: Runtime,
+    settings: IntakeSettings,
+    *,
+    store: MongoIntake,
+    applying: Applying,
+    numbers: Numbers,
+) -> Accepting:
+    """Wire the way in: two group commits, one after the other, and the look at the backlog."""
+    writer = GroupCommit(
+        store.keep, items_max=settings.group_items_max, waiting_max=settings.waiting_max
+    )
+    applier = GroupCommit(
+        applying.apply, items_max=settings.group_items_max, waiting_max=settings.waiting_max
+    )
+    backlog = Backlog(
+        streams=runtime.streams, aggregates=AGGREGATES, documents_max=settings.outbox_backlog_max
+    )
+    runtime.tick("receipts", writer.run, seconds=FOREVER_SECONDS)
+    runtime.tick("apply", applier.run, seconds=FOREVER_SECONDS)
+    runtime.tick("backlog", backlog.look, seconds=LOOK_SECONDS)
+    return Accepting(
+        threads=Threads(store=store, streams=runtime.streams),
+        writer=writer,
+        applier=applier,
+        numbers=numbers,
+        configurations=runtime.configurations,
+        clock=runtime.clock,
+        full=backlog.full,
+    )
+
+
+def _listen(
+    runtime: Runtime,
+    settings: IntakeSettings,
+    *,
+    accepting: Accepting,
+    first_reading: FirstReading,
+) -> None:
+    """Wire the SMTP listener."""
+    listener = Listener(
+        accepting=accepting,
+        configurations=runtime.configurations,
+        closed=first_reading.closed,
+        log=runtime.log,
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        name=settings.smtp_name,
+        mail_bytes_max=settings.mail_bytes_max,
+    )
+    runtime.tick("smtp", listener.run, seconds=FOREVER_SECONDS)
+    runtime.unready_reasons.append(listener.unready)
 
 
 def _consume_tickets(runtime: Runtime, standing: Standing) -> None:

@@ -29,7 +29,7 @@ class IntakeSettings(ServiceSettings):
     body_bytes_max: Annotated[int, Field(ge=10_000)] = 4_000_000
     """A webhook of a thousand alerts has about one megabyte; refused, it would be lost."""
     link: str = "/v1/requests/{ticket}"
-    """What the answer links to, with ``{ticket}`` and ``{number}``; of the console, if there is one."""
+    """What the answer links to, with ``{ticket}`` and ``{number}``."""
     outbox_backlog_max: Annotated[int, Field(ge=1)] = 20_000
     """Tickets with unsent events; with the broker down this is what is accepted before 503."""
     waiting_max: Annotated[int, Field(ge=1)] = 5_000

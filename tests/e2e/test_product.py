@@ -40,7 +40,7 @@ class Product:
         self, *arguments: str, seconds_max: float = COMMAND_SECONDS_MAX
     ) -> subprocess.CompletedProcess[str]:
         """Run a command of the command line."""
-        return subprocess.run(
+        return subprocess.run(  # noqa: S603 -- this very program.
             [sys.executable, "-P", "-m", "heliodesk.cli", *arguments],
             env=self.environment,
             cwd=self.home.parent,

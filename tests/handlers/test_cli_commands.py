@@ -130,7 +130,7 @@ def test_a_directory_that_is_not_there_is_bad_input(home: Path, tmp_path: Path) 
     assert "nowhere does not exist" in result.stderr
 
 
-def configured(version: int, **more: Answer) -> dict[tuple[int, str, str], Answer]:
+def configured(version: int, *, put: Answer | None = None) -> dict[tuple[int, str, str], Answer]:
     """Return a control that has a version in force and finds one change."""
     change = {"section": "desks", "path": "desks[london].title", "kind": "changed"}
     changes = [{**change, "before": "London", "after": "London Desk"}]
@@ -139,9 +139,9 @@ def configured(version: int, **more: Answer) -> dict[tuple[int, str, str], Answe
     routes: dict[tuple[int, str, str], Answer] = {
         (CONTROL, "GET", path): ok(summary),
         (CONTROL, "POST", f"{path}/diff"): ok({"version": version, "changes": changes}),
-        (CONTROL, "PUT", path): ok({**summary, "version": version + 1, "is_new": True}),
+        (CONTROL, "PUT", path): put or ok({**summary, "version": version + 1, "is_new": True}),
     }
-    return routes | {(CONTROL, "PUT", path): answer for answer in more.values()}
+    return routes
 
 
 def test_differences_are_a_readable_list(home: Path) -> None:

@@ -32,6 +32,7 @@ from services.intake.handlers.meeting import Meeting
 from services.intake.handlers.numbers import Numbers
 from services.intake.handlers.reading import Reading
 from services.intake.handlers.reporting import Reporting
+from services.intake.handlers.threading import Threads
 from services.intake.handlers.writing import Writing
 from services.intake.ports import Incoming, Review
 from shared.aggregate import Document, Write
@@ -351,8 +352,7 @@ class Intake:
             log=silent(),
         )
         self.accepting = Accepting(
-            store=self.store,
-            streams=self.streams,
+            threads=Threads(store=self.store, streams=self.streams),
             writer=Eager(self.store.keep, items_max=100, waiting_max=1_000),
             applier=Eager(self._apply, items_max=100, waiting_max=1_000),
             numbers=self.numbers,

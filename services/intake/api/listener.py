@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, Envelope
 
 from services.intake.domain.text import normal_mail
 from services.intake.doors import DOORS, Raw
@@ -93,8 +93,8 @@ class Listener:
 
     async def handle_RCPT(  # noqa: N802 - the library's name
         self,
-        _server: SMTP,
-        _session: Session,
+        _server: Any,
+        _session: Any,
         envelope: Envelope,
         address: str,
         _options: list[str],
@@ -110,7 +110,7 @@ class Listener:
         return NO_SUCH_ADDRESS
 
     async def handle_DATA(  # noqa: N802 - the library's name
-        self, _server: SMTP, _session: Session, envelope: Envelope
+        self, _server: Any, _session: Any, envelope: Envelope
     ) -> str:
         """Take a mail: once for each tenant among its recipients."""
         content = bytes(envelope.original_content or b"")

@@ -32,7 +32,7 @@ class Answers:
     wait_seconds_max: float
 
     def of(self, receipt: Receipt) -> Response:
-        """Return 202: the receipt is durable. Alerts may have no ticket: nothing new, or not yet."""
+        """Return 202: the receipt is durable. Alerts may have no ticket: no news, or not yet."""
         location = f"/v1/requests/{receipt.ticket or receipt.id}"
         link = (
             self.link.format(ticket=receipt.ticket, number=receipt.number)

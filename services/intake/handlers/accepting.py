@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from services.intake.domain.alerts import alert_key
 from services.intake.domain.classify import classify_alerts, classify_request
-from services.intake.domain.normal import AlertGroup, NormalForm, Request, Thread
+from services.intake.domain.normal import AlertGroup, NormalForm, Request
 from services.intake.domain.receipts import (
     Alerting,
     Joining,
@@ -22,28 +21,22 @@ from services.intake.domain.receipts import (
     receipt_id,
     ticket_id,
 )
-from services.intake.domain.ticket import TICKET
 from services.intake.doors import Door, Read
 from services.intake.handlers.applying import Applied
 from services.intake.handlers.grouping import GroupCommit
 from services.intake.handlers.numbers import Numbers
-from services.intake.ports import Incoming, IntakeStore
+from services.intake.handlers.threading import MAIL, Threads
+from services.intake.ports import Incoming
 from shared.clock import Clock
 from shared.configuration import Configurations
 from shared.contracts.facts import Channel
 from shared.contracts.intake import Direction
 from shared.kernel import CommandRejected, Infrastructure, digest
 from shared.organisation import Configuration, Integration
-from shared.streams import StreamStore
 
 KEY_MAX = 200
 """Characters of a caller's key; those of mail are bounded by their header."""
-MAIL = "smtp"
 MESSAGES = "messages"
-
-_TOKEN = re.compile(
-    r"^<([0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12})(?:\.[^@]*)?@", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +46,6 @@ class Caller:
     tenant: str
     name: str
     integration: Integration | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Conversation:
-    """The conversation that a mail belongs to."""
-
-    ticket: str
-    number: str | None
-    closed: bool
 
 
 class Accepting:
@@ -74,8 +58,7 @@ class Accepting:
     def __init__(
         self,
         *,
-        store: IntakeStore,
-        streams: StreamStore,
+        threads: Threads,
         writer: GroupCommit[Incoming, Receipt],
         applier: GroupCommit[Receipt, Applied],
         numbers: Numbers,
@@ -83,8 +66,7 @@ class Accepting:
         clock: Clock,
         full: Callable[[], str],
     ) -> None:
-        self._store = store
-        self._streams = streams
+        self._threads = threads
         self._writer = writer
         self._applier = applier
         self._numbers = numbers
@@ -243,7 +225,7 @@ class Accepting:
                 integration=caller.name,
             )
             return receipt.model_copy(update={"task": review})
-        found = await self._conversation(caller.tenant, form.thread)
+        found = await self._threads.conversation(caller.tenant, form.thread)
         if found is not None and not found.closed:
             task: Task = Joining(
                 author=form.contact,
@@ -289,34 +271,6 @@ class Accepting:
             configversion=version,
             pending_since=now,
         )
-
-    async def _conversation(self, tenant: str, thread: Thread) -> _Conversation | None:
-        """Return the conversation of the nearest mail that a mail answers.
-
-        Our own token, the ticket's id, counts; so does the Message-ID of any mail that came in
-        here before, such as the requester's own first one.
-        """
-        if not thread.references:
-            return None
-        tokens = {r: m.group(1).lower() for r in thread.references if (m := _TOKEN.match(r))}
-        ids = {r: receipt_id(tenant=tenant, door=MAIL, key=r) for r in thread.references}
-        receipts = await self._store.receipts(ids.values())
-        tickets = {r.ticket for r in receipts.values() if r.ticket is not None}
-        documents = await self._streams.load(TICKET, {*tokens.values(), *tickets})
-        for reference in thread.references:
-            receipt = receipts.get(ids[reference])
-            target = tokens.get(reference) or (receipt.ticket if receipt else None)
-            document = documents.get(target) if target else None
-            if document is not None and document.tenant == tenant and document.state is not None:
-                return _Conversation(
-                    ticket=document.id,
-                    number=document.state.facts.number,
-                    closed=document.state.closed,
-                )
-            if receipt is not None and receipt.ticket is not None:
-                # Its ticket is on its way: the receipt is durable, not applied yet.
-                return _Conversation(ticket=receipt.ticket, number=receipt.number, closed=False)
-        return None
 
 
 def _checked(key: str | None) -> str | None:

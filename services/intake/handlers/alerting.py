@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from services.intake.domain.alerts import Members, firing, merged, newer_than, newest
+from services.intake.domain.alerts import Members, firing, newer_than
 from services.intake.domain.contact import Person
 from services.intake.domain.messages import Message
 from services.intake.domain.receipts import Alerting, Receipt, ticket_id
 from services.intake.domain.ticket import TICKET, Ticket, decide_accepted, decide_alerts
+from services.intake.handlers.groups import Group, groups_of, together
 from services.intake.handlers.meeting import facts_of
 from services.intake.handlers.numbers import Numbers
 from services.intake.handlers.writing import Waits, Writing, blank
@@ -36,36 +37,6 @@ class Outcome:
     waits: str = ""
 
 
-@dataclass(slots=True)
-class _Group:
-    """The receipts of one alert key in a batch, with their occurrences taken together."""
-
-    key: str
-    receipts: list[Receipt]
-    alerts: dict[str, Members]
-    """By receipt."""
-
-    @property
-    def total(self) -> Members:
-        """The newest occurrence of each alert, whichever receipt brought it."""
-        return _together(self.alerts)
-
-    def fresh(self, known: Members) -> dict[str, Members]:
-        """Return what each receipt brings that is newer than what is remembered.
-
-        For a follow-up what is remembered counts again, unless it is over by now.
-        """
-        fresh: dict[str, Members] = {}
-        for receipt in self.receipts:
-            alerts = self.alerts[receipt.id]
-            new = newer_than(known, alerts)
-            if isinstance(receipt.task, Alerting) and receipt.task.follows is not None:
-                same = {f: o for f, o in alerts.items() if known.get(f) == o}
-                new = {**new, **same}
-            fresh[receipt.id] = new
-        return fresh
-
-
 class Alerts:
     """Applies receipts of alerts."""
 
@@ -81,7 +52,7 @@ class Alerts:
         self, receipts: Sequence[Receipt], met: Mapping[str, Person]
     ) -> dict[str, Outcome]:
         """Apply receipts of alerts; return, by receipt id, where their alerts are."""
-        waiting = _groups(receipts)
+        waiting = groups_of(receipts)
         done: dict[str, Outcome] = {}
         for _ in range(CONFLICTS_MAX):
             waiting = await self._round(waiting, met, done)
@@ -92,18 +63,18 @@ class Alerts:
 
     async def _round(
         self,
-        groups: dict[str, _Group],
+        groups: dict[str, Group],
         met: Mapping[str, Person],
         done: dict[str, Outcome],
-    ) -> dict[str, _Group]:
+    ) -> dict[str, Group]:
         """Try each group once; return those that lost to another writer."""
         opened = await self._store.open_alerts(groups)
         own = {r.id: _own(r) for g in groups.values() for r in g.receipts}
         documents = await self._writing.load({*opened.values(), *own.values()})
         writes: dict[str, Write[Ticket]] = {}
-        again: dict[str, _Group] = {}
-        unopened: list[_Group] = []
-        joining: list[tuple[_Group, Document[Ticket], Ticket]] = []
+        again: dict[str, Group] = {}
+        unopened: list[Group] = []
+        joining: list[tuple[Group, Document[Ticket], Ticket]] = []
         for key, group in groups.items():
             self._drop_closed(group, own, opened.get(key), documents, done)
             if not group.receipts:
@@ -130,7 +101,7 @@ class Alerts:
 
     def _drop_closed(
         self,
-        group: _Group,
+        group: Group,
         own: Mapping[str, str],
         opened: str | None,
         documents: Mapping[str, Document[Ticket]],
@@ -147,9 +118,9 @@ class Alerts:
 
     async def _join(
         self,
-        joining: Sequence[tuple[_Group, Document[Ticket], Ticket]],
+        joining: Sequence[tuple[Group, Document[Ticket], Ticket]],
         done: dict[str, Outcome],
-    ) -> list[tuple[_Group, Write[Ticket]]]:
+    ) -> list[tuple[Group, Write[Ticket]]]:
         """Plan the alerts of groups onto the open tickets of their keys.
 
         What a ticket does not know may be remembered beside it, as over before it was opened.
@@ -159,7 +130,7 @@ class Alerts:
             for group, _, state in joining
         }
         known = await self._store.remembered({k: fs for k, fs in strangers.items() if fs})
-        planned: list[tuple[_Group, Write[Ticket]]] = []
+        planned: list[tuple[Group, Write[Ticket]]] = []
         for group, holder, _ in joining:
             try:
                 write = self._joined(group, holder, known.get(group.key, {}))
@@ -173,9 +144,9 @@ class Alerts:
         return planned
 
     def _joined(
-        self, group: _Group, holder: Document[Ticket], known: Members
+        self, group: Group, holder: Document[Ticket], known: Members
     ) -> Write[Ticket] | None:
-        total = _together(group.fresh(known))
+        total = together(group.fresh(known))
         step = Step(
             decide=lambda state: decide_alerts(state, total),
             correlationid=group.receipts[0].trace,
@@ -185,20 +156,20 @@ class Alerts:
 
     async def _open(
         self,
-        groups: Sequence[_Group],
+        groups: Sequence[Group],
         met: Mapping[str, Person],
         done: dict[str, Outcome],
-        again: dict[str, _Group],
-    ) -> list[tuple[_Group, Write[Ticket]]]:
+        again: dict[str, Group],
+    ) -> list[tuple[Group, Write[Ticket]]]:
         """Plan tickets for groups without one; remember alerts of groups where nothing fires."""
         if not groups:
             return []
         known = await self._store.remembered({g.key: list(g.total) for g in groups})
-        planned: list[tuple[_Group, Write[Ticket]]] = []
+        planned: list[tuple[Group, Write[Ticket]]] = []
         over: dict[str, Members] = {}
         for group in groups:
             fresh = group.fresh(known.get(group.key, {}))
-            total = _together(fresh)
+            total = together(fresh)
             if firing(total) == 0:
                 over[group.key] = total
                 continue
@@ -212,9 +183,9 @@ class Alerts:
     async def _remember(
         self,
         over: Mapping[str, Members],
-        groups: Sequence[_Group],
+        groups: Sequence[Group],
         done: dict[str, Outcome],
-        again: dict[str, _Group],
+        again: dict[str, Group],
     ) -> None:
         if not over:
             return
@@ -256,9 +227,9 @@ class Alerts:
 
     async def _look_back(
         self,
-        groups: Mapping[str, _Group],
+        groups: Mapping[str, Group],
         own: Mapping[str, str],
-        again: Mapping[str, _Group],
+        again: Mapping[str, Group],
         done: Mapping[str, Outcome],
     ) -> None:
         """Give tickets that these receipts opened what was remembered meanwhile."""
@@ -293,32 +264,12 @@ class Alerts:
         )
 
 
-def _groups(receipts: Sequence[Receipt]) -> dict[str, _Group]:
-    groups: dict[str, _Group] = {}
-    for receipt in receipts:
-        if not isinstance(receipt.task, Alerting):
-            continue
-        key = receipt.task.alert_key
-        group = groups.setdefault(key, _Group(key=key, receipts=[], alerts={}))
-        group.receipts.append(receipt)
-        group.alerts[receipt.id] = newest(receipt.task.group.alerts)
-    return groups
-
-
-def _together(parts: Mapping[str, Members]) -> Members:
-    """Return the newest occurrence of each alert, whichever receipt brought it."""
-    total: Members = {}
-    for alerts in parts.values():
-        total = merged(total, alerts)
-    return total
-
-
 def _own(receipt: Receipt) -> str:
     """Return the id of the ticket that a receipt opens, should it open one."""
     return ticket_id(tenant=receipt.tenant, receipt=receipt.id)
 
 
-def _settle(group: _Group, document: Document[Ticket], done: dict[str, Outcome]) -> None:
+def _settle(group: Group, document: Document[Ticket], done: dict[str, Outcome]) -> None:
     number = document.state.facts.number if document.state else None
     for receipt in group.receipts:
         done[receipt.id] = Outcome(ticket=document.id, number=number)

@@ -1,0 +1,227 @@
+"""The entrances without a network: SMTP's answers, and HTTP's when intake cannot accept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+from aiosmtpd.smtp import Envelope
+from fastapi import FastAPI
+
+from services.intake.api.listener import Listener
+from services.intake.api.submit import Answers, door_routes
+from services.intake.domain.contact import CONTACT
+from services.intake.domain.receipts import Receipt
+from services.intake.domain.ticket import TICKET
+from services.intake.ticker import Backlog, FirstReading
+from shared.auth import Authenticator, Identities, token_digest
+from shared.contracts.control import IdentityChanged, IdentityKind, Role, TokenDigest
+from shared.contracts.envelope import Body, numbered
+from shared.contracts.topics import Topic
+from shared.http import equip
+from shared.kernel import Infrastructure
+from shared.log import silent
+from shared.testing.clock import START
+from tests.support.intake import TENANT, Intake
+from tests.support.intake_input import mail
+
+OURS = "Help@Helio.example"
+
+
+def listener(intake: Intake, *, closed: Callable[[], str] = lambda: "") -> Listener:
+    """Return a listener that is not listening: its handlers are called directly."""
+    return Listener(
+        accepting=intake.accepting,
+        configurations=intake.configurations,
+        closed=closed,
+        log=silent(),
+        host="127.0.0.1",
+        port=1,
+        name="test",
+        mail_bytes_max=10_000,
+    )
+
+
+async def rcpt(entrance: Listener, address: str) -> str:
+    """Return the answer to a recipient."""
+    return await entrance.handle_RCPT(None, None, Envelope(), address, [])
+
+
+async def data(entrance: Listener, body: bytes, *, sender: str = "a@b.c", to: str = OURS) -> str:
+    """Return the answer to a mail."""
+    envelope = Envelope()
+    envelope.mail_from, envelope.rcpt_tos, envelope.original_content = sender, [to], body
+    return await entrance.handle_DATA(None, None, envelope)
+
+
+async def test_a_recipient_is_ours_or_unknown_and_never_refused_too_early() -> None:
+    """550 only when the configuration has been read; before that the sender is to come back."""
+    entrance = listener(Intake())
+    assert (await rcpt(entrance, OURS))[:3] == "250"
+    assert (await rcpt(entrance, "nobody@helio.example"))[:3] == "550"
+    early = listener(Intake(), closed=lambda: "starting")
+    assert (await rcpt(early, "nobody@helio.example"))[:3] == "451"
+
+
+async def test_a_mail_is_answered_with_250_only_when_it_is_durable() -> None:
+    """451 while it cannot be made so, and nothing is kept."""
+    full = Intake(full=lambda: "the broker takes no events")
+    assert (await data(listener(full), mail(message_id="<m@x>")))[:3] == "451"
+    assert not full.store.all_receipts()
+    intake = Intake(lazy=True)
+    assert (await data(listener(intake), mail(message_id="<m@x>")))[:3] == "250"
+    assert len(intake.store.all_receipts()) == 1
+
+
+async def test_a_large_mail_is_a_request_like_any_other() -> None:
+    """It is parsed beside the loop; its text is cut, its original is whole."""
+    intake = Intake()
+    body = mail(message_id="<m@x>", text="line\r\n" * 60_000)
+    assert (await data(listener(intake), body))[:3] == "250"
+    await intake.settle()
+    (message,) = intake.store.all_messages()
+    assert len(message.text) == 100_000
+    (original,) = intake.data.collection("originals").values()
+    assert original["raw"] == body
+
+
+async def test_a_mail_to_two_tenants_is_a_ticket_of_each() -> None:
+    """An address may be configured by several; one mail is then a request to each."""
+    intake = Intake()
+    intake.configurations.install("other", intake.configurations.current(TENANT))
+    assert (await data(listener(intake), mail(message_id="<m@x>")))[:3] == "250"
+    await intake.settle()
+    assert sorted(t.tenant for t in intake.tickets()) == [TENANT, "other"]
+
+
+class StoreDown:
+    """Fails the inserts of receipts, as a store that does not answer."""
+
+    async def point(self, name: str) -> None:
+        """Pass, or fail."""
+        if name == "intake.keep":
+            raise Infrastructure("store: nobody answers")
+
+
+def site(intake: Intake, *, closed: Callable[[], str] = lambda: "") -> httpx.AsyncClient:
+    """Return a client of the doors over HTTP."""
+    identities = Identities()
+    token = TokenDigest(digest=token_digest("hd_x"))
+    changed: Body = IdentityChanged(
+        identity="i",
+        kind=IdentityKind.INTEGRATION,
+        name="requests-demo",
+        roles=(Role.INTEGRATION,),
+        tokens=(token,),
+    )
+    event = numbered(
+        source="/control/identity",
+        subject="i",
+        sequence=1,
+        time=START,
+        tenant=TENANT,
+        configversion=1,
+        body=changed,
+    )
+    identities.learn(event.encoded())
+    app = FastAPI()
+    equip(app)
+    app.state.authenticator = Authenticator(identities, intake.clock)
+    app.router.routes.extend(
+        door_routes(
+            accepting=intake.accepting,
+            configurations=intake.configurations,
+            answers=Answers(link="/t/{ticket}?n={number}", wait_seconds_max=1),
+            closed=closed,
+        )
+    )
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(app),
+        base_url="http://intake",
+        headers={"Authorization": "Bearer hd_x"},
+    )
+
+
+REQUEST = {"contact": {"mail": "a@b.c"}, "subject": "x"}
+
+
+@pytest.mark.parametrize(
+    ("intake", "closed"),
+    [
+        (Intake(faults=StoreDown()), ""),
+        (Intake(full=lambda: "20001 tickets wait"), ""),
+        (Intake(), "starting: heliodesk.identities is not read to its end yet"),
+    ],
+    ids=["store down", "backlog full", "starting"],
+)
+async def test_what_cannot_be_accepted_now_is_503(intake: Intake, closed: str) -> None:
+    """With Retry-After, as a problem detail, and nothing is kept: never a false 2xx or 401."""
+    async with site(intake, closed=lambda: closed) as client:
+        answer = await client.post("/v1/requests", json=REQUEST)
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert not intake.store.all_receipts()
+
+
+async def test_the_answer_names_ticket_number_and_link() -> None:
+    """The same for the page's form."""
+    intake = Intake()
+    async with site(intake) as client:
+        one = await client.post("/v1/requests", json=REQUEST)
+        two = await client.post("/v1/forms/requests", data={"mail": "a@b.c", "subject": "y"})
+    receipt: Receipt = next(r for r in intake.store.all_receipts() if r.door == "requests")
+    assert one.json() == {
+        "ticket": receipt.ticket,
+        "number": "T-000001",
+        "link": f"/t/{receipt.ticket}?n=T-000001",
+        "receipt": receipt.id,
+    }
+    assert one.headers["Location"] == f"/v1/requests/{receipt.ticket}"
+    assert (two.status_code, two.json()["number"]) == (202, "T-000002")
+
+
+async def test_the_backlog_is_full_above_its_bound() -> None:
+    """Documents with unsent events are counted; once they are sent there is room again."""
+    intake = Intake()
+    async with site(intake) as client:
+        for _ in range(3):
+            await client.post("/v1/requests", json=REQUEST)
+    await intake.applying.sweep(age_seconds=0, limit=10)
+    backlog = Backlog(streams=intake.streams, aggregates=[TICKET, CONTACT], documents_max=3)
+    await backlog.look()
+    assert "4 tickets and contacts" in backlog.full()
+    await intake.settle()
+    await backlog.look()
+    assert not backlog.full()
+
+
+class Followed:
+    """A bus that has read so far."""
+
+    def __init__(self) -> None:
+        self.ends = {0: 3}
+        self.at: dict[int, int] = {}
+
+    async def end_offsets(self, topic: Topic) -> dict[int, int]:
+        """Return the ends."""
+        return self.ends
+
+    def positions(self, topic: Topic) -> dict[int, int]:
+        """Return the positions."""
+        return self.at
+
+
+async def test_nobody_is_let_in_before_the_callers_are_read() -> None:
+    """Once both topics have been read to an end, the doors stay open."""
+    bus = Followed()
+    first = FirstReading(bus)
+    await first.look()
+    assert "heliodesk.identities" in first.closed()
+    bus.at = {0: 3}
+    await first.look()
+    assert not first.closed()
+    bus.ends = {0: 9}
+    await first.look()
+    assert not first.closed()
