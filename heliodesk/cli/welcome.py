@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import shlex
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.table import Table
 
 from heliodesk.cli.output import console
 from heliodesk.product.first_start import Welcome
 from heliodesk.product.launch import Product
 from heliodesk.product.secrets import integration_token
 
-AGENTS_SHOWN_MAX = 4
+AGENTS_SHOWN_MAX: Final = 4
+COMMANDS: Final = (
+    ("make demo", "real requests through every door, and what becomes of them"),
+    ("heliodesk tail", "events as they happen"),
+    ("heliodesk ticket list", "the tickets"),
+    ("heliodesk status", "what runs, and how it does"),
+)
 
 
 class Greeting(BaseModel):
@@ -79,24 +89,29 @@ def show_greeting(greeting: Greeting, *, detached: bool) -> None:
     """Print the greeting; secrets that it has are shown this once."""
     out = console()
     out.print(f"\n[bold green]Heliodesk is running[/] after {greeting.seconds:g} s.\n")
-    out.print(f"  [bold]Open[/]   {greeting.console}", soft_wrap=True)
-    out.print(f"         {_sign_in(greeting)}", soft_wrap=True)
-    for line in _agents(greeting):
-        out.print(f"         {line}", soft_wrap=True)
-    if greeting.admin_password:
-        out.print("         Passwords are shown this once; control keeps only their hashes.")
-    out.print("\n  [bold]Try[/]    (in another terminal)")
-    for command, what in (
-        ("make demo", "real requests through every door, and what becomes of them"),
-        ("heliodesk tail", "events as they happen"),
-        ("heliodesk ticket list", "the tickets"),
-        ("heliodesk status", "what runs, and how it does"),
-    ):
-        out.print(f"         {command:<24} {what}", soft_wrap=True)
-    out.print("\n  Hand in a request:\n", soft_wrap=True)
+    out.print(_grid([("Open", greeting.console), ("", _sign_in(greeting)), *_agents(greeting)]))
+    out.print()
+    commands = Table.grid(padding=(0, 3))
+    commands.add_column(no_wrap=True, style="bold")
+    commands.add_column()
+    for command, what in COMMANDS:
+        commands.add_row(command, what)
+    out.print(_grid([("Try", "in another terminal:"), ("", commands)]))
+    out.print("\n  [bold]Hand in a request:[/]\n")
+    # As it is, so that it can be copied: lines that are too long are the terminal's to wrap.
     out.print(f"    {curl_example(greeting)}\n", soft_wrap=True, markup=False)
     end = "`heliodesk down` stops it" if detached else "Ctrl-C stops it"
-    out.print(f"  {end}; the next start finds every ticket again.\n", soft_wrap=True)
+    out.print(f"  {end}; the next start finds every ticket again.\n")
+
+
+def _grid(rows: Sequence[tuple[str, RenderableType]]) -> Padding:
+    """Return labels and texts beside each other; long texts wrap in their own column."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, text in rows:
+        grid.add_row(label, text)
+    return Padding(grid, (0, 0, 0, 2))
 
 
 def _sign_in(greeting: Greeting) -> str:
@@ -108,15 +123,18 @@ def _sign_in(greeting: Greeting) -> str:
     )
 
 
-def _agents(greeting: Greeting) -> list[str]:
+def _agents(greeting: Greeting) -> list[tuple[str, RenderableType]]:
     if not greeting.agents:
         return []
     shown = ", ".join(greeting.agents[:AGENTS_SHOWN_MAX])
     more = len(greeting.agents) - AGENTS_SHOWN_MAX
     names = f"{shown} and {more} more" if more > 0 else shown
-    if greeting.agents_password:
-        return [f"agents: {names}; password [bold]{greeting.agents_password}[/]"]
-    return [f"agents: {names}"]
+    if not greeting.agents_password:
+        return [("", f"or as an agent: {names}")]
+    return [
+        ("", f"or as an agent: {names}; password [bold]{greeting.agents_password}[/]"),
+        ("", "Passwords are shown this once; control keeps only their hashes."),
+    ]
 
 
 def greeting_json(greeting: Greeting) -> dict[str, Any]:

@@ -156,7 +156,7 @@ class Ring:
                 event = request(number, now=self._clock).encoded()
                 sent.append(
                     await producer.send(
-                        TOPIC.name, event.body, key=event.key, headers=event.headers()
+                        TOPIC.name, event.body, key=event.key, headers=list(event.headers())
                     )
                 )
             await asyncio.gather(*sent)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema
 import pytest
@@ -91,3 +91,14 @@ def test_no_released_field_changed_its_meaning() -> None:
             if kind in kept:
                 added = set(schema.get("required", ())) - set(kept[kind].get("required", ()))
                 assert not added, f"{kind}: {added} became required: that is a new version"
+
+
+@pytest.mark.parametrize("body", documents.bodies(), ids=lambda b: b.type)
+def test_what_is_left_out_reads_as_what_was_written(body: type[Body]) -> None:
+    """A field that may be None defaults to None: fields that are None are not written."""
+    wrong = [
+        name
+        for name, field in body.model_fields.items()
+        if type(None) in get_args(field.annotation) and field.default is not None
+    ]
+    assert not wrong
