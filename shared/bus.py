@@ -250,9 +250,7 @@ async def _end_offsets(consumer: AIOKafkaConsumer, topic: str) -> dict[int, int]
 
 
 async def _committed(consumer: AIOKafkaConsumer, topic: str) -> dict[int, int]:
-    partitions = [
-        TopicPartition(topic, p) for p in consumer.partitions_for_topic(topic) or set()
-    ]
+    partitions = [TopicPartition(topic, p) for p in consumer.partitions_for_topic(topic) or set()]
     try:
         async with asyncio.timeout(10):
             # The public call asks for one partition at a time: a round trip each.
@@ -260,4 +258,6 @@ async def _committed(consumer: AIOKafkaConsumer, topic: str) -> dict[int, int]:
     except (KafkaError, TimeoutError, OSError) as error:
         message = f"broker: {type(error).__name__}: {error}"
         raise Infrastructure(message) from error
-    return {partition.partition: kept.offset for partition, kept in found.items() if kept.offset >= 0}
+    return {
+        partition.partition: kept.offset for partition, kept in found.items() if kept.offset >= 0
+    }

@@ -33,7 +33,9 @@ def configure(*, service: str, level: str) -> Log:
     )
     # Libraries log in their own words; only what needs attention is passed on.
     logging.basicConfig(
-        level=logging.WARNING, stream=sys.stdout, format='{"library":"%(name)s","event":%(message)r}'
+        level=logging.WARNING,
+        stream=sys.stdout,
+        format='{"library":"%(name)s","event":%(message)r}',
     )
     return cast("Log", structlog.get_logger(service=service))
 

@@ -17,7 +17,10 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.records = Counter(
-            "heliodesk_records", "Records processed and acknowledged", ["topic"], registry=self.registry
+            "heliodesk_records",
+            "Records processed and acknowledged",
+            ["topic"],
+            registry=self.registry,
         )
         self.skipped = Counter(
             "heliodesk_records_skipped",
@@ -94,7 +97,9 @@ class Telemetry:
     def parked(self, topic: str, row: ParkedRecord) -> None:
         """Count and log a record that could not be applied."""
         self._metrics.parked.labels(topic).inc()
-        self._log.error("record_parked", topic=topic, row=row.id, stream=row.stream, error=row.error)
+        self._log.error(
+            "record_parked", topic=topic, row=row.id, stream=row.stream, error=row.error
+        )
 
     def sent(self, count: int) -> None:
         """Count acknowledged events."""

@@ -32,9 +32,7 @@ class Restorable(Protocol):
         """Return the documents that exist, by id."""
         ...
 
-    async def restore(
-        self, aggregate: Aggregate[Any], documents: Sequence[Document[Any]]
-    ) -> None:
+    async def restore(self, aggregate: Aggregate[Any], documents: Sequence[Document[Any]]) -> None:
         """Write documents whatever the store holds of them."""
         ...
 

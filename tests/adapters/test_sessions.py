@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from shared.clock import SystemClock
-from shared.mongo import connect, database
+from shared.mongo import Database, connect, database
 from shared.mongo_sessions import Sessions
 
 ADOPT_SECONDS_MAX = 5.0
@@ -58,6 +58,13 @@ async def test_a_slot_unlocks_what_its_killed_process_left_locked(mongo: str, na
     assert found == {"_id": 1, "by": "heir"}
 
 
+async def failing(sessions: Sessions, db: Database) -> None:
+    """Write in a transaction, and fail before it ends."""
+    async with sessions.transaction() as session:
+        await db["things"].update_one({"_id": 1}, {"$inc": {"n": 1}}, session=session)
+        raise ZeroDivisionError
+
+
 async def test_a_session_serves_again_after_its_transaction_failed(mongo: str, name: str) -> None:
     """A block that raises undoes its writes, and the sessions go on serving."""
     db = database(connect(mongo, name="test"), name)
@@ -65,9 +72,7 @@ async def test_a_session_serves_again_after_its_transaction_failed(mongo: str, n
     sessions = Sessions(db)
     for _ in range(20):
         with pytest.raises(ZeroDivisionError):
-            async with sessions.transaction() as session:
-                await db["things"].update_one({"_id": 1}, {"$inc": {"n": 1}}, session=session)
-                raise ZeroDivisionError
+            await failing(sessions, db)
     async with sessions.transaction() as session:
         await db["things"].update_one({"_id": 1}, {"$inc": {"n": 1}}, session=session)
     assert await db["things"].find_one({"_id": 1}) == {"_id": 1, "n": 1}

@@ -52,11 +52,14 @@ def test_a_service_stands_alone(service: str, tmp_path: Path) -> None:
             sys.executable,
             "-P",
             "-c",
-            "import sys; sys.path = [p for p in sys.path if '__editable__' not in p and "
-            f"p != {str(ROOT)!r}]; sys.meta_path = [m for m in sys.meta_path if "
-            "'editable' not in type(m).__module__ + getattr(m, '__name__', '').lower()]; "
-            f"sys.path.insert(0, {str(tmp_path)!r}); import services.{service}.app as app; "
-            f"assert app.__file__.startswith({str(tmp_path)!r}), app.__file__; app.create_app",
+            # What an editable install adds would find the repository again.
+            (
+                "import sys; sys.path = [p for p in sys.path if '__editable__' not in p and "
+                f"p != {str(ROOT)!r}]; sys.meta_path = [m for m in sys.meta_path if "
+                "'editable' not in type(m).__module__ + getattr(m, '__name__', '').lower()]; "
+                f"sys.path.insert(0, {str(tmp_path)!r}); import services.{service}.app as app; "
+                f"assert app.__file__.startswith({str(tmp_path)!r}), app.__file__; app.create_app"
+            ),
         ],
         cwd=tmp_path,
         env=environment,
