@@ -27,6 +27,7 @@ from shared.commit import Committer
 from shared.configuration import Configurations
 from shared.consumer import Consumer, On
 from shared.contracts.topics import CONFIGURATION, IDENTITIES, Topic
+from shared.first_reading import FirstReading
 from shared.http import BODY_BYTES_MAX, Gate, equip, health_routes
 from shared.kernel import Infrastructure
 from shared.log import Log, configure
@@ -136,6 +137,7 @@ class Runtime:
         """Run once the store answers, before any work: indexes, first rows."""
         self.unready_reasons: list[Callable[[], Sequence[str]]] = []
         self._opened = False
+        self._first_reading = FirstReading(self.bus)
         self._started = False
         self._tasks: list[asyncio.Task[None]] = []
         self.bus.follow(CONFIGURATION, self.configurations.process)
@@ -250,14 +252,17 @@ class Runtime:
         self.log.info("started", slot=self.settings.slot)
 
     async def _read_directory(self) -> None:
-        """Wait until configuration and identities are read to where they end now.
+        """Wait until configuration and identities are read to where they end now."""
+        await self._first_reading.look()
+        while self._first_reading.closed():
+            await self.clock.sleep(DIRECTORY_POLL_SECONDS)
+            await self._first_reading.look()
 
-        Before that a good token would be refused as unknown.
-        """
-        for topic in (CONFIGURATION, IDENTITIES):
-            ends = await self.bus.end_offsets(topic)
-            while any(self.bus.positions(topic).get(p, 0) < end for p, end in ends.items()):
-                await self.clock.sleep(DIRECTORY_POLL_SECONDS)
+    def closed(self) -> str:
+        """Return why nobody is let in yet; empty once somebody is."""
+        if self._opened:
+            return ""
+        return self._first_reading.closed() or "starting: the store does not answer yet"
 
     async def _open_store(self) -> None:
         await self.streams.adopt(self.settings.slot)

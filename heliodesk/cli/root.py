@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
 import sys
 from collections.abc import Mapping
 from typing import Any, Final
@@ -101,6 +102,8 @@ app = typer.Typer(
 @app.callback()
 def root(ctx: typer.Context) -> None:
     """Run Heliodesk, configure it, look into it."""
+    # Libraries warn on standard error of what a command says itself, in one sentence.
+    logging.getLogger().addHandler(logging.NullHandler())
     if ctx.obj is None:
         ctx.obj = Context()
 

@@ -111,7 +111,7 @@ def _grid(rows: Sequence[tuple[str, RenderableType]]) -> Padding:
     grid.add_column(overflow="fold")
     for label, text in rows:
         grid.add_row(label, text)
-    return Padding(grid, (0, 0, 0, 2))
+    return Padding(grid, (0, 0, 0, 2), expand=False)
 
 
 def _sign_in(greeting: Greeting) -> str:

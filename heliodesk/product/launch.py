@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local.errors import StackError
+from deploy.local.ports import check_free
 from deploy.local.progress import Progress, ProgressCallback
+from deploy.local.services import ServiceSpec
 from deploy.local.stack import Stack
 from heliodesk.product.addresses import Addresses, local_addresses, write_addresses
 from heliodesk.product.secrets import Secrets
@@ -63,17 +65,29 @@ class Product:
             StackError: what could not be started, and the last lines of its log.
             Infrastructure: the broker refuses the topics.
         """
+        outside = Outside(
+            kafka=self.stack.kafka, mongo=self.stack.mongo, smtp=self.stack.smtp_address
+        )
+        specs = service_specs(self.addresses, outside=outside, secrets=self.secrets)
+        self._require_ports(specs)
         self.stack.start()
         servers = [server.strip() for server in self.stack.kafka.split(",")]
         created = asyncio.run(ensure_topics(servers, seconds_max=TOPICS_SECONDS_MAX))
         if created:
             progress(Progress("kafka", f"{len(created)} topics created"))
-        outside = Outside(
-            kafka=self.stack.kafka, mongo=self.stack.mongo, smtp=self.stack.smtp_address
-        )
-        specs = service_specs(self.addresses, outside=outside, secrets=self.secrets)
         self.stack.start_services(specs)
         write_addresses(self.stack.state_dir, self.addresses)
+
+    def _require_ports(self, specs: Sequence[ServiceSpec]) -> None:
+        """Refuse before anything is started; what an earlier launcher left is taken over.
+
+        Raises:
+            PortTakenError: a port of a service is somebody else's.
+        """
+        for spec in specs:
+            if self.stack.pid(spec.name) is None:
+                for port in spec.ports:
+                    check_free(port, component=spec.name)
 
 
 def start_unless_stopped(start: Callable[[], None], *, stop: threading.Event, stack: Stack) -> None:

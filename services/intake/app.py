@@ -27,7 +27,7 @@ from services.intake.handlers.threading import Threads
 from services.intake.handlers.writing import Writing
 from services.intake.settings import IntakeSettings
 from services.intake.store import MongoIntake
-from services.intake.ticker import Backlog, FirstReading, Sweeper
+from services.intake.ticker import Backlog, Sweeper
 from shared.clock import Clock, SystemClock
 from shared.consumer import Consumer
 from shared.contracts.topics import ALERTS, TICKETS
@@ -36,7 +36,6 @@ from shared.streams import Record
 
 AGGREGATES = (TICKET, CONTACT)
 LOOK_SECONDS = 1.0
-FIRST_READING_SECONDS = 0.2
 FOREVER_SECONDS = 1.0
 """Pause before something that runs for ever is started again, should it end."""
 
@@ -57,7 +56,6 @@ def create_app(settings: IntakeSettings, *, clock: Clock | None = None) -> FastA
         log=runtime.log,
     )
     accepting = _accepting(runtime, settings, store=store, applying=applying, numbers=numbers)
-    first_reading = FirstReading(runtime.bus)
     _consume_tickets(
         runtime,
         Standing(store=store, writing=writing, applying=applying, numbers=numbers, clock=clock),
@@ -73,12 +71,10 @@ def create_app(settings: IntakeSettings, *, clock: Clock | None = None) -> FastA
     )
     runtime.bus.consume(ALERTS, reporting.process)
     runtime.prepare.append(store.ensure_indexes)
-    runtime.unready_reasons.append(first_reading.unready)
-    runtime.tick("first_reading", first_reading.look, seconds=FIRST_READING_SECONDS)
     sweeper = Sweeper(applying, age_seconds=settings.pending_age_seconds)
     runtime.tick("sweeper", sweeper.sweep, seconds=settings.sweep_seconds)
     if settings.smtp_port:
-        _listen(runtime, settings, accepting=accepting, first_reading=first_reading)
+        _listen(runtime, settings, accepting=accepting)
     reading = Reading(store=store, writing=writing, applying=applying)
     app = runtime.application(
         routers=[
@@ -91,7 +87,7 @@ def create_app(settings: IntakeSettings, *, clock: Clock | None = None) -> FastA
             accepting=accepting,
             configurations=runtime.configurations,
             answers=Answers(link=settings.link, wait_seconds_max=settings.apply_wait_seconds),
-            closed=first_reading.closed,
+            closed=runtime.closed,
         ),
         title="Heliodesk intake",
         description="Requests, mails and alerts come in here; tickets and conversations are read.",
@@ -138,13 +134,12 @@ def _listen(
     settings: IntakeSettings,
     *,
     accepting: Accepting,
-    first_reading: FirstReading,
 ) -> None:
     """Wire the SMTP listener."""
     listener = Listener(
         accepting=accepting,
         configurations=runtime.configurations,
-        closed=first_reading.closed,
+        closed=runtime.closed,
         log=runtime.log,
         host=settings.smtp_host,
         port=settings.smtp_port,

@@ -49,7 +49,7 @@ def stack(tmp_path: Path) -> Generator[Stack]:
 @pytest.fixture
 def bystander() -> Generator[psutil.Process]:
     """Give a running process that is nobody's business."""
-    with subprocess.Popen(_python(_IDLE)) as process:  # noqa: S603 -- this test's own program.
+    with subprocess.Popen(_python(_IDLE)) as process:
         yield psutil.Process(process.pid)
         process.kill()
 
@@ -110,7 +110,7 @@ with stack.hold():
 
 def _start_and_die(stack: Stack) -> None:
     ports = (str(stack.ports.smtp), str(stack.ports.mail_http))
-    done = subprocess.run(  # noqa: S603 -- this test's own program.
+    done = subprocess.run(
         _python(_LAUNCHER, str(stack.state_dir), *ports),
         cwd=Path(__file__).parents[2],
         timeout=_SECONDS_MAX,

@@ -106,7 +106,7 @@ def test_every_test_says_what_it_shows() -> None:
             continue
         text = path.read_text(encoding="utf-8")
         pattern = re.compile(
-            r"^( *)(?:async )?def (test_\w+)\((?:[^()]|\([^()]*\))*\)[^:]*:\n(.*)", re.M
+            r"^( *)(?:async )?def (test_\w+)\((?:[^()]|\([^()]*\))*\)[^:]*:\n(.*)", re.MULTILINE
         )
         missing += [
             f"{path.name}: {match.group(2)}"

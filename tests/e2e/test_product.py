@@ -40,7 +40,7 @@ class Product:
         self, *arguments: str, seconds_max: float = COMMAND_SECONDS_MAX
     ) -> subprocess.CompletedProcess[str]:
         """Run a command of the command line."""
-        return subprocess.run(  # noqa: S603 -- this very program.
+        return subprocess.run(
             [sys.executable, "-P", "-m", "heliodesk.cli", *arguments],
             env=self.environment,
             cwd=self.home.parent,
@@ -80,9 +80,9 @@ class Product:
 
 def until(ready: Callable[[], bool], *, seconds_max: float) -> bool:
     """Ask again and again until it is so, or time is up."""
-    deadline = time.monotonic() + seconds_max  # noqa: TID251 -- a real deadline of a real process.
+    deadline = time.monotonic() + seconds_max
     while not ready():
-        if time.monotonic() > deadline:  # noqa: TID251 -- see above.
+        if time.monotonic() > deadline:
             return False
         threading.Event().wait(0.3)
     return True

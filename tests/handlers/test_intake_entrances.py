@@ -14,11 +14,10 @@ from services.intake.api.submit import Answers, door_routes
 from services.intake.domain.contact import CONTACT
 from services.intake.domain.receipts import Receipt
 from services.intake.domain.ticket import TICKET
-from services.intake.ticker import Backlog, FirstReading
+from services.intake.ticker import Backlog
 from shared.auth import Authenticator, Identities, token_digest
 from shared.contracts.control import IdentityChanged, IdentityKind, Role, TokenDigest
 from shared.contracts.envelope import Body, numbered
-from shared.contracts.topics import Topic
 from shared.http import equip
 from shared.kernel import Infrastructure
 from shared.log import silent
@@ -195,33 +194,3 @@ async def test_the_backlog_is_full_above_its_bound() -> None:
     await intake.settle()
     await backlog.look()
     assert not backlog.full()
-
-
-class Followed:
-    """A bus that has read so far."""
-
-    def __init__(self) -> None:
-        self.ends = {0: 3}
-        self.at: dict[int, int] = {}
-
-    async def end_offsets(self, topic: Topic) -> dict[int, int]:
-        """Return the ends."""
-        return self.ends
-
-    def positions(self, topic: Topic) -> dict[int, int]:
-        """Return the positions."""
-        return self.at
-
-
-async def test_nobody_is_let_in_before_the_callers_are_read() -> None:
-    """Once both topics have been read to an end, the doors stay open."""
-    bus = Followed()
-    first = FirstReading(bus)
-    await first.look()
-    assert "heliodesk.identities" in first.closed()
-    bus.at = {0: 3}
-    await first.look()
-    assert not first.closed()
-    bus.ends = {0: 9}
-    await first.look()
-    assert not first.closed()

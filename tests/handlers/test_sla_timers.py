@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from datetime import timedelta
-from random import Random  # noqa: TID251 - seeded
+from random import Random
 from typing import Any
 
 import pytest

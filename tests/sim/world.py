@@ -17,7 +17,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
-from random import Random  # noqa: TID251 - one seeded generator makes a run repeatable
+from random import Random
 from typing import Any, Protocol, TypeVar
 
 from shared.kernel import CommandRejected, Infrastructure
