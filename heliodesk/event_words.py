@@ -85,9 +85,8 @@ def _planned(body: Body) -> str:
 
 
 def _notice(body: Body) -> str:
-    parts = [str(body.get("notice"))]
-    parts += [str(body[name]) for name in ("message_id", "reason") if body.get(name)]
-    return ", ".join(parts)
+    kind = str(body.get("notice")).partition(":")[0]
+    return f"{kind}: {body['reason']}" if body.get("reason") else kind
 
 
 def _suggested(body: Body) -> str:

@@ -221,6 +221,7 @@ class Runtime:
             lifespan=lifespan,
             docs_url=None,
             redoc_url=None,
+            openapi_url=None,  # kept under docs/generated; only health is open to everybody
         )
         equip(app, body_bytes_max=body_bytes_max)
         app.add_middleware(Gate, is_open=lambda: self._opened)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Self
 
 import typer
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, OverflowMethod, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -22,8 +21,12 @@ from heliodesk.errors import CliError, Exit
 from heliodesk.events import Seen
 from shared.clock import Clock
 
-LINES_MAX: Final = 14
 REFRESH_PER_SECOND: Final = 6
+SENTENCE: Final = "bold"
+PAUSE_SECONDS: Final = 1.0
+"""Between two steps, so that one who watches can follow."""
+WIDE: Final = 84
+"""Columns from which both clocks have room."""
 
 app = typer.Typer()
 
@@ -43,7 +46,8 @@ def demo(
     context = context_of(ctx)
     stage = Stage(context.clock, console(stderr=as_json), silent=as_json)
     with stage:
-        outcome = asyncio.run(Demo(context, stage).run())
+        pause = PAUSE_SECONDS if stage.is_live else 0.0
+        outcome = asyncio.run(Demo(context, stage, pause_seconds=pause).run())
     if as_json:
         print_json(summary(outcome))
     else:
@@ -61,7 +65,6 @@ class Stage:
         self._console = out
         self._silent = silent
         self._stories: dict[str, Story] = {}
-        self._lines: deque[Text] = deque(maxlen=LINES_MAX)
         self._live: Live | None = None
         if out.is_terminal and not silent:
             self._live = Live(
@@ -70,6 +73,11 @@ class Stage:
                 refresh_per_second=REFRESH_PER_SECOND,
                 transient=True,
             )
+
+    @property
+    def is_live(self) -> bool:
+        """Return whether somebody watches it on a terminal."""
+        return self._live is not None
 
     def __enter__(self) -> Self:
         if self._live is not None:
@@ -82,42 +90,42 @@ class Stage:
 
     def say(self, text: str) -> None:
         """Show a sentence of the one who demonstrates."""
-        self._show(Text(text, style="bold"))
+        self._show(Text(text, style=SENTENCE))
 
     def event(self, story: Story, seen: Seen, words: str) -> None:
         """Show an event of a story's ticket."""
-        self._show(
-            Text.assemble(
-                (f"{seen.at.astimezone():%H:%M:%S} ", "dim"),
-                (f"{seen.type:<22} ", "cyan"),
-                words or story.number or "",
-            )
+        number = story.number or ""
+        said = words if number in words else f"{number}  {words}"
+        line = Text.assemble(
+            (f"{seen.at.astimezone():%H:%M:%S} ", "dim"), (f"{seen.type:<22} ", "cyan"), said
         )
+        self._show(line, one_row=True)
 
     def stories(self, stories: Mapping[str, Story]) -> None:
         """Show how far the stories are."""
         self._stories = dict(stories)
 
-    def _show(self, line: Text) -> None:
+    def _show(self, line: Text, *, one_row: bool = False) -> None:
         if self._silent:
             return
-        self._lines.append(line)
-        if self._live is None:
-            self._console.print(line, soft_wrap=True)
+        # Above the live table, where there is one: what has happened can be scrolled back to.
+        overflow: OverflowMethod = "ellipsis" if one_row else "fold"
+        self._console.print(line, no_wrap=one_row, overflow=overflow)
 
     def _render(self) -> RenderableType:
-        lines = [line.copy() for line in self._lines]
-        for line in lines:
-            # The live part must not be taller than the terminal: one row a line.
-            line.truncate(max(20, self._console.width - 1), overflow="ellipsis")
-        return Group(stories_table(self._stories, self._clock), Text(), *lines)
+        return stories_table(self._stories, self._clock, width=self._console.width)
 
 
-def stories_table(stories: Mapping[str, Story], clock: Clock) -> Table:
-    """Return the table of what came of each submission."""
+def stories_table(stories: Mapping[str, Story], clock: Clock, *, width: int) -> Table:
+    """Return the table of what came of each submission; a narrow one has one clock."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("door", "ticket", "state", "desk", "agent", "respond", "resolve", "mail"):
-        table.add_column(name, overflow="fold")
+    metrics = (
+        {"respond": "response", "resolve": "resolution"}
+        if width >= WIDE
+        else {"respond": "response"}
+    )
+    for name in ("door", "ticket", "state", "desk", "agent", *metrics, "mail"):
+        table.add_column(name, no_wrap=name in {"ticket", "state", "mail"})
     for story in stories.values():
         ticket = f"{story.number or '…'} {story.priority or ''}".strip()
         table.add_row(
@@ -126,8 +134,7 @@ def stories_table(stories: Mapping[str, Story], clock: Clock) -> Table:
             _state(story),
             Text(story.desk or ""),
             Text(story.agent or ""),
-            Text(_due(story, "response", clock)),
-            Text(_due(story, "resolution", clock)),
+            *(Text(_due(story, metric, clock)) for metric in metrics.values()),
             Text(f"{len(story.mails)} ✉" if story.mails else ""),
         )
     return table
@@ -155,14 +162,13 @@ def _due(story: Story, metric: str, clock: Clock) -> str:
 def _conclude(context: Context, outcome: Outcome) -> None:
     out = console()
     out.print()
-    out.print(stories_table(outcome.stories, context.clock))
+    out.print(stories_table(outcome.stories, context.clock, width=out.width))
     out.print()
     takeover = outcome.takeover
     if takeover.problem is None:
         out.print(
             f"{takeover.closing} closed, {takeover.taking} took over: {takeover.number} went to "
-            f"{takeover.agent}. The usual hours are back.",
-            soft_wrap=True,
+            f"{takeover.agent}. The usual hours are back."
         )
     out.print("\n[bold]Look at it[/]")
     for story in outcome.stories.values():

@@ -47,7 +47,8 @@ def handover(configuration: Configuration, *, closing: str, now: datetime) -> Ha
 
     The closing desk gets a calendar with closed days around now, the next one keeps its own
     where it is open anyway, and is open round the clock where it is not: so it is the same at
-    any hour. Nothing else of the configuration is different.
+    any hour. Only where another desk is about to open does the next one also get the first
+    choice. Nothing else of the configuration is different.
     """
     topology = topology_with(configuration, closing)
     if topology is None:
@@ -70,6 +71,9 @@ def handover(configuration: Configuration, *, closing: str, now: datetime) -> Ha
         zone = by_name[desks[taking]["calendar"]]["time_zone"]
         calendars.append({"name": OPEN_CALENDAR, "time_zone": zone, "hours": "24x7"})
         desks[taking]["calendar"] = OPEN_CALENDAR
+    earlier = topology.desks[: topology.desks.index(taking)]
+    if any(_opens_soon(configuration, desk, now) for desk in earlier if desk != closing):
+        _put_first(sections, topology.name, taking)
     return Handover(
         topology=topology.name,
         closing=closing,
@@ -77,6 +81,18 @@ def handover(configuration: Configuration, *, closing: str, now: datetime) -> Ha
         taking_was_open=is_open,
         sections=sections,
     )
+
+
+def _opens_soon(configuration: Configuration, desk: str, now: datetime) -> bool:
+    calendar = configuration.desk_calendar(desk)
+    return calendar.is_open(now) or calendar.is_open(now + STAYS_OPEN)
+
+
+def _put_first(sections: dict[str, Any], topology: str, desk: str) -> None:
+    """Let a desk have the first choice, since another one opens at any moment."""
+    for found in sections["topologies"]["topologies"]:
+        if found["name"] == topology:
+            found["desks"] = [desk, *(name for name in found["desks"] if name != desk)]
 
 
 def closed_copy(calendar: Mapping[str, Any], now: datetime) -> dict[str, Any]:

@@ -78,8 +78,10 @@ class Outcome:
 class Demo:
     """Hands in real input, follows it, and lets one desk take over from another."""
 
-    def __init__(self, context: Context, stage: Stage) -> None:
+    def __init__(self, context: Context, stage: Stage, *, pause_seconds: float) -> None:
+        """``pause_seconds`` lie between two steps, for those who watch."""
         self._context = context
+        self._pause_seconds = pause_seconds
         self._stage = stage
         self._clock: Clock = context.clock
         self._tag = context.clock.unique().replace("-", "")[:6]
@@ -120,7 +122,10 @@ class Demo:
         )
 
     async def _play(self, follower: Follower, site: Site) -> TakeoverResult:
-        self._stage.say("Four requests come in, each through another door.")
+        self._stage.say(
+            "Four requests come in, each through another door: an Alertmanager webhook, an e-mail "
+            f"over SMTP, a web form from {site.name}, and a CloudEvent on Kafka."
+        )
         starts_at = self._clock.now()
         body = webhook(tag=self._tag, status=AlertStatus.FIRING, starts_at=starts_at, now=starts_at)
         await self._hand_in(WEBHOOK, lambda: post_webhook(self._api("alertmanager-demo"), body))
@@ -137,8 +142,13 @@ class Demo:
         await self._wait(
             lambda stories: Step.RESOLVED in stories[WEBHOOK].steps, RESOLVED_SECONDS_MAX
         )
+        await self._clock.sleep(2 * self._pause_seconds)
         takeover = Takeover(
-            self._context.api("control"), clock=self._clock, follower=follower, say=self._stage.say
+            self._context.api("control"),
+            clock=self._clock,
+            follower=follower,
+            say=self._stage.say,
+            pause_seconds=self._pause_seconds,
         )
         return await takeover.run((MAIL, EVENT))
 
@@ -148,6 +158,7 @@ class Demo:
 
     async def _hand_in(self, name: str, send: Callable[[], Mapping[str, Any] | None]) -> None:
         """Hand something in; a door that refuses is told, and the others go on."""
+        await self._clock.sleep(self._pause_seconds)
         try:
             answer = await asyncio.to_thread(send)
         except CliError as error:
@@ -158,6 +169,7 @@ class Demo:
             self._follower.bind(name, answer["ticket"])
 
     async def _publish(self) -> None:
+        await self._clock.sleep(self._pause_seconds)
         try:
             reported = alert(tag=self._tag, now=self._clock.now())
             await publish_alert(self._context.servers, reported)
@@ -197,12 +209,10 @@ class Demo:
         tag = self._tag
         form = FORM_TEXTS["zh" if site.language == "zh" else "en"][0]
         return {
-            WEBHOOK: Story(
-                "Alertmanager webhook", f"edge-router-{tag}", (*USUAL_STEPS, Step.RESOLVED)
-            ),
-            MAIL: Story("e-mail over SMTP", "Cannot reach the VPN from home"),
-            FORM: Story(f"web form from {site.name}", form),
-            EVENT: Story("CloudEvent on Kafka", f"orders-{tag}"),
+            WEBHOOK: Story("Alertmanager", f"edge-router-{tag}", (*USUAL_STEPS, Step.RESOLVED)),
+            MAIL: Story("e-mail", "Cannot reach the VPN from home"),
+            FORM: Story("web form", form),
+            EVENT: Story("CloudEvent", f"orders-{tag}"),
         }
 
     def _configuration(self) -> Configuration:

@@ -40,8 +40,15 @@ class Takeover:
     """Closes the desk that has a ticket, by configuration, and watches the ticket move."""
 
     def __init__(
-        self, control: Api, *, clock: Clock, follower: Follower, say: Callable[[str], None]
+        self,
+        control: Api,
+        *,
+        clock: Clock,
+        follower: Follower,
+        say: Callable[[str], None],
+        pause_seconds: float,
     ) -> None:
+        self._pause_seconds = pause_seconds
         self._control = control
         self._clock = clock
         self._follower = follower
@@ -83,6 +90,7 @@ class Takeover:
             )
             # As it is now: with the usual hours the ticket may go on to a third agent.
             agent = self._follower.stories[name].agent
+            await self._clock.sleep(2 * self._pause_seconds)
         finally:
             # Also when somebody presses Ctrl-C here: the desk must not stay closed.
             after = await asyncio.shield(asyncio.to_thread(self._roll_back, version, applied))

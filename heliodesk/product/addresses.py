@@ -32,12 +32,14 @@ class AddressInvalid(ValueError):
 
 
 class Addresses(BaseModel):
-    """Where one Heliodesk answers. Written by ``heliodesk up`` for the other commands."""
+    """Where one Heliodesk answers. Written by ``heliodesk up`` for the other commands.
+
+    The store is not among them: its URL may hold a password, and no command needs it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     kafka: str
-    mongo: str
     services: dict[str, str]
     """Service to the base of its HTTP."""
     metrics: dict[str, int] = {}
@@ -83,9 +85,7 @@ def port_from(environ: Mapping[str, str], name: str, default: int) -> int:
     return int(text)
 
 
-def local_addresses(
-    environ: Mapping[str, str], *, kafka: str, mongo: str, mailbox: str | None
-) -> Addresses:
+def local_addresses(environ: Mapping[str, str], *, kafka: str, mailbox: str | None) -> Addresses:
     """Return the addresses of the local services, with what ``HELIODESK_PORT_…`` overrides.
 
     Raises:
@@ -94,7 +94,6 @@ def local_addresses(
     ports = {name: port_from(environ, name, port) for name, port in PORTS.items()}
     return Addresses(
         kafka=kafka,
-        mongo=mongo,
         services={name: f"http://{LOOPBACK}:{port}" for name, port in ports.items()},
         metrics={
             name: port_from(environ, f"{name}_metrics", PORTS[name] + METRICS_OFFSET)
@@ -135,7 +134,6 @@ def find_addresses(environ: Mapping[str, str], home: Path) -> Addresses:
         found = local_addresses(
             environ,
             kafka=f"{LOOPBACK}:{port_from(environ, 'kafka', 19092)}",
-            mongo="",
             mailbox=f"http://{LOOPBACK}:{port_from(environ, 'mail_http', 18026)}",
         )
     named = {

@@ -53,9 +53,7 @@ class Product:
         # It will hold personal data: nobody else on this machine reads it.
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         stack = Stack(home, progress=progress, environ=environ)
-        addresses = local_addresses(
-            environ, kafka=stack.kafka, mongo=stack.mongo, mailbox=stack.mail_url
-        )
+        addresses = local_addresses(environ, kafka=stack.kafka, mailbox=stack.mail_url)
         return cls(stack=stack, addresses=addresses, secrets=Secrets(home, clock))
 
     def start(self, progress: ProgressCallback) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import httpx
@@ -71,15 +71,22 @@ async def submit(client: httpx.AsyncClient, product: RunningProduct, key: str, n
         await asyncio.sleep(0.3)
 
 
-async def submit_all(product: RunningProduct, *, prefix: str, count: int) -> list[str]:
+async def submit_all(
+    product: RunningProduct,
+    *,
+    prefix: str,
+    numbers: Sequence[int],
+    accepted: Callable[[], None] = lambda: None,
+) -> list[str]:
     """Post so many requests, several at once; return their tickets."""
-    numbers = iter(range(count))
+    left = iter(numbers)
     tickets: list[str] = []
 
     async def sender(client: httpx.AsyncClient) -> None:
-        for number in numbers:
+        for number in left:
             ticket = await submit(client, product, f"{prefix}-{number}", number)
             tickets.append(ticket)
+            accepted()
 
     async with httpx.AsyncClient(timeout=20) as client, asyncio.TaskGroup() as group:
         for _ in range(SENDERS):
@@ -87,14 +94,28 @@ async def submit_all(product: RunningProduct, *, prefix: str, count: int) -> lis
     return tickets
 
 
-async def kill_everything_once(product: RunningProduct, *, done: asyncio.Event) -> None:
-    """Kill each service, then the broker, then the store; start each again at once."""
-    for name in (*SERVICES, "kafka", "store", *SERVICES):
-        if done.is_set() and name in SERVICES:
-            break
-        await asyncio.to_thread(product.stack.kill, name)
-        await asyncio.to_thread(product.stack.restart, name)
-        await asyncio.sleep(1.0)
+async def submit_while_dying(
+    product: RunningProduct, *, victim: str, numbers: Sequence[int]
+) -> list[str]:
+    """Post requests, and kill a part of the product in their midst; it is started again at once."""
+    count = 0
+    midst = asyncio.Event()
+
+    def accepted() -> None:
+        nonlocal count
+        count += 1
+        if count >= len(numbers) // 4:
+            midst.set()
+
+    async def kill() -> None:
+        await midst.wait()
+        await asyncio.to_thread(product.stack.kill, victim)
+        await asyncio.to_thread(product.stack.restart, victim)
+
+    killing = asyncio.create_task(kill())
+    tickets = await submit_all(product, prefix="kill", numbers=numbers, accepted=accepted)
+    await killing
+    return tickets
 
 
 def acknowledged(product: RunningProduct) -> dict[str, set[str]]:
@@ -110,11 +131,11 @@ async def test_a_thousand_requests_survive_the_death_of_everything(
     product: RunningProduct,
 ) -> None:
     """Each accepted request is one ticket with its clocks and one acknowledgement, whatever dies."""
-    done = asyncio.Event()
-    killing = asyncio.create_task(kill_everything_once(product, done=done))
-    tickets = await submit_all(product, prefix="kill", count=REQUESTS_SENT)
-    done.set()
-    await killing
+    victims = (*SERVICES, "kafka", "store")
+    tickets: list[str] = []
+    for place, victim in enumerate(victims):
+        share = range(REQUESTS_SENT)[place :: len(victims)]
+        tickets += await submit_while_dying(product, victim=victim, numbers=share)
     assert len(set(tickets)) == REQUESTS_SENT
 
     routing, sla = product.database("routing"), product.database("sla")
@@ -157,7 +178,7 @@ async def test_an_event_that_nobody_can_read_parks_one_ticket_and_delays_no_othe
         return any(row["stream"] == poisoned for row in rows)
 
     await product.until(parked, seconds=30, what="the poisoned event is parked")
-    tickets = await submit_all(product, prefix="beside-poison", count=20)
+    tickets = await submit_all(product, prefix="beside-poison", numbers=range(20))
     routing = product.database("routing")
 
     async def routed() -> bool:
@@ -200,7 +221,7 @@ async def test_a_store_that_was_thrown_away_is_rebuilt_from_its_topic(
     product: RunningProduct, service: str
 ) -> None:
     """A service that finds its store empty folds its topics to the very same states."""
-    await submit_all(product, prefix=f"before-{service}", count=5)
+    await submit_all(product, prefix=f"before-{service}", numbers=range(5))
 
     async def quiet() -> bool:
         before = states(product, service)

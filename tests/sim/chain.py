@@ -265,6 +265,10 @@ class Chain:
         """Deploy the repaired services."""
         self.defects.clear()
 
+    def waits_for(self, world: World) -> str:
+        """Return nothing: what is read and sent is all that there is."""
+        return ""
+
     def check(self, world: World, *, repaired: bool) -> list[str]:
         """Return what is wrong."""
         asked = delivered(world, ASKED)

@@ -11,7 +11,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from shared.aggregate import Aggregate
 from shared.commit import Committer
@@ -57,6 +58,41 @@ class Rates:
     """A runner whose partitions moved does not know it yet: a zombie."""
 
 
+class Reader(Protocol):
+    """Takes the records of a topic: a `Consumer`, or one with something before or after it."""
+
+    topic: Topic
+
+    async def process(self, records: Sequence[Record]) -> None:
+        """Apply a batch; raise `Infrastructure` where it is to come again."""
+        ...
+
+
+class Configured(Protocol):
+    """The configurations that a process knows."""
+
+    def version(self, tenant: str) -> int:
+        """Return the newest known version."""
+        ...
+
+    async def require(self, tenant: str, version: int) -> None:
+        """Return when a version is known."""
+        ...
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What one process of a service is made of, beside store, relay and committer."""
+
+    readers: Sequence[Reader] = ()
+    consumers: Sequence[Consumer] = ()
+    """Those among the readers, or inside them, whose parked records are replayed."""
+    tickers: Sequence[Callable[[], Coroutine[Any, Any, None]]] = ()
+    """Coroutines that run as long as the process lives."""
+    app: Any = None
+    """What clients call."""
+
+
 @dataclass(frozen=True)
 class Service:
     """What a service brings along; all of it production code, except for the toys."""
@@ -67,6 +103,11 @@ class Service:
     tickers: Sequence[Callable[[Process], Coroutine[Any, Any, None]]] = ()
     """Coroutines that run as long as a process lives."""
     replicas: int = 2
+    wire: Callable[[Process], Wiring] | None = None
+    """Makes what has parts of its own in each process; in the place of rows and tickers."""
+    configured: Callable[[], Configured] | None = None
+    store: type[MemoryStreams] | None = None
+    runner: type[Runner] | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +131,7 @@ class SimClock:
 
     def now(self) -> datetime:
         """Return what the process takes for the present instant."""
-        seconds = self._world.time() + self.error_seconds
+        seconds = self._world.time() + self._world.ahead_seconds + self.error_seconds
         return instant(START + timedelta(seconds=seconds))
 
     def monotonic(self) -> float:
@@ -116,6 +157,10 @@ class SimClock:
 
 class Known:
     """Knows every configuration."""
+
+    def version(self, tenant: str) -> int:
+        """Return 1."""
+        return 1
 
     async def require(self, tenant: str, version: int) -> None:
         """Return at once."""
@@ -179,7 +224,7 @@ def _refuse(future: asyncio.Future[None], reason: str) -> None:
 class Runner:
     """Drives one subscription of one process, as the bus does."""
 
-    def __init__(self, process: Process, consumer: Consumer) -> None:
+    def __init__(self, process: Process, consumer: Reader) -> None:
         self.process = process
         self.consumer = consumer
         self.world = process.world
@@ -265,7 +310,8 @@ class Process:
         self.death: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.clock = SimClock(world)
         parts = world.parts
-        self.store = parts.store(world.disks[service.name], faults=self)
+        self.configured = service.configured() if service.configured else Known()
+        self.store = (service.store or parts.store)(world.disks[service.name], faults=self)
         self.relay = parts.relay(
             publisher=Producer(self),
             store=self.store,
@@ -278,30 +324,42 @@ class Process:
             parking=self.store,
             relay=self.relay,
             clock=self.clock,
-            configversion=lambda _tenant: 1,
+            configversion=self.configured.version,
         )
-        self.consumers = [
-            Consumer(
-                topic=topic,
-                on=on,
-                committer=self.committer,
-                configured=Known(),
-                clock=self.clock,
-                owner=service.name,
-            )
-            for topic, on in service.consumes.items()
-        ]
-        self.parking = parts.parking(committer=self.committer, consumers=self.consumers)
-        self.runners = [(parts.runner or Runner)(self, c) for c in self.consumers]
+        self.wiring = service.wire(self) if service.wire else self._wired()
+        self.app = self.wiring.app
+        self.parking = parts.parking(committer=self.committer, consumers=self.wiring.consumers)
+        runner = service.runner or parts.runner or Runner
+        self.runners = [runner(self, reader) for reader in self.wiring.readers]
         self._tasks: list[asyncio.Task[Any]] = []
+
+    def _wired(self) -> Wiring:
+        """Return what the service's rows and tickers say."""
+        consumers = [self.consumer(topic, on) for topic, on in self.service.consumes.items()]
+        return Wiring(
+            readers=consumers,
+            consumers=consumers,
+            tickers=[partial(ticker, self) for ticker in self.service.tickers],
+        )
+
+    def consumer(self, topic: Topic, on: Sequence[On]) -> Consumer:
+        """Return the consumer of a topic."""
+        return Consumer(
+            topic=topic,
+            on=on,
+            committer=self.committer,
+            configured=self.configured,
+            clock=self.clock,
+            owner=self.service.name,
+        )
 
     def start(self) -> None:
         """Begin to work."""
         self.spawn(self.relay.run())
         for runner in self.runners:
             self.spawn(runner.run())
-        for ticker in self.service.tickers:
-            self.spawn(ticker(self))
+        for ticker in self.wiring.tickers:
+            self.spawn(ticker())
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Do something within this process; it stops for good where the process dies."""

@@ -51,6 +51,10 @@ class Scenario(Protocol):
         """Return what is wrong; before the repair, parked streams may be behind."""
         ...
 
+    def waits_for(self, world: World) -> str:
+        """Return what is still to happen once all is read and sent; empty where nothing is."""
+        ...
+
 
 class SimLog(MemoryLog):
     """The log, which also says where a record would go."""
@@ -94,6 +98,8 @@ class World:
         self.parts = parts or Parts()
         self.rates = rates or Rates()
         self.stormy = True
+        self.ahead_seconds = 0.0
+        """By so much the day is ahead of the loop: a scenario lets hours pass in no time."""
         self.steps = 0
         self.log = SimLog(partitions_each=3)
         self.disks: dict[str, MemoryData] = {}
@@ -275,7 +281,7 @@ class World:
                     found[service, row["stream"]] = None
             for rows in disk.collections.values():
                 for row in rows.values():
-                    if row["parked"]:
+                    if row.get("parked"):
                         found[service, row["_id"]] = None
         return list(found)
 
@@ -316,7 +322,7 @@ class World:
                 if [positions.get(number) for number in range(len(ends))] != ends:
                     return False
         rows = (r for d in self.disks.values() for c in d.collections.values() for r in c.values())
-        return not any(row["outbox"] for row in rows)
+        return not any(row.get("outbox") for row in rows) and not self.scenario.waits_for(self)
 
     async def _converge(
         self, tasks: Sequence[asyncio.Task[None]], what: str, done: Callable[[], bool]
@@ -329,4 +335,5 @@ class World:
                         self.fail(task.exception() or RuntimeError())
                 return
             await asyncio.sleep(0.25)
-        self.problems.append(f"liveness: {what}: not at rest 300 s after the last fault")
+        waits = self.scenario.waits_for(self)
+        self.problems.append(f"liveness: {what}: not at rest 300 s after the last fault {waits}")

@@ -123,7 +123,7 @@ def running_product(
     """Start a product in a state directory, and stop all of it in the end."""
     environment = {
         **os.environ,
-        **free_ports((*LOCAL_PORTS, *PORTS, "intake_smtp")),
+        **free_ports((*LOCAL_PORTS, *PORTS, *(f"{name}_metrics" for name in PORTS), "intake_smtp")),
         **(environ or {}),
     }
     clock = SystemClock()

@@ -34,7 +34,7 @@ def sun(configuration: Configuration) -> FollowTheSun:
     return next(t for t in configuration.topologies.topologies if isinstance(t, FollowTheSun))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(minutes=st.integers(min_value=0, max_value=366 * 24 * 60))
 def test_at_any_hour_the_open_desk_closes_and_the_next_one_is_open(minutes: int) -> None:
     """In the handed-over configuration the first open desk is the one that takes over."""
@@ -46,9 +46,17 @@ def test_at_any_hour_the_open_desk_closes_and_the_next_one_is_open(minutes: int)
     assert plan is not None
     after = validate_sections(plan.sections)
     for later in (now, now + timedelta(minutes=10)):
-        opened = [d for d in desks if after.desk_calendar(d).is_open(later)]
+        opened = [d for d in sun(after).desks if after.desk_calendar(d).is_open(later)]
         assert opened[0] == plan.taking
         assert closing not in opened
+
+
+def test_a_desk_that_is_about_to_open_is_not_in_the_way(sample: Configuration) -> None:
+    """Five minutes before New York opens, London still hands over to Shanghai."""
+    plan = handover(sample, closing="london", now=NOON + timedelta(hours=2, minutes=55))
+    assert plan is not None
+    assert plan.taking == "shanghai"
+    assert sun(validate_sections(plan.sections)).desks == ("shanghai", "new-york", "london")
 
 
 def test_a_handover_changes_nothing_but_two_calendars(sample: Configuration) -> None:

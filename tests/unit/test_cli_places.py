@@ -26,7 +26,7 @@ from shared.testing.clock import ManualClock
 
 def addresses(**environ: str) -> Addresses:
     """Return local addresses with the given overrides."""
-    return local_addresses(environ, kafka="127.0.0.1:1", mongo="mongodb://m", mailbox="http://b")
+    return local_addresses(environ, kafka="127.0.0.1:1", mailbox="http://b")
 
 
 def test_the_state_directory_is_found_from_below(tmp_path: Path) -> None:

@@ -1,0 +1,328 @@
+"""Who works with the desk: people who ask, monitors, agents; and the sun, which lets hours pass."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from services.intake.domain.alerts import Occurrence, alert_key, fingerprint_of
+from services.intake.domain.receipts import Alerting, Receipt
+from services.intake.doors import DOORS, Raw, Read
+from services.intake.handlers.accepting import Caller as IntakeCaller
+from services.notify.domain.mail import thread_message_id
+from services.routing.domain.tickets import TicketState
+from services.routing.handlers.commands import Caller
+from services.routing.ports import TicketDocument
+from shared.contracts.intake import AlertStatus, Direction
+from shared.contracts.knowledge import ArticlePublished
+from shared.contracts.routing import PendReason, Presence, Status
+from shared.contracts.topics import ALERTS
+from shared.kernel import CommandRejected, Infrastructure, rfc3339
+from shared.streams import Outgoing
+from shared.testing.clock import START
+from tests.sim.desk_ports import CachedTickets
+from tests.sim.desk_services import DOMAIN
+from tests.sim.desk_stage import TENANT, Stage, versions
+from tests.sim.process import Process
+from tests.sim.world import World
+from tests.support.intake_input import mail, webhook
+
+T = TypeVar("T")
+
+WHERE: tuple[dict[str, str], ...] = (
+    {},
+    {"site": "canary-wharf", "channel": "web"},
+    {"site": "toronto", "channel": "web"},
+    {"service": "payroll"},
+    {"region": "apac", "language": "zh"},
+    {"region": "emea"},
+)
+KINDS = ("incident", "inquiry", "service-request")
+LEVELS = ("low", "medium", "high")
+OPEN = (Status.QUEUED, Status.ASSIGNED, Status.ACCEPTED, Status.PENDING)
+
+
+class Clients:
+    """All clients of one run."""
+
+    def __init__(self, world: World, stage: Stage, *, requests: int) -> None:
+        self._world = world
+        self._stage = stage
+        self._requests = requests
+        self._tickets: CachedTickets | None = None
+
+    def all(self) -> list[Coroutine[Any, Any, None]]:
+        """Return those who come, ask and go."""
+        people = [self._person(range(n, self._requests, 3)) for n in range(3)]
+        monitors = [self._monitor(n) for n in range(2)]
+        return [*people, *monitors, self._publisher(), self._author()]
+
+    async def _insist(
+        self, service: str, work: Callable[[Process], Coroutine[Any, Any, T]], *, tries: int = 10**6
+    ) -> T:
+        """Ask until there is an answer."""
+        for left in range(tries, 0, -1):
+            try:
+                return await self._world.call(service, work)
+            except Infrastructure:
+                if left == 1:
+                    raise
+                await self._pause(0.1, 0.6)
+        raise AssertionError
+
+    async def _pause(self, shortest: float, longest: float) -> None:
+        await asyncio.sleep(self._world.random.uniform(shortest, longest))
+
+    def _now(self) -> datetime:
+        return START + timedelta(seconds=self._world.time() + self._world.ahead_seconds)
+
+    # People.
+
+    async def _person(self, numbers: range) -> None:
+        random = self._world.random
+        for number in numbers:
+            await self._pause(0.2, 3.0)
+            body = {
+                "contact": {"mail": f"p{number % 7}@example.org"}
+                if number % 5
+                else {"id": f"E{number % 3}"},
+                "subject": f"printer {number}",
+                "kind": random.choice(KINDS),
+                "impact": random.choice(LEVELS),
+                "urgency": random.choice(LEVELS),
+                **random.choice(WHERE),
+            }
+            receipt = await self._submit("requests", _json_request(number, body))
+            if random.random() < 0.3:
+                await self._submit("requests", _json_request(number, body))
+            if random.random() < 0.1:
+                await self._misuse(number, {**body, "subject": "something else"})
+            if random.random() < 0.6:
+                await self._talk(number, receipt)
+
+    async def _submit(self, door: str, read: Read[Any], name: str = "") -> Receipt:
+        async def work(process: Process) -> Receipt:
+            caller = process.app.caller(name or f"{'mail' if door == 'smtp' else door}-demo")
+            receipt: Receipt = await process.app.accepting.submit(DOORS[door], read, caller)
+            if receipt.ticket is None:
+                receipt = await process.app.accepting.applied(receipt, seconds_max=2.0)
+            return receipt
+
+        receipt = await self._insist("intake", work)
+        self._stage.promised(receipt)
+        return receipt
+
+    async def _misuse(self, number: int, body: dict[str, Any]) -> None:
+        try:
+            await self._submit("requests", _json_request(number, body))
+        except CommandRejected as error:
+            if error.code == "idempotency-key-reused":
+                return
+        self._stage.broken.append(f"k{number}: another body was taken under the same key")
+
+    async def _talk(self, number: int, receipt: Receipt) -> None:
+        """Answer by mail, and be answered by an agent, now or much later."""
+        random = self._world.random
+        for turn in range(random.randrange(1, 4)):
+            await self._pause(0.5, 9.0)
+            if random.random() < 0.5:
+                name = f"<m{number}.{turn}@example.org>"
+                thread = thread_message_id(receipt.ticket or "", DOMAIN)
+                content = mail(message_id=name, references=thread, text=f"and {turn}?")
+                read = DOORS["smtp"].parse(Raw(body=content, sender="ana@example.org"))
+                await self._submit("smtp", read)
+                if random.random() < 0.3:
+                    await self._submit("smtp", read)
+            else:
+                await self._note(receipt, f"n{number}.{turn}")
+
+    async def _note(self, receipt: Receipt, key: str) -> None:
+        async def work(process: Process) -> Receipt:
+            noted: Receipt = await process.app.accepting.note(
+                IntakeCaller(tenant=TENANT, name="h-clarke"),
+                ticket=receipt.ticket or "",
+                number=receipt.number or "",
+                text="we look into it",
+                direction=Direction.OUTBOUND,
+                key=key,
+            )
+            return await process.app.accepting.applied(noted, seconds_max=2.0)  # type: ignore[no-any-return]
+
+        self._stage.promised(await self._insist("intake", work))
+
+    # Monitors.
+
+    async def _monitor(self, number: int) -> None:
+        """Tell of alerts that come and go; some deliveries are repeated, late or swapped."""
+        random = self._world.random
+        key = f"group{number}"
+        deliveries = []
+        for minute in range(0, 90, 15):
+            fingerprint = f"f{random.randrange(2)}"
+            deliveries.append((fingerprint, minute, "firing"))
+            if random.random() < 0.8:
+                deliveries.append((fingerprint, minute, "resolved"))
+        deliveries += random.choices(deliveries, k=4)
+        places = [place + random.choice((0, 0, 0, 3)) for place in range(len(deliveries))]
+        for place in sorted(range(len(deliveries)), key=lambda p: (places[p], p)):
+            await self._pause(0.3, 4.0)
+            fingerprint, minute, status = deliveries[place]
+            receipt = await self._submit(
+                "alertmanager", webhook(deliveries[place], key=key), "alertmanager-demo"
+            )
+            found = Occurrence(
+                starts_at=START + timedelta(minutes=minute), status=AlertStatus(status)
+            )
+            name = alert_key(tenant=TENANT, integration="alertmanager-demo", key=key)
+            self._stage.delivered(name, fingerprint, found)
+            if isinstance(receipt.task, Alerting) and receipt.task.alert_key != name:
+                self._stage.broken.append(f"{key}: has another alert key")
+
+    async def _publisher(self) -> None:
+        """Write alerts to the public topic, some twice: its producer knows no idempotence."""
+        random = self._world.random
+        for number in range(8):
+            await self._pause(0.5, 6.0)
+            key, minute = f"disk-{random.randrange(2)}", number * 9
+            status = random.choice(list(AlertStatus)[:2])
+            at = START + timedelta(minutes=minute)
+            data = {
+                "key": key,
+                "status": status.value,
+                "summary": f"{key} is full",
+                "starts_at": rfc3339(at),
+            }
+            headers = {
+                "ce_specversion": "1.0",
+                "ce_type": "heliodesk.alert.reported.v1",
+                "ce_source": "/monitor",
+                "ce_id": f"o{number}",
+                "content-type": "application/json",
+            }
+            record = Outgoing(
+                topic=ALERTS.name,
+                key=key.encode(),
+                value=json.dumps(data).encode(),
+                headers=tuple((name, value.encode()) for name, value in headers.items()),
+            )
+            for _ in range(random.choice((1, 1, 2))):
+                self._world.append(record, by="monitor")
+            name = alert_key(tenant=TENANT, integration="cloudevents-demo", key=key)
+            occurrence = Occurrence(starts_at=at, status=status)
+            self._stage.delivered(name, fingerprint_of(key), occurrence)
+
+    async def _author(self) -> None:
+        for number in range(3):
+            await self._pause(0.2, 6.0)
+            article = ArticlePublished(
+                title=f"printer {number}",
+                body="turn it off and on",
+                language="en",
+                keywords=(),
+                author="h-clarke",
+            )
+
+            async def work(
+                process: Process, article: ArticlePublished = article, key: str = f"a{number}"
+            ) -> object:
+                return await process.app.create(TENANT, article, key=key)
+
+            await self._insist("knowledge", work)
+
+    # Agents.
+
+    async def agents(self) -> None:
+        """Work for ever: at random in the storm, and then until nothing is open."""
+        random = self._world.random
+        while True:
+            await self._pause(0.05, 0.5)
+            if self._tickets is None:
+                self._tickets = CachedTickets(self._world.disks["routing"])
+            seen = [(d, s) for d, s in self._tickets.everything() if not d.parked and s.facts]
+            try:
+                if self._world.stormy:
+                    if random.random() < 0.05:
+                        await self._presence(random.choice(list(Presence)[:3]))
+                    if seen:
+                        await self._act(*random.choice(seen))
+                else:
+                    await self._presence(Presence.AVAILABLE, everybody=True)
+                    await self._finish(seen)
+            except (CommandRejected, Infrastructure) as error:
+                self._world.note("agent", f"{type(error).__name__} {error}"[:80])
+
+    async def _presence(self, presence: Presence, *, everybody: bool = False) -> None:
+        names = [agent.id for agent in versions()[self._stage.version - 1].all_agents()]
+        if not everybody:
+            names = [self._world.random.choice(names)]
+        for name in names:
+            await self._insist(
+                "routing",
+                lambda p, name=name: p.app.presence(TENANT, agent=name, presence=presence),
+                tries=3,
+            )
+
+    async def _finish(self, seen: list[tuple[TicketDocument, TicketState]]) -> None:
+        """Resolve what agents have; what is queued the matcher has to give them first."""
+        for document, state in seen:
+            if state.status in OPEN and state.status is not Status.QUEUED:
+                caller = Caller(tenant=TENANT, ticket=document.id, by=state.agent or "")
+                await self._insist(
+                    "routing",
+                    lambda p, caller=caller: p.app.resolve(caller, code="done", article=None),
+                    tries=3,
+                )
+
+    async def _act(self, document: TicketDocument, state: TicketState) -> None:
+        random = self._world.random
+        configuration = versions()[self._stage.version - 1]
+        desk = random.choice(configuration.desks.desks).name
+        agent = random.choice(configuration.agents_of(state.desk)).id
+        caller = Caller(
+            tenant=TENANT,
+            ticket=document.id,
+            by=state.agent or agent,
+            revision=document.seq if random.random() < 0.3 else None,
+        )
+        until = self._now() + timedelta(minutes=random.uniform(2, 200))
+        able: dict[Status, tuple[str, ...]] = {
+            Status.QUEUED: ("accept", "accept", "transfer", "assign"),
+            Status.ASSIGNED: ("accept", "accept", "accept", "assign", "transfer", "resolve"),
+            Status.ACCEPTED: ("resolve", "resolve", "pend", "wait", "transfer", "assign"),
+            Status.PENDING: ("resume", "pend", "resolve", "assign"),
+            Status.RESOLVED: ("reopen", "close", "nothing", "nothing"),
+            Status.CLOSED: ("nothing", "nothing", "nothing", "reopen"),
+        }
+        verb = random.choice(able[state.status or Status.CLOSED])
+        work: dict[str, Callable[[Any], Any]] = {
+            "accept": lambda app: app.accept(caller, agent=state.agent or agent),
+            "assign": lambda app: app.assign(caller, agent=agent),
+            "transfer": lambda app: app.transfer(caller, desk=desk),
+            "pend": lambda app: app.pend(caller, reason=PendReason.CUSTOMER, until=None),
+            "wait": lambda app: app.pend(caller, reason=PendReason.UNTIL, until=until),
+            "resume": lambda app: app.resume(caller),
+            "resolve": lambda app: app.resolve(caller, code="solved", article=None),
+            "reopen": lambda app: app.reopen(caller, reason="again"),
+            "close": lambda app: app.close(caller, reason="confirmed"),
+        }
+        if verb in work:
+            self._world.note("agent", f"{verb} {document.id[:8]}")
+            await self._insist("routing", lambda p: work[verb](p.app), tries=4)
+
+    # The sun.
+
+    async def sun(self) -> None:
+        """Let the day pass in leaps, so that clocks run out and desks close."""
+        world = self._world
+        while True:
+            await self._pause(0.8, 4.0)
+            world.ahead_seconds += world.random.uniform(20, 2400) if world.stormy else 1800.0
+            world.note("", f"it is {self._now():%d %H:%M}")
+
+
+def _json_request(number: int, body: dict[str, Any]) -> Read[Any]:
+    headers = {"content-type": "application/json", "idempotency-key": f"k{number}"}
+    return DOORS["requests"].parse(Raw(body=json.dumps(body).encode(), headers=headers))

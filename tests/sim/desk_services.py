@@ -1,0 +1,416 @@
+"""The real services, wired as their applications are, on the simulation's stores and broker."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from services.intake.app import AGGREGATES as INTAKE_AGGREGATES
+from services.intake.consumers import on_tickets as intake_on_tickets
+from services.intake.handlers.accepting import Accepting, Caller
+from services.intake.handlers.alerting import Alerts
+from services.intake.handlers.applying import Applying
+from services.intake.handlers.closing import Standing
+from services.intake.handlers.grouping import GroupCommit
+from services.intake.handlers.meeting import Meeting
+from services.intake.handlers.numbers import Numbers
+from services.intake.handlers.reading import Reading
+from services.intake.handlers.reporting import Reporting
+from services.intake.handlers.threading import Threads
+from services.intake.handlers.writing import Writing
+from services.intake.ticker import Backlog, Sweeper
+from services.knowledge.consumers import on_requests as knowledge_on_requests
+from services.knowledge.domain.articles import ARTICLES
+from services.knowledge.domain.suggestions import SUGGESTIONS
+from services.knowledge.handlers import Desk as ArticleDesk
+from services.knowledge.handlers import Library, Suggesting
+from services.notify.consumers import configured as notify_configured
+from services.notify.consumers import on_clocks as notify_on_clocks
+from services.notify.consumers import on_requests as notify_on_requests
+from services.notify.consumers import on_tickets as notify_on_tickets
+from services.notify.domain.notices import NOTICES
+from services.notify.handlers import Letters, Reach
+from services.notify.ticker import Sender, SendingLimits
+from services.routing.consumers import on_clocks as routing_on_clocks
+from services.routing.consumers import on_requests as routing_on_requests
+from services.routing.domain.agents import AGENTS
+from services.routing.domain.tickets import TICKETS as ROUTED
+from services.routing.handlers.commands import TicketCommands
+from services.routing.handlers.holds import HoldKeeper
+from services.routing.handlers.matcher import Matcher
+from services.routing.handlers.sweeps import DeskSweep, Timers
+from services.routing.handlers.writing import TicketWriter
+from services.routing.ticker import Pace, start_tickers
+from services.sla.consumers import on_requests as sla_on_requests
+from services.sla.consumers import on_tickets as sla_on_tickets
+from services.sla.domain.evolve import TICKET_CLOCKS
+from services.sla.handlers import ClockHandlers
+from services.sla.ticker import ClockTicker, GroupCaughtup, TickLimits
+from shared.configuration import Configurations
+from shared.consumer import Consumer, NoObserver, On
+from shared.contracts.envelope import Event
+from shared.contracts.routing import Presence
+from shared.contracts.topics import ALERTS, CLOCKS, KNOWLEDGE, REQUESTS, TICKETS, Topic
+from shared.kernel import Infrastructure
+from shared.service import Ticker
+from shared.streams import Record
+from tests.sim.desk_ports import (
+    CachedTickets,
+    DueClocks,
+    GroupOffsets,
+    IntakeOverNetwork,
+    LogToWorld,
+    MailChannel,
+    PlainWords,
+    Pointed,
+    WordIndex,
+)
+from tests.sim.desk_stage import TENANT, Stage
+from tests.sim.process import Process, Reader, Runner, Service, Wiring
+from tests.support.intake import IntakeStreams, MemoryIntake
+
+CLOSE_AFTER_SECONDS = 7200.0
+DOMAIN = "desk.example"
+
+
+class SteadyRunner(Runner):
+    """Commits once more where the last commit was lost, as a client that awaits its answer does.
+
+    Without it the broker would know of no progress until the partition's next record.
+    """
+
+    def fetch(self) -> list[Record]:
+        """Return the next records; without any, tell the broker where this runner is."""
+        batch = super().fetch()
+        if not batch and (not self.world.stormy or self.world.random.random() < 0.1):  # noqa: PLR2004
+            topic = self.consumer.topic.name
+            for partition, position in self.assigned.items():
+                if self.world.log.committed.get((self.group, topic, partition)) != position:
+                    self.world.log.commit(self.group, topic, partition, position)
+        return batch
+
+
+@dataclass
+class Around:
+    """A topic's records, with what comes before and after their consumer."""
+
+    topic: Topic
+    take: Callable[[Sequence[Record]], Awaitable[None]]
+    first: Callable[[Sequence[Record]], Awaitable[None]] | None = None
+    then: Callable[[], None] | None = None
+
+    async def process(self, records: Sequence[Record]) -> None:
+        """Process a batch, as `Runtime.consume` has it."""
+        if self.first is not None:
+            await self.first(records)
+        await self.take(records)
+        if self.then is not None:
+            self.then()
+
+
+@dataclass
+class Parts:
+    """Collects what one process is made of; `Runtime` in production."""
+
+    process: Process
+    stage: Stage
+    readers: list[Reader] = field(default_factory=list)
+    consumers: list[Consumer] = field(default_factory=list)
+    tickers: list[Callable[[], Coroutine[Any, Any, None]]] = field(default_factory=list)
+
+    @property
+    def configurations(self) -> Configurations:
+        """What this process knows of the organisation."""
+        found = self.process.configured
+        assert isinstance(found, Configurations)
+        return found
+
+    @property
+    def log(self) -> Any:
+        """The process's log."""
+        return LogToWorld(self.process.world, self.process.name)
+
+    def consume(
+        self,
+        topic: Topic,
+        on: Sequence[On],
+        *,
+        first: Callable[[Sequence[Record]], Awaitable[None]] | None = None,
+        then: Callable[[], None] | None = None,
+    ) -> None:
+        """Consume a topic; poisoned tickets cannot be decided while the defect is there."""
+        consumer = self.consumer(topic, on)
+        self.readers.append(Around(topic, consumer.process, first=first, then=then))
+
+    def consumer(self, topic: Topic, on: Sequence[On]) -> Consumer:
+        """Return a topic's consumer, with the defects of this release."""
+        consumer = self.process.consumer(topic, [self._defective(row) for row in on])
+        self.consumers.append(consumer)
+        return consumer
+
+    def _defective(self, row: On) -> On:
+        service, stage = self.process.service.name, self.stage
+
+        def decide(state: Any, event: Event[Any], now: Any, /) -> Any:
+            if service in stage.defects and is_poisoned(event.subject):
+                raise ArithmeticError(f"{service} does not understand")
+            return row.decide(state, event, now)
+
+        return replace(row, decide=decide)
+
+    def tick(
+        self, name: str, work: Callable[[], Awaitable[bool | None]], *, seconds: float
+    ) -> Ticker:
+        """Run work every so many seconds; the same call that `Runtime` has."""
+        process = self.process
+
+        async def alive() -> bool | None:
+            if not process.alive:
+                await process.world.never()
+            return await work()
+
+        ticker = Ticker(name=name, work=alive, seconds=seconds)
+        self.tickers.append(partial(ticker.run, clock=process.clock, log=self.log))
+        return ticker
+
+    def wiring(self, app: Any = None) -> Wiring:
+        """Return what was collected."""
+        return Wiring(
+            readers=self.readers, consumers=self.consumers, tickers=self.tickers, app=app
+        )
+
+
+def is_poisoned(ticket: str) -> bool:
+    """Return whether defects show in a ticket: in one of seven."""
+    return zlib.crc32(ticket.encode()) % 7 == 3  # noqa: PLR2004
+
+
+@dataclass
+class IntakeApp:
+    """What clients call of intake."""
+
+    accepting: Accepting
+    reading: Reading
+    configurations: Configurations
+
+    def caller(self, integration: str) -> Caller:
+        """Return an integration as a caller."""
+        found = self.configurations.current(TENANT).integration(integration)
+        return Caller(tenant=TENANT, name=integration, integration=found)
+
+
+def wire_intake(stage: Stage, process: Process) -> Wiring:
+    """Wire intake as its application does; its SMTP listener and HTTP routes are left out."""
+    parts = Parts(process, stage)
+    clock, committer = process.clock, process.committer
+    store = MemoryIntake(process.world.disks["intake"], faults=process)
+    writing = Writing(committer=committer, clock=clock)
+    numbers = Numbers(store, block=4)
+    applying = Applying(
+        store=store,
+        writing=writing,
+        meeting=Meeting(store=store, committer=committer),
+        alerts=Alerts(store=store, writing=writing, committer=committer, numbers=numbers),
+        clock=clock,
+        log=parts.log,
+    )
+    writer = GroupCommit(store.keep, items_max=8, waiting_max=100)
+    applier = GroupCommit(applying.apply, items_max=8, waiting_max=100)
+    backlog = Backlog(streams=process.store, aggregates=INTAKE_AGGREGATES, documents_max=30)
+    accepting = Accepting(
+        threads=Threads(store=store, streams=process.store),
+        writer=writer,
+        applier=applier,
+        numbers=numbers,
+        configurations=parts.configurations,
+        clock=clock,
+        full=backlog.full,
+    )
+    standing = Standing(
+        store=store, writing=writing, applying=applying, numbers=numbers, clock=clock
+    )
+    tickets = parts.consumer(TICKETS, intake_on_tickets(standing))
+    parts.readers.append(Around(TICKETS, partial(standing.process, decide=tickets.process)))
+    reporting = Reporting(
+        accepting=accepting,
+        applying=applying,
+        store=store,
+        parking=process.store,
+        configurations=parts.configurations,
+        clock=clock,
+        observer=NoObserver(),
+    )
+    parts.readers.append(Around(ALERTS, reporting.process))
+    parts.tick("receipts", writer.run, seconds=1.0)
+    parts.tick("apply", applier.run, seconds=1.0)
+    parts.tick("backlog", backlog.look, seconds=1.0)
+    parts.tick("sweeper", Sweeper(applying, age_seconds=5.0).sweep, seconds=2.0)
+    reading = Reading(store=store, writing=writing, applying=applying)
+    return parts.wiring(IntakeApp(accepting, reading, parts.configurations))
+
+
+def wire_routing(stage: Stage, process: Process) -> Wiring:
+    """Wire routing as its application does."""
+    parts = Parts(process, stage)
+    tickets: Any = Pointed(CachedTickets(process.world.disks["routing"]), process, "tickets")
+    configurations = parts.configurations
+    writer = TicketWriter(committer=process.committer, configurations=configurations)
+    common: dict[str, Any] = {
+        "tickets": tickets,
+        "committer": process.committer,
+        "clock": process.clock,
+    }
+    configured = common | {"writer": writer, "configurations": configurations}
+    wake = start_tickers(
+        parts,  # type: ignore[arg-type] # of a Runtime it needs `tick` alone
+        Pace(
+            match_seconds=1.0,
+            tidy_seconds=1.0,
+            sweep_seconds=3.0,
+            timer_seconds=1.5,
+            audit_seconds=15.0,
+        ),
+        matcher=Matcher(**configured, presence_default=Presence.AVAILABLE),
+        keeper=HoldKeeper(**common, writer=writer),
+        sweep=DeskSweep(**configured),
+        timers=Timers(**common, close_after_seconds=CLOSE_AFTER_SECONDS),
+    )
+    configurations.on_change(lambda _tenant: wake())
+    parts.consume(REQUESTS, routing_on_requests(configurations), then=wake)
+    parts.consume(CLOCKS, routing_on_clocks(configurations), then=wake)
+    commands = TicketCommands(
+        committer=process.committer,
+        writer=writer,
+        configurations=configurations,
+        clock=process.clock,
+        changed=wake,
+    )
+    return parts.wiring(commands)
+
+
+def wire_sla(stage: Stage, process: Process) -> Wiring:
+    """Wire sla as its application does; two slots share the shards."""
+    parts = Parts(process, stage)
+    index: Any = Pointed(DueClocks(process.world.disks["sla"]), process, "clocks")
+    handlers = ClockHandlers(parts.configurations)
+    world = process.world
+    ticker = ClockTicker(
+        index=index,
+        caughtup=GroupCaughtup(GroupOffsets(process), (REQUESTS, TICKETS), process.clock),
+        handlers=handlers,
+        committer=process.committer,
+        clock=process.clock,
+        limits=TickLimits(slots=2, slot_index=int(process.name[-1]), takeover_seconds=10.0),
+        failed=lambda ticket, reason: world.fail(RuntimeError(f"timer of {ticket}: {reason}")),
+    )
+    parts.consume(REQUESTS, sla_on_requests(handlers))
+    parts.consume(TICKETS, sla_on_tickets(handlers))
+    parts.tick("clocks", ticker.run_once, seconds=1.0)
+    return parts.wiring()
+
+
+def wire_notify(stage: Stage, process: Process) -> Wiring:
+    """Wire notify as its application does."""
+    parts = Parts(process, stage)
+    directory = IntakeOverNetwork(process)
+    claims: Any = Pointed(stage.claims(process.world), process, "claims")
+    sender = Sender(
+        committer=process.committer,
+        claims=claims,
+        letters=Letters(
+            directory=directory,
+            words=PlainWords(),
+            configurations=parts.configurations,
+            clock=process.clock,
+            domain=DOMAIN,
+            sender="help@desk.example",
+        ),
+        channel=MailChannel(process, stage.mail),
+        clock=process.clock,
+        log=parts.log,
+        slot=process.name,
+        limits=SendingLimits(batch_notices_max=6, unrecorded_notices_max=3),
+    )
+    recovered = False
+
+    async def send() -> bool:
+        nonlocal recovered
+        if not recovered:
+            await sender.recover()
+            recovered = True
+        return await sender.round()
+
+    ticker = parts.tick("sender", send, seconds=1.0)
+    find = notify_configured(parts.configurations)
+    requests, tickets = Reach(directory), Reach(directory)
+    parts.consume(REQUESTS, notify_on_requests(requests), first=requests.learn, then=ticker.wake)
+    parts.consume(TICKETS, notify_on_tickets(tickets, find), first=tickets.learn, then=ticker.wake)
+    parts.consume(CLOCKS, notify_on_clocks(find), then=ticker.wake)
+    return parts.wiring()
+
+
+def wire_knowledge(stage: Stage, process: Process) -> Wiring:
+    """Wire knowledge as its application does, with a plain index."""
+    parts = Parts(process, stage)
+    offsets = GroupOffsets(process)
+    library = Library(WordIndex(), ends=partial(offsets.end_offsets, KNOWLEDGE))
+    read: dict[int, int] = {}
+
+    async def follow() -> None:
+        """Read the topic of articles, as every process does for itself."""
+        while True:
+            for number, partition in enumerate(process.world.log.partitions(KNOWLEDGE.name)):
+                fresh = partition[read.get(number, 0) :]
+                if fresh:
+                    await library.process(fresh)
+                    read[number] = fresh[-1].offset + 1
+            await asyncio.sleep(process.world.random.uniform(0.2, 1.0))
+            if not process.alive:
+                await process.world.never()
+
+    async def catch_up() -> None:
+        await library.catch_up()
+
+    parts.tickers.append(follow)
+    parts.tick("catch-up", catch_up, seconds=0.5)
+    suggesting = Suggesting(texts=IntakeOverNetwork(process), library=library, score_min=1.0)
+    parts.consume(REQUESTS, knowledge_on_requests(suggesting), first=suggesting.learn)
+    return parts.wiring(ArticleDesk(committer=process.committer, clock=process.clock))
+
+
+AGGREGATES = {
+    "intake": INTAKE_AGGREGATES,
+    "routing": (ROUTED, AGENTS),
+    "sla": (TICKET_CLOCKS,),
+    "notify": (NOTICES,),
+    "knowledge": (ARTICLES, SUGGESTIONS),
+}
+WIRES = {
+    "intake": wire_intake,
+    "routing": wire_routing,
+    "sla": wire_sla,
+    "notify": wire_notify,
+    "knowledge": wire_knowledge,
+}
+
+
+def services(stage: Stage) -> list[Service]:
+    """Return the services."""
+    return [
+        Service(
+            name=name,
+            aggregates=AGGREGATES[name],
+            wire=partial(wire, stage),
+            configured=stage.configured,
+            store=IntakeStreams if name == "intake" else stage.store(name),
+            runner=SteadyRunner,
+        )
+        for name, wire in WIRES.items()
+    ]
+
+
+__all__ = ["AGGREGATES", "Infrastructure", "is_poisoned", "services"]
