@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel
 
@@ -16,20 +16,24 @@ S = TypeVar("S", bound=BaseModel)
 
 Row = dict[str, Any]
 
+AS_THEY_ARE: Final = frozenset({str, int, float, bool, bytes, datetime, type(None)})
+"""Types that BSON holds as they come: most of what a state is made of."""
+
 
 def plain(value: Any) -> Any:
     """Return a model's value as what BSON can hold: no tuples, sets or enumerations."""
-    if isinstance(value, BaseModel):
-        return {name: plain(getattr(value, name)) for name in type(value).model_fields}
-    if isinstance(value, Mapping):
-        return {str(plain(key)): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, set | frozenset):
-        return sorted(plain(item) for item in value)
-    if isinstance(value, str) and type(value) is not str:
+    # In the order of how often each is met: the last checks cost ten times as much as the first.
+    if type(value) in AS_THEY_ARE:
+        return value
+    if isinstance(value, str):
         return str.__str__(value)  # str() of an enumeration may be its name
-    return value
+    if isinstance(value, BaseModel):
+        return {name: plain(getattr(value, name)) for name in type(value).__pydantic_fields__}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, (dict, Mapping)):
+        return {str(plain(key)): plain(item) for key, item in value.items()}
+    return sorted(map(plain, value)) if isinstance(value, (set, frozenset)) else value
 
 
 def document_from(aggregate: Aggregate[S], row: Mapping[str, Any]) -> Document[S]:
@@ -77,7 +81,7 @@ def changes_of(write: Write[Any]) -> tuple[Row, list[Row]]:
         if before.state is None or after.state is None:
             changed["state"] = plain(after.state)
         else:
-            for name in type(after.state).model_fields:
+            for name in type(after.state).__pydantic_fields__:
                 new = getattr(after.state, name)
                 old = getattr(before.state, name)
                 if new is not old and new != old:

@@ -10,7 +10,7 @@ import argparse
 import sys
 import time
 
-from tests.sim.run import SCENARIOS, STEPS, simulate
+from tests.sim.run import SCENARIOS, simulate
 from tests.sim.variants import VARIANTS
 
 SEEDS = 200
@@ -21,7 +21,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.sim", description=__doc__)
     parser.add_argument("--seed", type=int, default=None, help="replay this one, with its trace")
     parser.add_argument("--seeds", type=int, default=None, help="how many seeds, from --seed on")
-    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--steps", type=int, default=None)
     parser.add_argument("--scenario", choices=sorted(SCENARIOS), default="chain")
     parser.add_argument("--variant", choices=sorted(VARIANTS), default=None)
     parser.add_argument("--quiet", action="store_true", help="no trace")

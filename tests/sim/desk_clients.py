@@ -237,6 +237,7 @@ class Clients:
     async def agents(self) -> None:
         """Work for ever: at random in the storm, and then until nothing is open."""
         random = self._world.random
+        back = False
         while True:
             await self._pause(0.05, 0.5)
             if self._tickets is None:
@@ -249,7 +250,9 @@ class Clients:
                     if seen:
                         await self._act(*random.choice(seen))
                 else:
-                    await self._presence(Presence.AVAILABLE, everybody=True)
+                    if not back:
+                        await self._presence(Presence.AVAILABLE, everybody=True)
+                        back = True
                     await self._finish(seen)
             except (CommandRejected, Infrastructure) as error:
                 self._world.note("agent", f"{type(error).__name__} {error}"[:80])

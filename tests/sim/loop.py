@@ -7,6 +7,7 @@ what its tasks do, and a minute of waiting costs nothing.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -65,10 +66,11 @@ def run(main: Coroutine[Any, Any, T]) -> T:
     try:
         return loop.run_until_complete(main)
     finally:
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        if left:
-            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        # What ends with some I/O of a dead process waits for ever once more, and is told again.
+        while left := asyncio.all_tasks(loop):
+            for task in left:
+                task.cancel()
+            with contextlib.suppress(Stuck):
+                loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
