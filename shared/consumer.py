@@ -7,7 +7,9 @@ stream, committing, parking. The bus runner and the simulation both drive `Consu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -86,11 +88,17 @@ class NoObserver:
         """Ignore it."""
 
 
+First = Callable[[Sequence[Record]], Awaitable[None]]
+"""Fetches what the decisions on these records need from elsewhere: deciding does no I/O."""
+
+
 class Consumer:
     """Applies the records of one topic to one service's documents.
 
-    Invariant: when `process` returns, every record is applied, a duplicate, of no concern,
+    Invariants: when `process` returns, every record is applied, a duplicate, of no concern,
     parked, or a dead letter. When it raises `Infrastructure`, nothing may be acknowledged.
+    ``first`` runs before every decision, at a replay too; what it keeps is no other's until the
+    decision is written.
     """
 
     def __init__(
@@ -103,6 +111,7 @@ class Consumer:
         clock: Clock,
         observer: Observer | None = None,
         owner: str = "",
+        first: First | None = None,
     ) -> None:
         self.topic = topic
         self.on: Mapping[str, On] = {row.body.type: row for row in on}
@@ -114,6 +123,8 @@ class Consumer:
         self._clock = clock
         self._observer = observer or NoObserver()
         self._owner = owner
+        self._first = first
+        self._turn: AbstractAsyncContextManager[Any] = asyncio.Lock() if first else nullcontext()
 
     async def process(self, records: Sequence[Record]) -> None:
         """Apply a batch of records in their order.
@@ -121,6 +132,12 @@ class Consumer:
         Raises:
             Infrastructure: nothing may be acknowledged; try the same batch again.
         """
+        async with self._turn:
+            if self._first is not None:
+                await self._first(records)
+            await self._process(records)
+
+    async def _process(self, records: Sequence[Record]) -> None:
         dead: list[ParkedRecord] = []
         arrivals: dict[str, list[Arrival]] = {}
         aggregates: dict[str, Aggregate[Any]] = {}
@@ -175,8 +192,12 @@ class Consumer:
 
         Raises:
             ReplayFailed: the record still cannot be applied.
+            Infrastructure: try again.
         """
-        return await self._settle(document, parked, None)
+        async with self._turn:
+            if self._first is not None:
+                await self._first([parked.record])
+            return await self._settle(document, parked, None)
 
     async def dismiss(self, document: Document[Any], parked: ParkedRecord) -> bool:
         """Mark one parked record as consumed without applying it; False where it lost."""

@@ -25,7 +25,7 @@ from shared.bus import Bus
 from shared.clock import Clock
 from shared.commit import Committer
 from shared.configuration import Configurations
-from shared.consumer import Consumer, On
+from shared.consumer import Consumer, First, On
 from shared.contracts.topics import CONFIGURATION, IDENTITIES, Topic
 from shared.first_reading import FirstReading
 from shared.http import BODY_BYTES_MAX, Gate, equip, health_routes
@@ -148,13 +148,12 @@ class Runtime:
         topic: Topic,
         on: Sequence[On],
         *,
-        first: Callable[[Sequence[Record]], Awaitable[None]] | None = None,
+        first: First | None = None,
         then: Callable[[], None] | None = None,
     ) -> Consumer:
         """Consume a topic's events into documents of this service.
 
-        ``first`` fetches what the decisions on a batch need from elsewhere: deciding does no I/O.
-        ``then`` is called after each batch that was applied, to wake a ticker; it must not block.
+        ``first`` is the consumer's: it fetches what the decisions need from elsewhere. ``then`` is called after each batch that was applied, to wake a ticker; it must not block.
         """
         consumer = Consumer(
             topic=topic,
@@ -164,12 +163,11 @@ class Runtime:
             clock=self.clock,
             observer=self.telemetry,
             owner=self.name,
+            first=first,
         )
         self.consumers.append(consumer)
 
         async def process(records: Sequence[Record]) -> None:
-            if first is not None:
-                await first(records)
             await consumer.process(records)
             if then is not None:
                 then()

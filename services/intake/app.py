@@ -160,6 +160,7 @@ def _consume_tickets(runtime: Runtime, standing: Standing) -> None:
         clock=runtime.clock,
         observer=runtime.telemetry,
         owner=runtime.name,
+        first=standing.prepare,
     )
     runtime.consumers.append(consumer)
 

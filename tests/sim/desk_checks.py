@@ -298,8 +298,7 @@ class Verdict:
                 case notify.NoticeFailed(notice=key, reason=reason):
                     settled[key] += 1
                     gone = planned[key].body.recipient == GONE or reason == TOO_MANY
-                    contact = "no address" in reason
-                    if not (gone or contact):
+                    if not gone:
                         yield f"{ticket} {key}: failed, {reason}"
                 case _:
                     pass

@@ -51,11 +51,10 @@ from services.sla.domain.evolve import TICKET_CLOCKS
 from services.sla.handlers import ClockHandlers
 from services.sla.ticker import ClockTicker, GroupCaughtup, TickLimits
 from shared.configuration import Configurations
-from shared.consumer import Consumer, NoObserver, On
+from shared.consumer import Consumer, First, NoObserver, On
 from shared.contracts.envelope import Event
 from shared.contracts.routing import Presence
 from shared.contracts.topics import ALERTS, CLOCKS, KNOWLEDGE, REQUESTS, TICKETS, Topic
-from shared.kernel import Infrastructure
 from shared.service import Ticker
 from shared.streams import Record
 from tests.sim.desk_ports import (
@@ -100,13 +99,10 @@ class Around:
 
     topic: Topic
     take: Callable[[Sequence[Record]], Awaitable[None]]
-    first: Callable[[Sequence[Record]], Awaitable[None]] | None = None
     then: Callable[[], None] | None = None
 
     async def process(self, records: Sequence[Record]) -> None:
         """Process a batch, as `Runtime.consume` has it."""
-        if self.first is not None:
-            await self.first(records)
         await self.take(records)
         if self.then is not None:
             self.then()
@@ -139,16 +135,17 @@ class Parts:
         topic: Topic,
         on: Sequence[On],
         *,
-        first: Callable[[Sequence[Record]], Awaitable[None]] | None = None,
+        first: First | None = None,
         then: Callable[[], None] | None = None,
     ) -> None:
         """Consume a topic; poisoned tickets cannot be decided while the defect is there."""
-        consumer = self.consumer(topic, on)
-        self.readers.append(Around(topic, consumer.process, first=first, then=then))
+        consumer = self.consumer(topic, on, first=first)
+        self.readers.append(Around(topic, consumer.process, then=then))
 
-    def consumer(self, topic: Topic, on: Sequence[On]) -> Consumer:
+    def consumer(self, topic: Topic, on: Sequence[On], *, first: First | None) -> Consumer:
         """Return a topic's consumer, with the defects of this release."""
-        consumer = self.process.consumer(topic, [self._defective(row) for row in on])
+        rows = [self._defective(row) for row in on]
+        consumer = self.process.consumer(topic, rows, first=first)
         self.consumers.append(consumer)
         return consumer
 
@@ -233,7 +230,7 @@ def wire_intake(stage: Stage, process: Process) -> Wiring:
     standing = Standing(
         store=store, writing=writing, applying=applying, numbers=numbers, clock=clock
     )
-    tickets = parts.consumer(TICKETS, intake_on_tickets(standing))
+    tickets = parts.consumer(TICKETS, intake_on_tickets(standing), first=standing.prepare)
     parts.readers.append(Around(TICKETS, partial(standing.process, decide=tickets.process)))
     reporting = Reporting(
         accepting=accepting,
@@ -413,4 +410,4 @@ def services(stage: Stage) -> list[Service]:
     ]
 
 
-__all__ = ["AGGREGATES", "Infrastructure", "is_poisoned", "services"]
+__all__ = ["AGGREGATES", "is_poisoned", "services"]

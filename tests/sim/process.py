@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from shared.aggregate import Aggregate
 from shared.commit import Committer
-from shared.consumer import Consumer, On
+from shared.consumer import Consumer, First, On
 from shared.contracts.topics import Topic
 from shared.kernel import CommandRejected, Infrastructure, instant
 from shared.outbox import Relay, RelayLimits
@@ -342,7 +342,9 @@ class Process:
             tickers=[partial(ticker, self) for ticker in self.service.tickers],
         )
 
-    def consumer(self, topic: Topic, on: Sequence[On]) -> Consumer:
+    def consumer(
+        self, topic: Topic, on: Sequence[On], *, first: First | None = None
+    ) -> Consumer:
         """Return the consumer of a topic."""
         return Consumer(
             topic=topic,
@@ -351,6 +353,7 @@ class Process:
             configured=self.configured,
             clock=self.clock,
             owner=self.service.name,
+            first=first,
         )
 
     def start(self) -> None:

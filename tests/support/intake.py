@@ -374,6 +374,7 @@ class Intake:
             committer=self.committer,
             configured=self.configurations,
             clock=self.clock,
+            first=self.standing.prepare,
         )
         self.reporting = Reporting(
             accepting=self.accepting,

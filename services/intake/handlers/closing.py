@@ -66,18 +66,26 @@ class Standing:
 
         Args:
             records: as they were read.
-            decide: commits the decisions; here it is the consumer's ``process``.
+            decide: prepares and commits the decisions; here it is the consumer's ``process``.
 
         Raises:
             Infrastructure: nothing may be acknowledged; try the same batch again.
+        """
+        await decide(records)
+        closed, _, _ = _sorted(records)
+        # What came in between the first look and the closing has to be remembered as well.
+        await self._remember(closed)
+
+    async def prepare(self, records: Sequence[Record]) -> None:
+        """Do what has to be done before events are decided on; the consumer's ``first``.
+
+        Raises:
+            Infrastructure: try again.
         """
         closed, reopened, followups = _sorted(records)
         await self._remember(closed)
         await self._find_free(reopened)
         await self._follow_up(followups)
-        await decide(records)
-        # What came in between the first look and the closing has to be remembered as well.
-        await self._remember(closed)
 
     async def _remember(self, tickets: set[str]) -> None:
         """Remember the alerts of tickets that are closed: their late echoes open nothing."""

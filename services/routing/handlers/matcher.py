@@ -158,14 +158,17 @@ class Matcher:
         while start < len(picks):
             group = picks[start : start + self._together]
             start += len(group)
-            writes = self._writes(tenant, group, documents)
+            try:
+                writes = self._writes(tenant, group, documents)
+            except CommandRejected:
+                # A newer configuration came in between: somebody has left, or takes less.
+                return self._lost()
             if not writes:
                 continue
             if not await self._committer.together(writes):
                 # Somebody else was faster with one of them. Smaller groups lose less.
                 self._together = max(1, self._together // 2)
-                self._losses += 1
-                return self._losses < self._limits.losses_max
+                return self._lost()
             assigned = True
             self._losses = 0
             self._together = min(self._together * 2, self._limits.together_tickets_max)
@@ -173,6 +176,11 @@ class Matcher:
                 if write.aggregate is not TICKETS and write.after.state is not None:
                     documents[write.after.state.agent] = write.after
         return assigned
+
+    def _lost(self) -> bool:
+        """Count a round that was in vain; return whether the next may follow at once."""
+        self._losses += 1
+        return self._losses < self._limits.losses_max
 
     def _writes(
         self, tenant: str, group: Sequence[_Pick], documents: dict[str, AgentDocument]
