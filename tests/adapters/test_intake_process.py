@@ -82,14 +82,17 @@ class World:
         return {"Authorization": f"Bearer {token_of(self.tenant, caller)}", **more}
 
     async def requests(self) -> list[Any]:
-        """Return every event of this tenant's tickets that the topic holds now."""
-        found = []
+        """Return every event of this tenant's tickets that the topic holds now, once each.
+
+        Two processes that write one ticket may both send an event; consumers skip the second.
+        """
+        found = {}
         async for batch in read_topic([self.kafka], REQUESTS.name):
             for event in batch:
                 body = REQUESTS.body(event.type)
                 if event.tenant == self.tenant and body is not None:
-                    found.append(event.with_body(body))
-        return found
+                    found.setdefault(event.id, event.with_body(body))
+        return list(found.values())
 
 
 async def until(ready: Callable[[], Awaitable[bool]], what: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -32,7 +32,7 @@ from shared.contracts.envelope import Event, numbered
 from shared.contracts.facts import Channel, Kind, Level, Priority, TicketFacts
 from shared.contracts.intake import RequestAccepted
 from shared.contracts.topics import REQUESTS, SUGGESTIONS
-from shared.log import configure
+from shared.log import Log, configure
 from shared.metrics import Metrics, Telemetry
 from shared.mongo import MongoStreams, connect, database
 from shared.outbox import Relay
@@ -135,7 +135,7 @@ class Contestant:
 class Ring:
     """The contestants on one broker and one store, with a topic that is full already."""
 
-    def __init__(self, *, kafka: str, mongo: str, records: int, log: Path) -> None:
+    def __init__(self, *, kafka: str, mongo: str, records: int, log: Log) -> None:
         self._kafka = kafka
         self._mongo = mongo
         self._records = records
@@ -227,37 +227,33 @@ class Ring:
         """Consume everything as a service does, and return the CPU seconds."""
         client = connect(self._mongo, name=group)
         streams = await self._store(store, client)
-        with self._log.open("a") as log, contextlib.redirect_stdout(log):
-            telemetry: Any = _Silent()
-            if observer == "telemetry":
-                telemetry = Telemetry(
-                    metrics=Metrics(), log=configure(service="bench", level="INFO")
-                )
-            bus = Bus(
-                servers=[self._kafka],
-                service=group,
-                slot=None,
-                clock=self._clock,
-                observer=telemetry,
-            )
-            consumer = self._consumer(streams, bus, telemetry)
-            done = asyncio.Event()
-            seen = 0
-            cpu = 0.0
+        telemetry: Any = _Silent()
+        if observer == "telemetry":
+            telemetry = Telemetry(metrics=Metrics(), log=self._log)
+        bus = Bus(
+            servers=[self._kafka],
+            service=group,
+            slot=None,
+            clock=self._clock,
+            observer=telemetry,
+        )
+        consumer = self._consumer(streams, bus, telemetry)
+        done = asyncio.Event()
+        seen = 0
 
-            async def process(records: Sequence[Record]) -> None:
-                nonlocal seen
-                await consumer.process(records)
-                seen += len(records)
-                if seen >= self._records:
-                    done.set()
+        async def process(records: Sequence[Record]) -> None:
+            nonlocal seen
+            await consumer.process(records)
+            seen += len(records)
+            if seen >= self._records:
+                done.set()
 
-            bus.consume(TOPIC, process)
-            await bus.start()
-            cpu = own_cpu_seconds()
-            await done.wait()
-            used = own_cpu_seconds() - cpu
-            await bus.stop()
+        bus.consume(TOPIC, process)
+        await bus.start()
+        cpu = own_cpu_seconds()
+        await done.wait()
+        used = own_cpu_seconds() - cpu
+        await bus.stop()
         if store == "real":
             await client.drop_database(DATABASE)
         client.close()
@@ -386,15 +382,25 @@ async def _rounds(ring: Ring, *, rounds: int) -> dict[str, list[float]]:
     return used
 
 
+@contextlib.contextmanager
+def _log_to(path: Path) -> Iterator[Log]:
+    """Give a service's log, written to a file as the launcher has it written."""
+    with path.open("a") as file:
+        with contextlib.redirect_stdout(file):
+            log = configure(service="bench", level="INFO")
+        yield log
+
+
 def run(*, home: Path, rounds: int, records: int) -> Result:
     """Let the contestants take turns, and compare CPU per message."""
     load = load_average()
     stack = Stack(home, ports=Ports.free(), components=(KAFKA, STORE), environ=os.environ)
     stack.start()
     try:
-        ring = Ring(kafka=stack.kafka, mongo=stack.mongo, records=records, log=home / "bench.log")
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            used = runner.run(_rounds(ring, rounds=rounds))
+        with _log_to(home / "bench.log") as log:
+            ring = Ring(kafka=stack.kafka, mongo=stack.mongo, records=records, log=log)
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                used = runner.run(_rounds(ring, rounds=rounds))
         contestants = ring.contestants()
     finally:
         stack.stop()

@@ -1,14 +1,29 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from shared.aggregate import StreamParked
+from shared.consumer import Consumer, On
 from shared.kernel import CommandRejected, Infrastructure
+from shared.parking import Parking
+from shared.streams import Record
 from shared.testing.memory import MemoryData
-from tests.support.core import ACCOUNT, Bank, Interruptions, command, order, record, records
+from tests.support.core import (
+    ACCOUNT,
+    ORDERS,
+    Bank,
+    Interruptions,
+    Known,
+    OrderPlaced,
+    command,
+    order,
+    record,
+    records,
+)
 
 
 async def parked_bank(data: MemoryData | None = None, faults: Interruptions | None = None) -> Bank:
@@ -33,6 +48,30 @@ async def test_replay_applies_in_order_and_unparks() -> None:
     await bank.committer.execute(ACCOUNT, command("a", 1))
     await bank.relay.drain()
     assert bank.sent() == [("a", 1), ("a", 2), ("a", 3), ("a", 4)]
+
+
+async def test_a_replay_fetches_what_the_decision_needs() -> None:
+    """What comes before a batch comes before each replayed row as well, and not beside another."""
+    bank = Bank()
+    fetched: list[list[int]] = []
+
+    async def first(found: Sequence[Record]) -> None:
+        fetched.append([item.offset for item in found])
+
+    consumer = Consumer(
+        topic=ORDERS,
+        on=[On(body=OrderPlaced, aggregate=ACCOUNT, decide=bank.keeper)],
+        committer=bank.committer,
+        configured=Known(),
+        clock=bank.clock,
+        first=first,
+    )
+    bank.keeper.broken = {13}
+    await consumer.process(records(order("a", 1, 5), order("a", 2, 13), order("a", 3, 6)))
+    bank.keeper.broken = set()
+    await Parking(committer=bank.committer, consumers=[consumer]).replay("a")
+    assert fetched == [[0, 1, 2], [1], [2]]
+    assert await bank.amounts("a") == (5, 13, 6)
 
 
 async def test_replay_stops_at_what_still_fails() -> None:

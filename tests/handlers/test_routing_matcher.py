@@ -5,26 +5,36 @@ from datetime import timedelta
 from services.routing.handlers.matcher import MatchLimits
 from shared.contracts.facts import Priority
 from shared.contracts.routing import Presence, Status
+from shared.organisation import Configuration
 from shared.testing.clock import ManualClock
+from shared.testing.memory import MemoryStreams
+from tests.support.core import Interruptions
 from tests.support.routing import TENANT, Routing, accepted, at, organisation
 
-TWO = organisation(
-    desks="""
+
+def two(capacity: int = 2) -> Configuration:
+    """Return two desks, Ann for the days and Bob for both."""
+    return organisation(
+        desks="""
 desks:
   - {name: days, title: Days, calendar: day}
   - {name: nights, title: Nights, calendar: night}
 """,
-    agents="""
+        agents=f"""
 agents:
-  - {id: ann, name: Ann, email: ann@example.org, desks: [days], capacity: 2}
-  - {id: bob, name: Bob, email: bob@example.org, desks: [days, nights], capacity: 2, languages: [zh]}
+  - {{id: ann, name: Ann, email: ann@example.org, desks: [days], capacity: {capacity}}}
+  - {{id: bob, name: Bob, email: bob@example.org, desks: [days, nights], capacity: {capacity},
+      languages: [zh]}}
 """,
-    topologies="""
+        topologies="""
 topologies:
   - {name: pay, scope: {services: [payroll]}, shape: centralized, desk: nights}
   - {name: all, shape: centralized, desk: days}
 """,
-)
+    )
+
+
+TWO = two()
 
 
 async def waiting(routing: Routing, *priorities: Priority) -> None:
@@ -124,3 +134,22 @@ async def test_a_long_queue_is_worked_off_window_by_window() -> None:
     await waiting(routing, *[Priority.P3] * 6)
     await routing.match()
     assert sum(len(holds) for holds in (await routing.holds()).values()) == 4
+
+
+async def test_a_configuration_that_comes_within_a_round_stops_only_that_round() -> None:
+    """The round that counted on more room gives nothing; the next one gives what there is."""
+    faults = Interruptions()
+    routing = Routing(configuration=TWO, store=MemoryStreams(faults=faults))
+    await waiting(routing, *[Priority.P3] * 4)
+
+    async def apply() -> None:
+        routing.configurations.install(TENANT, two(capacity=1), version=2)
+
+    faults.at("store.load", apply)
+    assert await routing.matcher.round() is True
+    assert await routing.holds() == {}
+    await routing.match()
+    assert {agent: len(holds) for agent, holds in (await routing.holds()).items()} == {
+        "ann": 1,
+        "bob": 1,
+    }

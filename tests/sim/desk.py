@@ -9,17 +9,13 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
-from services.notify.domain.notices import NOTICES
-from services.routing.domain.tickets import TICKETS
-from services.sla.domain.evolve import TICKET_CLOCKS
-from shared.contracts.routing import Status
-from shared.contracts.topics import ALERTS, CLOCKS, REQUESTS
-from shared.contracts.topics import TICKETS as TICKETS_TOPIC
+from shared.contracts.topics import ALERTS, CLOCKS, REQUESTS, TICKETS
 from shared.streams import Outgoing
-from tests.sim.desk_checks import Verdict, stale_holds
+from tests.sim.desk_checks import check_desk, unfinished
 from tests.sim.desk_clients import Clients
 from tests.sim.desk_services import services
 from tests.sim.desk_stage import SERVICES, TENANT, Stage, versions
+from tests.sim.desk_told import Told
 from tests.sim.process import Service
 from tests.sim.world import World
 
@@ -60,8 +56,8 @@ class Desk:
 
     def chaos(self, world: World) -> None:
         """Write garbage into a topic, or bring a defect, or repair it."""
-        if world.random.random() < 0.1:  # noqa: PLR2004 - one in ten
-            topic = world.random.choice([REQUESTS, TICKETS_TOPIC, CLOCKS, ALERTS]).name
+        if world.random.random() < 0.1:
+            topic = world.random.choice([REQUESTS, TICKETS, CLOCKS, ALERTS]).name
             self.stage.garbage[topic] = self.stage.garbage.get(topic, 0) + 1
             noise = Outgoing(topic=topic, key=b"s1", value=b"\xff", headers=(("ce_id", b"\xff"),))
             world.append(noise, by="?")
@@ -75,35 +71,11 @@ class Desk:
 
     def waits_for(self, world: World) -> str:
         """Return what is still to be done, parked tickets aside."""
-        aside = {stream for _, stream in world.parked_streams()}
-        open_keys = {
-            row["state"]["open_alert_key"]
-            for ticket, row in world.disks["intake"].collection("tickets").items()
-            if ticket in aside and row["state"] is not None
-        }
-        for row in world.disks["intake"].collection("receipts").values():
-            key = (row["task"] or {}).get("alert_key")
-            if row["pending_since"] is not None and row["ticket"] not in aside:
-                if key is None or key not in open_keys:
-                    return f"receipt {row['id']}: {row.get('error')}"
-        routed = world.disks["routing"].collection(TICKETS.name)
-        for ticket, row in routed.items():
-            status = row["state"]["status"] if row["state"] else None
-            if ticket not in aside and status != Status.CLOSED:
-                return f"ticket {ticket} is {status}"
-        for service, aggregate in (("sla", TICKET_CLOCKS), ("notify", NOTICES)):
-            for ticket, row in world.disks[service].collection(aggregate.name).items():
-                if ticket not in aside and row["state"] and row["state"]["due_at"] is not None:
-                    return f"{service}: {ticket} is due at {row['state']['due_at']}"
-        if self.stage.claims(world).rows:
-            return "claims are open"
-        if stale := stale_holds(world):
-            return stale[0]
-        return ""
+        return next(unfinished(world, self.stage), "")
 
     def check(self, world: World, *, repaired: bool) -> list[str]:
         """Return what is wrong."""
-        return Verdict(world, self.stage, repaired=repaired).problems()
+        return list(check_desk(Told(world, self.stage, repaired=repaired)))
 
 
 def _tell(world: World, done: asyncio.Task[None]) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from services.intake.domain.alerts import Occurrence, alert_key, fingerprint_of
-from services.intake.domain.receipts import Alerting, Receipt
+from services.intake.domain.receipts import Receipt
 from services.intake.doors import DOORS, Raw, Read
 from services.intake.handlers.accepting import Caller as IntakeCaller
 from services.notify.domain.mail import thread_message_id
@@ -167,19 +167,18 @@ class Clients:
                 deliveries.append((fingerprint, minute, "resolved"))
         deliveries += random.choices(deliveries, k=4)
         places = [place + random.choice((0, 0, 0, 3)) for place in range(len(deliveries))]
-        for place in sorted(range(len(deliveries)), key=lambda p: (places[p], p)):
-            await self._pause(0.3, 4.0)
-            fingerprint, minute, status = deliveries[place]
-            receipt = await self._submit(
-                "alertmanager", webhook(deliveries[place], key=key), "alertmanager-demo"
-            )
-            found = Occurrence(
-                starts_at=START + timedelta(minutes=minute), status=AlertStatus(status)
-            )
-            name = alert_key(tenant=TENANT, integration="alertmanager-demo", key=key)
-            self._stage.delivered(name, fingerprint, found)
-            if isinstance(receipt.task, Alerting) and receipt.task.alert_key != name:
-                self._stage.broken.append(f"{key}: has another alert key")
+        async with asyncio.TaskGroup() as under_way:
+            for place in sorted(range(len(deliveries)), key=lambda p: (places[p], p)):
+                await self._pause(0.0, random.choice((0.05, 0.05, 6.0)))
+                under_way.create_task(self._deliver(key, deliveries[place]))
+
+    async def _deliver(self, key: str, delivery: tuple[str, int, str]) -> None:
+        fingerprint, minute, status = delivery
+        read = webhook(delivery, key=key)
+        await self._submit("alertmanager", read, "alertmanager-demo")
+        found = Occurrence(starts_at=START + timedelta(minutes=minute), status=AlertStatus(status))
+        name = alert_key(tenant=TENANT, integration="alertmanager-demo", key=key)
+        self._stage.delivered(name, fingerprint, found)
 
     async def _publisher(self) -> None:
         """Write alerts to the public topic, some twice: its producer knows no idempotence."""
@@ -262,22 +261,22 @@ class Clients:
         if not everybody:
             names = [self._world.random.choice(names)]
         for name in names:
-            await self._insist(
-                "routing",
-                lambda p, name=name: p.app.presence(TENANT, agent=name, presence=presence),
-                tries=3,
-            )
+
+            async def say(process: Process, name: str = name) -> object:
+                return await process.app.presence(TENANT, agent=name, presence=presence)
+
+            await self._insist("routing", say, tries=3)
 
     async def _finish(self, seen: list[tuple[TicketDocument, TicketState]]) -> None:
         """Resolve what agents have; what is queued the matcher has to give them first."""
         for document, state in seen:
             if state.status in OPEN and state.status is not Status.QUEUED:
                 caller = Caller(tenant=TENANT, ticket=document.id, by=state.agent or "")
-                await self._insist(
-                    "routing",
-                    lambda p, caller=caller: p.app.resolve(caller, code="done", article=None),
-                    tries=3,
-                )
+
+                async def resolve(process: Process, caller: Caller = caller) -> object:
+                    return await process.app.resolve(caller, code="done", article=None)
+
+                await self._insist("routing", resolve, tries=3)
 
     async def _act(self, document: TicketDocument, state: TicketState) -> None:
         random = self._world.random

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import zlib
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -50,140 +49,29 @@ from services.sla.consumers import on_tickets as sla_on_tickets
 from services.sla.domain.evolve import TICKET_CLOCKS
 from services.sla.handlers import ClockHandlers
 from services.sla.ticker import ClockTicker, GroupCaughtup, TickLimits
+from shared.aggregate import Aggregate
 from shared.configuration import Configurations
-from shared.consumer import Consumer, First, NoObserver, On
-from shared.contracts.envelope import Event
+from shared.consumer import NoObserver
 from shared.contracts.routing import Presence
-from shared.contracts.topics import ALERTS, CLOCKS, KNOWLEDGE, REQUESTS, TICKETS, Topic
-from shared.service import Ticker
-from shared.streams import Record
+from shared.contracts.topics import ALERTS, CLOCKS, KNOWLEDGE, REQUESTS, TICKETS
+from tests.sim.desk_parts import Around, Parts, SteadyRunner
 from tests.sim.desk_ports import (
     CachedTickets,
     DueClocks,
     GroupOffsets,
     IntakeOverNetwork,
-    LogToWorld,
     MailChannel,
     PlainWords,
     Pointed,
+    QuickIntake,
     WordIndex,
 )
 from tests.sim.desk_stage import TENANT, Stage
-from tests.sim.process import Process, Reader, Runner, Service, Wiring
-from tests.support.intake import IntakeStreams, MemoryIntake
+from tests.sim.process import Process, Service, Wiring
+from tests.support.intake import IntakeStreams
 
 CLOSE_AFTER_SECONDS = 7200.0
 DOMAIN = "desk.example"
-
-
-class SteadyRunner(Runner):
-    """Commits once more where the last commit was lost, as a client that awaits its answer does.
-
-    Without it the broker would know of no progress until the partition's next record.
-    """
-
-    def fetch(self) -> list[Record]:
-        """Return the next records; without any, tell the broker where this runner is."""
-        batch = super().fetch()
-        if not batch and (not self.world.stormy or self.world.random.random() < 0.1):  # noqa: PLR2004
-            topic = self.consumer.topic.name
-            for partition, position in self.assigned.items():
-                if self.world.log.committed.get((self.group, topic, partition)) != position:
-                    self.world.log.commit(self.group, topic, partition, position)
-        return batch
-
-
-@dataclass
-class Around:
-    """A topic's records, with what comes before and after their consumer."""
-
-    topic: Topic
-    take: Callable[[Sequence[Record]], Awaitable[None]]
-    then: Callable[[], None] | None = None
-
-    async def process(self, records: Sequence[Record]) -> None:
-        """Process a batch, as `Runtime.consume` has it."""
-        await self.take(records)
-        if self.then is not None:
-            self.then()
-
-
-@dataclass
-class Parts:
-    """Collects what one process is made of; `Runtime` in production."""
-
-    process: Process
-    stage: Stage
-    readers: list[Reader] = field(default_factory=list)
-    consumers: list[Consumer] = field(default_factory=list)
-    tickers: list[Callable[[], Coroutine[Any, Any, None]]] = field(default_factory=list)
-
-    @property
-    def configurations(self) -> Configurations:
-        """What this process knows of the organisation."""
-        found = self.process.configured
-        assert isinstance(found, Configurations)
-        return found
-
-    @property
-    def log(self) -> Any:
-        """The process's log."""
-        return LogToWorld(self.process.world, self.process.name)
-
-    def consume(
-        self,
-        topic: Topic,
-        on: Sequence[On],
-        *,
-        first: First | None = None,
-        then: Callable[[], None] | None = None,
-    ) -> None:
-        """Consume a topic; poisoned tickets cannot be decided while the defect is there."""
-        consumer = self.consumer(topic, on, first=first)
-        self.readers.append(Around(topic, consumer.process, then=then))
-
-    def consumer(self, topic: Topic, on: Sequence[On], *, first: First | None) -> Consumer:
-        """Return a topic's consumer, with the defects of this release."""
-        rows = [self._defective(row) for row in on]
-        consumer = self.process.consumer(topic, rows, first=first)
-        self.consumers.append(consumer)
-        return consumer
-
-    def _defective(self, row: On) -> On:
-        service, stage = self.process.service.name, self.stage
-
-        def decide(state: Any, event: Event[Any], now: Any, /) -> Any:
-            if service in stage.defects and is_poisoned(event.subject):
-                raise ArithmeticError(f"{service} does not understand")
-            return row.decide(state, event, now)
-
-        return replace(row, decide=decide)
-
-    def tick(
-        self, name: str, work: Callable[[], Awaitable[bool | None]], *, seconds: float
-    ) -> Ticker:
-        """Run work every so many seconds; the same call that `Runtime` has."""
-        process = self.process
-
-        async def alive() -> bool | None:
-            if not process.alive:
-                await process.world.never()
-            return await work()
-
-        ticker = Ticker(name=name, work=alive, seconds=seconds)
-        self.tickers.append(partial(ticker.run, clock=process.clock, log=self.log))
-        return ticker
-
-    def wiring(self, app: Any = None) -> Wiring:
-        """Return what was collected."""
-        return Wiring(
-            readers=self.readers, consumers=self.consumers, tickers=self.tickers, app=app
-        )
-
-
-def is_poisoned(ticket: str) -> bool:
-    """Return whether defects show in a ticket: in one of seven."""
-    return zlib.crc32(ticket.encode()) % 7 == 3  # noqa: PLR2004
 
 
 @dataclass
@@ -204,7 +92,7 @@ def wire_intake(stage: Stage, process: Process) -> Wiring:
     """Wire intake as its application does; its SMTP listener and HTTP routes are left out."""
     parts = Parts(process, stage)
     clock, committer = process.clock, process.committer
-    store = MemoryIntake(process.world.disks["intake"], faults=process)
+    store = QuickIntake(process.world.disks["intake"], faults=process)
     writing = Writing(committer=committer, clock=clock)
     numbers = Numbers(store, block=4)
     applying = Applying(
@@ -379,7 +267,7 @@ def wire_knowledge(stage: Stage, process: Process) -> Wiring:
     return parts.wiring(ArticleDesk(committer=process.committer, clock=process.clock))
 
 
-AGGREGATES = {
+AGGREGATES: Mapping[str, Sequence[Aggregate[Any]]] = {
     "intake": INTAKE_AGGREGATES,
     "routing": (ROUTED, AGENTS),
     "sla": (TICKET_CLOCKS,),
@@ -408,6 +296,3 @@ def services(stage: Stage) -> list[Service]:
         )
         for name, wire in WIRES.items()
     ]
-
-
-__all__ = ["AGGREGATES", "is_poisoned", "services"]

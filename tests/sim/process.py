@@ -7,8 +7,7 @@ after its effect, or the process dies. Everything else is the production code.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -21,9 +20,10 @@ from shared.contracts.topics import Topic
 from shared.kernel import CommandRejected, Infrastructure, instant
 from shared.outbox import Relay, RelayLimits
 from shared.parking import Parking
-from shared.streams import Outgoing, Record
+from shared.streams import Record
 from shared.testing.clock import START
 from shared.testing.memory import MemoryStreams
+from tests.sim.producer import Producer
 
 if TYPE_CHECKING:
     from tests.sim.world import World
@@ -166,63 +166,11 @@ class Known:
         """Return at once."""
 
 
-class Producer:
-    """The producer of one process: in order per partition, and otherwise as bad as it gets."""
-
-    def __init__(self, process: Process) -> None:
-        self._process = process
-        self._world = process.world
-        self._lanes: dict[tuple[str, int], deque[tuple[Outgoing, asyncio.Future[None]]]] = {}
-
-    async def enqueue(self, record: Outgoing) -> Awaitable[object]:
-        """Take a record."""
-        await self._process.point("log.enqueue")
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        place = (record.topic, self._world.log.partition_of(record))
-        lane = self._lanes.setdefault(place, deque())
-        lane.append((record, future))
-        if len(lane) == 1:
-            self._schedule(lane)
-        return future
-
-    def _schedule(self, lane: deque[tuple[Outgoing, asyncio.Future[None]]]) -> None:
-        random, rates = self._world.random, self._world.rates
-        delay = random.uniform(0.0005, 0.004)
-        if self._world.stormy and random.random() < rates.send_stall:
-            delay = random.uniform(1.0, 8.0)
-        asyncio.get_running_loop().call_later(delay, self._deliver, lane)
-
-    def _deliver(self, lane: deque[tuple[Outgoing, asyncio.Future[None]]]) -> None:
-        record, future = lane.popleft()
-        world, rates = self._world, self._world.rates
-        chance = world.random.random() if world.stormy else 1.0
-        if not self._process.alive:
-            # What is on the wire when a process dies may arrive or not.
-            if world.random.random() < 0.5:
-                world.append(record, by=self._process.name + " (dead)")
-            lane.clear()
-            return
-        if chance < rates.send_fail:
-            world.note(self._process.name, "send failed")
-            _refuse(future, "not written")
-        else:
-            world.append(record, by=self._process.name)
-            if chance < rates.send_fail + rates.send_answer_lost:
-                _refuse(future, "written, and the answer was lost")
-            else:
-                future.set_result(None)
-        if lane:
-            self._schedule(lane)
-
-
-def _refuse(future: asyncio.Future[None], reason: str) -> None:
-    if not future.done():
-        future.set_exception(Infrastructure(reason))
-        future.exception()  # read it: the relay may be dead, or have stopped waiting
-
-
 class Runner:
     """Drives one subscription of one process, as the bus does."""
+
+    idle_seconds: tuple[float, float] = (0.05, 0.2)
+    """How long it waits where there is nothing to read."""
 
     def __init__(self, process: Process, consumer: Reader) -> None:
         self.process = process
@@ -252,7 +200,7 @@ class Runner:
         while True:
             batch = self.fetch()
             if not batch:
-                await asyncio.sleep(self.world.random.uniform(0.05, 0.2))
+                await asyncio.sleep(self.world.random.uniform(*self.idle_seconds))
                 continue
             await self.handle(batch)
 
@@ -342,9 +290,7 @@ class Process:
             tickers=[partial(ticker, self) for ticker in self.service.tickers],
         )
 
-    def consumer(
-        self, topic: Topic, on: Sequence[On], *, first: First | None = None
-    ) -> Consumer:
+    def consumer(self, topic: Topic, on: Sequence[On], *, first: First | None = None) -> Consumer:
         """Return the consumer of a topic."""
         return Consumer(
             topic=topic,

@@ -137,6 +137,7 @@ class Knowledge:
             configured=configurations,
             clock=self.clock,
             owner="knowledge",
+            first=self.suggesting.learn,
         )
         self.desk = Desk(committer=self.committer, clock=self.clock)
         self.articles = MemoryArticles(self.streams.data)
@@ -157,7 +158,6 @@ class Knowledge:
     async def receive(self, *events: Event[Body]) -> None:
         """Process events of the topic of requests as one batch."""
         records = [record_of(event) for event in events]
-        await self.suggesting.learn(records)
         await self.consumer.process(records)
         await self.relay.drain()
 

@@ -234,6 +234,7 @@ class Notify:
                 configured=self.configurations,
                 clock=self.clock,
                 owner="notify",
+                first=None if topic is CLOCKS else self.reach.learn,
             )
             for topic, rows in (
                 (REQUESTS, on_requests(self.reach)),
@@ -273,8 +274,6 @@ class Notify:
                         Outgoing(topic=name, key=event.key, value=wire.body, headers=wire.headers())
                     )
                 )
-            if name != CLOCKS.name:
-                await self.reach.learn(records)
             await self.consumers[name].process(records)
         await self.relay.drain()
 
