@@ -85,7 +85,7 @@ class Bus:
             allow_auto_create_topics=False,
             graceful_timeout=self._limits.stop_seconds_max,
             apply_types=False,
-            logger=logging.getLogger("heliodesk.bus"),
+            logger=_library_log(),
             log_level=logging.DEBUG,
         )
         self.publisher = KafkaPublisher(self.broker, send_seconds_max=self._limits.send_seconds_max)
@@ -116,6 +116,8 @@ class Bus:
             group_instance_id=static,
             batch=True,
             ack_policy=AckPolicy.MANUAL,
+            # A record's ``reply_to`` header would name a topic to which an answer is sent.
+            no_reply=True,
             auto_offset_reset="earliest",
             max_records=self._limits.batch_records_max,
             batch_timeout_ms=self._limits.batch_wait_ms,
@@ -156,8 +158,8 @@ class Bus:
 
     async def stop(self) -> None:
         """Let batches in flight end, then leave; bounded, also while the broker is gone."""
-        for runner, _ in self._subscribers:
-            await runner.drain(seconds=self._limits.stop_seconds_max)
+        seconds = self._limits.stop_seconds_max
+        await asyncio.gather(*(runner.close(seconds=seconds) for runner, _ in self._subscribers))
         # With the broker dead aiokafka's stop either hangs or raises CancelledError.
         stopping = asyncio.ensure_future(self.broker.stop())
         await asyncio.wait({stopping}, timeout=self._limits.stop_seconds_max * 2)
@@ -225,6 +227,13 @@ class Bus:
                     return {}
                 return positions_of(sub.consumer)
         return {}
+
+
+def _library_log() -> logging.Logger:
+    """Return FastStream's log: its warnings say, at every subscription, what we chose ourselves."""
+    log = logging.getLogger("heliodesk.bus")
+    log.setLevel(logging.ERROR)
+    return log
 
 
 async def _decode_nothing(_message: Any) -> None:

@@ -198,8 +198,8 @@ class MongoStreams:
         return f"{self._writer}:{self._writes}"
 
     async def _transaction(self, work: Callable[[Session], Awaitable[T]]) -> T:
-        async with infrastructure(), self._sessions.transaction() as session:
-            return await work(session)
+        async with infrastructure():
+            return await self._sessions.run(work)
 
     @staticmethod
     def _guarded(write: Write[Any], tag: str) -> UpdateOne:

@@ -9,9 +9,9 @@ leaves nothing to recognise it by, and its documents wait for the server.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from motor.motor_asyncio import AsyncIOMotorClientSession, AsyncIOMotorDatabase
 
@@ -21,7 +21,12 @@ from shared.mongo_errors import infrastructure
 TRANSACTIONS_MAX = 8
 """Transactions of one process at the same time; more wait for their turn."""
 
+CANCELLED_SECONDS_MAX = 5.0
+"""A transaction whose caller was cancelled may take so long to end: the process is stopping."""
+
 COLLECTION = "sessions"
+
+T = TypeVar("T")
 
 
 class Sessions:
@@ -65,9 +70,32 @@ class Sessions:
                 self._free.put_nowait(await self._database.client.start_session())
                 self._made += 1
 
+    async def run(self, work: Callable[[AsyncIOMotorClientSession], Awaitable[T]]) -> T:
+        """Run work in a transaction; a caller who is cancelled lets it end first.
+
+        The driver runs each command in a thread, which goes on after its awaiter was cancelled.
+        An abort beside it finds no transaction yet: the command then opens one that nobody ends,
+        or is applied by itself, outside of any. So the work is never cut off.
+        """
+        running = asyncio.ensure_future(self._run(work))
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.wait({running}, timeout=CANCELLED_SECONDS_MAX)
+            if running.done() and not running.cancelled():
+                running.exception()  # read it: nobody else will, and it would be logged as a leak
+            raise
+
+    async def _run(self, work: Callable[[AsyncIOMotorClientSession], Awaitable[T]]) -> T:
+        async with self.transaction() as session:
+            return await work(session)
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncIOMotorClientSession]:
-        """Run the block in a transaction; it is aborted where the block raises."""
+        """Run the block in a transaction; it is aborted where the block raises.
+
+        Not for a block that may be cancelled: see `run`.
+        """
         if self._made < TRANSACTIONS_MAX:
             await self._make()
         session = await self._free.get()

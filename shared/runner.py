@@ -108,6 +108,7 @@ class Runner(ConsumerRebalanceListener):  # type: ignore[misc]
         self._idle = asyncio.Event()
         self._idle.set()
         self._abandon = asyncio.Event()
+        self._closed = False
         self.joined_at: float | None = None
         self.left_at = clock.monotonic()
         self.progress_at = clock.monotonic()
@@ -115,6 +116,9 @@ class Runner(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def handle(self, message: Any) -> None:
         """Process one batch: acknowledge it, or give it back."""
+        if self._closed:
+            # An acknowledgement commits positions: it would pass over an abandoned batch.
+            return
         originals = getattr(message, "_heliodesk_records", None) or message.raw_message
         records = [record_of(raw) for raw in originals]
         self._idle.clear()
@@ -161,6 +165,11 @@ class Runner(ConsumerRebalanceListener):  # type: ignore[misc]
         except TimeoutError:
             return False
         return True
+
+    async def close(self, *, seconds: float) -> None:
+        """Take up no more batches, and let the one in flight end."""
+        self._closed = True
+        await self.drain(seconds=seconds)
 
     async def drain(self, *, seconds: float) -> None:
         """Let the batch in flight end; a batch that backs off is abandoned at once."""

@@ -127,10 +127,10 @@ def _texts(message: Message, name: str) -> list[str]:
 
 
 def _decoded(value: object) -> str:
-    """Decode an encoded header such as `=?utf-8?b?…?=`; a broken one is shown as it came."""
+    """Decode an encoded header such as `=?utf-8?b?…?=`, unfolded; a broken one is shown as it came."""
     if value is None:
         return ""
-    text = str(value)
+    text = re.sub(r"\r?\n(?=[ \t])", "", str(value))  # RFC 5322, section 2.2.3
     try:
         return str(make_header(decode_header(text)))
     except (HeaderParseError, LookupError, ValueError):

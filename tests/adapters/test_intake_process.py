@@ -86,7 +86,7 @@ class World:
 
         Two processes that write one ticket may both send an event; consumers skip the second.
         """
-        found = {}
+        found: dict[str, Any] = {}
         async for batch in read_topic([self.kafka], REQUESTS.name):
             for event in batch:
                 body = REQUESTS.body(event.type)

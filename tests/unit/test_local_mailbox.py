@@ -64,3 +64,10 @@ def test_names_outside_the_mailbox_are_not_read(tmp_path: Path) -> None:
     assert mailbox.read("../secret") is None
     assert mailbox.read("1") is None
     assert mailbox.read("00000001") is None
+
+
+def test_a_folded_subject_is_shown_in_one_line(tmp_path: Path) -> None:
+    """The line break of a folded header is no part of what it says."""
+    mailbox = Mailbox(tmp_path)
+    _store(mailbox, b"Subject: one long\r\n subject\r\n\r\n1")
+    assert [mail.subject for mail in mailbox.latest(10)] == ["one long subject"]

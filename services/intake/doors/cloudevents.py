@@ -7,15 +7,14 @@ attributes in ``ce_`` headers, structured mode has all in a JSON body.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.intake.domain.alerts import fingerprint_of
-from services.intake.domain.normal import Alert, AlertGroup
-from services.intake.domain.text import clean_line, clean_text
+from services.intake.domain.normal import TEXT_MAX, Alert, AlertGroup
+from services.intake.domain.text import clean_line, clean_text, shortened
 from services.intake.doors.shape import (
     Door,
     Fault,
@@ -89,7 +88,7 @@ def _structured(raw: Raw) -> tuple[Attributes, Any]:
         return event, event.data
     try:
         return event, _json(base64.b64decode(event.data_base64, validate=True))
-    except binascii.Error as error:
+    except ValueError as error:  # binascii.Error is one; so is what is said of other than ASCII
         raise Refused(Fault4xx.MALFORMED, [Fault("data_base64", "not base64")]) from error
 
 
@@ -127,7 +126,7 @@ def _group(reported: AlertReported) -> AlertGroup:
             ),
         ),
         subject=clean_line(reported.summary)[:300] or reported.key[:300],
-        text=clean_text("\n".join(lines)),
+        text=shortened(clean_text("\n".join(lines)), characters_max=TEXT_MAX),
         severities=(reported.severity.strip().lower(),) if firing else (),
         service=reported.service,
         region=reported.region,

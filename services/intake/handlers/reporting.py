@@ -56,8 +56,12 @@ class Reporting:
         for record in records:
             try:
                 incoming.append(Incoming(await self._receipt(record)))
+            except Infrastructure:
+                raise
             except (Refused, Unmatched) as error:
                 dead.append(self._letter(record, str(error)))
+            except Exception as error:  # noqa: BLE001 - outsiders write here: none stops the others
+                dead.append(self._letter(record, f"{type(error).__name__}: {error}"[:2000]))
         if dead:
             await self._parking.put(dead)
             for letter in dead:
