@@ -348,6 +348,50 @@ async def test_cloud_events_become_incidents_and_unreadable_ones_dead_letters() 
     assert any("nobody" in row.error for row in dead)
 
 
+STRUCTURED = {"content-type": "application/cloudevents+json", "ce_id": "9"}
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (
+            b'{"specversion":"1.0","id":"9","source":"/m","type":"x","data_base64":"\xc3\xa9"}',
+            STRUCTURED,
+        ),
+        (
+            reported("k", "firing").replace(b'"labels":{}', b'"labels":{"a":"\\udc80"}'),
+            {"ce_id": "9"},
+        ),
+    ],
+    ids=["base64 beyond ASCII", "half a surrogate pair in a label"],
+)
+async def test_no_outsiders_record_stops_the_topic(body: bytes, headers: dict[str, str]) -> None:
+    """What a door trips over is a dead letter too, and the records behind it are taken in."""
+    intake = Intake()
+    good = alert_record(1, reported("disk", "firing"), ce_id="1")
+    await intake.reporting.process([alert_record(0, body, **headers), good])
+    await intake.settle()
+    assert [row.record.offset for row in await intake.streams.rows(limit=10)] == [0]
+    assert len(intake.tickets()) == 1
+
+
+async def test_an_alert_with_very_long_labels_opens_an_incident() -> None:
+    """Its labels are free text: what does not fit is left out, with an ellipsis."""
+    labels = {f"label-{n}": "v" * 2_000 for n in range(100)}
+    body = AlertReported(
+        key="disk",
+        status=AlertStatus.FIRING,
+        summary="disk down",
+        starts_at=datetime(2026, 3, 2, 9, 0, tzinfo=UTC),
+        labels=labels,
+    )
+    intake = Intake()
+    wire = body.model_dump_json().encode()
+    await intake.reporting.process([alert_record(0, wire, ce_id="1")])
+    await intake.settle()
+    assert len(intake.tickets()) == 1
+
+
 async def test_cloud_events_wait_for_the_configuration() -> None:
     """Without any configuration nobody's integration is known: the batch is tried again."""
     intake = Intake()

@@ -121,10 +121,11 @@ class Stage:
         first = self.accepted.setdefault(receipt.id, receipt)
         fields = ("body", "key", "message", "accepted_at")
         same = all(getattr(first, name) == getattr(receipt, name) for name in fields)
-        ticket = first.ticket is None or (first.ticket, first.number) == (
-            receipt.ticket,
-            receipt.number,
-        )
+        # Alerts may have no ticket: none yet, or none at all.
+        early = first.ticket is None or receipt.ticket is None
+        ticket = early or (first.ticket, first.number) == (receipt.ticket, receipt.number)
+        if first.ticket is None:
+            self.accepted[receipt.id] = receipt
         if not (same and ticket):
             self.broken.append(f"{receipt.key}: two answers, {first} and {receipt}")
 
