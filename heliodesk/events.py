@@ -101,7 +101,7 @@ def seen_of(record: ConsumerRecord[Any, Any]) -> Seen:
     }
     try:
         body = json.loads(record.value or b"null")
-    except (ValueError, UnicodeDecodeError):
+    except (ValueError, RecursionError):
         body = (record.value or b"").decode("utf-8", "replace")
     # The record's own time: outsiders' events may have none, or one of their own making.
     at = datetime.fromtimestamp(record.timestamp / 1000, tz=UTC)

@@ -19,7 +19,7 @@ class RevisionStale(CommandRejected):
     def __init__(self, *, expected: int, found: int) -> None:
         super().__init__(
             "revision-stale",
-            f"the ticket has changed: you saw revision {expected}, it is at {found}",
+            f"it has changed: you saw revision {expected}, it is at {found}",
             status=412,
         )
         self.found = found

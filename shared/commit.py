@@ -30,6 +30,9 @@ from shared.streams import ParkedRecord, ParkingStore, StreamStore, Unstorable
 
 S = TypeVar("S", bound=BaseModel)
 
+DEFECT = "defect"
+"""Code of a command whose decision raised what it should not."""
+
 CONFLICTS_MAX = 20
 """Lost races on one document before the batch is left to its redelivery."""
 
@@ -360,7 +363,15 @@ class Committer:
 
 
 def _defect(error: Exception) -> CommandRejected:
-    return CommandRejected("defect", f"{type(error).__name__}: {error}"[:2000], status=500)
+    return CommandRejected(DEFECT, f"{type(error).__name__}: {error}"[:2000], status=500)
 
 
-__all__ = ["CONFLICTS_MAX", "Arrival", "Command", "Committer", "Consumed", "RevisionStale"]
+__all__ = [
+    "CONFLICTS_MAX",
+    "DEFECT",
+    "Arrival",
+    "Command",
+    "Committer",
+    "Consumed",
+    "RevisionStale",
+]

@@ -13,6 +13,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -22,6 +23,7 @@ from shared.kernel import CommandRejected, Infrastructure
 BODY_BYTES_MAX = 512 * 1024
 RETRY_AFTER_SECONDS = 5
 HEALTH_PATHS = ("/livez", "/readyz")
+REQUEST_PARTS = {("body",), ("query",), ("path",), ("header",)}
 
 ASGIApp = Callable[
     [
@@ -74,7 +76,7 @@ def _field(
     location: tuple[int | str, ...], error: ValidationError | RequestValidationError
 ) -> tuple[int | str, ...]:
     """Return where a fault is, without the part of the request; a field may be called ``body``."""
-    within = isinstance(error, RequestValidationError) and location[:1] in {("body",), ("query",)}
+    within = isinstance(error, RequestValidationError) and location[:1] in REQUEST_PARTS
     return location[1:] if within else location
 
 
@@ -83,13 +85,54 @@ def invalid(error: ValidationError | RequestValidationError, *, status: int = 42
     errors = [
         {
             "field": ".".join(str(part) for part in _field(problem["loc"], error)),
-            "reason": str(problem["msg"]),
+            "reason": str(problem["msg"]).removeprefix("Value error, "),
         }
         for problem in error.errors()
     ]
     first = errors[0] if errors else {"field": "", "reason": "it does not fit"}
     detail = f"{first['field']}: {first['reason']}" if first["field"] else first["reason"]
     return Problem(status, "invalid", detail, errors=errors)
+
+
+def media_type_refused(wanted: str, given: str) -> Problem:
+    """Return the problem of a body whose content type is not the one that is read here."""
+    reason = f"{wanted} is taken here, not {given[:80] or 'nothing'}"
+    fault = {"field": "Content-Type", "reason": reason}
+    return Problem(415, "media-type", f"Content-Type: {reason}", errors=[fault])
+
+
+def malformed(reason: str) -> Problem:
+    """Return the problem of a body that is no JSON."""
+    return Problem(400, "malformed", reason, errors=[{"field": "", "reason": reason}])
+
+
+def _unfit(error: RequestValidationError) -> Problem:
+    """Return the problem of what FastAPI could not read."""
+    first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return malformed(f"Invalid JSON: {first['ctx']['error']} at character {first['loc'][-1]}")
+    # FastAPI leaves a body as bytes where its content type is not that of JSON.
+    if isinstance(error.body, bytes):
+        return media_type_refused("application/json", "another")
+    return invalid(error)
+
+
+def _of_the_framework(error: HTTPException) -> Problem:
+    """Return the problem behind an error of Starlette or FastAPI.
+
+    FastAPI answers anything that is raised while it reads a body with the same 400, so what was
+    raised is asked for: the size limit's own answer, or what the JSON parser could not take.
+    """
+    match error.__cause__:
+        case Problem() as cause:
+            return cause
+        case ValueError() | RecursionError():
+            return malformed("the body is not JSON in UTF-8, or is nested too deep")
+        case ClientDisconnect():
+            return malformed("the body ended early")
+        case _:
+            headers = dict(error.headers) if error.headers else None
+            return Problem(error.status_code, "http", str(error.detail), headers=headers)
 
 
 def problem_of(error: Exception) -> Problem:
@@ -107,10 +150,14 @@ def problem_of(error: Exception) -> Problem:
                 str(error),
                 headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
             )
-        case RequestValidationError() | ValidationError():
+        case RequestValidationError():
+            return _unfit(error)
+        case ValidationError():
             return invalid(error)
         case HTTPException():
-            return Problem(error.status_code, "http", str(error.detail))
+            return _of_the_framework(error)
+        case ClientDisconnect():
+            return malformed("the body ended early")
         case _:
             return Problem(500, "defect", "an unexpected error; it is logged")
 
@@ -223,7 +270,8 @@ def equip(app: FastAPI, *, body_bytes_max: int = BODY_BYTES_MAX) -> None:
     async def answer(_request: Request, error: Exception) -> Response:
         return problem_of(error).response()
 
-    for kind in (Problem, CommandRejected, Infrastructure, RequestValidationError, HTTPException):
+    kinds = (Problem, CommandRejected, Infrastructure, RequestValidationError, HTTPException)
+    for kind in (*kinds, ClientDisconnect):
         app.add_exception_handler(kind, answer)
     app.add_exception_handler(500, answer)
     app.add_middleware(BodyLimit, bytes_max=body_bytes_max)

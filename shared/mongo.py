@@ -10,21 +10,16 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from bson.codec_options import CodecOptions
 from motor.motor_asyncio import (
-    AsyncIOMotorClient,
     AsyncIOMotorClientSession,
     AsyncIOMotorCollection,
-    AsyncIOMotorDatabase,
 )
 from pydantic import BaseModel
-from pymongo import DeleteOne, InsertOne, UpdateOne
+from pymongo import ReplaceOne, UpdateOne
 from pymongo.errors import (
     BulkWriteError,
     DuplicateKeyError,
 )
-from pymongo.read_concern import ReadConcern
-from pymongo.write_concern import WriteConcern
 
 from shared.aggregate import Aggregate, Document, Write
 from shared.clock import Clock
@@ -38,6 +33,7 @@ from shared.documents import (
     row_of,
 )
 from shared.kernel import Infrastructure
+from shared.mongo_client import Client, Database, connect, database
 from shared.mongo_errors import (
     duplicates_of,
     infrastructure,
@@ -51,50 +47,15 @@ from shared.streams import ParkedRecord
 S = TypeVar("S", bound=BaseModel)
 T = TypeVar("T")
 
-Client = AsyncIOMotorClient[Row]
-Database = AsyncIOMotorDatabase[Row]
 Collection_ = AsyncIOMotorCollection[Row]
 Session = AsyncIOMotorClientSession
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-OPERATION_SECONDS_MAX = 20
 PARKED = "parked_records"
 WRITES_KEPT = 8
 """So many others may write a document before the writer of a lost answer has looked."""
 CONFLICT_SECONDS = 0.02
 """A pause after losing to an open transaction: its writer needs a moment to end it."""
-
-
-def connect(url: str, *, name: str) -> Client:
-    """Return a client whose acknowledged writes are durable.
-
-    Args:
-        url: a ``mongodb://`` URL.
-        name: shown in the server's logs.
-    """
-    return AsyncIOMotorClient(
-        url,
-        appname=name,
-        tz_aware=True,
-        w="majority",
-        journal=True,
-        retryWrites=True,
-        maxPoolSize=50,
-        serverSelectionTimeoutMS=5_000,
-        connectTimeoutMS=5_000,
-        socketTimeoutMS=OPERATION_SECONDS_MAX * 1_000,
-        waitQueueTimeoutMS=10_000,
-    )
-
-
-def database(client: Client, name: str) -> Database:
-    """Return a service's own database; instants are read as UTC."""
-    return client.get_database(
-        name,
-        codec_options=CodecOptions(tz_aware=True),
-        write_concern=WriteConcern(w="majority", j=True),
-        read_concern=ReadConcern("majority"),
-    )
 
 
 class _LostError(Exception):
@@ -293,15 +254,25 @@ class MongoStreams:
             )
 
     async def restore(self, aggregate: Aggregate[S], documents: Sequence[Document[S]]) -> None:
-        """Write documents that were folded from their topic, whatever the store holds of them."""
+        """Write documents that were folded from their topic, each where it is as it was loaded.
+
+        One that somebody else has restored meanwhile, and may have worked on, stays as it is.
+        """
         if not documents:
             return
-        operations: list[Any] = []
-        for document in documents:
-            operations.append(DeleteOne({"_id": document.id}))
-            operations.append(InsertOne({**row_of(document), "writes": []}))
-        async with infrastructure():
-            await self._collection(aggregate).bulk_write(operations, ordered=True)
+        operations = [
+            ReplaceOne(
+                {"_id": document.id, "v": document.v - 1},
+                {**row_of(document), "writes": []},
+                upsert=document.v == 1,
+            )
+            for document in documents
+        ]
+        try:
+            async with infrastructure():
+                await self._collection(aggregate).bulk_write(operations, ordered=False)
+        except BulkWriteError as error:
+            duplicates_of(error)
 
     async def put(self, rows: Sequence[ParkedRecord]) -> None:
         """Insert parked records in their order; one that is there already stays as it is."""

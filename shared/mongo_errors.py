@@ -76,6 +76,12 @@ def _problems(error: BulkWriteError) -> list[Mapping[str, Any]]:
     return list(details.get("writeErrors", []))
 
 
+def _only(error: BulkWriteError, code: int) -> bool:
+    """Whether each write of a bulk that failed did so with this code, and one did."""
+    problems = _problems(error)
+    return bool(problems) and all(problem["code"] == code for problem in problems)
+
+
 def _cause(error: BaseException) -> BaseException:
     return error.__cause__ or error
 
@@ -89,7 +95,7 @@ def is_conflict(error: BaseException) -> bool:
     """Whether a concurrent transaction won, and nothing of ours was applied."""
     cause = _cause(error)
     if isinstance(cause, BulkWriteError):
-        return all(problem["code"] == WRITE_CONFLICT for problem in _problems(cause))
+        return _only(cause, WRITE_CONFLICT)
     return isinstance(cause, OperationFailure) and (
         cause.has_error_label("TransientTransactionError") or cause.code == WRITE_CONFLICT
     )
@@ -99,5 +105,5 @@ def is_duplicate(error: BaseException) -> bool:
     """Whether somebody else has inserted the document."""
     cause = _cause(error)
     if isinstance(cause, BulkWriteError):
-        return all(problem["code"] == DUPLICATE_KEY for problem in _problems(cause))
+        return _only(cause, DUPLICATE_KEY)
     return isinstance(cause, DuplicateKeyError)

@@ -146,7 +146,11 @@ class Parking:
             CommandRejected: nothing of this stream is parked for this tenant.
         """
         rows = await self._committer.parking.rows(stream=stream, limit=1)
-        if rows and rows[0].tenant != tenant:
+        owners = {row.tenant for row in rows}
+        for aggregate in self._aggregates.values():
+            documents = await self._committer.store.load(aggregate, [stream])
+            owners |= {document.tenant for document in documents.values()}
+        if owners - {tenant}:
             raise CommandRejected("not-parked", f"{stream} is not parked", status=404)
 
     async def discard(self, row_id: str, *, tenant: str) -> ParkedRecord:

@@ -235,10 +235,7 @@ class Runtime:
 
     async def _start(self) -> None:
         """Start everything, however long the store and the broker take to answer."""
-        if self.settings.metrics_port:
-            start_http_server(
-                self.settings.metrics_port, addr=self.settings.host, registry=self.metrics.registry
-            )
+        await self._insist("metrics", self._serve_metrics)
         await self._insist("store", self._open_store)
         await self._insist("broker", self.bus.start)
         await self._insist("broker", self._read_directory)
@@ -249,6 +246,12 @@ class Runtime:
             self._spawn(ticker.name, ticker.run(clock=self.clock, log=self.log))
         self._started = True
         self.log.info("started", slot=self.settings.slot)
+
+    async def _serve_metrics(self) -> None:
+        if self.settings.metrics_port:
+            start_http_server(
+                self.settings.metrics_port, addr=self.settings.host, registry=self.metrics.registry
+            )
 
     async def _read_directory(self) -> None:
         """Wait until configuration and identities are read to where they end now."""

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
 from fastapi import Path as PathParameter
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from services.knowledge.domain.words import excerpt
 from services.knowledge.handlers import Desk, Library, Revised
@@ -25,6 +25,8 @@ SEARCH_LIMIT_MAX = 50
 PAGE_LIMIT_MAX = 200
 
 _REVISION = re.compile(r'"(\d{1,18})"')
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+"""White space apart, what no text needs and what breaks stores, logs and pages."""
 
 Reader = Annotated[Actor, allowed(Action.READ)]
 Writer = Annotated[Actor, allowed(Action.WORK)]
@@ -48,6 +50,14 @@ class ArticleBody(BaseModel):
     ]
     language: Language
     keywords: Annotated[tuple[Keyword, ...], Field(max_length=50)] = ()
+
+    @field_validator("title", "body", "keywords")
+    @classmethod
+    def _is_plain(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        if any(_CONTROL.search(text) for text in ([value] if isinstance(value, str) else value)):
+            message = "control characters are not taken"
+            raise ValueError(message)
+        return value
 
     def published(self, actor: Actor) -> ArticlePublished:
         """Return the event that it asks for."""
@@ -121,6 +131,11 @@ class SuggestionsAnswer(BaseModel):
     suggestions: tuple[Suggestion, ...]
 
 
+def _if_match(status: int, code: str, reason: str) -> Problem:
+    errors = [{"field": "If-Match", "reason": reason}]
+    return Problem(status, code, f"If-Match: {reason}", errors=errors)
+
+
 def revision_of(if_match: str | None) -> int | None:
     """Return the revision of an If-Match; None for ``*`` and where there is none.
 
@@ -131,7 +146,7 @@ def revision_of(if_match: str | None) -> int | None:
         return None
     found = _REVISION.fullmatch(if_match.strip())
     if found is None:
-        raise Problem(400, "invalid", 'If-Match: give the ETag of the article, such as "3"')
+        raise _if_match(400, "invalid", 'give the ETag of the article, such as "3"')
     return int(found.group(1))
 
 
@@ -185,7 +200,7 @@ def articles_router(desk: Desk, articles: ArticleList) -> APIRouter:
     ) -> ArticleView:
         """Replace an article; a retired one is published again. If-Match is required."""
         if if_match is None:
-            raise Problem(428, "precondition-required", "If-Match: give the article's ETag")
+            raise _if_match(428, "precondition-required", "give the article's ETag")
         revision = revision_of(if_match)
         published = wanted.published(actor)
         changed = await desk.replace(actor.tenant, article, published, revision=revision)

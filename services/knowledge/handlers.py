@@ -263,7 +263,12 @@ class Desk:
         revision: int | None,
     ) -> Revised:
         command = Command(target=target, tenant=tenant, decide=decide, revision=revision)
-        return _revised(await self._committer.execute(ARTICLES, command))
+        try:
+            return _revised(await self._committer.execute(ARTICLES, command))
+        except RevisionStale as error:
+            if error.found == 0:
+                raise _missing() from error
+            raise
 
 
 def _revised(document: Document[Article]) -> Revised:

@@ -36,8 +36,9 @@ from services.notify.ports import (
     Taken,
 )
 from shared.clock import Clock
-from shared.commit import Command, Committer
+from shared.commit import DEFECT, Command, Committer
 from shared.contracts.envelope import Body
+from shared.kernel import CommandRejected
 from shared.log import Log
 
 CLOSED_SECONDS_MIN: Final = 1.0
@@ -88,6 +89,8 @@ class Sender:
         self._limits = limits
         self._start = clock.unique()
         self._unrecorded: dict[str, tuple[Job, Outcome]] = {}
+        self._aside: set[str] = set()
+        """Notices whose outcome cannot be recorded for a defect: left alone until the next start."""
         self._unsure = False
         """Claims of ours may be left over from a round that did not end well."""
         self._failures = 0
@@ -144,6 +147,7 @@ class Sender:
             )
             for due in found
             for notice in due.notices
+            if notice not in self._aside
         ]
         if not wanted:
             return []
@@ -279,7 +283,11 @@ class Sender:
         )
         # A parked ticket's outcome is refused: after its replay the notice is sent again, as after
         # a crash. What lost every race is left out of the results, and comes again.
-        for ticket in results:
+        for ticket, result in results.items():
+            if isinstance(result, CommandRejected) and result.code == DEFECT:
+                # Let go, it would be due again at once, and sent anew every round.
+                self._aside.update(job.notice.id for job, _ in by_ticket[ticket])
+                self._log.error("notice_set_aside", ticket=ticket, reason=result.reason)
             for job, _ in by_ticket[ticket]:
                 self._unrecorded.pop(job.notice.id, None)
 

@@ -320,16 +320,21 @@ async def test_unsent_are_those_that_wait_for_long(store: Store) -> None:
     assert [d.id for d in await store.unsent(ACCOUNT, before=for_ever, limit=10)] == ["c"]
 
 
-async def test_restoring_replaces_whatever_is_there(store: Store) -> None:
-    """A rebuilt document takes the place of an older one, or makes a new one."""
+async def test_restoring_continues_what_is_there_unless_it_has_moved(store: Store) -> None:
+    """A rebuilt document takes the place of the one it was folded on, or makes a new one."""
     await saved(store, "a", 1, 2, 3)
-    fold = replace(write(empty("a"), 9).after, v=5, outbox=())
-    new = replace(fold, id="b")
+    before = await loaded(store, "a")
+    fold = replace(write(empty("a"), 9).after, v=before.v + 1, outbox=())
+    new = replace(fold, id="b", v=1)
     await store.restore(ACCOUNT, [fold, new])
     await store.restore(ACCOUNT, [])
     assert await loaded(store, "a") == fold
     assert await loaded(store, "b") == new
     assert await store.commit([write(fold, 1)]) == frozenset()
+    late = await loaded(store, "a")
+    await store.restore(ACCOUNT, [fold, new])
+    assert await loaded(store, "a") == late
+    assert await loaded(store, "b") == new
 
 
 async def test_rows_come_back_in_the_order_of_the_log(store: Store) -> None:

@@ -10,35 +10,41 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from pydantic import BaseModel
 from pymongo import UpdateOne
 
 from deploy.local.ports import Ports
 from deploy.local.stack import KAFKA, STORE, Stack
-from shared.aggregate import Aggregate, Document, Write
 from shared.bus import Bus
 from shared.clock import Clock, SystemClock
 from shared.commit import Committer
-from shared.consumer import Consumer, NoObserver, Observer, On
-from shared.contracts.envelope import Event, numbered
-from shared.contracts.facts import Channel, Kind, Level, Priority, TicketFacts
+from shared.consumer import Consumer, Observer, On
 from shared.contracts.intake import RequestAccepted
-from shared.contracts.topics import REQUESTS, SUGGESTIONS
 from shared.log import Log, configure
 from shared.metrics import Metrics, Telemetry
 from shared.mongo import MongoStreams, connect, database
 from shared.outbox import Relay
 from shared.provision import ensure_topics
-from shared.streams import ParkedRecord, Record, StreamStore
+from shared.streams import Record, StreamStore
 from shared.testing.memory import MemoryStreams
+from tests.benchmarks.idle_work import (
+    NOTHING,
+    STREAMS,
+    TOPIC,
+    CostlessStore,
+    Known,
+    NoParking,
+    Silent,
+    nothing,
+    request,
+)
 from tests.benchmarks.measure import (
     Circumstances,
     Spread,
@@ -51,74 +57,8 @@ from tests.benchmarks.report import Grid, Result, against, rows_of, shown
 
 TARGET: Final = 2.0
 BATCH: Final = 500
-STREAMS: Final = 2_000
-"""Events come round robin, so that a batch has hardly two of one stream: the worst case."""
 ROUND_SECONDS_MAX: Final = 300
-TENANT: Final = "main"
-TOPIC: Final = replace(REQUESTS, name="bench.requests")
 DATABASE: Final = "heliodesk_bench"
-
-S = TypeVar("S", bound=BaseModel)
-
-
-class Nothing(BaseModel):
-    """The state of a document of which nothing is ever decided."""
-
-
-def _never(_state: Nothing | None, _event: Event[Any]) -> Nothing:
-    raise AssertionError
-
-
-NOTHING: Final = Aggregate(name="nothing", topic=SUGGESTIONS, state=Nothing, evolve=_never)
-
-
-class CostlessStore:
-    """`StreamStore` that keeps the documents as they are: what is left is the runtime's cost."""
-
-    def __init__(self) -> None:
-        self.documents: dict[str, Document[Any]] = {}
-
-    async def load(self, aggregate: Aggregate[S], ids: Collection[str]) -> dict[str, Document[S]]:
-        """Return the documents that exist."""
-        return {i: self.documents[i] for i in ids if i in self.documents}
-
-    async def commit(self, writes: Sequence[Write[Any]]) -> frozenset[str]:
-        """Keep them all."""
-        for write in writes:
-            self.documents[write.after.id] = write.after
-        return frozenset()
-
-    async def commit_together(self, writes: Sequence[Write[Any]]) -> bool:
-        """Keep them all."""
-        await self.commit(writes)
-        return True
-
-    async def trim(self, aggregate: Aggregate[S], sent: Mapping[str, Collection[str]]) -> None:
-        """Do nothing: nothing is ever sent."""
-
-    async def unsent(self, aggregate: Aggregate[S], **_: Any) -> list[Document[S]]:
-        """Return nothing: nothing is ever sent."""
-        return []
-
-    async def unsent_count(self, aggregate: Aggregate[S], *, limit: int) -> int:
-        """Return 0: nothing is ever sent."""
-        return 0
-
-
-class _Known:
-    async def require(self, tenant: str, version: int) -> None:
-        """Know every configuration."""
-
-
-class _Silent(NoObserver):
-    """Reports nothing, of the bus neither."""
-
-    def batch(self, topic: str, *, records: int, seconds: float) -> None:
-        """Ignore it."""
-
-    def backoff(self, topic: str, error: BaseException, *, seconds: float) -> None:
-        """A round that has to wait measures nothing: end it."""
-        raise AssertionError from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +167,7 @@ class Ring:
         """Consume everything as a service does, and return the CPU seconds."""
         client = connect(self._mongo, name=group)
         streams = await self._store(store, client)
-        telemetry: Any = _Silent()
+        telemetry: Any = Silent()
         if observer == "telemetry":
             telemetry = Telemetry(metrics=Metrics(), log=self._log)
         bus = Bus(
@@ -275,7 +215,7 @@ class Ring:
         relay = Relay(publisher=bus.publisher, store=store, aggregates=[NOTHING], clock=self._clock)
         committer = Committer(
             store=store,
-            parking=_NoParking(),
+            parking=NoParking(),
             relay=relay,
             clock=self._clock,
             configversion=lambda _tenant: 1,
@@ -285,39 +225,11 @@ class Ring:
             topic=TOPIC,
             on=[On(RequestAccepted, NOTHING, nothing)],
             committer=committer,
-            configured=_Known(),
+            configured=Known(),
             clock=self._clock,
             observer=observer,
             owner="bench",
         )
-
-
-def nothing(_state: Any, _event: Event[Any], _now: Any) -> Sequence[Any]:
-    """Decide nothing: the mark alone moves on."""
-    return ()
-
-
-class _NoParking:
-    """`ParkingStore` for a run in which nothing may be parked."""
-
-    async def put(self, rows: Sequence[ParkedRecord]) -> None:
-        """Refuse."""
-        raise AssertionError(rows[0].error)
-
-    async def mark(self, aggregate: Aggregate[Any], document: Document[Any], count: int) -> bool:
-        """Refuse."""
-        raise AssertionError(document.id)
-
-    async def unmark(self, aggregate: Aggregate[Any], document: Document[Any]) -> bool:
-        """Refuse."""
-        raise AssertionError(document.id)
-
-    async def rows(self, **_: Any) -> list[ParkedRecord]:
-        """Return nothing."""
-        return []
-
-    async def remove(self, ids: Collection[str]) -> None:
-        """Do nothing."""
 
 
 async def _write(
@@ -340,34 +252,6 @@ async def _write(
         if old:
             await documents.bulk_write(old, ordered=False, session=session)
     versions.update({key: versions.get(key, 0) + 1 for key in keys})
-
-
-def request(number: int, *, now: Clock) -> Event[Any]:
-    """Return an event of one of the streams; each stream's are numbered from 1."""
-    at = now.now()
-    return numbered(
-        source="/intake/ticket",
-        subject=f"00000000-0000-5000-8000-{number % STREAMS:012d}",
-        sequence=number // STREAMS + 1,
-        time=at,
-        tenant=TENANT,
-        configversion=1,
-        body=RequestAccepted(
-            facts=TicketFacts(
-                number=f"T-{number:06d}",
-                kind=Kind.INCIDENT,
-                channel=Channel.API,
-                priority=Priority.P3,
-                impact=Level.MEDIUM,
-                urgency=Level.MEDIUM,
-                contact="00000000-0000-5000-8000-000000000000",
-                accepted_at=at,
-                service="network",
-                site="berlin",
-            ),
-            message="00000000-0000-5000-8000-000000000001",
-        ),
-    )
 
 
 async def _rounds(ring: Ring, *, rounds: int) -> dict[str, list[float]]:

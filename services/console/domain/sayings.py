@@ -207,6 +207,8 @@ def _started(scope: Scope, body: sla.ClocksStarted) -> Said:
         for clock in body.clocks
         if clock.due_at is not None
     ]
+    if not details:
+        return Said("say.clocks.started.waiting", "clock")
     return Said("say.clocks.started", "clock", Tone.PLAIN, {"count": len(details)}, details)
 
 

@@ -90,7 +90,9 @@ class Teller:
 
     def _pieces(self, key: str, fields: Mapping[str, Any]) -> tuple[Piece, ...]:
         pieces: list[Piece] = []
-        for literal, name, _spec, _conversion in Formatter().parse(self._scope.words.raw(key)):
+        words = self._scope.words
+        sentence = words.raw(words.counted(key, fields))
+        for literal, name, _spec, _conversion in Formatter().parse(sentence):
             if literal:
                 pieces.append(Piece(literal))
             if name is None:

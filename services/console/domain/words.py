@@ -40,9 +40,14 @@ class Words:
         """Return a sentence with its placeholders; the key itself where there is none."""
         return CATALOGUES[self.language].get(key, key)
 
+    def counted(self, key: str, fields: Mapping[str, Any]) -> str:
+        """Return the key of a sentence's singular where ``count`` is one and there is such."""
+        one = f"{key}.one"
+        return one if fields.get("count") == 1 and self.has(one) else key
+
     def __call__(self, key: str, /, **fields: Any) -> str:
         """Return a sentence, filled in."""
-        return self.raw(key).format(**fields) if fields else self.raw(key)
+        return self.raw(self.counted(key, fields)).format(**fields) if fields else self.raw(key)
 
     def code(self, group: str, code: str) -> str:
         """Return the word for a code; a code that is not known here reads as it is written."""

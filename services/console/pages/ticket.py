@@ -73,7 +73,11 @@ def ticket_router(frame: Frame) -> APIRouter:
         caller = frame.caller(request, Action.WORK)
         fields = await fields_of(request)
         words, names = frame.words(request), console.views.names(caller.tenant)
-        internal = fields.get("visibility") == "internal"
+        visibility = fields.get("visibility")
+        if visibility not in {"public", "internal"}:
+            # Never guessed: a note for colleagues must not reach the contact.
+            raise Problem(INVALID, "invalid", "visibility: public or internal is needed")
+        internal = visibility == "internal"
         if not fields.get("text"):
             said = words("act.text_missing")
             return await pages.show(request, caller, ticket, said=said, status=INVALID)

@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from shared.auth import Action, Actor
-from shared.http import Problem, allowed, invalid
+from shared.http import Problem, allowed, invalid, malformed, media_type_refused
 
 SMALL_BYTES_MAX: Final = 16 * 1024
 
@@ -39,7 +39,7 @@ async def read_body(request: Request, model: type[M], *, bytes_max: int | None) 
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
-        raise Problem(415, "media-type", f"application/json is needed, not {media_type or 'none'}")
+        raise media_type_refused("application/json", media_type)
     content = bytearray()
     async for chunk in request.stream():
         content += chunk
@@ -49,7 +49,7 @@ async def read_body(request: Request, model: type[M], *, bytes_max: int | None) 
         return model.model_validate_json(bytes(content))
     except ValidationError as error:
         if any(problem["type"] == "json_invalid" for problem in error.errors()):
-            raise Problem(400, "malformed", str(error.errors()[0]["msg"])) from error
+            raise malformed(str(error.errors()[0]["msg"])) from error
         raise invalid(error) from error
 
 

@@ -23,8 +23,8 @@ class NoteBody(BaseModel):
 
     text: Annotated[
         str,
-        BeforeValidator(lambda v: clean_text(v) if isinstance(v, str) else v),
         Field(min_length=1, max_length=TEXT_MAX),
+        BeforeValidator(lambda v: clean_text(v) if isinstance(v, str) else v),
     ]
     visibility: Literal["public", "internal"]
     """``public`` is sent to the contact; ``internal`` is for agents only."""

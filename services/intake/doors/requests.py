@@ -31,8 +31,8 @@ def _text(value: object) -> object:
     return clean_text(value) if isinstance(value, str) else value
 
 
-Word = Annotated[str, BeforeValidator(_line), Field(min_length=1, max_length=80)]
-Mail = Annotated[str, BeforeValidator(_line), Field(pattern=EMAIL_PATTERN, max_length=ADDRESS_MAX)]
+Word = Annotated[str, Field(min_length=1, max_length=80), BeforeValidator(_line)]
+Mail = Annotated[str, Field(pattern=EMAIL_PATTERN, max_length=ADDRESS_MAX), BeforeValidator(_line)]
 
 
 class ContactBody(BaseModel):
@@ -42,9 +42,9 @@ class ContactBody(BaseModel):
 
     mail: Mail | None = None
     id: (
-        Annotated[str, BeforeValidator(_line), Field(min_length=1, max_length=ADDRESS_MAX)] | None
+        Annotated[str, Field(min_length=1, max_length=ADDRESS_MAX), BeforeValidator(_line)] | None
     ) = None
-    name: Annotated[str, BeforeValidator(_line), Field(max_length=NAME_MAX)] = ""
+    name: Annotated[str, Field(max_length=NAME_MAX), BeforeValidator(_line)] = ""
 
     @model_validator(mode="after")
     def _has_an_address(self) -> Self:
@@ -59,8 +59,8 @@ class RequestFields(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    subject: Annotated[str, BeforeValidator(_line), Field(min_length=1, max_length=SUBJECT_MAX)]
-    text: Annotated[str, BeforeValidator(_text), Field(max_length=TEXT_MAX)] = ""
+    subject: Annotated[str, Field(min_length=1, max_length=SUBJECT_MAX), BeforeValidator(_line)]
+    text: Annotated[str, Field(max_length=TEXT_MAX), BeforeValidator(_text)] = ""
     kind: KindName | None = None
     channel: ChannelName | None = None
     service: Word | None = None

@@ -12,7 +12,8 @@ from shared.contracts.facts import Channel, Instant, Kind, Priority
 from shared.contracts.routing import Explanation, PendReason, Presence, Status
 from shared.kernel import CommandRejected
 
-AgentName = Annotated[str, Field(min_length=1, max_length=80)]
+AgentName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9._@+-]{0,78}[a-z0-9])?$")]
+"""An account's name: it is kept in events, so that nothing else may stand there."""
 DeskName = Annotated[str, Field(min_length=1, max_length=80)]
 Word = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")]
 """A code, not a text: texts about a ticket are messages, and those are intake's."""
@@ -245,7 +246,7 @@ class Resolve(Act):
     """How the ticket was resolved, and by which article."""
 
     code: Word = "solved"
-    article: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    article: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")] | None = None
 
 
 class Reopen(Act):
