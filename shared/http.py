@@ -94,9 +94,10 @@ def invalid(error: ValidationError | RequestValidationError, *, status: int = 42
     return Problem(status, "invalid", detail, errors=errors)
 
 
-def media_type_refused(wanted: str, given: str) -> Problem:
+def media_type_refused(wanted: str, given: str | None = None) -> Problem:
     """Return the problem of a body whose content type is not the one that is read here."""
-    reason = f"{wanted} is taken here, not {given[:80] or 'nothing'}"
+    but = "" if given is None else f", not {given[:80] or 'nothing'}"
+    reason = f"{wanted} is taken here{but}"
     fault = {"field": "Content-Type", "reason": reason}
     return Problem(415, "media-type", f"Content-Type: {reason}", errors=[fault])
 
@@ -106,15 +107,19 @@ def malformed(reason: str) -> Problem:
     return Problem(400, "malformed", reason, errors=[{"field": "", "reason": reason}])
 
 
-def _unfit(error: RequestValidationError) -> Problem:
-    """Return the problem of what FastAPI could not read."""
+def _unfit(error: RequestValidationError | ValidationError) -> Problem:
+    """Return the problem of a body or a parameter that FastAPI or a model could not take."""
+    if isinstance(error, ValidationError):
+        return invalid(error)
     first = error.errors()[0]
     if first["type"] == "json_invalid":
         return malformed(f"Invalid JSON: {first['ctx']['error']} at character {first['loc'][-1]}")
     # FastAPI leaves a body as bytes where its content type is not that of JSON.
-    if isinstance(error.body, bytes):
-        return media_type_refused("application/json", "another")
-    return invalid(error)
+    return media_type_refused("application/json") if _is_raw(error.body) else invalid(error)
+
+
+def _is_raw(body: object) -> bool:
+    return isinstance(body, bytes) and body != b""
 
 
 def _of_the_framework(error: HTTPException) -> Problem:
@@ -126,10 +131,10 @@ def _of_the_framework(error: HTTPException) -> Problem:
     match error.__cause__:
         case Problem() as cause:
             return cause
-        case ValueError() | RecursionError():
-            return malformed("the body is not JSON in UTF-8, or is nested too deep")
         case ClientDisconnect():
             return malformed("the body ended early")
+        case ValueError() | RecursionError():
+            return malformed("the body is not JSON in UTF-8, or is nested too deep")
         case _:
             headers = dict(error.headers) if error.headers else None
             return Problem(error.status_code, "http", str(error.detail), headers=headers)
@@ -150,14 +155,10 @@ def problem_of(error: Exception) -> Problem:
                 str(error),
                 headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
             )
-        case RequestValidationError():
+        case RequestValidationError() | ValidationError():
             return _unfit(error)
-        case ValidationError():
-            return invalid(error)
         case HTTPException():
             return _of_the_framework(error)
-        case ClientDisconnect():
-            return malformed("the body ended early")
         case _:
             return Problem(500, "defect", "an unexpected error; it is logged")
 
@@ -270,9 +271,13 @@ def equip(app: FastAPI, *, body_bytes_max: int = BODY_BYTES_MAX) -> None:
     async def answer(_request: Request, error: Exception) -> Response:
         return problem_of(error).response()
 
-    kinds = (Problem, CommandRejected, Infrastructure, RequestValidationError, HTTPException)
-    for kind in (*kinds, ClientDisconnect):
+    async def gone(_request: Request, _error: Exception) -> Response:
+        # Nobody reads it; but a caller who hangs up is no defect, and needs no stack in the log.
+        return malformed("the body ended early").response()
+
+    for kind in (Problem, CommandRejected, Infrastructure, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, answer)
+    app.add_exception_handler(ClientDisconnect, gone)
     app.add_exception_handler(500, answer)
     app.add_middleware(BodyLimit, bytes_max=body_bytes_max)
 

@@ -73,7 +73,9 @@ def _filter(context: Context, ticket: str | None) -> Callable[[Seen], bool]:
     if ticket is None:
         return lambda _seen: True
     found = context.api("intake").find(f"/v1/requests/{ticket}")
-    names = {ticket, *((found["ticket"], found["number"]) if found else ())} - {None}
+    if found is None:
+        raise CliError(f"There is no ticket {ticket}: `heliodesk ticket list` shows them.")
+    names = {ticket, found["ticket"], found["number"]} - {None}
 
     def speaks_of_it(seen: Seen) -> bool:
         body = seen.body if isinstance(seen.body, dict) else {}

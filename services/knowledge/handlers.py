@@ -11,6 +11,7 @@ from services.knowledge.domain.words import words_of_query
 from services.knowledge.ports import Content, Entry, Found, Index, Texts
 from shared.aggregate import Document
 from shared.clock import Clock
+from shared.commands import RevisionStale
 from shared.commit import Command, Committer
 from shared.contracts.envelope import Body, EnvelopeInvalid, Event, ValidationError, decode
 from shared.contracts.intake import RequestAccepted
