@@ -34,8 +34,18 @@ def print_json(content: Any) -> None:
 
 def print_json_line(content: Any) -> None:
     """Print one line of a stream of JSON documents, at once."""
-    sys.stdout.write(json.dumps(content, ensure_ascii=False) + "\n")
+    sys.stdout.write(_whole(json.dumps(content, ensure_ascii=False)) + "\n")
     sys.stdout.flush()
+
+
+def printable(text: str) -> str:
+    """Return what outsiders wrote as it may go to a terminal: no commands to it, no half signs."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+
+
+def _whole(text: str) -> str:
+    """Return a text without halves of surrogate pairs, which JSON may name but UTF-8 has not."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def print_line(text: str | Text = "") -> None:

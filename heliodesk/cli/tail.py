@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from rich.text import Text
 
 from heliodesk.cli.context import Context, context_of
-from heliodesk.cli.output import console, print_json_line
+from heliodesk.cli.output import console, print_json_line, printable
 from heliodesk.errors import CliError, Exit
 from heliodesk.event_words import words_of
 from heliodesk.events import PREFIX, Seen, poll, reading
@@ -141,7 +141,7 @@ class _Lines:
         body = seen.body if isinstance(seen.body, dict) else {}
         line = Text.assemble(
             (f"{seen.at.astimezone():%H:%M:%S} ", "dim"),
-            (f"{seen.type:<28} ", self._styles.get(seen.topic, "")),
-            words_of(seen.type, body) or seen.attributes.get("subject", ""),
+            (f"{printable(seen.type):<28} ", self._styles.get(seen.topic, "")),
+            printable(words_of(seen.type, body) or seen.attributes.get("subject", "")),
         )
         self._console.print(line, soft_wrap=True)

@@ -267,9 +267,10 @@ def test_a_ticket_shows_what_each_service_knows(home: Path) -> None:
     assert "assigned at london (tier 1), a-novak" in text.stdout
 
 
-def test_a_ticket_that_is_not_there_is_not_found(home: Path) -> None:
+@pytest.mark.parametrize("arguments", [("ticket", "show", "T-9"), ("tail", "--ticket", "T-9")])
+def test_a_ticket_that_is_not_there_is_not_found(home: Path, arguments: tuple[str, ...]) -> None:
     """Exit code 1 and one sentence."""
-    result = Desk(home, {}).run("ticket", "show", "T-9")
+    result = Desk(home, {}).run(*arguments)
     assert result.exit_code == 1
     assert result.stderr == "There is no ticket T-9: `heliodesk ticket list` shows them.\n"
 

@@ -379,18 +379,19 @@ async def test_waiting_until_is_in_the_viewer_s_time(console: MemoryConsole) -> 
 
 
 async def test_a_reply_and_a_note_go_to_intake(console: MemoryConsole) -> None:
-    """What is internal says so; an empty text is refused here."""
+    """What is internal says so; an empty text is refused here, and so is one for nobody known."""
     await project(console.projector, life().events)
     path = f"/tickets/{TICKET}/messages"
     async with console.client() as client:
         await client.post(path, data={"text": "Hello", "visibility": "public"})
         await client.post(path, data={"text": "Psst", "visibility": "internal"})
         empty = await client.post(path, data={"text": "  ", "visibility": "public"})
+        unsaid = await client.post(path, data={"text": "Psst", "visibility": "secret"})
     assert console.fakes.sent == [
         ("h-clarke", TICKET, "say", "Hello", "public"),
         ("h-clarke", TICKET, "say", "Psst", "internal"),
     ]
-    assert empty.status_code == 422
+    assert (empty.status_code, unsaid.status_code) == (422, 422)
 
 
 async def test_who_may_only_read_cannot_command(console: MemoryConsole) -> None:

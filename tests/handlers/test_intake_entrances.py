@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
+from typing import Any
 
 import httpx
 import pytest
 from aiosmtpd.smtp import Envelope
 from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from services.intake.api.listener import Listener
 from services.intake.api.submit import Answers, door_routes
@@ -194,3 +198,25 @@ async def test_the_backlog_is_full_above_its_bound() -> None:
     await intake.settle()
     await backlog.look()
     assert not backlog.full()
+
+
+async def test_a_caller_who_hangs_up_is_no_defect() -> None:
+    """A body that ends early is answered, with nothing raised and nothing kept."""
+    app = FastAPI()
+    equip(app)
+
+    async def read(request: Request) -> Response:
+        return Response(await request.body())
+
+    app.router.routes.append(Route("/", read, methods=["POST"]))
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [], "query_string": b""}
+    await app(scope, receive, send)
+    assert sent[0]["status"] == 400

@@ -171,3 +171,39 @@ async def test_another_tenant_sees_nothing() -> None:
     assert (await api.call("GET", "/v1/articles", by="stranger")).json()["articles"] == []
     found = await api.call("GET", "/v1/search?q=vpn", by="stranger")
     assert found.json()["results"] == []
+
+
+async def test_an_article_that_is_not_there_is_404_whatever_revision_is_named() -> None:
+    """There is nothing whose revision could be stale."""
+    api = Api()
+    match = {"If-Match": '"1"'}
+    changed = await api.call("PUT", "/v1/articles/nope", body=VPN, headers=match)
+    assert (changed.status_code, changed.json()["title"]) == (404, "not found")
+    assert (await api.call("POST", "/v1/articles/nope/retire", headers=match)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"title": "\0"}, "title"),
+        ({"body": "a\x1b[2J"}, "body"),
+        ({"keywords": ["\0"]}, "keywords"),
+    ],
+)
+async def test_an_article_has_no_control_characters(change: dict[str, Any], field: str) -> None:
+    """They break pages and terminals: 422 names the field, and nothing is kept."""
+    api = Api()
+    refused = await api.call("POST", "/v1/articles", body={**VPN, **change})
+    assert refused.status_code == 422
+    assert refused.json()["errors"] == [
+        {"field": field, "reason": "control characters are not taken"}
+    ]
+    assert (await api.call("GET", "/v1/articles")).json()["articles"] == []
+
+
+async def test_a_missing_or_odd_if_match_is_named() -> None:
+    """428 and 400 name the header at fault."""
+    api = Api()
+    for headers, status in (({}, 428), ({"If-Match": "x"}, 400)):
+        answer = await api.call("PUT", "/v1/articles/a1", body=VPN, headers=headers)
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (status, "If-Match")

@@ -284,3 +284,55 @@ async def test_a_parked_ticket_refuses_commands_and_says_so(api: Api) -> None:
     assert (answer.status_code, answer.json()["title"]) == (409, "parked")
     await api.routing.match()
     assert (await api.routing.state("t1")).holder is None
+
+
+async def raw(api: Api, body: bytes, media_type: str = "application/json") -> httpx.Response:
+    """Accept HD-1 with a body as it stands."""
+    headers = {"Authorization": "Bearer hd_h-clarke", "Content-Type": media_type}
+    return await api.client.post("/v1/tickets/HD-1/accept", content=body, headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type", "status", "field"),
+    [
+        (b'{"agent": ', "application/json", 400, ""),
+        (b'{"agent": "\xff"}', "application/json", 400, ""),
+        (b"[" * 100_000, "application/json", 400, ""),
+        (b'{"agent": "h-clarke"}', "text/plain", 415, "Content-Type"),
+        (b'{"agents": "h-clarke"}', "application/json", 422, "agents"),
+        (b'{"agent": "h\\u0000"}', "application/json", 422, "agent"),
+    ],
+)
+async def test_a_body_that_cannot_be_read_says_why(
+    api: Api, body: bytes, media_type: str, status: int, field: str
+) -> None:
+    """No JSON is 400, another media type 415, a field that does not fit 422; each names it."""
+    answer = await raw(api, body, media_type)
+    problem = answer.json()
+    assert (answer.status_code, problem["errors"][0]["field"]) == (status, field), problem
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (await api.call("GET", "/tickets/HD-1")).json()["status"] == "queued"
+
+
+async def test_a_body_that_grows_too_large_while_it_comes_is_413(api: Api) -> None:
+    """Sent in chunks it has no declared length, and is refused by what has come."""
+
+    async def chunks() -> AsyncGenerator[bytes]:
+        for _ in range(11):
+            yield b" " * 64 * 1024
+
+    headers = {"Authorization": "Bearer hd_h-clarke", "Content-Type": "application/json"}
+    answer = await api.client.post("/v1/tickets/HD-1/accept", content=chunks(), headers=headers)
+    assert (answer.status_code, answer.json()["title"]) == (413, "too large")
+
+
+async def test_a_method_that_is_not_there_names_those_that_are(api: Api) -> None:
+    """405 carries Allow, as RFC 9110 asks."""
+    answer = await api.call("DELETE", "/tickets/HD-1")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")
+
+
+async def test_a_parameter_is_named_without_its_place(api: Api) -> None:
+    """The field is called as the caller calls it: ``ticket``, not ``path.ticket``."""
+    answer = await api.call("GET", "/tickets/" + "x" * 81)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "ticket")

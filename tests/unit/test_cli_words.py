@@ -7,12 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from aiokafka import ConsumerRecord
 from hypothesis import given
 from hypothesis import strategies as st
 
 from heliodesk.cli.moments import ago, business_span, shown, span
+from heliodesk.cli.output import print_json_line, printable
 from heliodesk.errors import CliError
 from heliodesk.event_words import words_of
+from heliodesk.events import seen_of
 from heliodesk.product.articles import parse_article
 from shared.contracts.topics import TOPICS
 
@@ -120,3 +123,39 @@ def test_the_sample_articles_can_be_handed_in(path: Path) -> None:
     assert article["title"]
     assert article["language"] in {"en", "zh"}
     assert len(article["body"]) > 50
+
+
+def record(value: bytes | None) -> ConsumerRecord[bytes, bytes]:
+    """Return a record of an outsider, without headers."""
+    return ConsumerRecord(
+        topic="heliodesk.alerts",
+        partition=0,
+        offset=7,
+        timestamp=0,
+        timestamp_type=0,
+        key=None,
+        value=value,
+        checksum=None,
+        serialized_key_size=0,
+        serialized_value_size=0,
+        headers=(("ce_id", None),),
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "body"),
+    [(None, None), (b"\xff", "\ufffd"), (b"[" * 200_000, "[" * 200_000), (b"[1]", [1])],
+    ids=["null", "bytes", "deep", "json"],
+)
+def test_a_record_that_cannot_be_read_is_shown_as_it_is(value: bytes | None, body: object) -> None:
+    """Anybody may write to the public topic; `tail` goes on."""
+    assert seen_of(record(value)).body == body
+
+
+def test_what_outsiders_write_gives_a_terminal_no_commands(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Escape sequences and halves of surrogate pairs are shown as signs that stand for them."""
+    assert printable("ok \x1b[2J \ud800 你好\n") == "ok \ufffd[2J \ufffd 你好\ufffd"
+    print_json_line({"data": "\ud800"})
+    assert json.loads(capsys.readouterr().out) == {"data": "?"}

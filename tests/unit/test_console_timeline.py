@@ -80,7 +80,7 @@ def stand(**changed: Any) -> dict[str, Any]:
         ),
         (
             intake.AlertsChanged(facts=FACTS, changes=(), firing=0),
-            "No alert fires any more.",
+            "No alert is firing any more.",
             "已没有告警触发。",
         ),
         (
@@ -304,3 +304,28 @@ def test_a_long_chain_of_causes_needs_no_recursion() -> None:
         for n in range(1, 10_001)
     ]
     assert [r.seq for r in in_order(list(reversed(rows)))] == list(range(1, 10_001))
+
+
+@pytest.mark.parametrize(
+    ("count", "english", "chinese"),
+    [
+        (1, "1 article may help.", "1 篇文章可能有帮助。"),
+        (2, "2 articles may help.", "2 篇文章可能有帮助。"),
+    ],
+)
+def test_one_of_a_kind_is_told_in_the_singular(count: int, english: str, chinese: str) -> None:
+    """English has a sentence of its own for one; Chinese says both alike."""
+    found = tuple(
+        knowledge.Suggestion(article=f"a{n}", title="VPN", score=1.0) for n in range(count)
+    )
+    body = knowledge.ArticlesSuggested(number="HD-1", suggestions=found)
+    assert (told(body), told(body, Language.ZH)) == (english, chinese)
+
+
+def test_clocks_that_wait_for_a_desk_are_not_counted_as_none() -> None:
+    """Before the first desk no clock has a due time: that is said, and not that none runs."""
+    waiting = CLOCK.model_copy(update={"due_at": None})
+    body = sla.ClocksStarted(number="HD-1", clocks=(waiting,), facts=FACTS)
+    assert told(body) == "The clocks wait for a desk."
+    running = sla.ClocksStarted(number="HD-1", clocks=(CLOCK,), facts=FACTS)
+    assert told(running) == "1 clock is running."

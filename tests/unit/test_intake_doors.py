@@ -388,3 +388,17 @@ JSON_VALUES = st.recursive(
 def test_no_value_of_a_field_makes_the_webhook_fail_otherwise(field: str, value: Any) -> None:
     """A webhook with one field replaced by any JSON value is read or refused."""
     assert reads_or_refuses("alertmanager", {**WEBHOOK, field: value}, JSON)
+
+
+def test_a_text_that_is_missing_or_too_long_is_counted_in_characters() -> None:
+    """What is left of an invisible subject is empty; the reason speaks of characters."""
+    contact = {"mail": "a@b.c"}
+    for subject, reason in (
+        ("\0 ", "String should have at least 1 character"),
+        ("x" * 301, "String should have at most 300 characters"),
+    ):
+        body = json.dumps({"subject": subject, "contact": contact}).encode()
+        with pytest.raises(Refused) as caught:
+            read("requests", body, {"content-type": "application/json"})
+        fault = caught.value.faults[0]
+        assert (fault.field, fault.reason) == ("subject", reason)
