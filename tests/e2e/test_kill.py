@@ -34,12 +34,12 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProduct
         yield running
 
 
-def request_body(number: int) -> dict[str, Any]:
+def request_body(key: str, number: int) -> dict[str, Any]:
     """Return the body of the ``number``-th request; each comes from a contact of its own."""
     return {
         "subject": f"Request {number}",
         "text": "The printer on the second floor does not print.",
-        "contact": {"name": f"Contact {number}", "mail": f"contact-{number}@example.org"},
+        "contact": {"name": f"Contact {number}", "mail": f"{key}@example.org"},
         "impact": "medium",
         "urgency": "medium",
     }
@@ -52,7 +52,7 @@ async def submit(client: httpx.AsyncClient, product: RunningProduct, key: str, n
         try:
             answer = await client.post(
                 product.url("intake") + "/v1/requests",
-                json=request_body(number),
+                json=request_body(key, number),
                 headers={**product.headers, "Idempotency-Key": key},
             )
         except httpx.HTTPError:
@@ -122,7 +122,7 @@ def acknowledged(product: RunningProduct) -> dict[str, set[str]]:
     """Return, per contact's address, the distinct ids of the mails sent to it."""
     found: dict[str, set[str]] = {}
     for address, message_id in product.mails():
-        if address.startswith("contact-"):
+        if address.startswith("kill-"):
             found.setdefault(address, set()).add(message_id)
     return found
 
@@ -154,7 +154,7 @@ async def test_a_thousand_requests_survive_the_death_of_everything(
     assert set(numbers.values()) == {1}
     told = acknowledged(product)
     assert {address: len(ids) for address, ids in told.items()} == {
-        f"contact-{number}@example.org": 1 for number in range(REQUESTS_SENT)
+        f"kill-{number}@example.org": 1 for number in range(REQUESTS_SENT)
     }
     accepted = {
         headers["ce_subject"]

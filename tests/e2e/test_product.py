@@ -134,7 +134,8 @@ def test_the_demonstration_keeps_every_promise(product: Product) -> None:
     for ticket in shown["tickets"]:
         assert all(ticket["steps"].values()), ticket
         assert ticket["number"].startswith("T-")
-        assert ticket["agent"]
+        # The work goes back to the first desk while this is read: it may wait there for a moment.
+        assert ticket["agent"] or ticket["status"] == "queued", ticket
         assert {clock["metric"] for clock in ticket["clocks"]} == {"response", "resolution"}
         assert ticket["number"] in ticket["mails"][0]["subject"]
     assert shown["takeover"]["ok"]
