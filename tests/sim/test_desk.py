@@ -8,8 +8,6 @@ from functools import cache
 import pytest
 
 from services.routing.handlers.writing import TicketWriter
-from shared.consumer import Consumer
-from shared.streams import ParkedRecord
 from tests.sim.run import Outcome, simulate
 
 SEEDS = 6
@@ -49,17 +47,6 @@ def test_work_without_a_hold_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TicketWriter, "_holds", nobody)
     problems = simulate("desk", 0, steps=6_000).problems
     assert any("has no hold of it" in problem for problem in problems)
-
-
-def test_a_replay_that_fetches_nothing_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where parked events are decided without what was to be fetched, some seed shows it."""
-
-    async def replay(self: Consumer, document: object, parked: ParkedRecord) -> bool:
-        return await self._settle(document, parked, None)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(Consumer, "replay", replay)
-    found = (problem for seed in range(SEEDS) for problem in simulate("desk", seed).problems)
-    assert any("acknowledgement" in problem for problem in found)
 
 
 @pytest.mark.chaos
