@@ -43,7 +43,7 @@ class NotifySettings(ServiceSettings):
 
     batch_notices_max: Annotated[int, Field(ge=1, le=200)] = 50
     """Claimed and sent on one connection; also the ids of one request to intake."""
-    unrecorded_notices_max: Annotated[int, Field(ge=1, le=200)] = 10
+    unrecorded_notices_max: Annotated[int, Field(ge=1, le=200)] = 1
     """Sent, and not yet recorded: what a crash repeats at most, each under its own id."""
     lease_seconds: Annotated[float, Field(ge=60)] = 600.0
     """A claim of a process that never comes back is taken over after this."""

@@ -51,7 +51,7 @@ class SendingLimits:
     """Limits of sending; `NotifySettings` gives the reasons."""
 
     batch_notices_max: int = 50
-    unrecorded_notices_max: int = 10
+    unrecorded_notices_max: int = 1
     lease_seconds: float = 600.0
     send_seconds_max: float = 30.0
     retry_seconds_min: float = 30.0
