@@ -362,6 +362,7 @@ __all__ = [
     "Collection_",
     "Database",
     "MongoStreams",
+    "Session",
     "connect",
     "database",
     "duplicates_of",

@@ -29,7 +29,8 @@ from services.console.ports import Noted
 from shared.clock import Clock
 from shared.contracts.routing import Presence, Status
 from shared.kernel import Infrastructure
-from shared.mongo import Database, duplicates_of, infrastructure
+from shared.mongo import Database, Session, duplicates_of, infrastructure
+from shared.mongo_sessions import Sessions
 
 CHANGES_TRIED_MAX = 50
 CONFLICTS_MAX = 20
@@ -51,6 +52,7 @@ class MongoProjection:
         self._database = database
         self._clock = clock
         self._writing = asyncio.Lock()
+        self._sessions = Sessions(database)
         self._events = database["events"]
         self._tickets = database["tickets"]
         self._changes = database["changes"]
@@ -121,13 +123,15 @@ class MongoProjection:
             cursor = collection.find({"_id": {"$in": list(tenants)}}, {"_id": 1})
             known = {row["_id"] for row in await cursor.to_list(None)}
             new = [_skeleton(kind, i, tenant) for i, tenant in tenants.items() if i not in known]
-            started = await self._database.client.start_session()
-            async with started as session, session.start_transaction():
+
+            async def work(session: Session) -> None:
                 if new:
                     await collection.insert_many(new, session=session)
                 await collection.bulk_write(
                     [_guarded(part) for part in parts], ordered=False, session=session
                 )
+
+            await self._sessions.run(work)
 
     async def _note(self, note: Noted) -> None:
         """Append to the list of changes under the next number.
