@@ -241,8 +241,12 @@ def authenticated(request: Request, action: Action) -> Actor:
     Raises:
         Problem: 401 without valid credentials, 403 without the right.
     """
+    return authenticated_by(request, bearer(request), action)
+
+
+def authenticated_by(request: Request, token: str | None, action: Action) -> Actor:
+    """Return who calls, by a token from wherever this caller puts it; see `authenticated`."""
     authenticator: Authenticator = request.app.state.authenticator
-    token = bearer(request)
     actor = authenticator.actor(token) if token else None
     if actor is None:
         raise Problem(

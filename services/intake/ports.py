@@ -9,6 +9,7 @@ from typing import Protocol
 
 from services.intake.domain.alerts import Members
 from services.intake.domain.contact import Person
+from services.intake.domain.files import StoredFile
 from services.intake.domain.messages import Message
 from services.intake.domain.receipts import Receipt, Reviewing
 
@@ -29,6 +30,18 @@ class Review:
     tenant: str
     at: datetime
     mail: Reviewing
+
+
+class FileStore(Protocol):
+    """The bytes of files. Every method may raise `Infrastructure`."""
+
+    async def put(self, *, tenant: str, content: bytes) -> StoredFile:
+        """Keep bytes durably; equal bytes of one tenant are kept once."""
+        ...
+
+    async def read(self, *, tenant: str, file: str) -> bytes | None:
+        """Return the bytes of a file; None where this tenant has none of that id."""
+        ...
 
 
 class IntakeStore(Protocol):

@@ -13,6 +13,8 @@ from pydantic import ValidationError
 
 from shared.calendar import CompiledCalendar, compile_calendar
 from shared.kernel import HeliodeskError
+from shared.organisation.catalogue import CatalogueSection
+from shared.organisation.intake import IntakeSection
 from shared.organisation.integrations import Integration, IntegrationsSection, TemplatesSection
 from shared.organisation.places import (
     Agent,
@@ -45,6 +47,8 @@ SECTION_MODELS: Final[Mapping[str, type[Model]]] = {
     "topologies": TopologiesSection,
     "sla": SlaSection,
     "integrations": IntegrationsSection,
+    "intake": IntakeSection,
+    "catalogue": CatalogueSection,
     "templates": TemplatesSection,
 }
 """Section to model; a section ``rosters/<desk>`` has the model of ``agents``."""
@@ -93,6 +97,8 @@ class Configuration:
     topologies: TopologiesSection = field(default_factory=TopologiesSection)
     sla: SlaSection = field(default_factory=SlaSection)
     integrations: IntegrationsSection = field(default_factory=IntegrationsSection)
+    intake: IntakeSection = field(default_factory=IntakeSection)
+    catalogue: CatalogueSection = field(default_factory=CatalogueSection)
     templates: TemplatesSection = field(default_factory=TemplatesSection)
     rosters: Mapping[str, AgentsSection] = field(default_factory=dict)
     """Desk to its roster."""

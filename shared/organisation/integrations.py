@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -15,9 +15,27 @@ from shared.organisation.words import (
     Model,
     Name,
     PriorityName,
+    TargetSeconds,
 )
 
-Door = Literal["alertmanager", "cloudevents", "requests", "smtp"]
+MAIL_DOORS: Final = ("imap", "smtp")
+ALERT_FIELDS: Final = {
+    "status": "string",
+    "severity": "string",
+    "severities": "strings",
+    "service": "string",
+    "configuration_item": "string",
+    "criticality": "string",
+    "impact": "string",
+    "region": "string",
+    "predicted": "bool",
+    "firing": "int",
+    "key": "string",
+    "subject": "string",
+}
+"""What a condition on alerts may look at, with the type of each; criticality is the item's."""
+
+SettingName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
 
 SecretReference = Annotated[
     str,
@@ -34,6 +52,7 @@ class RequestDefaults(Model):
     kind: KindName | None = None
     channel: ChannelName | None = None
     service: Name | None = None
+    configuration_item: Name | None = None
     category: Name | None = None
     region: Name | None = None
     site: Name | None = None
@@ -42,28 +61,107 @@ class RequestDefaults(Model):
     urgency: LevelName | None = None
 
 
+class AlertOpening(Model):
+    """What is done with alerts that meet a condition, before an incident opens."""
+
+    when: Annotated[str, Field(min_length=1, max_length=4_000)]
+    """A CEL condition over the fields of `ALERT_FIELDS`; the first rule that is met counts."""
+    action: Literal["open", "record", "raise"]
+    """``record`` keeps the facts and opens nothing; ``raise`` opens with ``priority``."""
+    priority: PriorityName | None = None
+    """For ``raise``; None makes it one step more pressing."""
+    reason: Annotated[str, Field(max_length=200)] = ""
+    """Kept with the group, for people to read."""
+
+
+class Flapping(Model):
+    """When a group counts as flapping: it opens and ends its incident too often."""
+
+    changes: Annotated[int, Field(ge=2, le=100)] = 6
+    """Changes between firing and quiet."""
+    within: TargetSeconds = 900
+    quiet: TargetSeconds = 900
+    """Without a change for so long, it flaps no more."""
+
+
+class Storm(Model):
+    """When alerts of one shape collect under one parent incident."""
+
+    groups: Annotated[int, Field(ge=2, le=10_000)] = 50
+    """New incidents of one integration and one shape."""
+    within: TargetSeconds = 60
+
+
+class AlertPolicy(Model):
+    """How alerts of an integration become incidents."""
+
+    group: Literal["group", "alert", "labels"] = "group"
+    """By the monitor's own group, each alert apart, or by the labels named here."""
+    labels: Annotated[tuple[Annotated[str, Field(max_length=80)], ...], Field(max_length=20)] = ()
+    window: TargetSeconds | None = None
+    """Rolling: each alert extends it; after it a new incident. None: while the incident is open."""
+    reopen: TargetSeconds = 1_800
+    """Firing again so soon after it was over, it is the same incident; later a new, linked one."""
+    flapping: Flapping | None = Flapping()
+    storm: Storm | None = Storm()
+    expire: TargetSeconds | None = None
+    """Not told of for so long, a firing alert is expired: some times the repeat interval."""
+    opening: Annotated[tuple[AlertOpening, ...], Field(max_length=100)] = ()
+
+    @model_validator(mode="after")
+    def _labels_group(self) -> Self:
+        if bool(self.labels) != (self.group == "labels"):
+            message = "labels belong to group: labels, which needs at least one"
+            raise ValueError(message)
+        if self.window is not None and self.group != "labels":
+            message = "window belongs to group: labels"
+            raise ValueError(message)
+        return self
+
+
+class Limits(Model):
+    """What an integration may hand in. None: as the service's settings say."""
+
+    per_minute: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """Submissions, over HTTP; above it 429 with Retry-After."""
+    file_bytes_max: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
+    request_bytes_max: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
+    """All files of one request together."""
+
+
 class Integration(Model):
     """One caller at one of the doors."""
 
     name: Name
-    door: Door
+    door: Name
+    """A door of intake's registry, see ``docs/doors.md``."""
     secret: SecretReference | None = None
+    """The secret of the door's signature, where it needs only one."""
+    secrets: Annotated[dict[SettingName, SecretReference], Field(max_length=20)] = {}
+    """Secrets by the names that the door gives them."""
+    settings: Annotated[dict[SettingName, Any], Field(max_length=50)] = {}
+    """The door's own."""
     addresses: Annotated[
         tuple[Annotated[str, Field(pattern=EMAIL_PATTERN)], ...], Field(max_length=100)
     ] = ()
-    """The recipient addresses of the door ``smtp``; of no other door."""
+    """The addresses of mail that is the integration's: of the doors smtp and imap only."""
     defaults: RequestDefaults = RequestDefaults()
     priority_map: Annotated[
         dict[Annotated[str, Field(min_length=1, max_length=40)], PriorityName],
         Field(max_length=100),
     ] = {}
     """The caller's severity, in lower case, to a priority."""
+    limits: Limits = Limits()
+    alerts: AlertPolicy = AlertPolicy()
     enabled: bool = True
 
     @model_validator(mode="after")
     def _addresses_are_for_mail(self) -> Self:
-        if bool(self.addresses) != (self.door == "smtp"):
-            message = "addresses belong to the door smtp, and it needs at least one"
+        if self.addresses and self.door not in MAIL_DOORS:
+            message = f"addresses belong to the doors {' and '.join(MAIL_DOORS)}"
+            raise ValueError(message)
+        if self.door == "smtp" and not self.addresses:
+            message = "the door smtp needs at least one address"
             raise ValueError(message)
         if any(severity != severity.lower() for severity in self.priority_map):
             message = "priority_map: write severities in lower case"

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.intake.api.listener import Listener
-from services.intake.api.submit import Answers, door_routes
+from services.intake.api.submit import Answers, Entering, door_routes
 from services.intake.domain.contact import CONTACT
 from services.intake.domain.receipts import Receipt
 from services.intake.domain.ticket import TICKET
@@ -38,6 +38,7 @@ def listener(intake: Intake, *, closed: Callable[[], str] = lambda: "") -> Liste
         accepting=intake.accepting,
         configurations=intake.configurations,
         closed=closed,
+        clock=intake.clock,
         log=silent(),
         host="127.0.0.1",
         port=1,
@@ -133,10 +134,13 @@ def site(intake: Intake, *, closed: Callable[[], str] = lambda: "") -> httpx.Asy
     app.state.authenticator = Authenticator(identities, intake.clock)
     app.router.routes.extend(
         door_routes(
-            accepting=intake.accepting,
-            configurations=intake.configurations,
-            answers=Answers(link="/t/{ticket}?n={number}", wait_seconds_max=1),
-            closed=closed,
+            Entering(
+                accepting=intake.accepting,
+                configurations=intake.configurations,
+                answers=Answers(link="/t/{ticket}?n={number}", wait_seconds_max=1),
+                closed=closed,
+                clock=intake.clock,
+            )
         )
     )
     return httpx.AsyncClient(

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from services.intake.domain.alerts import Occurrence, alert_key, fingerprint_of
 from services.intake.domain.receipts import Receipt
 from services.intake.doors import DOORS, Raw, Read
-from services.intake.handlers.accepting import Caller as IntakeCaller
+from services.intake.handlers.callers import Caller as IntakeCaller
 from services.notify.domain.mail import thread_message_id
 from services.routing.domain.tickets import TicketState
 from services.routing.handlers.commands import Caller
@@ -28,7 +28,7 @@ from tests.sim.desk_services import DOMAIN
 from tests.sim.desk_stage import TENANT, Stage, versions
 from tests.sim.process import Process
 from tests.sim.world import World
-from tests.support.intake_input import mail, webhook
+from tests.support.intake_input import mail, read_one, webhook
 
 T = TypeVar("T")
 
@@ -132,7 +132,7 @@ class Clients:
                 name = f"<m{number}.{turn}@example.org>"
                 thread = thread_message_id(receipt.ticket or "", DOMAIN)
                 content = mail(message_id=name, references=thread, text=f"and {turn}?")
-                read = DOORS["smtp"].parse(Raw(body=content, sender="ana@example.org"))
+                read = read_one("smtp", Raw(body=content, sender="ana@example.org"))
                 await self._submit("smtp", read)
                 if random.random() < 0.3:
                     await self._submit("smtp", read)
@@ -327,4 +327,4 @@ class Clients:
 
 def _json_request(number: int, body: dict[str, Any]) -> Read[Any]:
     headers = {"content-type": "application/json", "idempotency-key": f"k{number}"}
-    return DOORS["requests"].parse(Raw(body=json.dumps(body).encode(), headers=headers))
+    return read_one("requests", Raw(body=json.dumps(body).encode(), headers=headers))

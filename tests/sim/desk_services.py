@@ -10,17 +10,10 @@ from typing import Any
 
 from services.intake.app import AGGREGATES as INTAKE_AGGREGATES
 from services.intake.consumers import on_tickets as intake_on_tickets
-from services.intake.handlers.accepting import Accepting, Caller
-from services.intake.handlers.alerting import Alerts
-from services.intake.handlers.applying import Applying
-from services.intake.handlers.closing import Standing
-from services.intake.handlers.grouping import GroupCommit
-from services.intake.handlers.meeting import Meeting
-from services.intake.handlers.numbers import Numbers
+from services.intake.handlers.accepting import Accepting
+from services.intake.handlers.assembly import Grouped, Stores, Surroundings, UseCases
+from services.intake.handlers.callers import Caller
 from services.intake.handlers.reading import Reading
-from services.intake.handlers.reporting import Reporting
-from services.intake.handlers.threading import Threads
-from services.intake.handlers.writing import Writing
 from services.intake.ticker import Backlog, Sweeper
 from services.knowledge.consumers import on_requests as knowledge_on_requests
 from services.knowledge.domain.articles import ARTICLES
@@ -68,6 +61,7 @@ from tests.sim.desk_ports import (
 )
 from tests.sim.desk_stage import TENANT, Stage
 from tests.sim.process import Process, Service, Wiring
+from tests.support.files import MemoryFiles
 from tests.support.intake import IntakeStreams
 
 CLOSE_AFTER_SECONDS = 7200.0
@@ -91,51 +85,31 @@ class IntakeApp:
 def wire_intake(stage: Stage, process: Process) -> Wiring:
     """Wire intake as its application does; its SMTP listener and HTTP routes are left out."""
     parts = Parts(process, stage)
-    clock, committer = process.clock, process.committer
     store = QuickIntake(process.world.disks["intake"], faults=process)
-    writing = Writing(committer=committer, clock=clock)
-    numbers = Numbers(store, block=4)
-    applying = Applying(
-        store=store,
-        writing=writing,
-        meeting=Meeting(store=store, committer=committer),
-        alerts=Alerts(store=store, writing=writing, committer=committer, numbers=numbers),
-        clock=clock,
-        log=parts.log,
-    )
-    writer = GroupCommit(store.keep, items_max=8, waiting_max=100)
-    applier = GroupCommit(applying.apply, items_max=8, waiting_max=100)
     backlog = Backlog(streams=process.store, aggregates=INTAKE_AGGREGATES, documents_max=30)
-    accepting = Accepting(
-        threads=Threads(store=store, streams=process.store),
-        writer=writer,
-        applier=applier,
-        numbers=numbers,
-        configurations=parts.configurations,
-        clock=clock,
+    intake = UseCases(
+        Stores(rows=store, files=MemoryFiles(process.world.disks["intake"], faults=process)),
+        Surroundings(
+            committer=process.committer,
+            parking=process.store,
+            configurations=parts.configurations,
+            clock=process.clock,
+            log=parts.log,
+            observer=NoObserver(),
+        ),
+        Grouped(items_max=8, waiting_max=100),
+        numbers_block=4,
         full=backlog.full,
     )
-    standing = Standing(
-        store=store, writing=writing, applying=applying, numbers=numbers, clock=clock
-    )
+    standing = intake.standing
     tickets = parts.consumer(TICKETS, intake_on_tickets(standing), first=standing.prepare)
     parts.readers.append(Around(TICKETS, partial(standing.process, decide=tickets.process)))
-    reporting = Reporting(
-        accepting=accepting,
-        applying=applying,
-        store=store,
-        parking=process.store,
-        configurations=parts.configurations,
-        clock=clock,
-        observer=NoObserver(),
-    )
-    parts.readers.append(Around(ALERTS, reporting.process))
-    parts.tick("receipts", writer.run, seconds=1.0)
-    parts.tick("apply", applier.run, seconds=1.0)
+    parts.readers.append(Around(ALERTS, intake.reporting.process))
+    parts.tick("receipts", intake.writer.run, seconds=1.0)
+    parts.tick("apply", intake.applier.run, seconds=1.0)
     parts.tick("backlog", backlog.look, seconds=1.0)
-    parts.tick("sweeper", Sweeper(applying, age_seconds=5.0).sweep, seconds=2.0)
-    reading = Reading(store=store, writing=writing, applying=applying)
-    return parts.wiring(IntakeApp(accepting, reading, parts.configurations))
+    parts.tick("sweeper", Sweeper(intake.applying, age_seconds=5.0).sweep, seconds=2.0)
+    return parts.wiring(IntakeApp(intake.accepting, intake.reading, parts.configurations))
 
 
 def wire_routing(stage: Stage, process: Process) -> Wiring:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -23,17 +23,11 @@ from services.intake.domain.contact import CONTACT, Person
 from services.intake.domain.messages import Message
 from services.intake.domain.receipts import Receipt, Reviewing
 from services.intake.domain.ticket import TICKET, Ticket
-from services.intake.handlers.accepting import Accepting, Caller
-from services.intake.handlers.alerting import Alerts
-from services.intake.handlers.applying import Applied, Applying
-from services.intake.handlers.closing import Standing
+from services.intake.doors import DOORS
+from services.intake.handlers.applying import Applied
+from services.intake.handlers.assembly import Stores, Surroundings, UseCases
+from services.intake.handlers.callers import Caller, setup_of
 from services.intake.handlers.grouping import GroupCommit
-from services.intake.handlers.meeting import Meeting
-from services.intake.handlers.numbers import Numbers
-from services.intake.handlers.reading import Reading
-from services.intake.handlers.reporting import Reporting
-from services.intake.handlers.threading import Threads
-from services.intake.handlers.writing import Writing
 from services.intake.ports import Incoming, Review
 from shared.aggregate import Document, Write
 from shared.commit import Committer
@@ -55,12 +49,19 @@ from shared.testing.memory import (
     MemoryStreams,
     NoFaults,
 )
+from tests.support.files import MemoryFiles
 from tests.support.intake_input import Crash
 
 TENANT = "main"
+SECRETS = {
+    "HELIODESK_DEMO_ALERTMANAGER_SECRET": "alertmanager-secret",
+    "HELIODESK_DEMO_REQUESTS_SECRET": "requests-secret",
+}
 SAMPLE = Path(__file__).parents[2] / "deploy" / "sample"
 
 M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @cache
@@ -303,6 +304,26 @@ class Eager(GroupCommit[Any, Any]):
             await self.flush()
 
 
+class _AtOnce:
+    """Groups that are written at once."""
+
+    def make(self, write: Callable[[Sequence[T]], Awaitable[Sequence[R]]]) -> GroupCommit[T, R]:
+        """Return a group commit of groups that are written at once."""
+        return Eager(write, items_max=100, waiting_max=1_000)
+
+
+class _UseCases(UseCases):
+    """The use cases, of which applying can be left to the sweeper."""
+
+    lazy: Callable[[], bool] = staticmethod(lambda: False)
+
+    async def apply(self, receipts: Sequence[Receipt]) -> Sequence[Applied]:
+        """Apply receipts, unless this process is to die before."""
+        if self.lazy():
+            raise Infrastructure("this process died before it applied them")
+        return await super().apply(receipts)
+
+
 @dataclass
 class Intake:
     """One process of intake on shared memory: data and log outlive it.
@@ -323,6 +344,7 @@ class Intake:
         self.configurations.install(TENANT, sample_configuration())
         self.streams = IntakeStreams(self.data, faults=self.faults)
         self.store = MemoryIntake(self.data, faults=self.faults)
+        self.files = MemoryFiles(self.data, faults=self.faults)
         self.relay = Relay(
             publisher=MemoryPublisher(self.log),
             store=self.streams,
@@ -336,38 +358,27 @@ class Intake:
             clock=self.clock,
             configversion=self.configurations.version,
         )
-        self.writing = Writing(committer=self.committer, clock=self.clock)
-        self.numbers = Numbers(self.store, block=10)
-        self.applying = Applying(
-            store=self.store,
-            writing=self.writing,
-            meeting=Meeting(store=self.store, committer=self.committer),
-            alerts=Alerts(
-                store=self.store,
-                writing=self.writing,
+        self.use_cases = _UseCases(
+            Stores(rows=self.store, files=self.files),
+            Surroundings(
                 committer=self.committer,
-                numbers=self.numbers,
+                parking=self.streams,
+                configurations=self.configurations,
+                clock=self.clock,
+                log=silent(),
+                observer=NoObserver(),
             ),
-            clock=self.clock,
-            log=silent(),
-        )
-        self.accepting = Accepting(
-            threads=Threads(store=self.store, streams=self.streams),
-            writer=Eager(self.store.keep, items_max=100, waiting_max=1_000),
-            applier=Eager(self._apply, items_max=100, waiting_max=1_000),
-            numbers=self.numbers,
-            configurations=self.configurations,
-            clock=self.clock,
+            _AtOnce(),
+            numbers_block=10,
             full=self.full,
         )
-        self.reading = Reading(store=self.store, writing=self.writing, applying=self.applying)
-        self.standing = Standing(
-            store=self.store,
-            writing=self.writing,
-            applying=self.applying,
-            numbers=self.numbers,
-            clock=self.clock,
-        )
+        self.use_cases.lazy = lambda: self.lazy
+        self.writing = self.use_cases.writing
+        self.applying = self.use_cases.applying
+        self.accepting = self.use_cases.accepting
+        self.reading = self.use_cases.reading
+        self.standing = self.use_cases.standing
+        self.reporting = self.use_cases.reporting
         self.on_tickets = Consumer(
             topic=TICKETS,
             on=on_tickets(self.standing),
@@ -376,25 +387,12 @@ class Intake:
             clock=self.clock,
             first=self.standing.prepare,
         )
-        self.reporting = Reporting(
-            accepting=self.accepting,
-            applying=self.applying,
-            store=self.store,
-            parking=self.streams,
-            configurations=self.configurations,
-            clock=self.clock,
-            observer=NoObserver(),
-        )
-
-    async def _apply(self, receipts: Sequence[Receipt]) -> list[Applied]:
-        if self.lazy:
-            raise Infrastructure("this process died before it applied them")
-        return await self.applying.apply(receipts)
 
     def caller(self, name: str) -> Caller:
         """Return an integration of the sample as a caller."""
         integration = self.configurations.current(TENANT).integration(name)
-        return Caller(tenant=TENANT, name=name, integration=integration)
+        setup = setup_of(integration, DOORS[integration.door], environment=SECRETS)
+        return Caller(tenant=TENANT, name=name, integration=integration, setup=setup)
 
     async def settle(self) -> None:
         """Apply everything that waits, whatever its age, and send everything."""

@@ -21,7 +21,8 @@ from heliodesk.client import (
     cloud_event,
 )
 from services.intake.domain.normal import AlertGroup, Request
-from services.intake.doors import DOORS, Raw
+from services.intake.doors import Raw
+from tests.support.intake_input import read_one
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 ANSWER = {"ticket": "t1", "number": "T-000001", "link": "/v1/requests/t1", "receipt": "r1"}
@@ -60,8 +61,8 @@ async def test_a_request_is_handed_in_as_the_door_reads_it() -> None:
     assert accepted == Accepted(**ANSWER)
     (request,) = seen
     assert request.headers["Authorization"] == "Bearer hd_x"
-    read = DOORS["requests"].parse(
-        Raw(request.content, {k.lower(): v for k, v in request.headers.items()})
+    read = read_one(
+        "requests", Raw(request.content, {k.lower(): v for k, v in request.headers.items()})
     )
     assert read.key == "k1"
     assert isinstance(read.form, Request)
@@ -129,14 +130,15 @@ async def test_attempts_end() -> None:
 
 def test_an_alert_reads_the_same_through_both_doors() -> None:
     """HTTP and Kafka lead to the same group, severity and service."""
-    over_http = DOORS["alertmanager"].parse(
+    over_http = read_one(
+        "alertmanager",
         Raw(
             json.dumps(alertmanager_body(reported())).encode(), {"content-type": "application/json"}
-        )
+        ),
     )
     event = cloud_event(reported(), source="/test", integration="cloudevents-demo")
     headers = {name: value.decode() for name, value in event.headers}
-    over_kafka = DOORS["cloudevents"].parse(Raw(event.value, headers))
+    over_kafka = read_one("cloudevents", Raw(event.value, headers))
     for form in (over_http.form, over_kafka.form):
         assert isinstance(form, AlertGroup)
         assert form.key == "disk-7"

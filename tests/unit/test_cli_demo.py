@@ -14,9 +14,10 @@ from heliodesk.demo.handover import CLOSED_CALENDAR, OPEN_CALENDAR, handover
 from heliodesk.demo.story import Mail, Step, Story, found_in_mailbox, told
 from heliodesk.product.directory import read_directory
 from services.intake.domain.normal import AlertGroup, Request
-from services.intake.doors import DOORS, Raw
+from services.intake.doors import Raw
 from shared.contracts.intake import AlertStatus
 from shared.organisation import Configuration, FollowTheSun, parse_sections, validate_sections
+from tests.support.intake_input import read_one
 
 SAMPLE = Path(__file__).resolve().parents[2] / "deploy" / "sample"
 FACTS = {"number": "T-000007", "priority": "P2"}
@@ -144,14 +145,13 @@ def test_intake_reads_the_webhook_as_an_alertmanager_s() -> None:
     import json  # noqa: PLC0415 -- only here.
 
     read = [
-        DOORS["alertmanager"]
-        .parse(
+        read_one(
+            "alertmanager",
             Raw(
                 json.dumps(webhook(tag="a1b2c3", status=status, starts_at=NOON, now=NOON)).encode(),
                 {"content-type": "application/json"},
-            )
-        )
-        .form
+            ),
+        ).form
         for status in (AlertStatus.FIRING, AlertStatus.RESOLVED)
     ]
     firing, resolved = read
@@ -165,7 +165,7 @@ def test_intake_reads_the_webhook_as_an_alertmanager_s() -> None:
 
 def test_intake_reads_the_mail_as_a_person_s() -> None:
     """The mail counts as written by somebody, and its subject has the run's tag."""
-    read = DOORS["smtp"].parse(Raw(bytes(mail(tag="a1b2c3", now=NOON))))
+    read = read_one("smtp", Raw(bytes(mail(tag="a1b2c3", now=NOON))))
     assert isinstance(read.form, Request)
     assert read.form.automatic is None
     assert read.form.subject == "Cannot reach the VPN from home (a1b2c3)"

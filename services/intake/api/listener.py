@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope
 
 from services.intake.domain.text import normal_mail
-from services.intake.doors import DOORS, Raw
-from services.intake.handlers.accepting import Accepting, Caller
+from services.intake.doors import DOORS, Raw, Setup
+from services.intake.handlers.accepting import Accepting
+from services.intake.handlers.callers import Caller
+from shared.clock import Clock
 from shared.configuration import Configurations
 from shared.kernel import CommandRejected, Infrastructure
 from shared.log import Log
@@ -44,6 +47,7 @@ class Listener:
         accepting: Accepting,
         configurations: Configurations,
         closed: Callable[[], str],
+        clock: Clock,
         log: Log,
         host: str,
         port: int,
@@ -53,6 +57,7 @@ class Listener:
         self._accepting = accepting
         self._configurations = configurations
         self._closed = closed
+        self._clock = clock
         self._log = log
         self._host = host
         self._port = port
@@ -114,14 +119,19 @@ class Listener:
     ) -> str:
         """Take a mail: once for each tenant among its recipients."""
         content = bytes(envelope.original_content or b"")
-        raw = Raw(body=content, sender=envelope.mail_from or "")
+        raw = Raw(
+            body=content,
+            sender=envelope.mail_from or "",
+            recipients=tuple(str(address) for address in envelope.rcpt_tos),
+            received_at=self._clock.now(),
+        )
         door = DOORS["smtp"]
         try:
             if len(content) > PARSED_INLINE_BYTES_MAX:
-                read = await asyncio.to_thread(door.parse, raw)
+                reads = await asyncio.to_thread(door.parse, raw, Setup())
             else:
-                read = door.parse(raw)
-            for caller in self._callers(envelope.rcpt_tos):
+                reads = door.parse(raw, Setup())
+            for caller, read in product(self._callers(envelope.rcpt_tos), reads):
                 await self._accepting.submit(door, read, caller, original=content)
         except Infrastructure as error:
             self._log.warning("mail_deferred", error=str(error))

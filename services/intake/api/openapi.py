@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fastapi import FastAPI
 
-from services.intake.doors import DOORS, Door, HttpEntrance
+from services.intake.doors import DOORS, Door, HttpEntrance, Signature
 
 ACCEPTED_SCHEMA: dict[str, Any] = {
     "title": "Accepted",
@@ -48,6 +49,17 @@ PROBLEMS = {
 }
 
 
+_PARAMETER = re.compile(r"\{(\w+)\}")
+_KEY_HEADER: tuple[dict[str, Any], ...] = (
+    {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string", "maxLength": 1000},
+    },
+)
+
+
 def describe_doors(app: FastAPI) -> None:
     """Add the doors to the application's OpenAPI document."""
     plain = app.openapi
@@ -59,21 +71,21 @@ def describe_doors(app: FastAPI) -> None:
             components["Accepted"] = ACCEPTED_SCHEMA
             components["Problem"] = PROBLEM_SCHEMA
             for door in DOORS.values():
-                if door.http is not None:
-                    operation = _operation(door, door.http, components)
-                    document["paths"][door.http.path] = {"post": operation}
+                for number, entrance in enumerate(door.entrances):
+                    path = document["paths"].setdefault(entrance.path, {})
+                    for method in entrance.methods:
+                        path[method.lower()] = _operation(
+                            door, entrance, components, number=number, method=method
+                        )
             app.openapi_schema = document
         return app.openapi_schema
 
     app.openapi = with_doors  # type: ignore[method-assign]
 
 
-def _operation(door: Door, entrance: HttpEntrance, components: dict[str, Any]) -> dict[str, Any]:
-    schema = entrance.model.model_json_schema(ref_template="#/components/schemas/{model}")
-    components.update(schema.pop("$defs", {}))
-    name = entrance.model.__name__
-    components[name] = schema
-    body = {"schema": {"$ref": f"#/components/schemas/{name}"}}
+def _operation(
+    door: Door, entrance: HttpEntrance, components: dict[str, Any], *, number: int, method: str
+) -> dict[str, Any]:
     responses: dict[str, Any] = {
         "202": {
             "description": "Accepted durably",
@@ -84,21 +96,39 @@ def _operation(door: Door, entrance: HttpEntrance, components: dict[str, Any]) -
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for status, description in PROBLEMS.items():
         responses[status] = {"description": description, "content": problem}
-    return {
+    if door.answer is not None:
+        responses.pop("202")
+        responses["2XX"] = {"description": "Accepted durably, said as this caller expects it"}
+    suffix = f"_{number}" if number else ""
+    operation: dict[str, Any] = {
         "tags": ["doors"],
-        "summary": f"Door {door.name}",
-        "operationId": f"submit_{door.name}",
+        "summary": entrance.summary or f"{door.title} (door {door.name})",
+        "operationId": f"{method.lower()}_{door.name}{suffix}",
         "parameters": [
-            {
-                "name": "Idempotency-Key",
-                "in": "header",
-                "required": False,
-                "schema": {"type": "string", "maxLength": 200},
-            }
+            *(
+                {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+                for name in _PARAMETER.findall(entrance.path)
+            ),
+            *_KEY_HEADER,
         ],
-        "requestBody": {
-            "required": True,
-            "content": dict.fromkeys(entrance.media_types, body),
-        },
         "responses": responses,
     }
+    if method != "GET" and entrance.media_types:
+        operation["requestBody"] = {
+            "required": True,
+            "content": dict.fromkeys(entrance.media_types, _body(entrance, components)),
+        }
+    if isinstance(door.credentials, Signature):
+        operation["security"] = []
+        operation["description"] = "Open to whoever signs as the integration's secret says."
+    return operation
+
+
+def _body(entrance: HttpEntrance, components: dict[str, Any]) -> dict[str, Any]:
+    if entrance.model is None:
+        return {}
+    schema = entrance.model.model_json_schema(ref_template="#/components/schemas/{model}")
+    components.update(schema.pop("$defs", {}))
+    name = entrance.model.__name__
+    components[name] = schema
+    return {"schema": {"$ref": f"#/components/schemas/{name}"}}

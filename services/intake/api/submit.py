@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from services.intake.domain.receipts import Receipt
-from services.intake.doors import DOORS, Door, HttpEntrance, Raw, Refused
-from services.intake.handlers.accepting import Accepting, Caller
+from services.intake.doors import (
+    DOORS,
+    Answer,
+    Door,
+    HttpEntrance,
+    Raw,
+    Refused,
+    Setup,
+    Signature,
+    Taken,
+    Token,
+    Unauthenticated,
+)
+from services.intake.handlers.accepting import Accepting
+from services.intake.handlers.callers import Caller, SetupInvalid, setup_of
+from services.intake.handlers.limiting import Limiter
 from shared.auth import Action, Actor
+from shared.clock import Clock
 from shared.configuration import Configurations
 from shared.contracts.control import IdentityKind
-from shared.http import Problem, authenticated
-from shared.organisation import UnknownName
+from shared.http import Problem, authenticated_by
+from shared.organisation import Integration, UnknownName
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,55 +46,192 @@ class Answers:
     link: str
     wait_seconds_max: float
 
-    def of(self, receipt: Receipt) -> Response:
-        """Return 202: the receipt is durable. Alerts may have no ticket: no news, or not yet."""
+    def taken(self, receipt: Receipt) -> Taken:
+        """Return where a submission is. Alerts may have no ticket: no news, or not yet."""
         location = f"/v1/requests/{receipt.ticket or receipt.id}"
         link = (
             self.link.format(ticket=receipt.ticket, number=receipt.number)
             if receipt.ticket
             else location
         )
-        content = {
-            "ticket": receipt.ticket,
-            "number": receipt.number,
-            "link": link,
-            "receipt": receipt.id,
-        }
-        return JSONResponse(content, status_code=202, headers={"Location": location})
+        return Taken(
+            receipt=receipt.id,
+            ticket=receipt.ticket,
+            number=receipt.number,
+            link=link,
+            location=location,
+        )
 
 
-def door_routes(
-    *,
-    accepting: Accepting,
-    configurations: Configurations,
-    answers: Answers,
-    closed: Callable[[], str],
-) -> list[Route]:
-    """Return one route for each door that has an HTTP entrance.
+@dataclass(frozen=True, slots=True)
+class Entering:
+    """What the routes of the doors work with.
 
     Args:
         accepting: the use case.
         configurations: where integrations are found.
         answers: how an acceptance is answered.
         closed: says why nobody can be recognised yet; empty once everybody can.
+        clock: for the age of what is signed.
     """
 
+    accepting: Accepting
+    configurations: Configurations
+    answers: Answers
+    closed: Callable[[], str]
+    clock: Clock
+    limiter: Limiter = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the limiter."""
+        object.__setattr__(self, "limiter", Limiter(self.clock))
+
+    async def enter(self, door: Door, entrance: HttpEntrance, request: Request) -> Response:
+        """Take one call through a door."""
+        require_open(self.closed)
+        raw = await self._raw(entrance, request)
+        caller = self._caller(door, request, raw)
+        if door.greet is not None:
+            greeting = door.greet(raw, caller.setup)
+            if greeting is not None:
+                return response_of(greeting)
+        self._limit(caller)
+        try:
+            reads = door.parse(raw, caller.setup)
+        except Refused as error:
+            if door.refuse is not None:
+                return response_of(door.refuse(raw, error))
+            raise problem_of_refusal(error) from error
+        taken = []
+        for read in reads:
+            receipt = await self.accepting.submit(door, read, caller)
+            if receipt.ticket is None and not door.answers_at_once:
+                receipt = await self.accepting.applied(
+                    receipt, seconds_max=self.answers.wait_seconds_max
+                )
+            taken.append(self.answers.taken(receipt))
+        if door.answer is not None:
+            return response_of(door.answer(raw, taken))
+        return _accepted(taken)
+
+    async def _raw(self, entrance: HttpEntrance, request: Request) -> Raw:
+        return Raw(
+            body=await request.body(),
+            headers=dict(request.headers),
+            method=request.method,
+            route=entrance.path,
+            path={name: str(value) for name, value in request.path_params.items()},
+            query=dict(request.query_params),
+            url=str(request.url),
+            received_at=self.clock.now(),
+        )
+
+    def _caller(self, door: Door, request: Request, raw: Raw) -> Caller:
+        """Return who calls, where this door is theirs.
+
+        Raises:
+            Problem: 401, 403, 404 or 503.
+        """
+        match door.credentials:
+            case Signature():
+                return self._signed(door, door.credentials, raw)
+            case Token():
+                actor = authenticated_by(request, door.credentials.find(raw), Action.SUBMIT)
+                return self._known(door, actor)
+
+    def _signed(self, door: Door, signature: Signature, raw: Raw) -> Caller:
+        tenant, name = raw.path.get("tenant", ""), raw.path.get("integration", "")
+        found = self._find(tenant, name)
+        # One answer for all of it: an outsider must not learn which integrations there are.
+        nobody = Problem(401, "unauthorized", "the signature is missing or wrong")
+        if found is None or not found.enabled or found.door != door.configured_as:
+            raise nobody
+        setup = _setup(found, door)
+        try:
+            signature.verify(raw, setup, self.clock.now())
+        except Unauthenticated as error:
+            raise Problem(401, "unauthorized", str(error)) from error
+        return Caller(tenant=tenant, name=found.name, integration=found, setup=setup)
+
+    def _known(self, door: Door, actor: Actor) -> Caller:
+        if actor.kind is not IdentityKind.INTEGRATION:
+            if not door.people:
+                raise Problem(403, "forbidden", f"the door {door.name} is for integrations")
+            return Caller(tenant=actor.tenant, name=actor.name)
+        found = self._find(actor.tenant, actor.name)
+        if found is None:
+            reason = f"the configuration has no integration {actor.name!r}"
+            raise Problem(403, "forbidden", reason)
+        if not found.enabled:
+            raise Problem(403, "forbidden", f"the integration {found.name} is switched off")
+        if found.door != door.configured_as:
+            reason = f"the integration {found.name} is for the door {found.door}"
+            raise Problem(403, "forbidden", reason)
+        return Caller(
+            tenant=actor.tenant, name=found.name, integration=found, setup=_setup(found, door)
+        )
+
+    def _find(self, tenant: str, name: str) -> Integration | None:
+        if tenant not in self.configurations.tenants:
+            return None
+        try:
+            return self.configurations.current(tenant).integration(name)
+        except UnknownName:
+            return None
+
+    def _limit(self, caller: Caller) -> None:
+        """Count a call against its integration's limit.
+
+        Raises:
+            Problem: 429.
+        """
+        if caller.integration is None or caller.integration.limits.per_minute is None:
+            return
+        wait = self.limiter.take(
+            tenant=caller.tenant,
+            integration=caller.name,
+            per_minute=caller.integration.limits.per_minute,
+        )
+        if wait:
+            limit = caller.integration.limits.per_minute
+            reason = f"the integration {caller.name} may hand in {limit} a minute"
+            raise Problem(429, "too-many", reason, headers={"Retry-After": str(wait)})
+
+
+def door_routes(entering: Entering) -> list[Route]:
+    """Return the routes of all doors that have HTTP entrances."""
+
     def route(door: Door, entrance: HttpEntrance) -> Route:
-        async def submit(request: Request) -> Response:
-            caller = _caller(door, request, configurations, closed)
-            raw = Raw(body=await request.body(), headers=dict(request.headers))
-            try:
-                read = door.parse(raw)
-            except Refused as error:
-                raise problem_of_refusal(error) from error
-            receipt = await accepting.submit(door, read, caller)
-            if receipt.ticket is None:
-                receipt = await accepting.applied(receipt, seconds_max=answers.wait_seconds_max)
-            return answers.of(receipt)
+        async def enter(request: Request) -> Response:
+            return await entering.enter(door, entrance, request)
 
-        return Route(entrance.path, submit, methods=["POST"], name=door.name)
+        return Route(entrance.path, enter, methods=list(entrance.methods), name=door.name)
 
-    return [route(door, door.http) for door in DOORS.values() if door.http is not None]
+    return [route(d, entrance) for d in DOORS.values() for entrance in d.entrances]
+
+
+def response_of(answer: Answer) -> Response:
+    """Return an answer in the caller's own protocol."""
+    headers = dict(answer.headers)
+    if isinstance(answer.content, str):
+        return Response(
+            answer.content, answer.status, headers=headers, media_type=answer.media_type
+        )
+    if answer.content is None:
+        return Response(status_code=answer.status, headers=headers)
+    return JSONResponse(answer.content, answer.status, headers=headers)
+
+
+def _accepted(taken: Sequence[Taken]) -> Response:
+    """Return 202: everything is durable. One submission is one object, several are a list."""
+    shown = [
+        {"ticket": t.ticket, "number": t.number, "link": t.link, "receipt": t.receipt}
+        for t in taken
+    ]
+    if len(taken) == 1:
+        headers = {"Location": taken[0].location}
+        return JSONResponse(shown[0], status_code=202, headers=headers)
+    return JSONResponse({"accepted": shown}, status_code=202)
 
 
 def problem_of_refusal(error: Refused) -> Problem:
@@ -103,33 +255,8 @@ def require_open(closed: Callable[[], str]) -> None:
         raise Problem(503, "unavailable", reason, headers={"Retry-After": "2"})
 
 
-def _caller(
-    door: Door, request: Request, configurations: Configurations, closed: Callable[[], str]
-) -> Caller:
-    """Return who calls, where this door is theirs.
-
-    Raises:
-        Problem: 401, 403 or 503.
-    """
-    require_open(closed)
-    actor = authenticated(request, Action.SUBMIT)
-    if actor.kind is not IdentityKind.INTEGRATION:
-        if not door.people:
-            reason = f"the door {door.name} is for integrations"
-            raise Problem(403, "forbidden", reason)
-        return Caller(tenant=actor.tenant, name=actor.name)
-    return _integration(door, actor, configurations)
-
-
-def _integration(door: Door, actor: Actor, configurations: Configurations) -> Caller:
+def _setup(integration: Integration, door: Door) -> Setup:
     try:
-        found = configurations.current(actor.tenant).integration(actor.name)
-    except UnknownName as error:
-        reason = f"the configuration has no integration {actor.name!r}"
-        raise Problem(403, "forbidden", reason) from error
-    if not found.enabled:
-        raise Problem(403, "forbidden", f"the integration {found.name} is switched off")
-    if found.door != door.integrations:
-        reason = f"the integration {found.name} is for the door {found.door}"
-        raise Problem(403, "forbidden", reason)
-    return Caller(tenant=actor.tenant, name=found.name, integration=found)
+        return setup_of(integration, door)
+    except SetupInvalid as error:
+        raise Problem(503, "misconfigured", str(error), headers={"Retry-After": "60"}) from error

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Response
 
 from services.intake.api.bodies import NoteAnswer, NoteBody, RequestShown, ReviewShown, TicketShown
-from services.intake.handlers.accepting import Accepting, Caller
+from services.intake.handlers.accepting import Accepting
+from services.intake.handlers.callers import Caller
 from services.intake.handlers.reading import Reading
 from shared.auth import Action, Actor, can
 from shared.contracts.intake import Direction

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from services.intake.domain.files import FileRef
 from shared.contracts.envelope import Event
 from shared.contracts.facts import Channel, Code, Id, Instant
 from shared.contracts.intake import Direction
@@ -30,11 +31,18 @@ class Message(BaseModel):
     channel: Channel
     subject: str = ""
     text: str = ""
+    quoted: str = ""
+    html: str = ""
+    files: tuple[FileRef, ...] = ()
+    fields: dict[Code, str] = {}
     author: Id
     author_name: str = ""
     at: Instant
     language: Code = "en"
     message_id: str | None = None
+    edited_at: Instant | None = None
+    deleted_at: Instant | None = None
+    """Deleted where it was written: the text stays for agents, marked as deleted."""
     configversion: int = 0
     trace: str = ""
 

@@ -7,20 +7,39 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.intake.domain.classify import Classified
-from services.intake.domain.normal import SUBJECT_MAX, TEXT_MAX, AlertGroup, Party
+from services.intake.domain.files import FileRef
+from services.intake.domain.normal import (
+    FIELDS_MAX,
+    FILES_MAX,
+    HTML_MAX,
+    KEY_MAX,
+    SUBJECT_MAX,
+    TEXT_MAX,
+    AlertGroup,
+    Amendment,
+    CallProgress,
+    Heartbeat,
+    Hint,
+    Party,
+)
 from shared.contracts.facts import Channel, Code, Id, Instant
 from shared.contracts.intake import Direction
 from shared.kernel import derived_id, digest, stream_id
 
 
 class Words(BaseModel):
-    """What a message says; free text, kept in intake only."""
+    """What a message says; free text and files, kept in intake only."""
 
     model_config = ConfigDict(frozen=True)
 
     subject: Annotated[str, Field(max_length=SUBJECT_MAX)] = ""
     text: Annotated[str, Field(max_length=TEXT_MAX)] = ""
+    quoted: Annotated[str, Field(max_length=TEXT_MAX)] = ""
+    html: Annotated[str, Field(max_length=HTML_MAX)] = ""
     message_id: Annotated[str, Field(max_length=998)] | None = None
+    chat: Annotated[str, Field(max_length=KEY_MAX)] | None = None
+    files: Annotated[tuple[FileRef, ...], Field(max_length=FILES_MAX)] = ()
+    fields: Annotated[dict[Code, str], Field(max_length=FIELDS_MAX)] = {}
 
 
 class Opening(BaseModel):
@@ -37,7 +56,7 @@ class Opening(BaseModel):
 
 
 class Joining(BaseModel):
-    """A message joins the receipt's ticket: by a contact (mail), or by an agent."""
+    """A message joins the receipt's ticket: by a contact (mail, chat), or by an agent."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -65,7 +84,7 @@ class Alerting(BaseModel):
 
 
 class Reviewing(BaseModel):
-    """A mail that nobody wrote: it is kept for people to look at."""
+    """What waits for people to look at: a mail that nobody wrote, or one that proves nothing."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -74,9 +93,53 @@ class Reviewing(BaseModel):
     words: Words
     reason: Code
     integration: Code
+    channel: Channel = Channel.EMAIL
+    ticket: Id | None = None
+    """The ticket that it may belong to."""
 
 
-Task = Annotated[Opening | Joining | Alerting | Reviewing, Field(discriminator="task")]
+class Amending(BaseModel):
+    """A message that came in before was edited or deleted where it was written."""
+
+    model_config = ConfigDict(frozen=True)
+
+    task: Literal["amending"] = "amending"
+    of: Annotated[str, Field(min_length=64, max_length=64)]
+    """The receipt of the message."""
+    amendment: Amendment
+
+
+class Beating(BaseModel):
+    """A monitor says that it lives."""
+
+    model_config = ConfigDict(frozen=True)
+
+    task: Literal["beating"] = "beating"
+    heartbeat: Heartbeat
+
+
+class Hinting(BaseModel):
+    """A lossy stream says something of alerts."""
+
+    model_config = ConfigDict(frozen=True)
+
+    task: Literal["hinting"] = "hinting"
+    hint: Hint
+
+
+class Calling(BaseModel):
+    """A moment of a telephone call."""
+
+    model_config = ConfigDict(frozen=True)
+
+    task: Literal["calling"] = "calling"
+    progress: CallProgress
+
+
+Task = Annotated[
+    Opening | Joining | Alerting | Reviewing | Amending | Beating | Hinting | Calling,
+    Field(discriminator="task"),
+]
 
 
 class Receipt(BaseModel):

@@ -1,15 +1,52 @@
-"""The registry of doors: each a module with one shape, listed here and nowhere else."""
+"""The registry of doors: each a module with one shape, listed in its group and nowhere else."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from services.intake.doors import alertmanager, cloudevents, forms, requests, smtp
-from services.intake.doors.shape import Door, Fault, Fault4xx, HttpEntrance, Raw, Read, Refused
+from services.intake.doors import chat, mail, monitoring, people, phone
+from services.intake.doors.shape import (
+    Answer,
+    Door,
+    Fault,
+    Fault4xx,
+    HttpEntrance,
+    Part,
+    Raw,
+    Read,
+    Refused,
+    Setup,
+    Signature,
+    Taken,
+    Token,
+    Unauthenticated,
+)
 
-DOORS: Mapping[str, Door] = {
-    door.name: door
-    for door in (requests.DOOR, forms.DOOR, alertmanager.DOOR, smtp.DOOR, cloudevents.DOOR)
+GROUPS: Mapping[str, tuple[Door, ...]] = {
+    "people": people.DOORS,
+    "phone": phone.DOORS,
+    "mail": mail.DOORS,
+    "chat": chat.DOORS,
+    "monitoring": monitoring.DOORS,
 }
 
-__all__ = ["DOORS", "Door", "Fault", "Fault4xx", "HttpEntrance", "Raw", "Read", "Refused"]
+DOORS: Mapping[str, Door] = {door.name: door for group in GROUPS.values() for door in group}
+
+__all__ = [
+    "DOORS",
+    "GROUPS",
+    "Answer",
+    "Door",
+    "Fault",
+    "Fault4xx",
+    "HttpEntrance",
+    "Part",
+    "Raw",
+    "Read",
+    "Refused",
+    "Setup",
+    "Signature",
+    "Taken",
+    "Token",
+    "Unauthenticated",
+]

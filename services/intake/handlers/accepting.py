@@ -4,48 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from services.intake.domain.alerts import alert_key
-from services.intake.domain.classify import classify_alerts, classify_request
-from services.intake.domain.normal import AlertGroup, NormalForm, Request
-from services.intake.domain.receipts import (
-    Alerting,
-    Joining,
-    Opening,
-    Receipt,
-    Reviewing,
-    Task,
-    Words,
-    message_id,
-    receipt_id,
-    ticket_id,
+from services.intake.domain.files import (
+    FileRef,
+    file_limits,
+    reference_of,
+    require_fitting,
 )
+from services.intake.domain.normal import AlertGroup, NormalForm, Request
+from services.intake.domain.receipts import Joining, Receipt, Words, message_id, receipt_id
 from services.intake.doors import Door, Read
 from services.intake.handlers.applying import Applied
+from services.intake.handlers.callers import Caller, checked_key, kept_as
+from services.intake.handlers.forming import Forming
 from services.intake.handlers.grouping import GroupCommit
-from services.intake.handlers.numbers import Numbers
-from services.intake.handlers.threading import MAIL, Threads
-from services.intake.ports import Incoming
+from services.intake.ports import FileStore, Incoming
 from shared.clock import Clock
 from shared.configuration import Configurations
 from shared.contracts.facts import Channel
 from shared.contracts.intake import Direction
 from shared.kernel import CommandRejected, Infrastructure, digest
-from shared.organisation import Configuration, Integration
+from shared.organisation import MAIL_DOORS, Configuration
 
-KEY_MAX = 200
-"""Characters of a caller's key; those of mail are bounded by their header."""
 MESSAGES = "messages"
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who hands something in: an integration, or a person or service without one."""
-
-    tenant: str
-    name: str
-    integration: Integration | None = None
 
 
 class Accepting:
@@ -58,18 +39,18 @@ class Accepting:
     def __init__(
         self,
         *,
-        threads: Threads,
+        forming: Forming,
+        files: FileStore,
         writer: GroupCommit[Incoming, Receipt],
         applier: GroupCommit[Receipt, Applied],
-        numbers: Numbers,
         configurations: Configurations,
         clock: Clock,
         full: Callable[[], str],
     ) -> None:
-        self._threads = threads
+        self._forming = forming
+        self._files = files
         self._writer = writer
         self._applier = applier
-        self._numbers = numbers
         self._configurations = configurations
         self._clock = clock
         self._full = full
@@ -77,7 +58,9 @@ class Accepting:
     async def submit(
         self, door: Door, read: Read[NormalForm], caller: Caller, *, original: bytes | None = None
     ) -> Receipt:
-        """Accept what a door has read. Alerts wait for `applied`, everything else for nothing.
+        """Accept what a door has read, and have it applied soon.
+
+        Alerts whose caller wants to hear of a ticket are left to `applied`.
 
         Raises:
             CommandRejected: the key was used for something else, or the organisation does not
@@ -85,13 +68,13 @@ class Accepting:
         """
         key = self._key(door, read, caller)
         body = digest(read.content)
-        receipt = await self._receipt(door, read.form, caller, key=key, body=body)
+        receipt = await self._receipt(door, read, caller, key=key, body=body)
         stored = await self._keep(Incoming(receipt, original))
         if stored.body == body:
-            if not isinstance(read.form, AlertGroup):
+            if door.answers_at_once or not isinstance(read.form, AlertGroup):
                 self._offer(stored)
             return stored
-        if door.name != MAIL:
+        if door.name not in MAIL_DOORS:
             raise CommandRejected(
                 "idempotency-key-reused",
                 "the key was used before, with another body",
@@ -99,7 +82,7 @@ class Accepting:
                 status=422,
             )
         # Broken mailers give two mails one Message-ID: both are kept.
-        twin = await self._receipt(door, read.form, caller, key=f"{key}\n{body}", body=body)
+        twin = await self._receipt(door, read, caller, key=f"{key}\n{body}", body=body)
         kept = await self._keep(Incoming(twin.model_copy(update={"twin_of": stored.id}), original))
         self._offer(kept)
         return kept
@@ -108,7 +91,7 @@ class Accepting:
         """Return the receipt of what a door has read, without storing it."""
         return await self._receipt(
             door,
-            read.form,
+            read,
             caller,
             key=self._key(door, read, caller),
             body=digest(read.content),
@@ -131,7 +114,7 @@ class Accepting:
         """
         configuration, version = self._configuration(caller.tenant)
         agent = next((a for a in configuration.all_agents() if a.id == caller.name), None)
-        name = f"{caller.name}:{ticket}:{_checked(key) or self._clock.unique()}"
+        name = f"{caller.name}:{ticket}:{checked_key(key) or self._clock.unique()}"
         receipt = self._blank(
             door=MESSAGES,
             caller=caller,
@@ -188,73 +171,45 @@ class Accepting:
             return
 
     def _key(self, door: Door, read: Read[NormalForm], caller: Caller) -> str:
-        if door.name == MAIL:
+        if door.name in MAIL_DOORS:
             return read.key or ""
-        # Two callers may use the same words: each has keys of its own.
-        return f"{caller.name}:{_checked(read.key) or self._clock.unique()}"
+        return caller.key(checked_key(read.key) or self._clock.unique(), door=door)
 
     def _configuration(self, tenant: str) -> tuple[Configuration, int]:
         version = self._configurations.version(tenant)
         return self._configurations.current(tenant), version
 
     async def _receipt(
-        self, door: Door, form: NormalForm, caller: Caller, *, key: str, body: str
+        self, door: Door, read: Read[NormalForm], caller: Caller, *, key: str, body: str
     ) -> Receipt:
         configuration, version = self._configuration(caller.tenant)
-        receipt = self._blank(door=door.name, caller=caller, key=key, body=body, version=version)
-        match form:
-            case AlertGroup():
-                return receipt.model_copy(update={"task": _alerting(form, caller, configuration)})
-            case Request():
-                return await self._request(door, form, caller, configuration, receipt)
+        files = await self._store_files(read, caller, configuration)
+        return await self._forming.form(
+            self._blank(door=kept_as(door), caller=caller, key=key, body=body, version=version),
+            read.form,
+            door=door,
+            caller=caller,
+            configuration=configuration,
+            files=files,
+        )
 
-    async def _request(
-        self,
-        door: Door,
-        form: Request,
-        caller: Caller,
-        configuration: Configuration,
-        receipt: Receipt,
-    ) -> Receipt:
-        words = Words(subject=form.subject, text=form.text, message_id=form.thread.message_id)
-        if form.automatic is not None:
-            review = Reviewing(
-                author=form.contact,
-                words=words,
-                reason=form.automatic,
-                integration=caller.name,
-            )
-            return receipt.model_copy(update={"task": review})
-        found = await self._threads.conversation(caller.tenant, form.thread)
-        if found is not None and not found.closed:
-            task: Task = Joining(
-                author=form.contact,
-                direction=Direction.INBOUND,
-                channel=Channel.EMAIL,
-                words=words,
-                language=form.language or configuration.organisation.languages[0],
-            )
-            return receipt.model_copy(
-                update={"ticket": found.ticket, "number": found.number, "task": task}
-            )
-        task = Opening(
-            contact=form.contact,
-            words=words,
-            classified=classify_request(
-                form,
-                integration=caller.integration,
-                configuration=configuration,
-                channel=door.channel,
-            ),
-            follows=found.ticket if found else None,
-        )
-        return receipt.model_copy(
-            update={
-                "ticket": ticket_id(tenant=caller.tenant, receipt=receipt.id),
-                "number": await self._numbers.take(caller.tenant),
-                "task": task,
-            }
-        )
+    async def _store_files(
+        self, read: Read[NormalForm], caller: Caller, configuration: Configuration
+    ) -> tuple[FileRef, ...]:
+        """Keep the bytes of a request's files; equal ones are kept once."""
+        if not isinstance(read.form, Request) or not read.form.files:
+            return ()
+        contents = [part.content for part in read.parts]
+        limits = file_limits(configuration, caller.integration)
+        require_fitting(read.form.files, sizes=[len(c) for c in contents], limits=limits)
+        refs = []
+        for file in read.form.files:
+            if file.part is None:
+                refs.append(reference_of(file, stored=None))
+                continue
+            stored = await self._files.put(tenant=caller.tenant, content=contents[file.part])
+            refs.append(reference_of(file, stored=stored))
+        return tuple(refs)
 
     def _blank(self, *, door: str, caller: Caller, key: str, body: str, version: int) -> Receipt:
         identifier = receipt_id(tenant=caller.tenant, door=door, key=key)
@@ -271,36 +226,3 @@ class Accepting:
             configversion=version,
             pending_since=now,
         )
-
-
-def _checked(key: str | None) -> str | None:
-    """Return a caller's key; refuse one that is empty, too long or not printable.
-
-    Raises:
-        CommandRejected: 422.
-    """
-    if key is None:
-        return None
-    if not 0 < len(key) <= KEY_MAX or not key.isprintable():
-        raise CommandRejected(
-            "invalid",
-            f"Idempotency-Key: 1 to {KEY_MAX} printable characters",
-            field="Idempotency-Key",
-            status=422,
-        )
-    return key
-
-
-def _alerting(form: AlertGroup, caller: Caller, configuration: Configuration) -> Alerting:
-    if caller.integration is None:
-        message = "alerts come from an integration"
-        raise CommandRejected("forbidden", message, status=403)
-    return Alerting(
-        group=form,
-        alert_key=alert_key(
-            tenant=caller.tenant, integration=caller.integration.name, key=form.key
-        ),
-        classified=classify_alerts(
-            form, integration=caller.integration, configuration=configuration
-        ),
-    )

@@ -10,7 +10,6 @@ open ticket again afterwards, so that one of the two sees the other.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from services.intake.domain.alerts import Members, firing, newer_than
 from services.intake.domain.contact import Person
@@ -20,21 +19,13 @@ from services.intake.domain.ticket import TICKET, Ticket, decide_accepted, decid
 from services.intake.handlers.groups import Group, groups_of, together
 from services.intake.handlers.meeting import facts_of
 from services.intake.handlers.numbers import Numbers
+from services.intake.handlers.outcomes import Outcome
 from services.intake.handlers.writing import Waits, Writing, blank
 from services.intake.ports import IntakeStore
 from shared.aggregate import Document, Step, Write
 from shared.commit import CONFLICTS_MAX, Command, Committer
 from shared.contracts.intake import Direction
 from shared.kernel import Infrastructure
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """Which ticket has the alerts of a receipt; none where they changed nothing."""
-
-    ticket: str | None = None
-    number: str | None = None
-    waits: str = ""
 
 
 class Alerts:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.intake.domain.receipts import Receipt
-from services.intake.doors import DOORS, Raw, Refused
-from services.intake.handlers.accepting import Accepting, Caller
+from services.intake.doors import DOORS, Fault, Fault4xx, Raw, Refused, Setup
+from services.intake.handlers.accepting import Accepting
 from services.intake.handlers.applying import Applying
+from services.intake.handlers.callers import Caller
 from services.intake.ports import Incoming, IntakeStore
 from shared.clock import Clock
 from shared.configuration import Configurations
@@ -75,7 +76,11 @@ class Reporting:
             name.lower(): (value or b"").decode("utf-8", "replace")
             for name, value in record.headers
         }
-        read = door.parse(Raw(body=record.value or b"", headers=headers))
+        raw = Raw(body=record.value or b"", headers=headers, received_at=self._clock.now())
+        reads = door.parse(raw, Setup())
+        if len(reads) != 1:
+            raise Refused(Fault4xx.INVALID, [Fault("", "one event a record is taken here")])
+        read = reads[0]
         caller = self._caller(read.label, read.tenant)
         return await self._accepting.receipt(door, read, caller)
 

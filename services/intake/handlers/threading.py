@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from services.intake.domain.normal import Thread
 from services.intake.domain.receipts import receipt_id
 from services.intake.domain.ticket import TICKET
+from services.intake.handlers.callers import MAIL
 from services.intake.ports import IntakeStore
 from shared.streams import StreamStore
-
-MAIL = "smtp"
-"""The door of mail: its receipts are named by Message-IDs."""
 
 _TOKEN = re.compile(
     r"^<([0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12})(?:\.[^@]*)?@", re.IGNORECASE

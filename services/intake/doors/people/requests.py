@@ -15,7 +15,15 @@ from services.intake.domain.normal import (
     Request,
 )
 from services.intake.domain.text import clean_line, clean_text
-from services.intake.doors.shape import Door, HttpEntrance, Raw, Read, read_json, require_media_type
+from services.intake.doors.shape import (
+    Door,
+    HttpEntrance,
+    Raw,
+    Read,
+    Setup,
+    read_json,
+    require_media_type,
+)
 from shared.contracts.facts import Channel, Kind, Level
 from shared.organisation.places import EMAIL_PATTERN
 from shared.organisation.words import ChannelName, KindName, Language, LevelName
@@ -95,7 +103,7 @@ class RequestBody(RequestFields):
     contact: ContactBody
 
 
-def parse(raw: Raw) -> Read[Request]:
+def parse(raw: Raw, _setup: Setup) -> list[Read[Request]]:
     """Read a request.
 
     Raises:
@@ -104,18 +112,20 @@ def parse(raw: Raw) -> Read[Request]:
     require_media_type(raw, (JSON,))
     body = read_json(raw, RequestBody)
     party = Party(mail=body.contact.mail, id=body.contact.id, name=body.contact.name)
-    return Read(
-        form=body.request(party),
-        content=body.model_dump_json(exclude_none=True).encode(),
-        key=raw.headers.get("idempotency-key"),
-    )
+    return [
+        Read(
+            form=body.request(party),
+            content=body.model_dump_json(exclude_none=True).encode(),
+            key=raw.headers.get("idempotency-key"),
+        )
+    ]
 
 
 DOOR = Door(
     name="requests",
-    integrations="requests",
+    title="One request as JSON",
     parse=parse,
     channel=Channel.API,
     people="an agent records what somebody says in person or by phone",
-    http=HttpEntrance(path="/v1/requests", media_types=(JSON,), model=RequestBody),
+    entrances=(HttpEntrance(path="/v1/requests", media_types=(JSON,), model=RequestBody),),
 )

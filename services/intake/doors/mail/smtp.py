@@ -20,13 +20,14 @@ from services.intake.domain.normal import (
     REFERENCES_MAX,
     SUBJECT_MAX,
     TEXT_MAX,
+    Automatic,
     Party,
     Request,
     Thread,
 )
 from services.intake.domain.text import clean_line, clean_text, shortened
-from services.intake.doors.mail_text import decoded, text_of
-from services.intake.doors.shape import Door, Raw, Read
+from services.intake.doors.mail.mail_text import decoded, text_of
+from services.intake.doors.shape import Door, Raw, Read, Setup
 from shared.contracts.facts import Channel
 from shared.kernel import digest
 
@@ -42,7 +43,7 @@ _MESSAGE_ID = re.compile(r"<[^<>\s]{1,996}>")
 _BULK = frozenset({"bulk", "list", "junk"})
 
 
-def parse(raw: Raw) -> Read[Request]:
+def parse(raw: Raw, _setup: Setup) -> list[Read[Request]]:
     """Read a mail; never raises.
 
     The key is its Message-ID. Its content is what a person would call the same mail: the
@@ -54,11 +55,8 @@ def parse(raw: Raw) -> Read[Request]:
         request = _unreadable(raw)
     content = f"{request.contact.address}\n{request.subject}\n{request.text}"
     message_id = request.thread.message_id
-    return Read(
-        form=request,
-        content=content.encode(),
-        key=message_id or f"sha256:{digest(raw.body)}",
-    )
+    key = message_id or f"sha256:{digest(raw.body)}"
+    return [Read(form=request, content=content.encode(), key=key)]
 
 
 def _request(mail: Mail, raw: Raw) -> Request:
@@ -69,7 +67,7 @@ def _request(mail: Mail, raw: Raw) -> Request:
         subject=subject or NO_SUBJECT,
         text=text,
         thread=Thread(message_id=_message_id(mail), references=_references(mail)),
-        automatic=_automatic(mail, raw),
+        automatic=Automatic(reason=reason) if (reason := _automatic(mail, raw)) else None,
     )
 
 
@@ -80,7 +78,7 @@ def _unreadable(raw: Raw) -> Request:
         contact=_party("", raw.sender or "") or UNKNOWN_SENDER,
         subject=UNREADABLE,
         text=shortened(text, characters_max=TEXT_MAX),
-        automatic="null-return-path" if raw.sender == "" else None,
+        automatic=Automatic(reason="null-return-path") if raw.sender == "" else None,
     )
 
 
@@ -154,4 +152,4 @@ def _automatic(mail: Mail, raw: Raw) -> str | None:
     return None
 
 
-DOOR = Door(name="smtp", integrations="smtp", parse=parse, channel=Channel.EMAIL)
+DOOR = Door(name="smtp", title="Mail over SMTP", parse=parse, channel=Channel.EMAIL)

@@ -12,7 +12,7 @@ from python_multipart.exceptions import FormParserError
 
 from services.intake.domain.normal import NAME_MAX, Party, Request
 from services.intake.domain.text import clean_line
-from services.intake.doors.requests import Mail, RequestFields, Word
+from services.intake.doors.people.requests import Mail, RequestFields, Word
 from services.intake.doors.shape import (
     Door,
     Fault,
@@ -21,6 +21,7 @@ from services.intake.doors.shape import (
     Raw,
     Read,
     Refused,
+    Setup,
     faults_of,
     require_media_type,
 )
@@ -44,7 +45,7 @@ class FormBody(RequestFields):
     """A hidden field: a form that is sent twice by a double click is one request."""
 
 
-def parse(raw: Raw) -> Read[Request]:
+def parse(raw: Raw, _setup: Setup) -> list[Read[Request]]:
     """Read a form.
 
     Raises:
@@ -61,11 +62,13 @@ def parse(raw: Raw) -> Read[Request]:
         body = FormBody.model_validate({n: v for n, v in fields.items() if v.strip()})
     except ValidationError as error:
         raise Refused(Fault4xx.INVALID, faults_of(error)) from error
-    return Read(
-        form=body.request(Party(mail=body.mail, name=body.name)),
-        content=body.model_dump_json(exclude_none=True, exclude={"idempotency_key"}).encode(),
-        key=body.idempotency_key or raw.headers.get("idempotency-key"),
-    )
+    return [
+        Read(
+            form=body.request(Party(mail=body.mail, name=body.name)),
+            content=body.model_dump_json(exclude_none=True, exclude={"idempotency_key"}).encode(),
+            key=body.idempotency_key or raw.headers.get("idempotency-key"),
+        )
+    ]
 
 
 def _urlencoded(body: bytes) -> list[tuple[str, str]]:
@@ -114,11 +117,14 @@ def _multipart(raw: Raw) -> list[tuple[str, str]]:
 
 DOOR = Door(
     name="forms",
+    title="One request as a web form",
     integrations="requests",
     parse=parse,
     channel=Channel.WEB,
     people="an agent fills in the form for somebody",
-    http=HttpEntrance(
-        path="/v1/forms/requests", media_types=(URLENCODED, MULTIPART), model=FormBody
+    entrances=(
+        HttpEntrance(
+            path="/v1/forms/requests", media_types=(URLENCODED, MULTIPART), model=FormBody
+        ),
     ),
 )

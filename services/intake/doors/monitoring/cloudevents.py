@@ -1,0 +1,210 @@
+"""Door ``cloudevents``: alerts as CloudEvents 1.0, over HTTP and on ``heliodesk.alerts``.
+
+Sources: CloudEvents 1.0.2, its JSON format, "HTTP Protocol Binding" and "Kafka Protocol Binding".
+Binary mode has the attributes in headers: ``ce-`` over HTTP, percent-encoded, and ``ce_`` on
+Kafka, as they are. Structured mode has all in a JSON body, and a batch is a JSON array of such;
+Kafka knows no batch, a record is one event.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+from urllib.parse import unquote
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
+from pydantic_core import from_json
+
+from services.intake.domain.normal import Alert, AlertGroup, AlertSignal
+from services.intake.doors.monitoring.settings import MonitorSettings, settings_of
+from services.intake.doors.monitoring.texts import (
+    JSON,
+    code,
+    fingerprint,
+    group_key,
+    is_true,
+    label_line,
+    labels_of,
+    subject,
+    text,
+)
+from services.intake.doors.shape import (
+    Door,
+    Fault,
+    Fault4xx,
+    HttpEntrance,
+    Raw,
+    Read,
+    Refused,
+    Setup,
+    faults_of,
+    read_json,
+    require_media_type,
+)
+from shared.contracts.alerts import AlertReported
+from shared.contracts.facts import Channel
+from shared.contracts.intake import AlertStatus
+from shared.kernel import digest
+
+STRUCTURED = "application/cloudevents+json"
+BATCH = "application/cloudevents-batch+json"
+BATCH_MAX = 1_000
+
+Attribute = Annotated[str, Field(min_length=1, max_length=1_000)]
+
+_QUOTED = re.compile(r'^"(?:[^"\\]|\\.)*"$')
+_ESCAPED = re.compile(r"\\(.)")
+
+
+class Attributes(BaseModel):
+    """The attributes that this door reads; others are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    specversion: Annotated[str, Field(pattern=r"^1\.0$")]
+    id: Attribute
+    source: Attribute
+    type: Attribute
+    subject: str | None = None
+    datacontenttype: str | None = None
+    integration: str | None = None
+    tenant: str | None = None
+
+
+class Structured(Attributes):
+    """An event whose attributes and data are one JSON object."""
+
+    data: Any = None
+    data_base64: str | None = None
+
+
+class Batch(RootModel[Annotated[tuple[Structured, ...], Field(max_length=BATCH_MAX)]]):
+    """Events in one JSON array; it may be empty."""
+
+
+def parse(raw: Raw, setup: Setup) -> Sequence[Read[AlertGroup]]:
+    """Read an event, or a batch of them: all are taken or none.
+
+    Raises:
+        Refused: it is no CloudEvent, or its data is no alert.
+    """
+    settings = settings_of(setup, MonitorSettings)
+    over_http = bool(raw.route)
+    if raw.media_type == STRUCTURED:
+        event = read_json(raw, Structured)
+        return [_read(event, _data(event, ""), settings, "")]
+    if raw.media_type == BATCH:
+        if not over_http:
+            raise Refused(Fault4xx.MEDIA_TYPE, [Fault("content-type", "one event a record")])
+        events = read_json(raw, Batch).root
+        return [_read(e, _data(e, f"{n}."), settings, f"{n}.") for n, e in enumerate(events)]
+    if over_http:
+        require_media_type(raw, (JSON, STRUCTURED, BATCH))
+    return [_read(_attributes(raw), _json(raw.body, "data"), settings, "")]
+
+
+def _attributes(raw: Raw) -> Attributes:
+    """Return the attributes in the headers of either protocol."""
+    found = {n[3:]: v for n, v in raw.headers.items() if n.startswith("ce_")} or {
+        n[3:]: _header_value(v) for n, v in raw.headers.items() if n.startswith("ce-")
+    }
+    try:
+        return Attributes.model_validate(found)
+    except ValidationError as error:
+        raise Refused(Fault4xx.INVALID, faults_of(error)) from error
+
+
+def _header_value(value: str) -> str:
+    """Return an attribute as HTTP carries it: maybe quoted, and percent-encoded UTF-8."""
+    if _QUOTED.match(value):
+        value = _ESCAPED.sub(r"\1", value[1:-1])
+    return unquote(value)
+
+
+def _data(event: Structured, at: str) -> Any:
+    if event.data_base64 is None:
+        return event.data
+    try:
+        content = base64.b64decode(event.data_base64, validate=True)
+    except ValueError as error:  # binascii.Error is one; so is what is said of other than ASCII
+        fault = Fault(f"{at}data_base64", "not base64")
+        raise Refused(Fault4xx.MALFORMED, [fault]) from error
+    return _json(content, f"{at}data_base64")
+
+
+def _json(content: bytes, field: str) -> Any:
+    try:
+        return from_json(content)
+    except ValueError as error:
+        raise Refused(Fault4xx.MALFORMED, [Fault(field, "not JSON")]) from error
+
+
+def _read(event: Attributes, data: Any, settings: MonitorSettings, at: str) -> Read[AlertGroup]:
+    if isinstance(data, dict) and not data.get("key") and event.subject:
+        data = {**data, "key": event.subject}
+    try:
+        reported = AlertReported.model_validate(data)
+    except ValidationError as error:
+        faults = [Fault(f"{at}{f.field}", f.reason) for f in faults_of(error)]
+        raise Refused(Fault4xx.INVALID, faults) from error
+    match reported.status:
+        case AlertStatus.FIRING:
+            status = AlertSignal.FIRING
+        case AlertStatus.RESOLVED:
+            status = AlertSignal.RESOLVED
+        case _:
+            fault = Fault(f"{at}status", "firing or resolved is taken here")
+            raise Refused(Fault4xx.INVALID, [fault])
+    return Read(
+        form=_group(reported, status, settings),
+        content=reported.model_dump_json().encode(),
+        key=digest(event.source.encode(), event.id.encode()),
+        label=event.integration or reported.labels.get("integration"),
+        tenant=event.tenant,
+    )
+
+
+def _group(reported: AlertReported, status: AlertSignal, settings: MonitorSettings) -> AlertGroup:
+    severity = code(reported.severity)
+    labels: Mapping[str, str] = reported.labels
+    firing = status is AlertSignal.FIRING
+    lines = [reported.description or reported.summary]
+    if labels:
+        lines += ["", label_line(labels)]
+    facts = {
+        "service": code(reported.service) or code(labels.get(settings.labels.service)),
+        "configuration_item": code(labels.get(settings.labels.configuration_item)),
+    }
+    return AlertGroup(
+        key=group_key(reported.key),
+        alerts=(
+            Alert(
+                fingerprint=fingerprint(reported.key),
+                status=status,
+                starts_at=reported.starts_at,
+                severity=severity,
+                name=subject(reported.summary),
+                labels=labels_of(labels),
+                **facts,
+            ),
+        ),
+        subject=subject(reported.summary),
+        text=text(lines),
+        severities=(severity,) if firing and severity else (),
+        region=code(reported.region) or code(labels.get(settings.labels.region)),
+        predicted=settings.predicted or is_true(labels.get(settings.labels.predicted)),
+        **facts,
+    )
+
+
+DOOR = Door(
+    name="cloudevents",
+    title="Alerts as CloudEvents 1.0: binary, structured and batch",
+    parse=parse,
+    channel=Channel.MONITORING,
+    settings=MonitorSettings,
+    entrances=(HttpEntrance(path="/v1/alerts/cloudevents", media_types=(JSON, STRUCTURED, BATCH)),),
+    source="https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md",
+)

@@ -1,0 +1,101 @@
+"""Words, labels and keys of monitors, cut to what the normal form takes.
+
+A monitor is not asked to be brief: what is too long is shortened, never refused, because a
+refused alert is a lost one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from services.intake.domain.alerts import fingerprint_of
+from services.intake.domain.normal import FIELDS_MAX, SUBJECT_MAX, TEXT_MAX
+from services.intake.domain.text import clean_line, clean_text, shortened
+from shared.contracts.facts import Instant
+from shared.kernel import digest, rfc3339
+
+JSON = "application/json"
+CODE_MAX = 80
+LABEL_VALUE_MAX = 300
+GROUP_KEY_MAX = 2_000
+LINK_MAX = 2_000
+LINKS_MAX = 20
+SHOWN_MAX = 20
+"""Alerts that the ticket's text names one by one."""
+
+
+def shown(value: Any) -> str:
+    """Return any value of a JSON document as a line; what cannot be written down is empty."""
+    if isinstance(value, str):
+        return clean_line(value)
+    if value is None:
+        return ""
+    try:
+        return clean_line(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    except (ValueError, RecursionError):
+        # Python refuses to write integers of more than some thousand digits.
+        return ""
+
+
+def code(value: Any) -> str | None:
+    """Return a name in lower case as the configuration has them; None where it cannot be one."""
+    found = shown(value).lower()
+    return found if 0 < len(found) <= CODE_MAX else None
+
+
+def labels_of(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return labels as the normal form takes them: names that fit, in their order, cut values."""
+    named = ((clean_line(name), shown(values[name])) for name in sorted(values))
+    fitting = [(n, shortened(v, characters_max=LABEL_VALUE_MAX)) for n, v in named if n and v]
+    return dict([(n, v) for n, v in fitting if len(n) <= CODE_MAX][:FIELDS_MAX])
+
+
+def subject(*parts: str) -> str:
+    """Return the parts that say something, with colons between, as a ticket's subject."""
+    said = [line for line in map(clean_line, parts) if line]
+    return shortened(": ".join(said) or "alert", characters_max=SUBJECT_MAX)
+
+
+def text(lines: Iterable[str]) -> str:
+    """Return lines as a ticket's text; an empty line between paragraphs stays."""
+    return shortened(clean_text("\n".join(lines)), characters_max=TEXT_MAX)
+
+
+def label_line(values: Mapping[str, str]) -> str:
+    """Return labels as one line for people."""
+    return ", ".join(f"{name}={value}" for name, value in sorted(values.items()))
+
+
+def links(*urls: str | None) -> tuple[str, ...]:
+    """Return the distinct addresses that a person can open."""
+    found = [u.strip() for u in urls if u and u.strip().startswith(("http://", "https://"))]
+    return tuple(dict.fromkeys(u for u in found if len(u) <= LINK_MAX and u.isprintable()))[
+        :LINKS_MAX
+    ]
+
+
+def group_key(*parts: str) -> str:
+    """Return the name of a group of alerts; over the bound a digest stands for its end."""
+    whole = clean_line("/".join(parts))
+    if 0 < len(whole) <= GROUP_KEY_MAX:
+        return whole
+    return f"{whole[:100]}#{digest(*(part.encode('utf-8', 'replace') for part in parts))}"
+
+
+def fingerprint(*parts: str) -> str:
+    """Return the identity of an alert: the only part as it is where it fits, else a digest."""
+    if len(parts) == 1:
+        return fingerprint_of(clean_line(parts[0]) or "?")
+    return digest(*(part.encode("utf-8", "replace") for part in parts))[:32]
+
+
+def occurrence_key(identity: str, status: str, at: Instant) -> str:
+    """Return the key of a delivery that names an alert, its state and an instant."""
+    return digest(identity.encode("utf-8", "replace"), status.encode(), rfc3339(at).encode())
+
+
+def is_true(value: str | None) -> bool:
+    """Return whether a label says yes."""
+    return (value or "").strip().lower() in {"true", "yes", "1"}
