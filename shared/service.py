@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -44,6 +46,8 @@ WATCH_SECONDS = 5.0
 DIRECTORY_POLL_SECONDS = 0.05
 STOP_SECONDS_MAX = 25.0
 EXIT_WATCHDOG = 70
+EXIT_NOT_STARTED = 3
+"""As uvicorn itself says that it could not start."""
 """EX_SOFTWARE: the supervisor restarts the process."""
 
 
@@ -336,7 +340,7 @@ class Runtime:
 
 def serve(app: FastAPI, settings: ServiceSettings) -> None:
     """Run an application until SIGTERM or SIGINT; what is in flight ends first."""
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -346,3 +350,19 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
         access_log=False,
         timeout_graceful_shutdown=10,
     )
+    sockets = [shared_socket(settings.host, settings.port)] if settings.share_port else None
+    server = uvicorn.Server(config)
+    server.run(sockets=sockets)
+    if not server.started:
+        sys.exit(EXIT_NOT_STARTED)
+
+
+def shared_socket(host: str, port: int) -> socket.socket:
+    """Return a socket on a port that several processes may have."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family=family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listener.bind((host, port))
+    listener.set_inheritable(True)
+    return listener

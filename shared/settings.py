@@ -38,9 +38,20 @@ class ServiceSettings(BaseSettings):
     """The tenant that is set up at the first start; others are made through control."""
     service_token: Annotated[str, Field(validation_alias="HELIODESK_SERVICE_TOKEN")] = ""
     """For calls between services; ``env:NAME`` and ``file:PATH`` are references to it."""
+    thread_key: Annotated[str, Field(validation_alias="HELIODESK_THREAD_KEY")] = ""
+    """Signs the tokens in our mails; intake and notify need the same. Empty: the service token.
+
+    A reference like it. With another key, answers to earlier mails are found by Message-ID only.
+    """
     log_level: Annotated[str, Field(validation_alias="HELIODESK_LOG_LEVEL")] = "INFO"
     host: str = "127.0.0.1"
     port: int = 0
+    share_port: bool = False
+    """Several processes of the service listen on the one port, and the kernel spreads callers.
+
+    Each needs a slot of its own. Without it a second process on the port is refused, which is
+    what shows a mistake.
+    """
     metrics_port: int = 0
     """0 picks a free one; it is logged."""
     slot: str | None = None

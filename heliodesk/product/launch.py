@@ -35,6 +35,7 @@ class Product:
     stack: Stack
     addresses: Addresses
     secrets: Secrets
+    environ: Mapping[str, str]
 
     @classmethod
     def describe(
@@ -54,7 +55,7 @@ class Product:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         stack = Stack(home, progress=progress, environ=environ)
         addresses = local_addresses(environ, kafka=stack.kafka, mailbox=stack.mail_url)
-        return cls(stack=stack, addresses=addresses, secrets=Secrets(home, clock))
+        return cls(stack=stack, addresses=addresses, secrets=Secrets(home, clock), environ=environ)
 
     def start(self, progress: ProgressCallback) -> None:
         """Start everything and wait until each service is ready.
@@ -66,7 +67,9 @@ class Product:
         outside = Outside(
             kafka=self.stack.kafka, mongo=self.stack.mongo, smtp=self.stack.smtp_address
         )
-        specs = service_specs(self.addresses, outside=outside, secrets=self.secrets)
+        specs = service_specs(
+            self.addresses, outside=outside, secrets=self.secrets, environ=self.environ
+        )
         self._require_ports(specs)
         self.stack.start()
         servers = [server.strip() for server in self.stack.kafka.split(",")]

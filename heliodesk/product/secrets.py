@@ -10,6 +10,8 @@ from shared.auth import TOKEN_PREFIX
 from shared.clock import Clock
 
 SERVICE_TOKEN: Final = "service.token"  # noqa: S105 -- a file's name.
+THREAD_KEY: Final = "thread.key"
+"""Signs the tokens of conversations in our mails."""
 BOOTSTRAP_TOKEN: Final = "bootstrap.token"  # noqa: S105 -- a file's name.
 COMMAND_LINE_TOKEN: Final = "command-line.token"  # noqa: S105 -- a file's name.
 DEMO_SECRETS: Final = {

@@ -5,17 +5,26 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from deploy.local.services import ServiceSpec
-from heliodesk.product.addresses import LOOPBACK, SERVICES, Addresses, repository
-from heliodesk.product.secrets import BOOTSTRAP_TOKEN, SERVICE_TOKEN, Secrets
+from heliodesk.product.addresses import (
+    LOOPBACK,
+    SERVICES,
+    Addresses,
+    AddressInvalid,
+    repository,
+)
+from heliodesk.product.secrets import BOOTSTRAP_TOKEN, SERVICE_TOKEN, THREAD_KEY, Secrets
 
 READY_SECONDS_MAX: Final = 90.0
 """Seven processes start beside each other, on two cores too, with a store and a broker."""
 STOP_SECONDS_MAX: Final = 40.0
 """A service gives itself 25 s to end what is in flight; see shared/service.py."""
+INTAKE_PROCESSES: Final = "HELIODESK_INTAKE_PROCESSES"
+INTAKE_PROCESSES_MAX: Final = 16
+SHARED_PORT: Final[Mapping[str, str]] = {"INTAKE_SHARE_PORT": "true"}
 LINKS: Final[Mapping[str, tuple[str, ...]]] = {
     "notify": ("intake",),
     "knowledge": ("intake",),
@@ -33,14 +42,25 @@ class Outside:
     smtp: tuple[str, int]
 
 
-def service_specs(addresses: Addresses, *, outside: Outside, secrets: Secrets) -> list[ServiceSpec]:
-    """Return what to start; secrets that are missing are made."""
-    for name in (SERVICE_TOKEN, BOOTSTRAP_TOKEN):
+def service_specs(
+    addresses: Addresses,
+    *,
+    outside: Outside,
+    secrets: Secrets,
+    environ: Mapping[str, str] | None = None,
+) -> list[ServiceSpec]:
+    """Return what to start; secrets that are missing are made.
+
+    Raises:
+        AddressInvalid: a variable of the environment does not fit.
+    """
+    for name in (SERVICE_TOKEN, BOOTSTRAP_TOKEN, THREAD_KEY):
         secrets.ensure(name)
     shared = {
         "HELIODESK_KAFKA": outside.kafka,
         "HELIODESK_MONGO": outside.mongo,
         "HELIODESK_SERVICE_TOKEN": f"file:{secrets.path(SERVICE_TOKEN)}",
+        "HELIODESK_THREAD_KEY": f"file:{secrets.path(THREAD_KEY)}",
         # Found wherever the launcher was called from, also where nothing is installed.
         "PYTHONPATH": os.pathsep.join(
             part for part in (str(repository()), os.environ.get("PYTHONPATH")) if part
@@ -48,7 +68,7 @@ def service_specs(addresses: Addresses, *, outside: Outside, secrets: Secrets) -
         **secrets.demo_environment(),
     }
     own = own_settings(addresses, outside=outside, secrets=secrets)
-    return [
+    specs = [
         ServiceSpec(
             name=service,
             # -P: a folder `services` where the launcher was called from is not ours.
@@ -62,6 +82,35 @@ def service_specs(addresses: Addresses, *, outside: Outside, secrets: Secrets) -
         )
         for service in SERVICES
     ]
+    more = range(1, intake_processes(os.environ if environ is None else environ))
+    (intake,) = (spec for spec in specs if spec.name == "intake")
+    if more:
+        specs[specs.index(intake)] = replace(intake, env={**intake.env, **SHARED_PORT})
+    return [*specs, *(_one_more(intake, slot) for slot in more)]
+
+
+def intake_processes(environ: Mapping[str, str]) -> int:
+    """Return how many processes of intake are to run behind its one port.
+
+    Raises:
+        AddressInvalid: the variable is not a number from 1 to 16.
+    """
+    text = environ.get(INTAKE_PROCESSES, "1")
+    if not text.isdecimal() or not 1 <= int(text) <= INTAKE_PROCESSES_MAX:
+        message = f"{INTAKE_PROCESSES}={text!r}: a number from 1 to {INTAKE_PROCESSES_MAX}"
+        raise AddressInvalid(message)
+    return int(text)
+
+
+def _one_more(intake: ServiceSpec, slot: int) -> ServiceSpec:
+    """Return one more process of intake on the ports of the first.
+
+    Its readiness is asked at the shared port, where any of them may answer.
+    """
+    own = {"INTAKE_SLOT": str(slot), "INTAKE_METRICS_PORT": "0"}
+    return replace(
+        intake, name=f"intake-{slot + 1}", env={**intake.env, **SHARED_PORT, **own}, ports=()
+    )
 
 
 def own_settings(

@@ -24,6 +24,9 @@ class IntakeSettings(ServiceSettings):
     """0 opens no listener."""
     smtp_name: str = "heliodesk.local"
     """How the listener greets; RFC 5321 asks for its domain name."""
+    smtp_tls_certificate: str | None = None
+    """Path of a file with the certificate's chain, PEM: with it and its key STARTTLS is offered."""
+    smtp_tls_key: str | None = None
     mail_bytes_max: Annotated[int, Field(ge=10_000, le=15_000_000)] = 10_000_000
     """A mail is kept whole in one row, and a row has at most 16 MiB."""
     body_bytes_max: Annotated[int, Field(ge=10_000)] = 4_000_000

@@ -18,6 +18,7 @@ from shared.contracts.topics import CLOCKS, REQUESTS, TICKETS
 from shared.intake_api import IntakeApi
 from shared.service import Runtime
 from shared.settings import secret
+from shared.threads import ThreadSigner
 
 
 def create_app(settings: NotifySettings, *, clock: Clock | None = None) -> FastAPI:
@@ -36,6 +37,7 @@ def create_app(settings: NotifySettings, *, clock: Clock | None = None) -> FastA
             clock=clock,
             domain=settings.domain,
             sender=settings.sender,
+            signer=ThreadSigner(secret(settings.thread_key or settings.service_token)),
         ),
         channel=SmtpChannel(_server(settings)),
         clock=clock,

@@ -11,8 +11,8 @@ from services.notify.handlers import Reach
 from shared.configuration import Configurations
 from shared.consumer import On
 from shared.contracts.envelope import Event
-from shared.contracts.intake import MessageAdded, RequestAccepted
-from shared.contracts.routing import TicketAssigned, TicketResolved
+from shared.contracts.intake import FollowupRefused, MessageAdded, RequestAccepted
+from shared.contracts.routing import FollowupRequested, TicketAssigned, TicketResolved
 from shared.contracts.sla import ClockBreached, ClockEscalated, ClockWarned
 from shared.organisation import Configuration
 
@@ -36,8 +36,13 @@ def on_requests(reach: Reach) -> list[On]:
         reachable = reach.reachable(event.tenant, event.body.facts.contact)
         return planning.acknowledge(state, event, now, reachable=reachable)
 
+    def on_followup_refused(state: Any, event: Any, now: Any) -> Any:
+        reachable = reach.reachable(event.tenant, event.body.author)
+        return planning.refuse_followup(state, event, now, reachable=reachable)
+
     return [
         On(RequestAccepted, NOTICES, on_request_accepted),
+        On(FollowupRefused, NOTICES, on_followup_refused),
         On(MessageAdded, NOTICES, planning.reply),
     ]
 
@@ -49,7 +54,12 @@ def on_tickets(reach: Reach, find: Configured) -> list[On]:
         reachable = reach.reachable(event.tenant, event.body.facts.contact)
         return planning.tell_resolution(state, event, now, reachable=reachable)
 
+    def on_followup_requested(state: Any, event: Any, now: Any) -> Any:
+        reachable = reach.reachable(event.tenant, event.body.facts.contact)
+        return planning.refuse_followup(state, event, now, reachable=reachable)
+
     return [
+        On(FollowupRequested, NOTICES, on_followup_requested),
         On(
             TicketAssigned,
             NOTICES,

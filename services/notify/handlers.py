@@ -23,15 +23,18 @@ from shared.clock import Clock
 from shared.commit import Command, Committer
 from shared.configuration import Configurations
 from shared.contracts.envelope import Body, EnvelopeInvalid, ValidationError, decode
-from shared.contracts.intake import RequestAccepted
+from shared.contracts.intake import FollowupRefused, RequestAccepted
 from shared.contracts.internal import ContactView, MessageView
 from shared.contracts.notify import RecipientKind
-from shared.contracts.routing import TicketResolved
+from shared.contracts.routing import FollowupRequested, TicketResolved
 from shared.organisation import Configuration, UnknownName
 from shared.streams import Record
+from shared.threads import ThreadSigner, plus_address
 
 T = TypeVar("T")
 
+LISTENER = "smtp"
+"""The door of our own listener."""
 NO_ADDRESS = "no address"
 BAD_ADDRESS = "the address cannot be used"
 
@@ -78,6 +81,10 @@ def _contact_of(record: Record) -> tuple[str, str] | None:
         event = decode(record.headers, record.value)
         if event.type == RequestAccepted.type:
             return event.tenant, event.with_body(RequestAccepted).body.facts.contact
+        if event.type == FollowupRefused.type:
+            return event.tenant, event.with_body(FollowupRefused).body.author
+        if event.type == FollowupRequested.type:
+            return event.tenant, event.with_body(FollowupRequested).body.facts.contact
         if event.type == TicketResolved.type:
             return event.tenant, event.with_body(TicketResolved).body.facts.contact
     except (EnvelopeInvalid, ValidationError):
@@ -119,6 +126,7 @@ class Letters:
         clock: Clock,
         domain: str,
         sender: str,
+        signer: ThreadSigner,
     ) -> None:
         self._directory = directory
         self._words = words
@@ -126,6 +134,7 @@ class Letters:
         self._clock = clock
         self._domain = domain
         self._sender = sender
+        self._signer = signer
 
     async def prepare(self, jobs: Sequence[Job]) -> list[tuple[Job, Prepared]]:
         """Return each job with its letter, or why there is none.
@@ -169,21 +178,40 @@ class Letters:
         )
         to_contact = job.notice.recipient_kind is RecipientKind.CONTACT
         sender = configuration.templates.sender or self._sender
+        token = self._signer.token(tenant=job.tenant, number=job.number) if to_contact else ""
+        mark = self._signer.mark(tenant=job.tenant, number=job.number) if to_contact else ""
         return Letter(
-            message_id=notice_message_id(job.notice.id, self._domain),
-            thread=thread_message_id(job.ticket, self._domain),
+            message_id=notice_message_id(job.notice.id, self._domain, token=token),
+            thread=thread_message_id(job.ticket, self._domain, token=token),
+            reply_to=_reply_to(sender, token, configuration),
             answers=request.message_id if request is not None and to_contact else None,
             sender=sender,
             sender_name=configuration.templates.sender_name or configuration.organisation.name,
             to=recipient.address,
             to_name=recipient.name,
-            subject=with_number(rendered.subject, job.number),
+            subject=with_number(rendered.subject, job.number, mark=mark),
             text=rendered.text,
             html=rendered.html,
             at=self._clock.now(),
             language=rendered.language,
             automatic=automatic_kind(job.notice.kind),
         )
+
+
+def _reply_to(sender: str, token: str, configuration: Configuration) -> str | None:
+    """Return the plus-address to which an answer goes; None where it might not arrive.
+
+    Our own listener takes plus-addresses; of another server it is known only where somebody
+    has named the domain for them.
+    """
+    integrations = configuration.integrations.integrations
+    ours = {a.lower() for i in integrations if i.door == LISTENER for a in i.addresses}
+    domain = configuration.intake.mail_domain
+    if not token or (domain is None and sender.lower() not in ours):
+        return None
+    base = f"{sender.rpartition('@')[0]}@{domain}" if domain else sender
+    answered = plus_address(base, token)
+    return None if answered == base else answered
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,24 @@ from typing import Any
 from services.routing.domain.requests import (
     decide_alerts,
     decide_escalation,
+    decide_merged,
     decide_message,
+    decide_parent_solved,
+    decide_reclassified,
     decide_request,
+    decide_unmerged,
 )
 from services.routing.domain.tickets import TICKETS
 from shared.configuration import Configurations
 from shared.consumer import On
 from shared.contracts.envelope import Event
-from shared.contracts.intake import AlertsChanged, MessageAdded, RequestAccepted
+from shared.contracts.intake import (
+    AlertsChanged,
+    MessageAdded,
+    RequestAccepted,
+    RequestReclassified,
+)
+from shared.contracts.links import ParentSolved, RequestMerged, RequestUnmerged
 from shared.contracts.sla import ClockEscalated
 from shared.organisation import Configuration
 
@@ -28,6 +38,18 @@ def on_requests(configurations: Configurations) -> list[On]:
     return [
         On(RequestAccepted, TICKETS, lambda s, e, now: decide_request(s, e.body, now, newest(e))),
         On(MessageAdded, TICKETS, lambda s, e, now: decide_message(s, e.body, now, newest(e))),
+        On(
+            RequestReclassified,
+            TICKETS,
+            lambda s, e, now: decide_reclassified(s, e.body, now, newest(e)),
+        ),
+        On(RequestMerged, TICKETS, lambda s, e, now: decide_merged(s, e.body, now, newest(e))),
+        On(RequestUnmerged, TICKETS, lambda s, e, now: decide_unmerged(s, e.body, now, newest(e))),
+        On(
+            ParentSolved,
+            TICKETS,
+            lambda s, e, now: decide_parent_solved(s, e.body, now, newest(e)),
+        ),
         On(AlertsChanged, TICKETS, lambda s, e, now: decide_alerts(s, e.body, now, newest(e))),
     ]
 

@@ -15,6 +15,7 @@ def on_requests(handlers: ClockHandlers) -> list[On]:
     return [
         On(intake.RequestAccepted, TICKET_CLOCKS, handlers.on_request),
         On(intake.MessageAdded, TICKET_CLOCKS, handlers.on_request),
+        On(intake.RequestReclassified, TICKET_CLOCKS, handlers.on_request),
         On(intake.AlertsChanged, TICKET_CLOCKS, handlers.on_request),
         On(intake.ConversationClosed, TICKET_CLOCKS, handlers.on_request),
         On(intake.ConversationReopened, TICKET_CLOCKS, handlers.on_request),

@@ -23,6 +23,7 @@ from shared.contracts.intake import (
     Direction,
     MessageAdded,
     RequestAccepted,
+    RequestReclassified,
 )
 from shared.contracts.routing import Status, TicketEvent, TicketPended
 from shared.contracts.sla import WorkEntry
@@ -33,7 +34,12 @@ AUTOMATIC_AUTHORS = frozenset({"system"})
 """Their messages are no response: an automatic acknowledgement never counts."""
 
 RequestEvent = (
-    RequestAccepted | AlertsChanged | ConversationClosed | ConversationReopened | MessageAdded
+    RequestAccepted
+    | RequestReclassified
+    | AlertsChanged
+    | ConversationClosed
+    | ConversationReopened
+    | MessageAdded
 )
 
 

@@ -96,3 +96,6 @@ class TicketFacts(BaseModel):
     language: Code = "en"
     vip: bool = False
     integration: Code | None = None
+    configuration_item: Code | None = None
+    contact_level: Code | None = None
+    """How the organisation ranks the contact: staff, manager, vip."""

@@ -1,4 +1,4 @@
-"""Events of intake: what a ticket is, and who asked."""
+"""Events of intake: what a ticket is, what was said, and which alerts it is about."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.envelope import Body
-from shared.contracts.facts import Code, Id, Instant, TicketFacts, Word
+from shared.contracts.facts import Code, Id, Instant, Kind, Priority, TicketFacts, Word
 
 ALERT_MEMBERS_MAX = 500
 
@@ -17,6 +17,9 @@ class AlertStatus(Word):
 
     FIRING = "firing"
     RESOLVED = "resolved"
+    EXPIRED = "expired"
+    """Nobody has told of it for too long: whether it fires is not known."""
+    ACKNOWLEDGED = "acknowledged"
     UNKNOWN = "unknown"
 
 
@@ -28,6 +31,71 @@ class AlertMember(BaseModel):
     fingerprint: Code
     status: AlertStatus
     starts_at: Instant
+
+
+class PriorityPoints(BaseModel):
+    """What one dimension adds to a weighted priority: its weight times its value's points."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    field: Code
+    """kind, impact, urgency, contact_level, criticality, category, channel."""
+    value: Code | None = None
+    """None where it is not known."""
+    weight: float | None = None
+    """None where the method weighs nothing."""
+    points: float | None = None
+    """Of the value, before it is weighed."""
+
+
+class PriorityReason(BaseModel):
+    """Why a ticket has its priority: enough to count it again by hand."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    method: Code
+    """``matrix``: impact and urgency by a table; ``weighted``: points; ``agent``: said so."""
+    priority: Priority
+    dimensions: Annotated[tuple[PriorityPoints, ...], Field(max_length=20)] = ()
+    points: float | None = None
+    """The sum of the weighed points."""
+    threshold: float | None = None
+    """The highest number of points from which this priority is given, that was reached."""
+
+
+class Classification(BaseModel):
+    """Who said what a ticket is, as it was accepted.
+
+    Sources are ``caller:<name>``, ``rule:<name>``, ``model:<version>``, ``integration:<name>``,
+    ``agent:<id>`` and ``default``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    kind_by: Code = "default"
+    category_by: Code | None = None
+    """None where nobody named a category."""
+    model: Annotated[int, Field(ge=1)] | None = None
+    """The version of the model that was asked."""
+    suggested_kind: Kind | None = None
+    kind_probability: Annotated[float, Field(ge=0, le=1)] | None = None
+    suggested_category: Code | None = None
+    category_probability: Annotated[float, Field(ge=0, le=1)] | None = None
+    language_by: Code | None = None
+    """``caller``, ``detected``; None where the contact or the desk decides."""
+    language_confidence: Annotated[float, Field(ge=0, le=1)] | None = None
+
+
+class FactChange(BaseModel):
+    """One fact that an agent corrected."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    field: Code
+    was: Code | None = None
+    now: Code | None = None
+    was_by: Code | None = None
+    """Who had said it, for kind and category: see `Classification`."""
 
 
 class RequestAccepted(Body):
@@ -48,6 +116,16 @@ class RequestAccepted(Body):
     """Names the group of alerts that the ticket is about; one open ticket has it at most."""
     alerts: Annotated[tuple[AlertMember, ...], Field(max_length=ALERT_MEMBERS_MAX)] = ()
     """The group's alerts as the first delivery named them."""
+    messages: Annotated[int, Field(ge=1)] = 1
+    """How many messages it begins with: more than one where it was split off."""
+    split_from: Id | None = None
+    """The ticket from which it was split off."""
+    predicted: bool = False
+    """The alerts say what is about to happen, and has not happened yet."""
+    priority_because: PriorityReason | None = None
+    classification: Classification | None = None
+    silent: bool = False
+    """No automatic answer is sent: the sender asked for none, or has had too many."""
 
 
 class Direction(Word):
@@ -71,6 +149,18 @@ class MessageAdded(Body):
     """The contact for inbound, the agent for outbound and internal messages."""
 
 
+class RequestReclassified(Body):
+    """An agent corrected what the ticket is. ``facts`` are those after it."""
+
+    type: ClassVar[str] = "heliodesk.request.reclassified.v1"
+
+    facts: TicketFacts
+    changes: Annotated[tuple[FactChange, ...], Field(max_length=20)]
+    by: Id
+    """The agent."""
+    priority_because: PriorityReason | None = None
+
+
 class AlertsChanged(Body):
     """Alerts of the ticket's group began to fire or were resolved."""
 
@@ -80,6 +170,12 @@ class AlertsChanged(Body):
     changes: Annotated[tuple[AlertMember, ...], Field(max_length=ALERT_MEMBERS_MAX)]
     firing: Annotated[int, Field(ge=0)]
     """How many alerts of the group fire now; 0 means that the cause is gone."""
+    fresh: Annotated[int, Field(ge=0)] = 0
+    """How many of the changes are alerts that did not fire before: somebody has to look."""
+    expired: Annotated[int, Field(ge=0)] = 0
+    """How many alerts nobody tells of any more. While there are any, no end is known."""
+    priority: Priority | None = None
+    """The most pressing priority that the alerts have asked for."""
 
 
 class ConversationClosed(Body):
@@ -88,6 +184,8 @@ class ConversationClosed(Body):
     type: ClassVar[str] = "heliodesk.request.conversation_closed.v1"
 
     facts: TicketFacts
+    desk: Code | None = None
+    """The desk that had it: what comes later is followed up by its policy."""
 
 
 class ConversationReopened(Body):
@@ -97,20 +195,26 @@ class ConversationReopened(Body):
 
     facts: TicketFacts
     alert_key: Code | None = None
-    """The group of alerts that it takes back; None where another open ticket has it by now."""
+    """The group of alerts that it is about; the group says which ticket follows it now."""
 
 
-class ContactRecorded(Body):
-    """A contact is known, or what is known of how to serve them has changed.
+class MessageAmended(Body):
+    """A message was edited or deleted where it was written; its former text is kept."""
 
-    Stream: one per contact. Names and addresses stay in intake.
-    """
+    type: ClassVar[str] = "heliodesk.request.message_amended.v1"
 
-    type: ClassVar[str] = "heliodesk.contact.recorded.v1"
+    facts: TicketFacts
+    message: Id
+    amendment: Id
+    """The row that holds the newer text."""
+    deleted: bool = False
 
-    language: Code = "en"
-    time_zone: Code | None = None
-    region: Code | None = None
-    site: Code | None = None
-    vip: bool = False
-    reachable_by_mail: bool = False
+
+class FollowupRefused(Body):
+    """A message came for a closed ticket whose desk takes none: an agent looks at it."""
+
+    type: ClassVar[str] = "heliodesk.request.followup_refused.v1"
+
+    facts: TicketFacts
+    message: Id
+    author: Id

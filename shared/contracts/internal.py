@@ -16,6 +16,8 @@ BATCH_MAX = 200
 CONTACTS_PATH = "/internal/v1/contacts"
 MESSAGES_PATH = "/internal/v1/messages"
 CONVERSATIONS_PATH = "/internal/v1/conversations"
+FILES_PATH = "/internal/v1/files"
+"""By POST what files are; by GET of one below it its bytes, with ``?tenant=``."""
 
 
 class IdsRequest(BaseModel):
@@ -28,17 +30,24 @@ class IdsRequest(BaseModel):
 
 
 class ContactView(BaseModel):
-    """Who a contact is."""
+    """Who a contact is. Of one that was merged into another, it is the other's data."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     id: Id
+    """As it was asked for."""
     name: str
     mail: str | None = None
     language: Code = "en"
     region: Code | None = None
     site: Code | None = None
     vip: bool = False
+    phone: str | None = None
+    """E.164."""
+    level: Code | None = None
+    time_zone: Code | None = None
+    mail_bounces: bool = False
+    """Mail to them cannot be delivered for good: send none."""
 
 
 class ContactsAnswer(BaseModel):
@@ -78,3 +87,25 @@ class MessagesAnswer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     messages: tuple[MessageView, ...]
+
+
+class FileView(BaseModel):
+    """What a file is, beside its bytes."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: Id
+    name: str
+    media_type: str = "application/octet-stream"
+    size: int | None = None
+    sha256: str | None = None
+    content_id: str | None = None
+    """Names the file in a message's HTML, where it is shown within the text."""
+
+
+class FilesAnswer(BaseModel):
+    """Answer of ``/internal/v1/files``."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    files: tuple[FileView, ...]

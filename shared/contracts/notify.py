@@ -19,6 +19,8 @@ class NoticeKind(Word):
     ESCALATION = "escalation"
     RESOLUTION = "resolution"
     REPLY = "reply"
+    REFUSAL = "refusal"
+    """A message to a closed ticket was not taken by itself: a person looks at it."""
     UNKNOWN = "unknown"
 
 

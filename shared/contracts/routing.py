@@ -161,6 +161,8 @@ class TicketRegarded(TicketEvent):
     type: ClassVar[str] = "heliodesk.ticket.regarded.v1"
 
     firing: Annotated[int, Field(ge=0)] = 0
+    fresh: Annotated[int, Field(ge=0)] = 0
+    """How many alerts began to fire that did not before."""
 
 
 class FollowupRequested(TicketEvent):
@@ -169,6 +171,8 @@ class FollowupRequested(TicketEvent):
     type: ClassVar[str] = "heliodesk.ticket.followup_requested.v1"
 
     message: Id | None = None
+    refused: bool = False
+    """The desk takes no follow-ups of a ticket so old: no ticket is made, an agent looks at it."""
 
 
 class EscalationDeferred(Body):

@@ -8,7 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.contracts import alerts, control, intake, knowledge, notify, routing, sla
+from shared.contracts import (
+    alerts,
+    calls,
+    contacts,
+    control,
+    intake,
+    knowledge,
+    links,
+    monitors,
+    notify,
+    routing,
+    sla,
+)
 from shared.contracts.envelope import EVENT_BYTES_MAX, Body
 
 RETENTION_FOREVER = -1
@@ -73,9 +85,23 @@ REQUESTS = Topic(
     events=(
         intake.RequestAccepted,
         intake.MessageAdded,
+        intake.RequestReclassified,
         intake.AlertsChanged,
         intake.ConversationClosed,
         intake.ConversationReopened,
+        intake.MessageAmended,
+        intake.FollowupRefused,
+        links.RequestAbsorbed,
+        links.RequestMerged,
+        links.RequestReleased,
+        links.RequestUnmerged,
+        links.RequestSplit,
+        links.RequestsLinked,
+        links.RequestsUnlinked,
+        links.ParentLinked,
+        links.ParentUnlinked,
+        links.ParentSolved,
+        links.LinkSuggested,
     ),
     consumers=("routing", "sla", "notify", "knowledge", "console"),
 )
@@ -84,7 +110,43 @@ CONTACTS = Topic(
     owner="intake",
     source="/intake/contact",
     key="contact",
-    events=(intake.ContactRecorded,),
+    events=(
+        contacts.ContactRecorded,
+        contacts.ContactLinked,
+        contacts.ContactUnlinked,
+        contacts.ContactMerged,
+        contacts.ContactAbsorbed,
+        contacts.ContactUnmerged,
+        contacts.ContactReleased,
+    ),
+    consumers=(),
+)
+CALLS = Topic(
+    name="heliodesk.calls",
+    owner="intake",
+    source="/intake/call",
+    key="call",
+    events=(calls.CallChanged,),
+    consumers=(),
+)
+ALERT_GROUPS = Topic(
+    name="heliodesk.alert-groups",
+    owner="intake",
+    source="/intake/alert-group",
+    key="alert group",
+    events=(
+        monitors.EpisodeBegan,
+        monitors.AlertsObserved,
+        monitors.AlertsMoved,
+        monitors.AlertsHeard,
+        monitors.AlertsExpired,
+        monitors.GroupMuted,
+        monitors.GroupUnmuted,
+        monitors.IncidentOpened,
+        monitors.IncidentHeld,
+        monitors.FlappingStarted,
+        monitors.FlappingEnded,
+    ),
     consumers=(),
 )
 TICKETS = Topic(
@@ -171,11 +233,24 @@ ALERTS = Topic(
     retention_ms=RETENTION_WEEK_MS,
 )
 
+ALERTMANAGER = Topic(
+    name="heliodesk.alertmanager",
+    owner="integrators",
+    source=None,
+    key="Alertmanager's instance",
+    events=(),
+    consumers=("intake",),
+    retention_ms=RETENTION_WEEK_MS,
+)
+"""Where Alertmanager's event recorder may write: JSON of its own, taken as hints."""
+
 TOPICS = (
     CONFIGURATION,
     IDENTITIES,
     REQUESTS,
     CONTACTS,
+    ALERT_GROUPS,
+    CALLS,
     TICKETS,
     SHIFTS,
     CLOCKS,
@@ -183,6 +258,7 @@ TOPICS = (
     SUGGESTIONS,
     KNOWLEDGE,
     ALERTS,
+    ALERTMANAGER,
 )
 
 

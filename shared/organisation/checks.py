@@ -6,12 +6,18 @@ from collections.abc import Collection, Iterable, Iterator
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, NamedTuple
 
+from shared.calendar.recurrence import recurrence
+from shared.expressions import ExpressionInvalid, compile_condition
 from shared.organisation.configuration import ROSTER_PREFIX
+from shared.organisation.doors import known_doors, settings_faults
+from shared.organisation.intake import REQUEST_FIELDS
+from shared.organisation.integrations import ALERT_FIELDS
 from shared.organisation.policies import DESK_CALENDAR, NOTIFY_ROLES
 from shared.organisation.topologies import ANY, Centralized, FollowTheSun, Local
 
 if TYPE_CHECKING:
     from shared.organisation.configuration import Configuration
+    from shared.organisation.integrations import Integration
     from shared.organisation.problems import Path
     from shared.organisation.topologies import Topology
 
@@ -47,6 +53,10 @@ def findings(configuration: Configuration) -> Iterator[Finding]:
     yield from _topologies(configuration, names)
     yield from _policies(configuration, names)
     yield from _integrations(configuration, names)
+    yield from _catalogue(configuration)
+    yield from _classification(configuration)
+    yield from _alerts(configuration)
+    yield from _maintenance(configuration, names)
 
 
 def _unknown(kind: str, name: str | None, known: Collection[str]) -> str | None:
@@ -206,6 +216,27 @@ def _policies(configuration: Configuration, names: _Names) -> Iterator[Finding]:
                 yield from _refer("sla", path, "agent", told, names.agents | set(NOTIFY_ROLES))
 
 
+def _door(integration: Integration, at: Path) -> Iterator[Finding]:
+    """Yield what does not fit the door of an integration."""
+    section, doors = "integrations", known_doors()
+    terms = doors.get(integration.door)
+    if terms is None:
+        yield from _refer(section, (*at, "door"), "door", integration.door, doors)
+        return
+    for name, reason in settings_faults(integration.settings, terms.settings):
+        yield Finding(section, (*at, "settings", name), reason)
+    for name in integration.secrets:
+        if name not in terms.secrets:
+            known = ", ".join(terms.secrets) or "none"
+            reason = f"the door has no such secret; it has {known}"
+            yield Finding(section, (*at, "secrets", name), reason)
+    given = {*integration.secrets, *(("secret",) if integration.secret else ())}
+    for name in terms.required_secrets:
+        if name not in given:
+            reason = f"the door needs the secret {name!r}"
+            yield Finding(section, (*at, "secrets"), reason)
+
+
 def _integrations(configuration: Configuration, names: _Names) -> Iterator[Finding]:
     section = "integrations"
     integrations = configuration.integrations.integrations
@@ -218,6 +249,7 @@ def _integrations(configuration: Configuration, names: _Names) -> Iterator[Findi
         yield from _refer(section, path, "region", defaults.region, names.regions)
         path = (*at, "defaults", "site")
         yield from _refer(section, path, "site", defaults.site, names.sites)
+        yield from _door(integration, at)
         for number, address in enumerate(integration.addresses):
             if address.lower() in addresses:
                 reason = f"a second integration takes mail to {address}"
@@ -229,3 +261,93 @@ def _integrations(configuration: Configuration, names: _Names) -> Iterator[Findi
             reason = f"a second template for {template.notice} in {template.language}"
             yield Finding("templates", ("templates", index), reason)
         seen.add((template.notice, template.language))
+
+
+def _catalogue(configuration: Configuration) -> Iterator[Finding]:
+    """Yield what is wrong with services and configuration items."""
+    section, catalogue = "catalogue", configuration.catalogue
+    yield from _unique(section, "services", "service", (s.name for s in catalogue.services))
+    yield from _unique(section, "items", "item", (item.name for item in catalogue.items))
+    services = {service.name for service in catalogue.services}
+    owners: dict[str, str] = {}
+    for index, item in enumerate(catalogue.items):
+        at: Path = ("items", index)
+        yield from _refer(section, (*at, "service"), "service", item.service, services)
+        for number, name in enumerate(item.names):
+            owner = owners.setdefault(name.lower(), item.name)
+            if owner != item.name:
+                reason = f"{name!r} is what {owner!r} is called, too"
+                yield Finding(section, (*at, "names", number), reason)
+    if not services:
+        return
+    for index, integration in enumerate(configuration.integrations.integrations):
+        path = ("integrations", index, "defaults", "service")
+        said = integration.defaults.service
+        yield from _refer("integrations", path, "service", said, services)
+
+
+def _classification(configuration: Configuration) -> Iterator[Finding]:
+    """Yield what is wrong with the rules on requests, and with the categories that are named."""
+    section, policy = "intake", configuration.intake.classification
+    rules = ("classification", "rules")
+    services = {service.name for service in configuration.catalogue.services}
+    seen: set[str] = set()
+    for index, rule in enumerate(policy.rules):
+        at: Path = (*rules, index)
+        if rule.name in seen:
+            yield Finding(section, (*at, "name"), f"a second rule is named {rule.name!r}")
+        seen.add(rule.name)
+        try:
+            compile_condition(rule.when, REQUEST_FIELDS)
+        except ExpressionInvalid as error:
+            yield Finding(section, (*at, "when"), str(error))
+        if policy.categories:
+            path = (*at, "category")
+            yield from _refer(section, path, "category", rule.category, policy.categories)
+        if services:
+            yield from _refer(section, (*at, "service"), "service", rule.service, services)
+    if policy.categories:
+        for index, integration in enumerate(configuration.integrations.integrations):
+            path = ("integrations", index, "defaults", "category")
+            name = integration.defaults.category
+            yield from _refer("integrations", path, "category", name, policy.categories)
+
+
+def _alerts(configuration: Configuration) -> Iterator[Finding]:
+    """Yield conditions on alerts that are none."""
+    for index, integration in enumerate(configuration.integrations.integrations):
+        for number, rule in enumerate(integration.alerts.opening):
+            try:
+                compile_condition(rule.when, ALERT_FIELDS)
+            except ExpressionInvalid as error:
+                at: Path = ("integrations", index, "alerts", "opening", number, "when")
+                yield Finding("integrations", at, str(error))
+
+
+def _maintenance(configuration: Configuration, names: _Names) -> Iterator[Finding]:
+    """Yield what maintenance windows name that there is not, and rules that are none.
+
+    Where the catalogue is empty every name of a service or an item is taken as it is.
+    """
+    windows = configuration.intake.maintenance
+    yield from _unique("intake", "maintenance", "window", (w.name for w in windows))
+    catalogue = configuration.catalogue
+    known: dict[str, Collection[str]] = {
+        "integrations": {i.name for i in configuration.integrations.integrations},
+        "services": {s.name for s in catalogue.services},
+        "items": {i.name for i in catalogue.items},
+        "regions": names.regions,
+    }
+    for index, window in enumerate(windows):
+        at: Path = ("maintenance", index)
+        for field, found in known.items():
+            if field in {"services", "items"} and not found:
+                continue
+            for number, name in enumerate(getattr(window, field)):
+                yield from _refer("intake", (*at, field, number), field[:-1], name, found)
+        if window.recurs is None:
+            continue
+        try:
+            recurrence(window.recurs, starts=window.starts)
+        except ValueError as error:
+            yield Finding("intake", (*at, "recurs"), str(error))

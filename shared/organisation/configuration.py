@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from shared.calendar import CompiledCalendar, compile_calendar
 from shared.kernel import HeliodeskError
-from shared.organisation.catalogue import CatalogueSection
+from shared.organisation.catalogue import CatalogueSection, ConfigurationItem, Service
 from shared.organisation.intake import IntakeSection
 from shared.organisation.integrations import Integration, IntegrationsSection, TemplatesSection
 from shared.organisation.places import (
@@ -221,6 +221,25 @@ class Configuration:
     def priority_of(self, *, impact: LevelName, urgency: LevelName) -> PriorityName:
         """Return the priority that impact and urgency give."""
         return self.organisation.priority_matrix[impact][urgency]
+
+    @cached_property
+    def services_by_name(self) -> dict[str, Service]:
+        """The services of the catalogue."""
+        return {service.name: service for service in self.catalogue.services}
+
+    @cached_property
+    def items_by_name(self) -> dict[str, ConfigurationItem]:
+        """The configuration items of the catalogue."""
+        return {item.name: item for item in self.catalogue.items}
+
+    @cached_property
+    def item_names(self) -> dict[str, str]:
+        """Whatever a configuration item is called, in lower case, to its name."""
+        known: dict[str, str] = {}
+        for item in self.catalogue.items:
+            for name in (item.name, *item.names):
+                known.setdefault(name.lower(), item.name)
+        return known
 
     @cached_property
     def _desks(self) -> dict[str, Desk]:

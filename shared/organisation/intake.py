@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from shared.calendar.zones import ZoneName
+from shared.expressions import FieldType
 from shared.organisation.words import (
     KindName,
     Language,
@@ -19,7 +21,7 @@ from shared.organisation.words import (
     Title,
 )
 
-REQUEST_FIELDS: Final = {
+REQUEST_FIELDS: Final[Mapping[str, FieldType]] = {
     "subject": "string",
     "text": "string",
     "channel": "string",
@@ -224,3 +226,18 @@ class IntakeSection(Model):
     """What one sender is told by itself in a day at most: the end of every loop."""
     languages: Annotated[tuple[Language, ...], Field(max_length=100)] = ()
     """Languages that are looked for in texts; empty: those of the organisation."""
+
+    def followup(
+        self, *, desk: str | None, age_seconds: float
+    ) -> Literal["reopen", "new", "refuse"] | None:
+        """Return what a message to a closed ticket does; None where no rule fits.
+
+        Args:
+            desk: that had the ticket when it was closed.
+            age_seconds: since it was closed.
+        """
+        for rule in self.followups:
+            old_enough = rule.older_than is None or age_seconds >= rule.older_than
+            if rule.desk in {None, desk} and old_enough:
+                return rule.action
+        return None

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
+from shared.expressions import FieldType
 from shared.organisation.places import EMAIL_PATTERN
 from shared.organisation.words import (
     ChannelName,
@@ -19,7 +20,7 @@ from shared.organisation.words import (
 )
 
 MAIL_DOORS: Final = ("imap", "smtp")
-ALERT_FIELDS: Final = {
+ALERT_FIELDS: Final[dict[str, FieldType]] = {
     "status": "string",
     "severity": "string",
     "severities": "strings",

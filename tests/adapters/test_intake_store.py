@@ -17,15 +17,15 @@ from services.intake.domain.messages import Message
 from services.intake.domain.normal import Party
 from services.intake.domain.receipts import Receipt, Reviewing, Words, receipt_id
 from services.intake.domain.ticket import TICKET, Ticket, decide_accepted
-from services.intake.ports import Incoming, IntakeStore, Review
+from services.intake.ports import Incoming, IntakeStore, Original, Review
 from services.intake.store import MongoIntake
 from shared.aggregate import Document, Step, Write, plan
 from shared.clock import SystemClock
 from shared.contracts.facts import Channel, Kind, Level, Priority, TicketFacts
 from shared.contracts.intake import AlertStatus, Direction
 from shared.mongo import MongoStreams, connect, database
-from shared.testing.memory import MemoryData
-from tests.support.intake import IntakeStreams, MemoryIntake
+from shared.testing.memory import MemoryData, MemoryStreams
+from tests.support.intake import MemoryIntake
 
 T0 = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -43,7 +43,7 @@ async def both(request: pytest.FixtureRequest) -> AsyncGenerator[Both]:
     """Give an empty store of either sort."""
     if request.param == "memory":
         data = MemoryData()
-        yield Both(MemoryIntake(data), IntakeStreams(data))
+        yield Both(MemoryIntake(data), MemoryStreams(data))
         return
     name = f"t{uuid5(NAMESPACE_URL, request.node.nodeid).hex[:16]}"
     client = connect(request.getfixturevalue("mongo"), name="test-intake")
@@ -128,7 +128,7 @@ async def test_a_receipt_is_kept_once_and_the_first_one_stands(both: Both) -> No
     other = receipt("o")
     kept = await both.rows.keep([Incoming(first), Incoming(other), Incoming(second)])
     assert [r.body for r in kept] == ["1", "b", "1"]
-    again = await both.rows.keep([Incoming(second, b"raw")])
+    again = await both.rows.keep([Incoming(second, Original(media_type="text/plain", raw=b"raw"))])
     assert again == [first]
     assert await both.rows.receipts([first.id, "gone"]) == {first.id: first}
 
@@ -199,34 +199,6 @@ async def test_a_count_in_a_conversation_is_given_once(both: Both) -> None:
     assert (await both.rows.messages(["a"]))["a"] == message("a", "t", 1)
 
 
-async def test_one_open_ticket_has_an_alert_key(both: Both) -> None:
-    """The second insert loses, also when both come at once; tickets without a key do not meet."""
-    writes = [opened(f"t{n}", number=n, alert_key="k") for n in range(1, 6)]
-    results = await asyncio.gather(*(both.streams.commit([w]) for w in writes))
-    assert sum(len(lost) for lost in results) == 4
-    opened_now = await both.rows.open_alerts(["k", "other"])
-    assert set(opened_now) == {"k"}
-    plain = [opened(f"p{n}", number=10 + n, alert_key=None) for n in range(3)]
-    assert await both.streams.commit(plain) == frozenset()
-    mixed = [opened("q", number=20, alert_key="k"), opened("r", number=21, alert_key="j")]
-    assert await both.streams.commit(mixed) == {"q"}
-    winner = opened_now["k"]
-    number = f"T-{int(winner[1:]):06d}"
-    assert await both.rows.ticket_by_number(tenant="main", number=number) == winner
-    assert await both.rows.ticket_by_number(tenant="other", number=number) is None
-
-
-async def test_the_newest_occurrence_is_remembered(both: Both) -> None:
-    """Whatever the order; resolved is newer at the same start; other keys are others."""
-    early = Occurrence(starts_at=T0, status=AlertStatus.RESOLVED)
-    late = Occurrence(starts_at=T0 + timedelta(seconds=1), status=AlertStatus.FIRING)
-    await both.rows.remember({"k": {"a": late, "b": early}, "j": {"a": early}})
-    await both.rows.remember({"k": {"a": early, "b": early}})
-    found = await both.rows.remembered({"k": ["a", "b", "c"], "j": ["a"], "i": ["a"]})
-    assert found == {"k": {"a": late, "b": early}, "j": {"a": early}}
-    assert await both.rows.remembered({}) == {}
-
-
 async def test_numbers_are_given_once(both: Both) -> None:
     """Blocks do not overlap, also when many are taken at once; tenants count for themselves."""
     firsts = await asyncio.gather(
@@ -274,12 +246,15 @@ class TestReal:
     async def test_an_original_is_kept_beside_its_receipt(
         self, real: tuple[Any, MongoIntake]
     ) -> None:
-        """Ten megabytes of a mail, byte by byte."""
-        own, rows = real
-        raw = bytes(range(256)) * 40_000
-        await rows.keep([Incoming(receipt("k"), raw)])
-        row = await own["originals"].find_one({"_id": receipt("k").id})
-        assert bytes(row["raw"]) == raw
+        """Byte by byte; a large one is named as a file; another tenant's is not there."""
+        _, rows = real
+        raw = bytes(range(256)) * 1_000
+        small = Original(media_type="message/rfc822", raw=raw)
+        large = Original(media_type="message/rfc822", file="file-1")
+        await rows.keep([Incoming(receipt("k"), small), Incoming(receipt("l"), large)])
+        assert await rows.original(receipt("k").id, tenant="main") == small
+        assert await rows.original(receipt("l").id, tenant="main") == large
+        assert await rows.original(receipt("k").id, tenant="other") is None
 
     async def test_an_unreadable_receipt_does_not_keep_the_others(
         self, real: tuple[Any, MongoIntake]
@@ -293,3 +268,10 @@ class TestReal:
         row = await own["receipts"].find_one({"key": "bad"})
         assert row["error"].startswith("unreadable")
         assert row["pending_since"] > T0 + timedelta(hours=1)
+
+
+async def test_a_ticket_is_found_by_its_number(both: Both) -> None:
+    """Within its tenant."""
+    assert not await both.streams.commit([opened("t", number=7, alert_key="k")])
+    assert await both.rows.ticket_by_number(tenant="main", number="T-000007") == "t"
+    assert await both.rows.ticket_by_number(tenant="other", number="T-000007") is None

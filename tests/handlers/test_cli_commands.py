@@ -371,7 +371,7 @@ def test_topics_are_those_of_the_registry(home: Path) -> None:
     """`topics list` needs no broker."""
     names = [topic["name"] for topic in Desk(home, {}).json("topics", "list")]
     assert "heliodesk.tickets" in names
-    assert len(names) == 11
+    assert len(names) == 14
 
 
 def test_the_clocks_explanation_is_sla_s_own_text(home: Path) -> None:

@@ -79,12 +79,12 @@ async def test_an_event_of_an_unknown_type_is_kept_as_a_row() -> None:
     newer = replace(
         record,
         headers=tuple(
-            (name, b"heliodesk.request.split.v1" if name == "ce_type" else value)
+            (name, b"heliodesk.request.applauded.v1" if name == "ce_type" else value)
             for name, value in record.headers
         ),
     )
     await rig.projector.process(REQUESTS, [newer])
-    assert [row.type for row in rig.projection.rows.values()] == ["heliodesk.request.split.v1"]
+    assert [row.type for row in rig.projection.rows.values()] == ["heliodesk.request.applauded.v1"]
     assert await rig.projection.ticket("main", TICKET) is None
     assert rig.dead.kept == {}
 

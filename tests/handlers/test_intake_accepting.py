@@ -11,10 +11,11 @@ import pytest
 from services.intake.domain.receipts import Receipt
 from services.intake.doors import DOORS, Raw
 from services.intake.handlers.callers import Caller
-from shared.contracts.intake import ContactRecorded, Direction, MessageAdded, RequestAccepted
+from shared.contracts.contacts import ContactRecorded
+from shared.contracts.intake import Direction, MessageAdded, RequestAccepted
 from shared.contracts.topics import CONTACTS
 from shared.kernel import CommandRejected, Infrastructure
-from tests.support.intake import TENANT, Intake
+from tests.support.intake import SIGNER, TENANT, Intake
 from tests.support.intake_input import Crash, CrashAt, mail, read_one, request
 
 AGENT = Caller(tenant=TENANT, name="j-smith")
@@ -31,7 +32,7 @@ async def send(intake: Intake, body: bytes, *, sender: str = "ana@example.org") 
     """Hand a mail in."""
     read = read_one("smtp", Raw(body=body, sender=sender))
     return await intake.accepting.submit(
-        DOORS["smtp"], read, intake.caller("mail-demo"), original=body
+        DOORS["smtp"], read, intake.caller("mail-demo"), original=Raw(body=body)
     )
 
 
@@ -298,7 +299,8 @@ async def test_a_reply_joins_the_conversation(applied: bool) -> None:  # noqa: F
     first = await send(intake, mail(message_id="<m1@x>"))
     if applied:
         await intake.settle()
-    token = f"<{first.ticket}.thread@helio.example>"
+    token = SIGNER.token(tenant=TENANT, number=first.number or "")
+    thread = f"<{first.ticket}.thread.{token}@helio.example>"
     replies = [
         await send(
             intake, mail(message_id="<m2@x>", references="<m1@x>", text="2"), sender="b@x.y"
@@ -307,7 +309,7 @@ async def test_a_reply_joins_the_conversation(applied: bool) -> None:  # noqa: F
         await send(intake, mail(message_id="<m4@x>", references="<gone@x>", text="new")),
     ]
     if applied:
-        replies.append(await send(intake, mail(message_id="<m5@x>", references=token, text="5")))
+        replies.append(await send(intake, mail(message_id="<m5@x>", references=thread, text="5")))
     await intake.settle()
     assert [r.ticket == first.ticket for r in replies] == [True, True, False, True][: len(replies)]
     assert len(intake.tickets()) == 2
@@ -325,7 +327,8 @@ async def test_a_token_of_another_tenant_joins_nothing() -> None:
     caller = Caller(
         tenant="other", name="mail-demo", integration=intake.caller("mail-demo").integration
     )
-    body = mail(message_id="<m2@x>", references=f"<{first.ticket}.thread@h>")
+    token = SIGNER.token(tenant=TENANT, number=first.number or "")
+    body = mail(message_id="<m2@x>", references=f"<{first.ticket}.thread.{token}@h>")
     read = read_one("smtp", Raw(body=body, sender="b@x.y"))
     receipt = await intake.accepting.submit(DOORS["smtp"], read, caller)
     assert receipt.ticket != first.ticket

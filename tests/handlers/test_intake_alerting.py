@@ -124,10 +124,9 @@ async def test_deliveries_may_come_in_any_order(order: Sequence[tuple[Alert, ...
     await intake.settle()
     (ticket,) = intake.tickets()
     assert ticket.state is not None
-    assert {f: str(o.status) for f, o in ticket.state.members.items()} == {
-        "a": "resolved",
-        "b": "firing",
-    }
+    assert {f for f, o in ticket.state.members.items() if o.fires} == {"b"}
+    (group,) = intake.groups().values()
+    assert {f: m.fires for f, m in group.members.items()} == {"a": False, "b": True}
 
 
 async def test_an_end_that_comes_before_its_beginning_opens_nothing() -> None:
@@ -185,7 +184,8 @@ async def test_a_crash_at_any_point_loses_no_alert() -> None:
         (ticket,) = healthy.tickets()
         assert ticket.state is not None
         assert ticket.state.firing == 1
-        assert ticket.state.members["a"].status is AlertStatus.RESOLVED
+        (group,) = healthy.groups().values()
+        assert {f: m.fires for f, m in group.members.items()} == {"a": False, "b": True}
         assert sum(isinstance(e.body, RequestAccepted) for e in healthy.events()) == 1
         if not crash.died:
             whole = number
@@ -194,14 +194,14 @@ async def test_a_crash_at_any_point_loses_no_alert() -> None:
 
 
 async def test_after_closing_new_alerts_open_a_new_incident_and_old_ones_nothing() -> None:
-    """The key is released; late echoes of what the closed ticket knew are no news."""
+    """Late echoes of what the closed ticket knew are no news, and stay where they are."""
     intake = Intake()
-    await deliver(intake, A, B)
+    first = await deliver(intake, A, B)
     closed = routing_of(intake).says(TicketClosed, reason="solved")
     await intake.told([closed])
     await intake.told([closed])
-    assert (await deliver(intake, B)).ticket is None
-    assert (await deliver(intake, A_ENDED)).ticket is None
+    assert (await deliver(intake, B)).ticket == first.ticket
+    assert (await deliver(intake, A_ENDED)).ticket == first.ticket
     fresh = await deliver(intake, A_ENDED, ("a", 9, "firing"))
     await intake.settle()
     assert fresh.number == "T-000002"
@@ -210,8 +210,8 @@ async def test_after_closing_new_alerts_open_a_new_incident_and_old_ones_nothing
 
 
 @pytest.mark.parametrize("taken", [False, True])
-async def test_a_reopened_ticket_takes_its_key_back_where_it_is_free(taken: bool) -> None:  # noqa: FBT001
-    """Else the incident that has it by now keeps it."""
+async def test_a_reopened_ticket_follows_its_group_unless_another_one_does(taken: bool) -> None:  # noqa: FBT001
+    """The newer incident keeps the group; without one the reopened ticket is told again."""
     intake = Intake()
     await deliver(intake, A)
     routing = routing_of(intake)
@@ -220,8 +220,7 @@ async def test_a_reopened_ticket_takes_its_key_back_where_it_is_free(taken: bool
         await deliver(intake, ("a", 9, "firing"))
     await intake.told([routing.says(TicketReopened, reason="contact")])
     await intake.settle()
-    reopened = [e.body for e in intake.events() if isinstance(e.body, ConversationReopened)]
-    assert [b.alert_key is None for b in reopened] == [taken]
+    assert sum(isinstance(e.body, ConversationReopened) for e in intake.events()) == 1
     joined = await deliver(intake, ("a", 12, "firing"))
     assert joined.number == ("T-000002" if taken else "T-000001")
 

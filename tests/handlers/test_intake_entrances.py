@@ -13,11 +13,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from services.intake.adapters.web import Web
 from services.intake.api.listener import Listener
 from services.intake.api.submit import Answers, Entering, door_routes
 from services.intake.domain.contact import CONTACT
 from services.intake.domain.receipts import Receipt
 from services.intake.domain.ticket import TICKET
+from services.intake.handlers.public_keys import PublicKeys
 from services.intake.ticker import Backlog
 from shared.auth import Authenticator, Identities, token_digest
 from shared.contracts.control import IdentityChanged, IdentityKind, Role, TokenDigest
@@ -28,6 +30,7 @@ from shared.log import silent
 from shared.testing.clock import START
 from tests.support.intake import TENANT, Intake
 from tests.support.intake_input import mail
+from tests.support.mails import mailing_of
 
 OURS = "Help@Helio.example"
 
@@ -35,8 +38,7 @@ OURS = "Help@Helio.example"
 def listener(intake: Intake, *, closed: Callable[[], str] = lambda: "") -> Listener:
     """Return a listener that is not listening: its handlers are called directly."""
     return Listener(
-        accepting=intake.accepting,
-        configurations=intake.configurations,
+        mailing=mailing_of(intake),
         closed=closed,
         clock=intake.clock,
         log=silent(),
@@ -86,8 +88,11 @@ async def test_a_large_mail_is_a_request_like_any_other() -> None:
     await intake.settle()
     (message,) = intake.store.all_messages()
     assert len(message.text) == 100_000
-    (original,) = intake.data.collection("originals").values()
-    assert original["raw"] == body
+    (receipt,) = intake.store.all_receipts()
+    original = await intake.store.original(receipt.id, tenant=TENANT)
+    assert original is not None
+    assert original.media_type == "message/rfc822"
+    assert await intake.files.read(tenant=TENANT, file=original.file or "") == body
 
 
 async def test_a_mail_to_two_tenants_is_a_ticket_of_each() -> None:
@@ -140,6 +145,7 @@ def site(intake: Intake, *, closed: Callable[[], str] = lambda: "") -> httpx.Asy
                 answers=Answers(link="/t/{ticket}?n={number}", wait_seconds_max=1),
                 closed=closed,
                 clock=intake.clock,
+                public_keys=PublicKeys(documents=Web(), clock=intake.clock),
             )
         )
     )

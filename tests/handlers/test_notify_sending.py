@@ -13,15 +13,22 @@ from services.notify.ports import Answer, ChannelDown, Later, Refused
 from services.notify.ticker import SendingLimits
 from shared.contracts.envelope import decode
 from shared.contracts.facts import Channel, Kind, Level, Priority, TicketFacts
-from shared.contracts.intake import Direction, MessageAdded, RequestAccepted
+from shared.contracts.intake import Direction, FollowupRefused, MessageAdded, RequestAccepted
 from shared.contracts.internal import ContactView, MessageView
 from shared.contracts.notify import NoticePlanned, NoticeSent
-from shared.contracts.routing import Explanation, Status, TicketAssigned, TicketResolved
+from shared.contracts.routing import (
+    Explanation,
+    FollowupRequested,
+    Status,
+    TicketAssigned,
+    TicketResolved,
+)
 from shared.contracts.topics import NOTICES
 from shared.kernel import CommandRejected, Infrastructure
 from shared.organisation import Template
 from shared.testing.clock import START
 from shared.testing.memory import MemoryData, MemoryStreams
+from shared.threads import ThreadSigner, tokens_in_message_ids
 from tests.support.notify import (
     TENANT,
     Killed,
@@ -114,6 +121,63 @@ async def test_acknowledgement_is_sent_and_recorded() -> None:
     assert [event.type for event in events] == [NoticePlanned.type, NoticeSent.type]
     assert events[0].id == notice.id
     assert notify.claims.rows == {}
+
+
+async def test_a_mail_to_a_contact_carries_the_token_of_its_conversation() -> None:
+    """In its Message-ID, in what it refers to, in its subject, and where answers go."""
+    key = "the key of the tests"
+    signer = ThreadSigner(key)
+    notify = Notify(directory=people(), thread_key=key)
+    await notify.receive(notify.event("t-1", accepted()))
+    await notify.sender.round()
+    (mail,) = notify.channel.parsed
+    token = signer.token(tenant=TENANT, number="T-000001")
+    mark = signer.mark(tenant=TENANT, number="T-000001")
+    assert tokens_in_message_ids([mail["Message-ID"]]) == [token]
+    assert len(mail["Message-ID"]) <= 80
+    assert tokens_in_message_ids(mail["References"].split()) == [token]
+    assert mail["Subject"].startswith(f"[T-000001 #{mark}] ")
+    assert mail["Reply-To"] == f"Helio Works Service Desk <help+t.{token}@helio.example>"
+
+
+async def test_who_writes_to_a_closed_ticket_is_told_once_that_a_person_looks() -> None:
+    """Politely, as an automatic mail, and never a second time for the same ticket."""
+    notify = Notify(directory=people())
+    contact = facts().contact
+    for message in ("m-7", "m-8"):
+        refused = FollowupRefused(facts=facts(), message=message, author=contact)
+        await notify.receive(notify.event("t-1", refused))
+        await notify.sender.round()
+    (mail,) = notify.channel.parsed
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert "T-000001" in mail["Subject"]
+
+
+@pytest.mark.parametrize("refused", [True, False])
+async def test_a_followup_that_routing_refuses_is_answered_too(refused: bool) -> None:  # noqa: FBT001 - a parameter
+    """One that becomes a ticket is not: that is acknowledged by itself."""
+    notify = Notify(directory=people())
+    asked = FollowupRequested(
+        facts=facts(), status=Status.CLOSED, desk="london", message="m-7", refused=refused
+    )
+    await notify.receive(notify.event("t-1", asked))
+    await notify.sender.round()
+    assert len(notify.channel.parsed) == int(refused)
+
+
+async def test_answers_go_to_a_plus_address_only_where_one_is_known_to_arrive() -> None:
+    """A sender that is none of our listener's addresses gets answers plainly."""
+    configuration = sample()
+    templates = configuration.templates.model_copy(update={"sender": "desk@elsewhere.example"})
+    notify = Notify(
+        directory=people(),
+        thread_key="k",
+        configuration=replace(configuration, templates=templates),
+    )
+    await notify.receive(notify.event("t-1", accepted()))
+    await notify.sender.round()
+    (mail,) = notify.channel.parsed
+    assert mail["Reply-To"] is None
 
 
 async def test_nothing_twice_however_often_it_is_told() -> None:

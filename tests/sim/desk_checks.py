@@ -129,9 +129,10 @@ def unfinished(world: World, stage: Stage) -> Iterator[str]:
     """Yield what is still to be done, parked tickets aside."""
     aside = {stream for _, stream in world.parked_streams()}
     tickets = world.disks["intake"].collection("tickets").items()
-    waiting = {row["state"]["open_alert_key"] for t, row in tickets if t in aside and row["state"]}
+    waiting = {row["state"]["alert_key"] for t, row in tickets if t in aside and row["state"]}
     for row in world.disks["intake"].collection("receipts").values():
-        behind = row["ticket"] in aside or (row["task"] or {}).get("alert_key", "-") in waiting
+        parts = (row["task"] or {}).get("parts", ())
+        behind = row["ticket"] in aside or any(part["alert_key"] in waiting for part in parts)
         if row["pending_since"] is not None and not behind:
             yield f"the receipt {row['key']} waits: {row.get('error')}"
     for ticket, row in world.disks["routing"].collection(TICKETS.name).items():

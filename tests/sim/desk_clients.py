@@ -28,6 +28,7 @@ from tests.sim.desk_services import DOMAIN
 from tests.sim.desk_stage import TENANT, Stage, versions
 from tests.sim.process import Process
 from tests.sim.world import World
+from tests.support.intake import SIGNER
 from tests.support.intake_input import mail, read_one, webhook
 
 T = TypeVar("T")
@@ -130,7 +131,8 @@ class Clients:
             await self._pause(0.5, 9.0)
             if random.random() < 0.5:
                 name = f"<m{number}.{turn}@example.org>"
-                thread = thread_message_id(receipt.ticket or "", DOMAIN)
+                token = SIGNER.token(tenant=TENANT, number=receipt.number or "")
+                thread = thread_message_id(receipt.ticket or "", DOMAIN, token=token)
                 content = mail(message_id=name, references=thread, text=f"and {turn}?")
                 read = read_one("smtp", Raw(body=content, sender="ana@example.org"))
                 await self._submit("smtp", read)

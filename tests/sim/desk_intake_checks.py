@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
-from services.intake.domain.alerts import Occurrence, from_sortable, newer_than
+from services.intake.domain.alert_groups import AlertGroup, Member
+from services.intake.domain.alerts import Occurrence
+from services.intake.domain.ticket import Ticket
 from services.intake.handlers.closing import DOOR as FOLLOWUP
 from shared.contracts import routing
 from shared.documents import Row
@@ -38,7 +39,7 @@ def check_receipts(told: Told) -> Iterator[str]:
     """Every receipt is applied, and its message is in the log once."""
     rows = told.rows("intake", "receipts").values()
     said = told.messages()
-    messages = {row["message"] for row in rows}
+    messages = {row["message"] for row in rows} | _messages_of_alerts(told)
     yield from (f"message {m} is nobody's" for m in said if m not in messages)
     yield from (f"message {m} is there {n} times" for m, n in said.items() if n > 1)
     for row in rows:
@@ -52,7 +53,7 @@ def check_receipts(told: Told) -> Iterator[str]:
 
 
 def _may_wait(told: Told, row: Row) -> bool:
-    return row["ticket"] in told.aside or (bool(told.aside) and "alert_key" in row["task"])
+    return row["ticket"] in told.aside or (bool(told.aside) and "parts" in row["task"])
 
 
 def check_followups(told: Told) -> Iterator[str]:
@@ -72,27 +73,44 @@ def check_followups(told: Told) -> Iterator[str]:
             yield f"{event.subject}: the follow-up for {event.body.message} is lost"
 
 
+def _messages_of_alerts(told: Told) -> set[str]:
+    """Return the first messages of the tickets that groups of alerts have."""
+    return {
+        episode["message"]
+        for row in told.rows("intake", "alert_groups").values()
+        if row["state"] is not None
+        for episode in row["state"]["episodes"]
+    }
+
+
 def check_alerts(told: Told) -> Iterator[str]:
-    """The newest occurrence of each alert is known; one incident is open for each key at most."""
-    known: dict[str, dict[str, Occurrence]] = {}
-    opened: Counter[str] = Counter()
-    behind = set()
-    for ticket, row in told.rows("intake", "tickets").items():
-        state = row["state"]
-        if state is None or state["alert_key"] is None:
-            continue
-        if ticket in told.aside:
-            behind.add(state["alert_key"])
-        opened.update([state["open_alert_key"]] if state["open_alert_key"] else [])
-        members = {f: Occurrence.model_validate(o) for f, o in state["members"].items()}
-        mine = known.setdefault(state["alert_key"], {})
-        mine.update(newer_than(mine, members))
-    for name, row in told.rows("intake", "alert_memory").items():
-        key, _, fingerprint = name.partition(":")
-        mine = known.setdefault(key, {})
-        mine.update(newer_than(mine, {fingerprint: from_sortable(row["seen"])}))
-    yield from (f"alert {k}: {n} open tickets" for k, n in opened.items() if n > 1)
+    """What monitors said last is known; the incident of what fires says so, and no other does."""
+    groups = {
+        key: AlertGroup.model_validate(row["state"])
+        for key, row in told.rows("intake", "alert_groups").items()
+        if row["state"] is not None
+    }
+    tickets = told.rows("intake", "tickets")
     for (key, fingerprint), occurrence in told.stage.occurrences.items():
-        found = known.get(key, {}).get(fingerprint)
-        if key not in behind and found != occurrence:
-            yield f"alert {key[:8]} {fingerprint}: {found} is known, {occurrence} was said"
+        member = groups[key].members.get(fingerprint) if key in groups else None
+        if member is None or not _stands(member, occurrence):
+            yield f"alert {key[:8]} {fingerprint}: {member} is known, {occurrence} was said"
+    for key, group in groups.items():
+        current = group.current
+        if current is None or current.ticket in told.aside:
+            continue
+        row = tickets.get(current.ticket)
+        if row is None or row["state"] is None:
+            yield f"alert {key[:8]}: {current.ticket} is not there"
+            continue
+        ticket = Ticket.model_validate(row["state"])
+        fires = {f for f, o in ticket.members.items() if o.fires}
+        if not (ticket.closed or group.flapping) and fires != set(group.firing_of(current.number)):
+            yield f"alert {key[:8]}: {current.ticket} knows that {fires} fire"
+
+
+def _stands(member: Member, said: Occurrence) -> bool:
+    """Return whether the newest that was said of an alert is what is known of it."""
+    if said.fires:
+        return member.fires and member.fired == said.starts_at
+    return not member.fires and (member.resolved == said.starts_at)

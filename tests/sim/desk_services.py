@@ -47,6 +47,7 @@ from shared.configuration import Configurations
 from shared.consumer import NoObserver
 from shared.contracts.routing import Presence
 from shared.contracts.topics import ALERTS, CLOCKS, KNOWLEDGE, REQUESTS, TICKETS
+from shared.threads import ThreadSigner
 from tests.sim.desk_parts import Around, Parts, SteadyRunner
 from tests.sim.desk_ports import (
     CachedTickets,
@@ -61,8 +62,12 @@ from tests.sim.desk_ports import (
 )
 from tests.sim.desk_stage import TENANT, Stage
 from tests.sim.process import Process, Service, Wiring
+from tests.support.alerts import MemoryAlerts
+from tests.support.conversations import MemoryConversations
 from tests.support.files import MemoryFiles
-from tests.support.intake import IntakeStreams
+from tests.support.intake import SIGNER
+from tests.support.intake_calls import MemoryCalls
+from tests.support.intake_contacts import MemoryContacts, MemoryModels
 
 CLOSE_AFTER_SECONDS = 7200.0
 DOMAIN = "desk.example"
@@ -88,7 +93,15 @@ def wire_intake(stage: Stage, process: Process) -> Wiring:
     store = QuickIntake(process.world.disks["intake"], faults=process)
     backlog = Backlog(streams=process.store, aggregates=INTAKE_AGGREGATES, documents_max=30)
     intake = UseCases(
-        Stores(rows=store, files=MemoryFiles(process.world.disks["intake"], faults=process)),
+        Stores(
+            rows=store,
+            alerts=MemoryAlerts(process.world.disks["intake"], faults=process),
+            files=MemoryFiles(process.world.disks["intake"], faults=process),
+            calls=MemoryCalls(process.world.disks["intake"], faults=process),
+            contacts=MemoryContacts(process.world.disks["intake"], faults=process),
+            conversations=MemoryConversations(process.world.disks["intake"], faults=process),
+            models=MemoryModels(process.world.disks["intake"]),
+        ),
         Surroundings(
             committer=process.committer,
             parking=process.store,
@@ -96,18 +109,19 @@ def wire_intake(stage: Stage, process: Process) -> Wiring:
             clock=process.clock,
             log=parts.log,
             observer=NoObserver(),
+            signer=SIGNER,
         ),
         Grouped(items_max=8, waiting_max=100),
         numbers_block=4,
         full=backlog.full,
     )
-    standing = intake.standing
-    tickets = parts.consumer(TICKETS, intake_on_tickets(standing), first=standing.prepare)
-    parts.readers.append(Around(TICKETS, partial(standing.process, decide=tickets.process)))
+    parts.consume(TICKETS, intake_on_tickets(), first=intake.standing.prepare)
     parts.readers.append(Around(ALERTS, intake.reporting.process))
     parts.tick("receipts", intake.writer.run, seconds=1.0)
     parts.tick("apply", intake.applier.run, seconds=1.0)
     parts.tick("backlog", backlog.look, seconds=1.0)
+    parts.tick("alert groups", intake.watching.groups, seconds=1.0)
+    parts.tick("unsettled alerts", intake.watching.unsettled, seconds=4.0)
     parts.tick("sweeper", Sweeper(intake.applying, age_seconds=5.0).sweep, seconds=2.0)
     return parts.wiring(IntakeApp(intake.accepting, intake.reading, parts.configurations))
 
@@ -181,6 +195,7 @@ def wire_notify(stage: Stage, process: Process) -> Wiring:
         committer=process.committer,
         claims=claims,
         letters=Letters(
+            signer=ThreadSigner(""),
             directory=directory,
             words=PlainWords(),
             configurations=parts.configurations,
@@ -265,7 +280,7 @@ def services(stage: Stage) -> list[Service]:
             aggregates=AGGREGATES[name],
             wire=partial(wire, stage),
             configured=stage.configured,
-            store=IntakeStreams if name == "intake" else stage.store(name),
+            store=stage.store(name),
             runner=SteadyRunner,
         )
         for name, wire in WIRES.items()

@@ -1,4 +1,4 @@
-"""Intake on the memory store: its rows, the unique alert key, and whole processes of it.
+"""Intake on the memory store: its rows, and whole processes of it.
 
 Every operation passes through the faults' points, as the shared memory store's do.
 """
@@ -10,7 +10,7 @@ import contextlib
 import copy
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,8 +18,10 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from services.intake.consumers import on_tickets
-from services.intake.domain.alerts import Members, Occurrence, from_sortable, sortable
+from services.intake.domain.alert_groups import ALERT_GROUP, AlertGroup
+from services.intake.domain.calls import CALL
 from services.intake.domain.contact import CONTACT, Person
+from services.intake.domain.fetches import fetches_of
 from services.intake.domain.messages import Message
 from services.intake.domain.receipts import Receipt, Reviewing
 from services.intake.domain.ticket import TICKET, Ticket
@@ -28,8 +30,8 @@ from services.intake.handlers.applying import Applied
 from services.intake.handlers.assembly import Stores, Surroundings, UseCases
 from services.intake.handlers.callers import Caller, setup_of
 from services.intake.handlers.grouping import GroupCommit
-from services.intake.ports import Incoming, Review
-from shared.aggregate import Document, Write
+from services.intake.ports import Incoming, Original, Review
+from shared.aggregate import Document
 from shared.commit import Committer
 from shared.configuration import Configurations
 from shared.consumer import Consumer, NoObserver
@@ -49,7 +51,12 @@ from shared.testing.memory import (
     MemoryStreams,
     NoFaults,
 )
+from shared.threads import ThreadSigner
+from tests.support.alerts import MemoryAlerts
+from tests.support.conversations import MemoryConversations
 from tests.support.files import MemoryFiles
+from tests.support.intake_calls import MemoryCalls
+from tests.support.intake_contacts import MemoryContacts, MemoryModels
 from tests.support.intake_input import Crash
 
 TENANT = "main"
@@ -57,6 +64,7 @@ SECRETS = {
     "HELIODESK_DEMO_ALERTMANAGER_SECRET": "alertmanager-secret",
     "HELIODESK_DEMO_REQUESTS_SECRET": "requests-secret",
 }
+SIGNER = ThreadSigner("the key of the tests")
 SAMPLE = Path(__file__).parents[2] / "deploy" / "sample"
 
 M = TypeVar("M", bound=BaseModel)
@@ -72,22 +80,6 @@ def sample_configuration() -> Configuration:
         for path in sorted(SAMPLE.rglob("*.yaml"))
     }
     return parse_sections(files)
-
-
-class IntakeStreams(MemoryStreams):
-    """The memory store with intake's unique index on the open alert key."""
-
-    def _fits(self, write: Write[Any]) -> bool:
-        if not super()._fits(write):
-            return False
-        state = write.after.state
-        if not isinstance(state, Ticket) or state.open_alert_key is None:
-            return True
-        return all(
-            identifier == write.after.id or row["state"]["open_alert_key"] != state.open_alert_key
-            for identifier, row in self.data.collection(TICKET.name).items()
-            if row["state"] is not None
-        )
 
 
 class MemoryIntake:
@@ -115,12 +107,27 @@ class MemoryIntake:
         for item in incoming:
             self._insert("receipts", [item.receipt])
             if item.original is not None:
-                self._rows("originals").setdefault(item.receipt.id, {"raw": item.original})
+                self._rows("originals").setdefault(
+                    item.receipt.id,
+                    {
+                        "tenant": item.receipt.tenant,
+                        "raw": item.original.raw,
+                        "file": item.original.file,
+                        "media_type": item.original.media_type,
+                    },
+                )
         await self._faults.point("intake.keep.answer")
         found = {
             r.id: r for r in self._by_id("receipts", [i.receipt.id for i in incoming], Receipt)
         }
         return [found[item.receipt.id] for item in incoming]
+
+    async def original(self, receipt: str, *, tenant: str) -> Original | None:
+        """Return what was handed in for a receipt."""
+        row = self._rows("originals").get(receipt)
+        if row is None or row["tenant"] != tenant:
+            return None
+        return Original(media_type=row["media_type"], raw=row["raw"], file=row["file"])
 
     async def receipts(self, ids: Collection[str]) -> dict[str, Receipt]:
         """Return receipts by id."""
@@ -209,6 +216,9 @@ class MemoryIntake:
         """Insert messages; return those whose count is taken."""
         await self._faults.point("intake.add_messages")
         lost: set[str] = set()
+        for fetch in fetches_of(messages):
+            row = {**plain(fetch), "at": datetime(1970, 1, 1, tzinfo=UTC)}
+            self._rows("fetches").setdefault(fetch.message, row)
         for message in messages:
             rows = self._rows("messages")
             if message.id in rows:
@@ -220,15 +230,6 @@ class MemoryIntake:
         await self._faults.point("intake.add_messages.answer")
         return lost
 
-    async def open_alerts(self, keys: Collection[str]) -> dict[str, str]:
-        """Return the open ticket of each alert key."""
-        await self._faults.point("intake.open_alerts")
-        found: dict[str, str] = {}
-        for identifier, row in self._rows(TICKET.name).items():
-            if row["state"] is not None and row["state"]["open_alert_key"] in set(keys):
-                found[row["state"]["open_alert_key"]] = identifier
-        return found
-
     async def ticket_by_number(self, *, tenant: str, number: str) -> str | None:
         """Return the ticket of a number."""
         await self._faults.point("intake.ticket_by_number")
@@ -236,26 +237,6 @@ class MemoryIntake:
             if row["tenant"] == tenant and row["state"]["facts"]["number"] == number:
                 return identifier
         return None
-
-    async def remember(self, alerts: Mapping[str, Members]) -> None:
-        """Remember occurrences."""
-        await self._faults.point("intake.remember")
-        for key, members in alerts.items():
-            for fingerprint, occurrence in members.items():
-                row = self._rows("alert_memory").setdefault(f"{key}:{fingerprint}", {"seen": ""})
-                row["seen"] = max(row["seen"], sortable(occurrence))
-        await self._faults.point("intake.remember.answer")
-
-    async def remembered(self, wanted: Mapping[str, Collection[str]]) -> dict[str, Members]:
-        """Return what is remembered."""
-        await self._faults.point("intake.remembered")
-        found: dict[str, dict[str, Occurrence]] = {}
-        for key, fingerprints in wanted.items():
-            for fingerprint in fingerprints:
-                row = self._rows("alert_memory").get(f"{key}:{fingerprint}")
-                if row is not None:
-                    found.setdefault(key, {})[fingerprint] = from_sortable(row["seen"])
-        return dict(found)
 
     async def add_reviews(self, reviews: Sequence[Review]) -> None:
         """Insert mails for review."""
@@ -276,7 +257,7 @@ class MemoryIntake:
                 mail=Reviewing.model_validate(row["mail"]),
             )
             for identifier, row in self._rows("reviews").items()
-            if row["tenant"] == tenant
+            if row["tenant"] == tenant and "verdict" not in row
         ]
         return sorted(found, key=lambda r: r.at, reverse=True)[:limit]
 
@@ -291,9 +272,9 @@ class MemoryIntake:
 class Eager(GroupCommit[Any, Any]):
     """Writes each item as soon as it is submitted and the loop turns; needs no task of its own."""
 
-    def submit(self, item: Any) -> Any:
+    def submit(self, item: Any, *, lane: str = "") -> Any:
         """Queue an item and have its group written."""
-        future = super().submit(item)
+        future = super().submit(item, lane=lane)
         flush = asyncio.get_running_loop().create_task(self._flush_quietly())
         future.add_done_callback(lambda _: flush)
         return future
@@ -302,6 +283,8 @@ class Eager(GroupCommit[Any, Any]):
         """Write a group; who waits for it has been told when the process dies meanwhile."""
         with contextlib.suppress(Crash):
             await self.flush()
+        if not self._waiting:
+            self._idle.set()
 
 
 class _AtOnce:
@@ -342,13 +325,18 @@ class Intake:
         """Wire it as the application does."""
         self.configurations = Configurations()
         self.configurations.install(TENANT, sample_configuration())
-        self.streams = IntakeStreams(self.data, faults=self.faults)
+        self.streams = MemoryStreams(self.data, faults=self.faults)
         self.store = MemoryIntake(self.data, faults=self.faults)
+        self.alerts = MemoryAlerts(self.data, faults=self.faults)
+        self.calls = MemoryCalls(self.data, faults=self.faults)
         self.files = MemoryFiles(self.data, faults=self.faults)
+        self.contact_rows = MemoryContacts(self.data, faults=self.faults)
+        self.model_rows = MemoryModels(self.data)
+        self.conversations = MemoryConversations(self.data, faults=self.faults)
         self.relay = Relay(
             publisher=MemoryPublisher(self.log),
             store=self.streams,
-            aggregates=[TICKET, CONTACT],
+            aggregates=[TICKET, CONTACT, ALERT_GROUP, CALL],
             clock=self.clock,
         )
         self.committer = Committer(
@@ -359,7 +347,15 @@ class Intake:
             configversion=self.configurations.version,
         )
         self.use_cases = _UseCases(
-            Stores(rows=self.store, files=self.files),
+            Stores(
+                rows=self.store,
+                alerts=self.alerts,
+                calls=self.calls,
+                files=self.files,
+                contacts=self.contact_rows,
+                conversations=self.conversations,
+                models=self.model_rows,
+            ),
             Surroundings(
                 committer=self.committer,
                 parking=self.streams,
@@ -367,6 +363,7 @@ class Intake:
                 clock=self.clock,
                 log=silent(),
                 observer=NoObserver(),
+                signer=SIGNER,
             ),
             _AtOnce(),
             numbers_block=10,
@@ -381,7 +378,7 @@ class Intake:
         self.reporting = self.use_cases.reporting
         self.on_tickets = Consumer(
             topic=TICKETS,
-            on=on_tickets(self.standing),
+            on=on_tickets(),
             committer=self.committer,
             configured=self.configurations,
             clock=self.clock,
@@ -404,7 +401,7 @@ class Intake:
 
     async def told(self, records: Sequence[Any]) -> None:
         """Take in records of routing's topic."""
-        await self.standing.process(records, decide=self.on_tickets.process)
+        await self.on_tickets.process(records)
 
     def tickets(self) -> list[Document[Ticket]]:
         """Return every ticket, by number."""
@@ -414,6 +411,21 @@ class Intake:
             (d for d in found if d.state is not None),
             key=lambda d: d.state.ordinal if d.state else 0,
         )
+
+    def groups(self) -> dict[str, AlertGroup]:
+        """Return every group of alerts, by its key."""
+        rows = self.data.collection(ALERT_GROUP.name).items()
+        found = {i: document_from(ALERT_GROUP, copy.deepcopy(row)) for i, row in rows}
+        return {i: d.state for i, d in found.items() if d.state is not None}
+
+    async def watch(self) -> None:
+        """Do once what the tickers of alerts do."""
+        watching = self.use_cases.watching
+        for work in (watching.groups, watching.unsettled, watching.heartbeats):
+            while await work():
+                pass
+        while await self.use_cases.hearing.note():
+            pass
 
     def events(self) -> list[Event[Any]]:
         """Return the sent events of all tickets, each ticket's in their order."""

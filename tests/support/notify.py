@@ -30,6 +30,7 @@ from shared.outbox import Relay
 from shared.streams import Outgoing
 from shared.testing.clock import ManualClock
 from shared.testing.memory import MemoryData, MemoryLog, MemoryPublisher, MemoryStreams
+from shared.threads import ThreadSigner
 
 SAMPLE = Path(__file__).parents[2] / "deploy" / "sample"
 TENANT = "main"
@@ -184,6 +185,7 @@ class Notify:
         configuration: Configuration | None = None,
         slot: str | None = "0",
         limits: SendingLimits | None = None,
+        thread_key: str = "",
     ) -> None:
         self.clock = clock or ManualClock()
         self.streams = streams or MemoryStreams()
@@ -210,6 +212,7 @@ class Notify:
             committer=self.committer,
             claims=self.claims,
             letters=Letters(
+                signer=ThreadSigner(thread_key),
                 directory=self.directory,
                 words=JinjaWords(log=silent()),
                 configurations=self.configurations,

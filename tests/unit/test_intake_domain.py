@@ -13,29 +13,29 @@ from services.intake.domain.alerts import (
     Occurrence,
     fingerprint_of,
     firing,
-    from_sortable,
     merged,
     newer_than,
-    sortable,
 )
-from services.intake.domain.classify import classify_alerts, classify_request
+from services.intake.domain.classify import classify_request
+from services.intake.domain.classify_alerts import classify_alerts
+from services.intake.domain.messages import Message
 from services.intake.domain.normal import Alert, AlertGroup, Party, Request
 from services.intake.domain.ticket import (
     TICKET,
     Ticket,
     decide_accepted,
-    decide_alerts,
     decide_closed,
     decide_message,
     decide_reopened,
-    number_text,
-    ordinal_of,
 )
+from services.intake.domain.ticket_alerts import Told, decide_told
 from shared.aggregate import Document, Step, fold, plan
 from shared.contracts.facts import Channel, Kind, Level, Priority, TicketFacts
 from shared.contracts.intake import AlertsChanged, AlertStatus, Direction
+from shared.contracts.routing import Status, TicketClosed
 from shared.kernel import CommandRejected
 from shared.organisation import Integration
+from shared.threads import number_text, ordinal_of
 from tests.support.intake import sample_configuration
 
 T0 = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -93,20 +93,12 @@ def test_resolved_is_newer_than_firing_at_the_same_start() -> None:
 
 
 def test_over_the_bound_the_oldest_resolved_alerts_are_forgotten_first() -> None:
-    """500 members at most; what fires stays."""
-    full = {f"r{n:03d}": at(n, "resolved") for n in range(499)} | {"f": at(0)}
-    after = merged(full, {"new": at(1_000)})
-    assert len(after) == 500
-    assert "r000" not in after
-    assert {"f", "new", "r001"} <= set(after)
-
-
-@given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=2, max_size=2))
-def test_the_sortable_text_sorts_as_the_occurrences_do(pair: list[tuple[int, bool]]) -> None:
-    """What the store compares as text is what is compared here as rank, and reads back."""
-    left, right = (at(m, "resolved" if r else "firing") for m, r in pair)
-    assert (sortable(left) < sortable(right)) == (left.rank < right.rank)
-    assert from_sortable(sortable(left)) == left
+    """2,000 members at most; what fires stays."""
+    full = {f"r{n:04d}": at(n, "resolved") for n in range(1_999)} | {"f": at(0)}
+    after = merged(full, {"new": at(5_000)})
+    assert len(after) == 2_000
+    assert "r0000" not in after
+    assert {"f", "new", "r0001"} <= set(after)
 
 
 def test_a_fingerprint_that_cannot_be_a_field_is_replaced() -> None:
@@ -132,6 +124,17 @@ def accepted(state: Ticket | None) -> Any:
     return decide_accepted(state, facts=FACTS, message="m1", alert_key="k", alerts=alerts)
 
 
+def told(*silent: str, flapping: bool = False, left_out: int = 0, **members: Occurrence) -> Told:
+    """Return what there is to be told of a group."""
+    return Told(
+        members=members,
+        silent=silent,
+        flapping=flapping,
+        left_out=left_out,
+        priority=Priority.P2,
+    )
+
+
 def event(subject: str = "t") -> Any:
     """Return as much of an event as the decisions look at."""
 
@@ -140,6 +143,9 @@ def event(subject: str = "t") -> Any:
 
     made = _Event()
     made.subject = subject  # type: ignore[attr-defined]
+    made.body = TicketClosed(  # type: ignore[attr-defined]
+        facts=FACTS, status=Status.CLOSED, desk="london", reason="solved"
+    )
     return made
 
 
@@ -148,7 +154,7 @@ def test_a_ticket_is_accepted_once() -> None:
     document = run(accepted, accepted)
     assert document.seq == 1
     assert document.state is not None
-    assert (document.state.firing, document.state.open_alert_key) == (2, "k")
+    assert (document.state.firing, document.state.alert_key) == (2, "k")
     assert document.state.ordinal == 42
 
 
@@ -156,39 +162,99 @@ def test_alerts_change_a_ticket_only_when_they_are_news() -> None:
     """Firing counts down to 0 as alerts end; echoes change nothing."""
     document = run(
         accepted,
-        lambda s: decide_alerts(s, {"a": at(0, "resolved")}),
-        lambda s: decide_alerts(s, {"a": at(0)}),
-        lambda s: decide_alerts(s, {"b": at(0, "resolved"), "a": at(0, "resolved")}),
+        lambda s: decide_told(s, told(a=at(0, "resolved"), b=at(0))),
+        lambda s: decide_told(s, told(a=at(0), b=at(0))),
+        lambda s: decide_told(s, told(b=at(0, "resolved"), a=at(0, "resolved"))),
     )
     assert document.seq == 3
     assert document.state is not None
     assert document.state.firing == 0
 
 
-def test_closing_releases_the_alert_key_and_reopening_takes_it_back_where_it_is_free() -> None:
-    """The key is with one open ticket at most; the ticket remembers which one was its own."""
-    closed = run(accepted, lambda s: decide_closed(s, event(), T0))
-    assert closed.state is not None
-    assert (closed.state.closed, closed.state.open_alert_key) == (True, None)
-    for free, expected in (({"t"}, "k"), (set(), None)):
-        document = run(
-            accepted,
-            lambda s: decide_closed(s, event(), T0),
-            lambda s, free=free: decide_reopened(s, event(), T0, free=free),
-        )
-        assert document.state is not None
-        assert (document.state.closed, document.state.open_alert_key) == (False, expected)
-        assert document.state.alert_key == "k"
+def test_an_end_whose_beginning_was_never_told_is_not_told() -> None:
+    """What fired and ended in silence is nobody's concern."""
+    document = run(accepted, lambda s: decide_told(s, told(c=at(1, "resolved"))))
+    assert document.seq == 1
+
+
+def test_what_is_silent_is_not_told_and_its_end_is_where_it_was_known() -> None:
+    """Within a window an open ticket still gets ends, and no beginnings."""
+    document = run(
+        accepted,
+        lambda s: decide_told(s, told("c", a=at(0, "resolved"), c=at(1))),
+    )
+    assert document.state is not None
+    assert (document.state.firing, sorted(document.state.members)) == (1, ["a", "b"])
+
+
+def test_a_ticket_of_a_group_that_flaps_is_left_alone() -> None:
+    """No end is told, and a new alert is; when it is over, what is true then."""
+    over: dict[str, Any] = {"a": at(0, "resolved"), "b": at(0, "resolved")}
+    document = run(
+        accepted,
+        lambda s: decide_told(s, told(flapping=True, **over)),
+        lambda s: decide_told(s, told(flapping=True, c=at(1), **over)),
+    )
+    assert (document.seq, document.state.firing if document.state else 0) == (2, 3)
+    ended = run(accepted, lambda s: decide_told(s, told(**over)))
+    assert ended.state is not None
+    assert ended.state.firing == 0
+
+
+def test_more_changes_than_an_event_takes_are_several_events() -> None:
+    """Of 1,100 each is told, 500 at a time, and the last one counts them all."""
+    many: dict[str, Any] = {f"f{n}": at(1) for n in range(1_100)}
+    document = run(accepted, lambda s: decide_told(s, told(**many)))
+    bodies = [AlertsChanged.model_validate_json(e.body) for e in document.outbox[1:]]
+    assert [(len(b.changes), b.firing, b.fresh) for b in bodies] == [
+        (500, 502, 500),
+        (500, 1_002, 500),
+        (100, 1_102, 100),
+    ]
+
+
+def test_an_expired_alert_that_is_told_of_again_fires_again() -> None:
+    """Its start is the same: that it is heard of is the news."""
+    document = run(
+        accepted,
+        lambda s: decide_told(s, told(a=at(0, "expired"), b=at(0))),
+        lambda s: decide_told(s, told(a=at(0), b=at(0))),
+    )
+    bodies = [AlertsChanged.model_validate_json(e.body) for e in document.outbox[1:]]
+    assert [(b.firing, b.expired) for b in bodies] == [(1, 1), (2, 0)]
+
+
+def test_a_closed_ticket_is_told_of_what_fires_alone() -> None:
+    """Routing then says what becomes of it; ends on it change nothing."""
+    document = run(
+        accepted,
+        lambda s: decide_closed(s, event(), T0),
+        lambda s: decide_told(s, told(a=at(0, "resolved"))),
+        lambda s: decide_told(s, told(c=at(1))),
+    )
+    assert document.seq == 3
+    assert document.state is not None
+    assert (document.state.closed, document.state.firing) == (True, 3)
 
 
 def test_the_state_is_the_fold_of_its_events() -> None:
     """A ticket that is rebuilt from its topic is the ticket that was lost, marks included."""
+    row = Message(
+        id="m2",
+        tenant="main",
+        ticket="t",
+        n=2,
+        direction=Direction.INBOUND,
+        channel=Channel.EMAIL,
+        author="c",
+        at=T0,
+    )
     document = run(
         accepted,
-        lambda s: decide_message(s, message="m2", direction=Direction.INBOUND, author="c"),
-        lambda s: decide_alerts(s, {"a": at(0, "resolved"), "c": at(1)}),
+        lambda s: decide_message(s, row),
+        lambda s: decide_told(s, told(a=at(0, "resolved"), c=at(1))),
         lambda s: decide_closed(s, event(), T0),
-        lambda s: decide_reopened(s, event(), T0, free={"t"}),
+        lambda s: decide_reopened(s, event(), T0),
     )
     rebuilt = fold(TICKET, Document(id="t", tenant="main"), document.outbox)
     assert rebuilt.state == document.state
@@ -197,7 +263,7 @@ def test_the_state_is_the_fold_of_its_events() -> None:
 
 def test_the_events_carry_all_that_changed() -> None:
     """A consumer can follow the alerts by the changes alone."""
-    document = run(accepted, lambda s: decide_alerts(s, {"c": at(1), "a": at(0)}))
+    document = run(accepted, lambda s: decide_told(s, told(c=at(1), a=at(0))))
     body = AlertsChanged.model_validate_json(document.outbox[-1].body)
     assert [(m.fingerprint, m.status) for m in body.changes] == [("c", "firing")]
     assert body.firing == 3

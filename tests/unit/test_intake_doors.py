@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.intake.domain.normal import Party, Request
-from services.intake.doors import DOORS, Raw, Refused
+from services.intake.doors import DOORS, Raw, Refused, Setup
 from shared.contracts.facts import Channel, Kind, Level
 
 JSON = {"content-type": "application/json; charset=utf-8"}
@@ -32,10 +32,12 @@ REQUEST: dict[str, Any] = {
     "urgency": "low",
 }
 
+
 def read(door: str, body: Any, headers: dict[str, str], sender: str | None = None) -> Any:
     """Return what a door reads; a body that is not bytes is written as JSON."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return DOORS[door].parse(Raw(body=content, headers=headers, sender=sender))
+    (found,) = DOORS[door].parse(Raw(body=content, headers=headers, sender=sender), Setup())
+    return found
 
 
 def without(body: dict[str, Any], field: str) -> dict[str, Any]:
@@ -146,7 +148,6 @@ def test_a_form_is_read_in_both_encodings() -> None:
         (b"mail=a%40b.c", FORM, 422, "subject"),
         (b"mail=a%40b.c&subject=x&subject=y", FORM, 422, "subject"),
         (b"mail=a%40b.c&subject=x&colour=red", FORM, 422, "colour"),
-        (multipart(('name="photo"; filename="a.png"', "png")), MULTIPART, 422, "photo"),
         (b"nothing of the kind", MULTIPART, 400, ""),
         (b"", {"content-type": "multipart/form-data"}, 400, ""),
     ],

@@ -234,6 +234,7 @@ def test_nothing_is_injected(subject: str, name: str, text: str) -> None:
         "Subject",
         "To",
         "X-Auto-Response-Suppress",
+        "X-Heliodesk",
     ]
     assert [address.addr_spec for address in mail["To"].addresses] == ["wei@example.com"]
     assert [address.addr_spec for address in mail["From"].addresses] == ["help@helio.example"]

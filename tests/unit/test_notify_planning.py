@@ -124,6 +124,12 @@ def test_no_acknowledgement_without_reach() -> None:
     assert planning.acknowledge(None, accepted, NOW, reachable=False) == ()
 
 
+def test_no_acknowledgement_where_none_is_wanted() -> None:
+    """Who asks for no automatic answers, or has had too many of them, gets none."""
+    accepted = event(RequestAccepted(facts=FACTS, message="m-1", silent=True))
+    assert planning.acknowledge(None, accepted, NOW, reachable=True) == ()
+
+
 def test_acknowledged_once() -> None:
     """A second acceptance plans nothing, also when the first acknowledgement failed long ago."""
     accepted = event(RequestAccepted(facts=FACTS, message="m-1"))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,9 +17,12 @@ from shared.aggregate import Document, Step, fold, plan
 from shared.contracts.envelope import Body, Event, numbered
 from shared.contracts.facts import Priority
 from shared.contracts.intake import AlertsChanged, Direction, MessageAdded, RequestAccepted
+from shared.contracts.links import ParentSolved, RequestMerged, RequestUnmerged
 from shared.contracts.routing import PendReason, Status, TicketEvent, TicketQueued
 from shared.contracts.sla import ClockEscalated
 from shared.kernel import CommandRejected
+from shared.organisation import Configuration
+from shared.organisation.intake import FollowupRule
 from tests.support.routing import (
     TENANT,
     accepted,
@@ -81,19 +85,20 @@ class Life:
         return fold(TICKETS, empty, self.document.outbox).state
 
 
+DECIDING: dict[type[Body], Callable[..., Sequence[Body]]] = {
+    RequestAccepted: requests.decide_request,
+    MessageAdded: requests.decide_message,
+    AlertsChanged: requests.decide_alerts,
+    ClockEscalated: requests.decide_escalation,
+    RequestMerged: requests.decide_merged,
+    RequestUnmerged: requests.decide_unmerged,
+    ParentSolved: requests.decide_parent_solved,
+}
+
+
 def decided(state: TicketState | None, body: Body, now: datetime) -> Sequence[Body]:
     """Return what a consumed event decides, with the sample organisation."""
-    match body:
-        case RequestAccepted():
-            return requests.decide_request(state, body, now, sample())
-        case MessageAdded():
-            return requests.decide_message(state, body, now, sample())
-        case AlertsChanged():
-            return requests.decide_alerts(state, body, now, sample())
-        case ClockEscalated():
-            return requests.decide_escalation(state, body, now, sample())
-        case _:
-            raise AssertionError(body)
+    return DECIDING[type(body)](state, body, now, sample())
 
 
 def names(bodies: Sequence[Body]) -> list[str]:
@@ -219,6 +224,22 @@ def test_fewer_alerts_do_not_reopen_what_an_agent_resolved() -> None:
     life.do(resolve())
     assert names(life.take(alerts(2, began=False))) == ["ticket.regarded"]
     assert life.state.status is Status.RESOLVED
+
+
+def test_new_alerts_are_said_although_as_many_have_ended() -> None:
+    """One ends and another begins in one delivery: the count is the same, the news is not."""
+    life = begun(alerts(2))
+    life.take(alerts(2))
+    (regarded,) = life.take(alerts(2).model_copy(update={"fresh": 1}))
+    assert regarded.model_dump()["fresh"] == 1
+
+
+def test_alerts_that_expire_resolve_nothing() -> None:
+    """Nobody tells of them any more: whether the cause is gone, a person has to see."""
+    life = begun(alerts(1))
+    body = alerts(0).model_copy(update={"expired": 1})
+    assert "ticket.resolved" not in names(life.take(body))
+    assert names(life.take(alerts(0))) == ["ticket.resolved"]
 
 
 def test_an_alert_on_a_closed_ticket_asks_for_a_follow_up_when_it_begins() -> None:
@@ -496,3 +517,107 @@ def test_a_ticket_is_always_the_fold_of_its_events(
             life.state.desk,
             life.state.agent,
         )
+
+
+def merged() -> RequestMerged:
+    """Return the body of a ticket that is merged into another."""
+    return RequestMerged(facts=facts(), link="l", by="h-clarke", into="t-2")
+
+
+def unmerged() -> RequestUnmerged:
+    """Return the body of a ticket whose merge is undone."""
+    return RequestUnmerged(facts=facts(), link="m", by="h-clarke", into="t-2", merge="l")
+
+
+@pytest.mark.parametrize("deed", [None, accept("h-clarke"), resolve()])
+def test_a_merged_ticket_is_closed_and_says_nothing_more_of_messages(deed: Decide | None) -> None:
+    """Whatever it was before; its agent is free, and a late message asks for no follow-up."""
+    life = begun()
+    if deed is not None:
+        life.do(deed)
+    (closed,) = life.take(merged())
+    assert closed.model_dump()["reason"] == "merged"
+    state = life.state
+    assert (state.status, state.holder, state.since, state.merged) == (
+        Status.CLOSED,
+        None,
+        None,
+        True,
+    )
+    assert life.take(merged()) == []
+    assert life.take(message(name="m-9")) == []
+    nothing = unmerged().model_copy(update={"merge": "m"})
+    assert life.take(nothing) == []
+    assert names(life.take(unmerged())) == ["ticket.reopened", "ticket.queued"]
+    assert (life.state.status, life.state.merged) == (Status.QUEUED, False)
+    assert life.take(unmerged()) == []
+    assert life.folded() == life.state
+
+
+def test_what_was_closed_before_stays_as_it_was_closed() -> None:
+    """A merge that comes late changes nothing, and neither does its undoing."""
+    life = begun()
+    life.do(resolve())
+    life.do(lambda s: commands.decide_close(s, reason="confirmed", by="h-clarke"))
+    assert life.take(merged()) == []
+    assert life.take(unmerged()) == []
+
+
+def test_a_merge_may_be_the_first_that_is_seen_of_a_ticket() -> None:
+    """It is queued for a moment, and closed."""
+    life = Life()
+    assert names(life.take(merged())) == ["ticket.queued", "ticket.closed"]
+    assert life.folded() == life.state
+
+
+def test_a_ticket_is_resolved_with_its_parent_unless_it_is_over() -> None:
+    """Waiting, held or unseen; by the system, with the parent's code."""
+    solved = ParentSolved(facts=facts(), link="l", parent="t-2", code="workaround")
+    life = begun()
+    life.do(accept("h-clarke"))
+    (resolved,) = life.take(solved)
+    assert (resolved.model_dump()["code"], resolved.model_dump()["by"]) == ("workaround", "system")
+    assert (life.state.status, life.state.holder) == (Status.RESOLVED, None)
+    assert life.take(solved) == []
+    unseen = Life()
+    assert names(unseen.take(solved)) == ["ticket.queued", "ticket.resolved"]
+
+
+def with_followups(*rules: FollowupRule) -> Configuration:
+    """Return the sample organisation with a policy for messages to closed tickets."""
+    section = sample().intake.model_copy(update={"followups": rules})
+    return replace(sample(), intake=section)
+
+
+@pytest.mark.parametrize(
+    ("hours", "expected"),
+    [
+        (1, ["ticket.reopened", "ticket.queued"]),
+        (3, ["ticket.followup_requested"]),
+        (48, ["ticket.followup_requested"]),
+    ],
+)
+@pytest.mark.parametrize("closed_first", [True, False])
+def test_what_comes_after_closing_goes_by_the_desks_policy(
+    hours: int,
+    expected: list[str],
+    closed_first: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    """Routing alone says it; a message that came just before closing is no follow-up."""
+    configuration = with_followups(
+        FollowupRule(desk="london", older_than=86_400, action="refuse"),
+        FollowupRule(desk="london", older_than=7_200, action="new"),
+        FollowupRule(action="reopen"),
+    )
+    life = begun()
+    life.do(resolve())
+    if not closed_first:
+        bodies = requests.decide_message(life.state, message(), life.now, configuration)
+        assert names(bodies) == ["ticket.reopened", "ticket.queued"]
+        return
+    life.do(lambda s: commands.decide_close(s, reason="confirmed", by="h-clarke"))
+    late = life.now + timedelta(hours=hours)
+    bodies = requests.decide_message(life.state, message(name="m-9"), late, configuration)
+    assert names(bodies) == expected
+    refused = [body.model_dump().get("refused") for body in bodies]
+    assert refused[0] is (None if hours == 1 else hours == 48)

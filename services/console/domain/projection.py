@@ -20,6 +20,7 @@ from shared.contracts.intake import (
     ConversationReopened,
     MessageAdded,
     RequestAccepted,
+    RequestReclassified,
 )
 from shared.contracts.knowledge import ArticlesSuggested
 from shared.contracts.routing import (
@@ -240,6 +241,7 @@ def _hold(event: Event[Any], body: Any) -> list[Part]:
 _PARTS: Mapping[type[Body], Callable[[Event[Any], Any], list[Part]]] = {
     RequestAccepted: _accepted,
     MessageAdded: _facts,
+    RequestReclassified: _facts,
     ConversationClosed: _facts,
     ConversationReopened: _facts,
     AlertsChanged: _alerts,

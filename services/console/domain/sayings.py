@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from services.console.domain.words import Words
-from shared.contracts import intake, knowledge, notify, routing, sla
+from shared.contracts import intake, knowledge, links, notify, routing, sla
 from shared.contracts.envelope import Body
 from shared.contracts.facts import TicketFacts
 
@@ -102,6 +102,28 @@ def _message(scope: Scope, body: intake.MessageAdded) -> Said:
     key = f"say.message.{body.direction.value}"
     icon = "note" if body.direction is intake.Direction.INTERNAL else "mail"
     return Said(key, icon, fields={"author": scope.actor(body.author)}, message=body.message)
+
+
+def _reclassified(scope: Scope, body: intake.RequestReclassified) -> Said:
+    details: Details = [
+        (
+            "say.reclassified.change",
+            {
+                "fact": scope.word("fact", change.field),
+                "was": _fact_word(scope, change.field, change.was),
+                "now": _fact_word(scope, change.field, change.now),
+            },
+        )
+        for change in body.changes
+    ]
+    return Said("say.reclassified", "note", fields={"by": scope.actor(body.by)}, details=details)
+
+
+def _fact_word(scope: Scope, field: str, code: str | None) -> str:
+    if code is None:
+        return "–"
+    group = {"kind": "kind", "impact": "level", "urgency": "level"}.get(field)
+    return code if group is None else scope.word(group, code)
 
 
 def _alerts(_scope: Scope, body: intake.AlertsChanged) -> Said:
@@ -289,12 +311,52 @@ def _suggested(_scope: Scope, body: knowledge.ArticlesSuggested) -> Said:
     return Said("say.suggested", "book", Tone.PLAIN, {"count": len(details)}, details)
 
 
+def _link(key: str, icon: str) -> Callable[[Scope, Any], Said]:
+    """Return how a deed on tickets is told: by whom, and of how many others it speaks."""
+
+    def tell(scope: Scope, body: links.LinkEvent) -> Said:
+        children = getattr(body, "children", ())
+        fields = {"by": scope.actor(body.by), "count": len(children)}
+        return Said(f"say.link.{key}", icon, Tone.PLAIN, fields)
+
+    return tell
+
+
+def _amended(_scope: Scope, body: intake.MessageAmended) -> Said:
+    key = "say.message.deleted" if body.deleted else "say.message.edited"
+    return Said(key, "mail", Tone.QUIET)
+
+
+def _refused(_scope: Scope, _body: intake.FollowupRefused) -> Said:
+    return Said("say.followup.refused", "link", Tone.WARN)
+
+
+def _proposed(_scope: Scope, body: links.LinkSuggested) -> Said:
+    mass = body.kind is links.LinkKind.MASS
+    key = "say.proposed.mass" if mass else "say.proposed.duplicate"
+    return Said(key, "link", Tone.WARN, {"count": len(body.others)})
+
+
 _SAYINGS: Mapping[type[Body], Callable[[Scope, Any], Said]] = {
     intake.RequestAccepted: _accepted,
     intake.MessageAdded: _message,
+    intake.RequestReclassified: _reclassified,
     intake.AlertsChanged: _alerts,
     intake.ConversationClosed: _conversation_closed,
     intake.ConversationReopened: _conversation_reopened,
+    intake.MessageAmended: _amended,
+    intake.FollowupRefused: _refused,
+    links.RequestAbsorbed: _link("absorbed", "link"),
+    links.RequestMerged: _link("merged", "link"),
+    links.RequestReleased: _link("released", "undo"),
+    links.RequestUnmerged: _link("unmerged", "undo"),
+    links.RequestSplit: _link("split", "link"),
+    links.RequestsLinked: _link("children", "link"),
+    links.RequestsUnlinked: _link("children_gone", "undo"),
+    links.ParentLinked: _link("parent", "link"),
+    links.ParentUnlinked: _link("parent_gone", "undo"),
+    links.ParentSolved: _link("parent_solved", "check"),
+    links.LinkSuggested: _proposed,
     routing.TicketQueued: _queued,
     routing.TicketAssigned: _assigned,
     routing.TicketAccepted: _begun,

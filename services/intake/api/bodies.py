@@ -7,13 +7,17 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.intake.domain.contact import Person
-from services.intake.domain.messages import Message
+from services.intake.domain.figures import Correction
+from services.intake.domain.links import Links
+from services.intake.domain.mail_facts import Delivery
+from services.intake.domain.messages import Message, Version
 from services.intake.domain.normal import TEXT_MAX
+from services.intake.domain.proposals import Verdict
 from services.intake.domain.text import clean_text
 from services.intake.handlers.reading import Conversation, Found
 from services.intake.ports import Review
 from shared.contracts.facts import Channel, Instant, TicketFacts
-from shared.contracts.intake import AlertMember, Direction
+from shared.contracts.intake import AlertMember, Classification, Direction, PriorityReason
 
 
 class NoteBody(BaseModel):
@@ -76,6 +80,17 @@ class MessageShown(BaseModel):
     author_name: str
     at: Instant
     language: str
+    ticket: str
+    """Another than the one shown where that was merged into it."""
+    entry: str
+    evidence: str
+    """Why it is in this conversation; empty for the one that opened it."""
+    edited_at: Instant | None
+    deleted_at: Instant | None
+    versions: tuple[Version, ...]
+    """Its former texts, the oldest first."""
+    moved_to: str | None
+    """The ticket into which it was split off."""
 
     @classmethod
     def of(cls, message: Message) -> MessageShown:
@@ -91,6 +106,53 @@ class MessageShown(BaseModel):
             author_name=message.author_name,
             at=message.at,
             language=message.language,
+            ticket=message.ticket,
+            entry=message.entry,
+            evidence=message.evidence,
+            edited_at=message.edited_at,
+            deleted_at=message.deleted_at,
+            versions=message.versions,
+            moved_to=message.moved_to,
+        )
+
+
+class LinksShown(BaseModel):
+    """How a ticket hangs together with others."""
+
+    merged_into: str | None
+    absorbed: tuple[str, ...]
+    split_from: str | None
+    parent: str | None
+    children: tuple[str, ...]
+
+    @classmethod
+    def of(cls, links: Links) -> LinksShown:
+        """Return the view of links."""
+        return cls(
+            merged_into=links.merged_into,
+            absorbed=tuple(links.absorbed),
+            split_from=links.split_from,
+            parent=links.parent,
+            children=links.children,
+        )
+
+
+class DeliveryShown(BaseModel):
+    """One of our mailboxes that a mail of the ticket came to."""
+
+    receipt: str
+    integration: str
+    recipient: str
+    at: Instant
+
+    @classmethod
+    def of(cls, delivery: Delivery) -> DeliveryShown:
+        """Return the view of a delivery."""
+        return cls(
+            receipt=delivery.receipt,
+            integration=delivery.integration,
+            recipient=delivery.recipient,
+            at=delivery.at,
         )
 
 
@@ -110,11 +172,18 @@ class TicketShown(BaseModel):
     number: str
     revision: int
     facts: TicketFacts
+    priority_because: PriorityReason | None
+    classification: Classification | None
+    """Who said what it is, as it was accepted; and what the trained model suggests."""
+    corrections: tuple[Correction, ...]
+    """What agents have corrected since."""
     contact: ContactShown | None
     follows: str | None
     closed: bool
     alerts: AlertsShown | None
     messages: tuple[MessageShown, ...]
+    links: LinksShown
+    deliveries: tuple[DeliveryShown, ...]
 
     @classmethod
     def of(cls, found: Conversation) -> TicketShown:
@@ -124,7 +193,7 @@ class TicketShown(BaseModel):
         if state.alert_key is not None:
             alerts = AlertsShown(
                 key=state.alert_key,
-                open=state.open_alert_key is not None,
+                open=not state.closed,
                 firing=state.firing,
                 members=tuple(
                     AlertMember(fingerprint=f, status=o.status, starts_at=o.starts_at)
@@ -136,11 +205,16 @@ class TicketShown(BaseModel):
             number=state.facts.number,
             revision=found.document.seq,
             facts=state.facts,
+            priority_because=state.priority_because,
+            classification=state.classification,
+            corrections=state.corrections,
             contact=ContactShown.of(found.contact) if found.contact else None,
             follows=state.follows,
             closed=state.closed,
             alerts=alerts,
             messages=tuple(MessageShown.of(message) for message in found.messages),
+            links=LinksShown.of(state.links),
+            deliveries=tuple(DeliveryShown.of(delivery) for delivery in found.deliveries),
         )
 
 
@@ -171,8 +245,29 @@ class RequestShown(BaseModel):
         )
 
 
+class VerdictShown(BaseModel):
+    """What somebody decided, and when."""
+
+    action: Literal["accepted", "dismissed"]
+    by: str
+    at: Instant
+    ticket: str | None
+    reason: str
+
+    @classmethod
+    def of(cls, verdict: Verdict) -> VerdictShown:
+        """Return the view of a verdict."""
+        return cls(
+            action=verdict.action,
+            by=verdict.by,
+            at=verdict.at,
+            ticket=verdict.ticket,
+            reason=verdict.reason,
+        )
+
+
 class ReviewShown(BaseModel):
-    """A mail that nobody wrote, and why it is thought so."""
+    """What waits for people to look at, and why; or what became of it."""
 
     id: str
     at: Instant
@@ -181,10 +276,13 @@ class ReviewShown(BaseModel):
     sender: str
     subject: str
     text: str
+    ticket: str | None
+    """The ticket that it may belong to."""
+    verdict: VerdictShown | None
 
     @classmethod
     def of(cls, review: Review) -> ReviewShown:
-        """Return the view of a mail."""
+        """Return the view of a review."""
         author = review.mail.author
         return cls(
             id=review.id,
@@ -194,4 +292,6 @@ class ReviewShown(BaseModel):
             sender=author.mail or author.name,
             subject=review.mail.words.subject,
             text=review.mail.words.text,
+            ticket=review.mail.ticket,
+            verdict=VerdictShown.of(review.verdict) if review.verdict else None,
         )

@@ -1,41 +1,68 @@
-"""The SMTP listener: 250 only when the receipt is durable, 451 when it cannot be made so now."""
+"""The SMTP listener: 250 only when the receipt is durable, 451 when it cannot be made so now.
+
+Its answers are those of RFC 5321 and RFC 3463. Only CRLF ends a line (RFC 5321, 2.3.8): a bare
+line feed within a mail is part of it, so that no second mail can be smuggled in behind one.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
-from itertools import product
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope
 
-from services.intake.domain.text import normal_mail
-from services.intake.doors import DOORS, Raw, Setup
-from services.intake.handlers.accepting import Accepting
-from services.intake.handlers.callers import Caller
+from services.intake.doors import DOORS, Raw
+from services.intake.handlers.mailing import Mailing
 from shared.clock import Clock
-from shared.configuration import Configurations
 from shared.kernel import CommandRejected, Infrastructure
 from shared.log import Log
 
 LINE_BYTES_MAX = 64 * 1024
 """RFC 5321 says 1,000; mailers that write longer ones are common, and refusing helps nobody."""
 RECIPIENTS_MAX = 100
-PARSED_INLINE_BYTES_MAX = 256 * 1024
-"""A larger mail is parsed in a thread: others must not wait for it."""
 COMMANDS_MAX = 1_000
 """Of one kind on one connection."""
+TOO_LARGE = 413
 
 OK = "250 2.0.0 accepted"
 TRY_LATER = "451 4.3.0 not now, try again later"
 NO_SUCH_ADDRESS = "550 5.1.1 no such address here"
 TOO_MANY = "452 4.5.3 too many recipients"
+TOO_MUCH = "552 5.3.4"
+NOT_TAKEN = "554 5.6.0"
+REASON_MAX = 400
+"""A line of an answer has at most 512 octets."""
 
 
 class _Protocol(SMTP):
     """One connection."""
 
     line_length_limit = LINE_BYTES_MAX
+
+    async def push(self, status: Any) -> None:
+        """Answer; the library's words for a mail that is too large lack the enhanced code."""
+        if status == "552 Error: Too much mail data":
+            status = f"{TOO_MUCH} at most {self.data_size_limit} bytes are taken"
+        await super().push(status)
+
+
+def tls_context(*, certificate: str, key: str) -> ssl.SSLContext:
+    """Return what STARTTLS is offered with.
+
+    Args:
+        certificate: path of a file with the chain, PEM.
+        key: path of a file with its key, PEM.
+
+    Raises:
+        OSError: a file cannot be read.
+        ssl.SSLError: they are no certificate and key, or do not belong together.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(certificate, key)
+    return context
 
 
 class Listener:
@@ -44,8 +71,7 @@ class Listener:
     def __init__(
         self,
         *,
-        accepting: Accepting,
-        configurations: Configurations,
+        mailing: Mailing,
         closed: Callable[[], str],
         clock: Clock,
         log: Log,
@@ -53,9 +79,10 @@ class Listener:
         port: int,
         name: str,
         mail_bytes_max: int,
+        tls: ssl.SSLContext | None = None,
+        share_port: bool = False,
     ) -> None:
-        self._accepting = accepting
-        self._configurations = configurations
+        self._mailing = mailing
         self._closed = closed
         self._clock = clock
         self._log = log
@@ -63,6 +90,8 @@ class Listener:
         self._port = port
         self._name = name
         self._mail_bytes_max = mail_bytes_max
+        self._tls = tls
+        self._share_port = share_port
         self.serving = False
 
     async def run(self) -> None:
@@ -72,7 +101,9 @@ class Listener:
             OSError: the port is taken.
         """
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(self._connection, self._host, self._port)
+        server = await loop.create_server(
+            self._connection, self._host, self._port, reuse_port=self._share_port
+        )
         self.serving = True
         try:
             async with server:
@@ -89,6 +120,7 @@ class Listener:
             self,
             data_size_limit=self._mail_bytes_max,
             enable_SMTPUTF8=True,
+            tls_context=self._tls,
             hostname=self._name,
             ident="Heliodesk",
             timeout=120,
@@ -109,7 +141,7 @@ class Listener:
             return TRY_LATER
         if len(envelope.rcpt_tos) >= RECIPIENTS_MAX:
             return TOO_MANY
-        if self._callers([address]):
+        if self._mailing.addresses.callers([address], door="smtp"):
             envelope.rcpt_tos.append(address)
             return "250 2.1.5 OK"
         return NO_SUCH_ADDRESS
@@ -117,27 +149,27 @@ class Listener:
     async def handle_DATA(  # noqa: N802 - the library's name
         self, _server: Any, _session: Any, envelope: Envelope
     ) -> str:
-        """Take a mail: once for each tenant among its recipients."""
-        content = bytes(envelope.original_content or b"")
+        """Take a mail; whatever goes wrong, it stays with its sender."""
+        recipients = tuple(str(address) for address in envelope.rcpt_tos)
         raw = Raw(
-            body=content,
+            body=bytes(envelope.original_content or b""),
+            headers={"content-type": "message/rfc822"},
             sender=envelope.mail_from or "",
-            recipients=tuple(str(address) for address in envelope.rcpt_tos),
+            recipients=recipients,
             received_at=self._clock.now(),
         )
-        door = DOORS["smtp"]
+        callers = self._mailing.addresses.callers(recipients, door="smtp")
+        if not callers:
+            # The configuration has changed since the recipient was taken.
+            return TRY_LATER
         try:
-            if len(content) > PARSED_INLINE_BYTES_MAX:
-                reads = await asyncio.to_thread(door.parse, raw, Setup())
-            else:
-                reads = door.parse(raw, Setup())
-            for caller, read in product(self._callers(envelope.rcpt_tos), reads):
-                await self._accepting.submit(door, read, caller, original=content)
+            await self._mailing.take(DOORS["smtp"], raw, callers)
         except Infrastructure as error:
             self._log.warning("mail_deferred", error=str(error))
             return TRY_LATER
         except CommandRejected as error:
-            return f"554 5.6.0 {error.reason}"
+            code = TOO_MUCH if error.status == TOO_LARGE else NOT_TAKEN
+            return _line(f"{code} {error.reason}")
         except Exception as error:  # noqa: BLE001 - whatever it is, the mail stays with its sender
             self._log.exception("mail_failed", error=repr(error))
             return TRY_LATER
@@ -148,17 +180,8 @@ class Listener:
         self._log.error("smtp_failed", error=repr(error))
         return TRY_LATER
 
-    def _callers(self, addresses: list[Any]) -> list[Caller]:
-        """Return the integrations that have these addresses, the first one of each tenant."""
-        wanted = {normal_mail(str(address)) for address in addresses}
-        found: list[Caller] = []
-        for tenant in self._configurations.tenants:
-            configuration = self._configurations.current(tenant)
-            for integration in configuration.integrations.integrations:
-                ours = {normal_mail(address) for address in integration.addresses}
-                if integration.door == "smtp" and integration.enabled and ours & wanted:
-                    found.append(
-                        Caller(tenant=tenant, name=integration.name, integration=integration)
-                    )
-                    break
-        return found
+
+def _line(text: str) -> str:
+    """Return an answer in one line of ASCII: a file's name may hold anything."""
+    shown = "".join(c if " " <= c <= "~" else "?" for c in text)
+    return shown[:REASON_MAX]

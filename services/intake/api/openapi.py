@@ -49,7 +49,8 @@ PROBLEMS = {
 }
 
 
-_PARAMETER = re.compile(r"\{(\w+)\}")
+_PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
+_CONVERTER = re.compile(r":\w+\}")
 _KEY_HEADER: tuple[dict[str, Any], ...] = (
     {
         "name": "Idempotency-Key",
@@ -72,7 +73,8 @@ def describe_doors(app: FastAPI) -> None:
             components["Problem"] = PROBLEM_SCHEMA
             for door in DOORS.values():
                 for number, entrance in enumerate(door.entrances):
-                    path = document["paths"].setdefault(entrance.path, {})
+                    shown = _CONVERTER.sub("}", entrance.path)
+                    path = document["paths"].setdefault(shown, {})
                     for method in entrance.methods:
                         path[method.lower()] = _operation(
                             door, entrance, components, number=number, method=method
@@ -116,7 +118,7 @@ def _operation(
     if method != "GET" and entrance.media_types:
         operation["requestBody"] = {
             "required": True,
-            "content": dict.fromkeys(entrance.media_types, _body(entrance, components)),
+            "content": dict.fromkeys(entrance.media_types, _body(door, entrance, components)),
         }
     if isinstance(door.credentials, Signature):
         operation["security"] = []
@@ -124,11 +126,13 @@ def _operation(
     return operation
 
 
-def _body(entrance: HttpEntrance, components: dict[str, Any]) -> dict[str, Any]:
+def _body(door: Door, entrance: HttpEntrance, components: dict[str, Any]) -> dict[str, Any]:
     if entrance.model is None:
         return {}
-    schema = entrance.model.model_json_schema(ref_template="#/components/schemas/{model}")
-    components.update(schema.pop("$defs", {}))
-    name = entrance.model.__name__
+    # Two doors may call different things alike: each has names of its own.
+    own = f"{door.name}."
+    schema = entrance.model.model_json_schema(ref_template=f"#/components/schemas/{own}{{model}}")
+    components.update({own + name: part for name, part in schema.pop("$defs", {}).items()})
+    name = own + entrance.model.__name__
     components[name] = schema
     return {"schema": {"$ref": f"#/components/schemas/{name}"}}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from services.intake.domain.normal import NormalForm
 from services.intake.domain.receipts import Receipt
 from services.intake.doors import (
     DOORS,
@@ -16,6 +19,7 @@ from services.intake.doors import (
     Door,
     HttpEntrance,
     Raw,
+    Read,
     Refused,
     Setup,
     Signature,
@@ -26,6 +30,7 @@ from services.intake.doors import (
 from services.intake.handlers.accepting import Accepting
 from services.intake.handlers.callers import Caller, SetupInvalid, setup_of
 from services.intake.handlers.limiting import Limiter
+from services.intake.handlers.public_keys import PublicKeys
 from shared.auth import Action, Actor
 from shared.clock import Clock
 from shared.configuration import Configurations
@@ -73,6 +78,7 @@ class Entering:
         answers: how an acceptance is answered.
         closed: says why nobody can be recognised yet; empty once everybody can.
         clock: for the age of what is signed.
+        public_keys: of vendors that sign with such.
     """
 
     accepting: Accepting
@@ -80,6 +86,7 @@ class Entering:
     answers: Answers
     closed: Callable[[], str]
     clock: Clock
+    public_keys: PublicKeys
     limiter: Limiter = field(init=False)
 
     def __post_init__(self) -> None:
@@ -90,11 +97,13 @@ class Entering:
         """Take one call through a door."""
         require_open(self.closed)
         raw = await self._raw(entrance, request)
-        caller = self._caller(door, request, raw)
+        caller = await self._caller(door, request, raw)
         if door.greet is not None:
             greeting = door.greet(raw, caller.setup)
             if greeting is not None:
-                return response_of(greeting)
+                greeted = response_of(greeting)
+                self._follow(door, raw, caller, greeted)
+                return greeted
         self._limit(caller)
         try:
             reads = door.parse(raw, caller.setup)
@@ -102,17 +111,41 @@ class Entering:
             if door.refuse is not None:
                 return response_of(door.refuse(raw, error))
             raise problem_of_refusal(error) from error
-        taken = []
-        for read in reads:
-            receipt = await self.accepting.submit(door, read, caller)
+        taken = await self._accept(door, reads, caller, raw)
+        answer = _accepted(taken) if door.answer is None else response_of(door.answer(raw, taken))
+        self._follow(door, raw, caller, answer)
+        return answer
+
+    async def _accept(
+        self, door: Door, reads: Sequence[Read[NormalForm]], caller: Caller, raw: Raw
+    ) -> list[Taken]:
+        """Accept submissions beside each other, so that they are written together.
+
+        Where one is refused the call is, and the others are accepted all the same: the caller's
+        next try finds them by their keys.
+        """
+
+        async def accept(read: Read[NormalForm]) -> Taken:
+            receipt = await self.accepting.submit(door, read, caller, original=raw)
             if receipt.ticket is None and not door.answers_at_once:
                 receipt = await self.accepting.applied(
                     receipt, seconds_max=self.answers.wait_seconds_max
                 )
-            taken.append(self.answers.taken(receipt))
-        if door.answer is not None:
-            return response_of(door.answer(raw, taken))
-        return _accepted(taken)
+            return self.answers.taken(receipt)
+
+        done = await asyncio.gather(*map(accept, reads), return_exceptions=True)
+        taken = []
+        for one in done:
+            if isinstance(one, BaseException):
+                raise one
+            taken.append(one)
+        return taken
+
+    def _follow(self, door: Door, raw: Raw, caller: Caller, answer: Response) -> None:
+        """Have an address called once the answer is sent, where the door says one."""
+        url = door.follow(raw, caller.setup) if door.follow else None
+        if url is not None:
+            answer.background = BackgroundTask(self.public_keys.visit, url)
 
     async def _raw(self, entrance: HttpEntrance, request: Request) -> Raw:
         return Raw(
@@ -126,7 +159,7 @@ class Entering:
             received_at=self.clock.now(),
         )
 
-    def _caller(self, door: Door, request: Request, raw: Raw) -> Caller:
+    async def _caller(self, door: Door, request: Request, raw: Raw) -> Caller:
         """Return who calls, where this door is theirs.
 
         Raises:
@@ -134,20 +167,20 @@ class Entering:
         """
         match door.credentials:
             case Signature():
-                return self._signed(door, door.credentials, raw)
+                return await self._signed(door, door.credentials, raw)
             case Token():
                 actor = authenticated_by(request, door.credentials.find(raw), Action.SUBMIT)
                 return self._known(door, actor)
 
-    def _signed(self, door: Door, signature: Signature, raw: Raw) -> Caller:
+    async def _signed(self, door: Door, signature: Signature, raw: Raw) -> Caller:
         tenant, name = raw.path.get("tenant", ""), raw.path.get("integration", "")
         found = self._find(tenant, name)
         # One answer for all of it: an outsider must not learn which integrations there are.
         nobody = Problem(401, "unauthorized", "the signature is missing or wrong")
         if found is None or not found.enabled or found.door != door.configured_as:
             raise nobody
-        setup = _setup(found, door)
         try:
+            setup = await self.public_keys.complete(signature, raw, _setup(found, door))
             signature.verify(raw, setup, self.clock.now())
         except Unauthenticated as error:
             raise Problem(401, "unauthorized", str(error)) from error

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Response
 
-from services.intake.api.bodies import NoteAnswer, NoteBody, RequestShown, ReviewShown, TicketShown
+from services.intake.api.bodies import NoteAnswer, NoteBody, RequestShown, TicketShown
 from services.intake.handlers.accepting import Accepting
 from services.intake.handlers.callers import Caller
 from services.intake.handlers.reading import Reading
@@ -16,7 +16,7 @@ from shared.http import Problem, allowed
 
 
 def ticket_router(*, reading: Reading, accepting: Accepting, wait_seconds_max: float) -> APIRouter:
-    """Return the routes under ``/v1/tickets``, ``/v1/requests`` and ``/v1/reviews``."""
+    """Return the routes under ``/v1/tickets`` and ``/v1/requests``."""
     router = APIRouter(tags=["tickets"])
     read: Any = allowed(Action.READ)
     work: Any = allowed(Action.WORK)
@@ -66,11 +66,6 @@ def ticket_router(*, reading: Reading, accepting: Accepting, wait_seconds_max: f
         if not its_own and not can(actor, Action.READ, tenant=actor.tenant):
             raise _unknown("request", name)
         return RequestShown.of(found)
-
-    @router.get("/v1/reviews")
-    async def list_reviews(actor: Actor = read) -> list[ReviewShown]:
-        """List the newest mails that machines sent: they became no tickets."""
-        return [ReviewShown.of(r) for r in await reading.reviews(tenant=actor.tenant)]
 
     return router
 

@@ -1,7 +1,8 @@
-"""Alerts of a group: a map that only moves forward, which is the deduplication.
+"""Alerts as a ticket knows them: a map that only moves forward.
 
 An occurrence is (starts_at, status). A later start is newer, and at the same start resolved is
-newer than firing: whatever the order and number of deliveries, the newest one stands.
+newer than expired, and that than firing: whatever the order and number of what is told, the
+newest one stands. What the monitors said, with all that it takes to judge it, is the group's.
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ from pydantic import BaseModel, ConfigDict
 from services.intake.domain.normal import Alert
 from services.intake.domain.text import is_plain_fingerprint
 from shared.contracts.facts import Instant
-from shared.contracts.intake import ALERT_MEMBERS_MAX, AlertMember, AlertStatus
+from shared.contracts.intake import AlertMember, AlertStatus
+from shared.contracts.monitors import GROUP_MEMBERS_MAX
 from shared.kernel import digest, rfc3339
+
+_ORDER = {AlertStatus.FIRING: 0, AlertStatus.EXPIRED: 1, AlertStatus.RESOLVED: 2}
 
 
 class Occurrence(BaseModel):
@@ -29,7 +33,12 @@ class Occurrence(BaseModel):
     @property
     def rank(self) -> tuple[datetime, int]:
         """What is newer has the greater rank."""
-        return self.starts_at, 1 if self.status is AlertStatus.RESOLVED else 0
+        return self.starts_at, _ORDER.get(self.status, 0)
+
+    @property
+    def fires(self) -> bool:
+        """Whether the alert fires."""
+        return self.status is AlertStatus.FIRING
 
 
 Members = Mapping[str, Occurrence]
@@ -38,7 +47,7 @@ Members = Mapping[str, Occurrence]
 
 def occurrence_of(alert: Alert | AlertMember) -> Occurrence:
     """Return an alert's occurrence."""
-    return Occurrence(starts_at=alert.starts_at, status=alert.status)
+    return Occurrence(starts_at=alert.starts_at, status=AlertStatus(alert.status))
 
 
 def alert_key(*, tenant: str, integration: str, key: str) -> str:
@@ -51,15 +60,15 @@ def fingerprint_of(value: str) -> str:
     return value if is_plain_fingerprint(value) else digest(value.encode())[:32]
 
 
-def newest(alerts: Iterable[Alert]) -> dict[str, Occurrence]:
-    """Return the newest occurrence of each fingerprint of a delivery."""
-    found: dict[str, Occurrence] = {}
-    for alert in alerts:
-        occurrence = occurrence_of(alert)
-        known = found.get(alert.fingerprint)
-        if known is None or occurrence.rank > known.rank:
-            found[alert.fingerprint] = occurrence
-    return found
+def is_news(known: Occurrence | None, occurrence: Occurrence) -> bool:
+    """Return whether an occurrence says more than is known.
+
+    An alert that had expired and is told of again fires since when it did: that is no new rank.
+    """
+    if known is None or occurrence.rank > known.rank:
+        return True
+    again = known.status is AlertStatus.EXPIRED and occurrence.fires
+    return again and known.starts_at == occurrence.starts_at
 
 
 def newer_than(known: Members, alerts: Members) -> dict[str, Occurrence]:
@@ -67,7 +76,7 @@ def newer_than(known: Members, alerts: Members) -> dict[str, Occurrence]:
     return {
         fingerprint: occurrence
         for fingerprint, occurrence in alerts.items()
-        if fingerprint not in known or occurrence.rank > known[fingerprint].rank
+        if is_news(known.get(fingerprint), occurrence)
     }
 
 
@@ -77,24 +86,22 @@ def merged(known: Members, changes: Members) -> dict[str, Occurrence]:
     Alerts that fire are dropped only where more than the bound fire at once; then the newest go.
     """
     after = {**known, **newer_than(known, changes)}
-    if len(after) <= ALERT_MEMBERS_MAX:
+    if len(after) <= GROUP_MEMBERS_MAX:
         return after
-    by_worth = sorted(
-        after.items(),
-        key=lambda item: (
-            item[1].status is AlertStatus.RESOLVED,
-            -item[1].starts_at.timestamp()
-            if item[1].status is AlertStatus.RESOLVED
-            else item[1].starts_at.timestamp(),
-            item[0],
-        ),
-    )
-    return dict(by_worth[:ALERT_MEMBERS_MAX])
+    by_worth = sorted(after.items(), key=_worth)
+    return dict(by_worth[:GROUP_MEMBERS_MAX])
+
+
+def _worth(item: tuple[str, Occurrence]) -> tuple[bool, float, str]:
+    fingerprint, occurrence = item
+    seconds = occurrence.starts_at.timestamp()
+    over = not occurrence.fires
+    return over, -seconds if over else seconds, fingerprint
 
 
 def firing(members: Members) -> int:
     """Return how many alerts fire."""
-    return sum(1 for o in members.values() if o.status is AlertStatus.FIRING)
+    return sum(o.fires for o in members.values())
 
 
 def as_members(occurrences: Members) -> tuple[AlertMember, ...]:
@@ -103,18 +110,6 @@ def as_members(occurrences: Members) -> tuple[AlertMember, ...]:
         AlertMember(fingerprint=f, status=o.status, starts_at=o.starts_at)
         for f, o in sorted(occurrences.items())
     )
-
-
-def sortable(occurrence: Occurrence) -> str:
-    """Return an occurrence as a text that sorts as its rank does."""
-    return f"{rfc3339(occurrence.starts_at)}|{occurrence.rank[1]}"
-
-
-def from_sortable(text: str) -> Occurrence:
-    """Return the occurrence of such a text."""
-    at, _, resolved = text.rpartition("|")
-    status = AlertStatus.RESOLVED if resolved == "1" else AlertStatus.FIRING
-    return Occurrence(starts_at=datetime.fromisoformat(at), status=status)
 
 
 def occurrence_set_key(group_key: str, alerts: Iterable[Alert]) -> str:

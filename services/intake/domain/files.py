@@ -47,6 +47,8 @@ class FileRef(BaseModel):
     sha256: Annotated[str, Field(max_length=64)] | None = None
     content_id: Annotated[str, Field(max_length=998)] | None = None
     url: Annotated[str, Field(max_length=2_000)] | None = None
+    by: Annotated[str, Field(max_length=80)] | None = None
+    """The integration with whose secrets it is fetched, until it is."""
     failed: Annotated[str, Field(max_length=200)] = ""
     """Why it could not be fetched, once that is given up."""
 
@@ -87,8 +89,14 @@ def _too_large(reason: str) -> None:
     raise CommandRejected("too-large", reason, field="files", status=413)
 
 
-def reference_of(file: File, *, stored: StoredFile | None) -> FileRef:
-    """Return the reference under which a message has a file."""
+def reference_of(file: File, *, stored: StoredFile | None, by: str | None = None) -> FileRef:
+    """Return the reference under which a message has a file.
+
+    Args:
+        file: as the door read it.
+        stored: its bytes; None where they have to be fetched, or were left out.
+        by: the integration that fetches it.
+    """
     return FileRef(
         id=stored.id if stored else None,
         name=file.name,
@@ -97,4 +105,6 @@ def reference_of(file: File, *, stored: StoredFile | None) -> FileRef:
         sha256=stored.sha256 if stored else None,
         content_id=file.content_id,
         url=file.url,
+        by=by if file.url else None,
+        failed=file.missing,
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from enum import StrEnum
+
 from pydantic import BaseModel, ConfigDict
 
 from services.intake.domain.files import FileRef
@@ -14,8 +17,27 @@ MESSAGES_SOURCE = "/intake/messages"
 """The rows of a conversation are a source of its ticket: the mark says which are taken in."""
 
 
+class Entry(StrEnum):
+    """What a row of a conversation is."""
+
+    MESSAGE = "message"
+    AMENDMENT = "amendment"
+    """A newer text of an earlier row, or that it was deleted where it was written."""
+    REFUSED = "refused"
+    """Said to a closed ticket whose desk takes no follow-ups: for agents to look at."""
+
+
+class Version(BaseModel):
+    """A text that a message had before it was edited."""
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    until: Instant
+
+
 class Message(BaseModel):
-    """One message.
+    """One row of a conversation: a message, or what became of one. Rows never change their text.
 
     Invariant: (``ticket``, ``n``) is unique, and n is only given after n-1 was: who sees a row
     sees all before it. So the ticket takes rows in their order, by its mark.
@@ -40,6 +62,15 @@ class Message(BaseModel):
     at: Instant
     language: Code = "en"
     message_id: str | None = None
+    evidence: Code = ""
+    """Why it is in this conversation, see `services.intake.domain.threads.Evidence`."""
+    entry: Entry = Entry.MESSAGE
+    amends: Id | None = None
+    """The message whose newer text this is."""
+    moved_to: Id | None = None
+    """The ticket into which it was split off; there it has a row of its own."""
+    versions: tuple[Version, ...] = ()
+    """Former texts, the oldest first; kept in no row, but folded from amendments."""
     edited_at: Instant | None = None
     deleted_at: Instant | None = None
     """Deleted where it was written: the text stays for agents, marked as deleted."""
@@ -75,3 +106,45 @@ class Message(BaseModel):
             correlationid=self.trace or self.ticket,
             body=None,
         )
+
+
+def amended(rows: Iterable[Message], amendments: Iterable[Message] = ()) -> list[Message]:
+    """Return messages with their newest texts, and without the rows that brought those.
+
+    The former texts are in ``versions``. What was deleted stays deleted, and keeps its text.
+
+    Args:
+        rows: of one or more conversations; their order is kept.
+        amendments: further ones that may be about them; one that is among both counts once.
+    """
+    found = list(rows)
+    newer: dict[str, dict[str, Message]] = {}
+    for row in (*found, *amendments):
+        if row.entry is Entry.AMENDMENT and row.amends is not None:
+            newer.setdefault(row.amends, {})[row.id] = row
+    messages = (row for row in found if row.entry is not Entry.AMENDMENT)
+    return [_folded(message, newer.get(message.id, {}).values()) for message in messages]
+
+
+def _folded(message: Message, amendments: Iterable[Message]) -> Message:
+    for row in sorted(amendments, key=lambda row: (row.at, row.n)):
+        if message.deleted_at is not None:
+            break
+        if row.deleted_at is not None:
+            message = message.model_copy(update={"deleted_at": row.deleted_at})
+            continue
+        former = Version(text=message.text, until=row.at)
+        message = message.model_copy(
+            update={
+                "text": row.text,
+                "edited_at": row.at,
+                "html": "",
+                "versions": (*message.versions, former),
+            }
+        )
+    return message
+
+
+def in_time(rows: Iterable[Message]) -> list[Message]:
+    """Return the messages of several conversations as one, the oldest first."""
+    return sorted(rows, key=lambda row: (row.at, row.ticket, row.n))

@@ -95,6 +95,8 @@ class File(BaseModel):
     content_id: Annotated[str, Field(max_length=998)] | None = None
     """Names the file in the HTML, without brackets, where it is shown within the text."""
     part: Annotated[int, Field(ge=0)] | None = None
+    missing: Annotated[str, Field(max_length=200)] = ""
+    """Why there are no bytes, where they were left out."""
     url: Annotated[str, Field(max_length=2_000)] | None = None
 
 
@@ -122,7 +124,7 @@ class Request(BaseModel):
     text: Annotated[str, Field(max_length=TEXT_MAX)] = ""
     """What is new in it, as plain text."""
     quoted: Annotated[str, Field(max_length=TEXT_MAX)] = ""
-    """What was split off: earlier messages, and the signature."""
+    """The whole text, where earlier messages or a signature were split off."""
     html: Annotated[str, Field(max_length=HTML_MAX)] = ""
     """Cleaned by an allow-list; empty where there is none."""
     kind: Kind | None = None
@@ -145,6 +147,8 @@ class Request(BaseModel):
     files: Annotated[tuple[File, ...], Field(max_length=FILES_MAX)] = ()
     thread: Thread = Thread()
     automatic: Automatic | None = None
+    silent: bool = False
+    """No automatic answer is sent: the sender asks for none, or a mailing list would get it."""
     confirm: bool = False
     """An agent confirms it before it is a ticket: what was harvested from a forum, for one."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,15 +16,16 @@ from services.intake.domain.normal import (
     KEY_MAX,
     SUBJECT_MAX,
     TEXT_MAX,
-    AlertGroup,
+    Alert,
     Amendment,
     CallProgress,
     Heartbeat,
-    Hint,
     Party,
 )
-from shared.contracts.facts import Channel, Code, Id, Instant
-from shared.contracts.intake import Direction
+from shared.contracts.facts import Channel, Code, Id, Instant, TicketFacts
+from shared.contracts.intake import ALERT_MEMBERS_MAX, Direction
+from shared.contracts.links import LINKED_MAX
+from shared.contracts.monitors import OpeningAction
 from shared.kernel import derived_id, digest, stream_id
 
 
@@ -53,6 +55,10 @@ class Opening(BaseModel):
     words: Words
     classified: Classified
     follows: Id | None = None
+    evidence: Code = ""
+    """Why it opens a ticket where there was one that it might have joined."""
+    silent: bool = False
+    """No automatic answer is sent."""
 
 
 class Joining(BaseModel):
@@ -68,19 +74,45 @@ class Joining(BaseModel):
     channel: Channel
     words: Words
     language: Code = "en"
+    evidence: Code = ""
+    """Why it belongs to the ticket, see `services.intake.domain.threads.Evidence`."""
+    refused: bool = False
+    """The ticket is closed, and its desk takes no follow-ups: it is kept for an agent."""
+    amends: Id | None = None
+    """The message of which this is a newer text."""
+    deleted: bool = False
+    """The message was deleted where it was written."""
+    alone: Classified | None = None
+    """What it is as a ticket of its own, should the one that it joins never open."""
+
+
+class AlertPart(BaseModel):
+    """What a delivery says of one group of alerts, as the integration's policy groups them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    alert_key: Code
+    alerts: Annotated[tuple[Alert, ...], Field(min_length=1, max_length=ALERT_MEMBERS_MAX)]
+    """Without their labels: what is asked of them is answered."""
+    subject: Annotated[str, Field(max_length=SUBJECT_MAX)]
+    shape: Annotated[str, Field(max_length=SUBJECT_MAX)]
+    """What many alerts of a storm have in common."""
+    classified: Classified
+    action: OpeningAction = OpeningAction.OPEN
+    reason: Annotated[str, Field(max_length=200)] = ""
+    truncated: int = 0
+    predicted: bool = False
 
 
 class Alerting(BaseModel):
-    """A delivery of alerts: it joins the open incident of its key, or opens one."""
+    """A delivery of alerts: each of its groups joins the open incident of its key, or opens one."""
 
     model_config = ConfigDict(frozen=True)
 
     task: Literal["alerting"] = "alerting"
-    group: AlertGroup
-    alert_key: Code
-    classified: Classified
-    follows: Id | None = None
-    """The closed ticket that asked for this one: its occurrences are known, and count again."""
+    integration: Code
+    text: Annotated[str, Field(max_length=TEXT_MAX)] = ""
+    parts: Annotated[tuple[AlertPart, ...], Field(min_length=1, max_length=ALERT_MEMBERS_MAX)]
 
 
 class Reviewing(BaseModel):
@@ -93,6 +125,7 @@ class Reviewing(BaseModel):
     words: Words
     reason: Code
     integration: Code
+    """Empty where an agent brought it."""
     channel: Channel = Channel.EMAIL
     ticket: Id | None = None
     """The ticket that it may belong to."""
@@ -109,12 +142,48 @@ class Amending(BaseModel):
     amendment: Amendment
 
 
+class Deed(StrEnum):
+    """What an agent does with tickets that belong together, or do not."""
+
+    MERGE = "merge"
+    UNMERGE = "unmerge"
+    LINK = "link"
+    UNLINK = "unlink"
+
+
+class Linking(BaseModel):
+    """A deed on tickets: two streams, the target first."""
+
+    model_config = ConfigDict(frozen=True)
+
+    task: Literal["linking"] = "linking"
+    deed: Deed
+    target: Id
+    """The ticket that others are merged into, or the parent."""
+    sources: Annotated[tuple[Id, ...], Field(min_length=1, max_length=LINKED_MAX)]
+    by: Code
+
+
+class Splitting(BaseModel):
+    """Messages of a ticket become the receipt's ticket."""
+
+    model_config = ConfigDict(frozen=True)
+
+    task: Literal["splitting"] = "splitting"
+    source: Id
+    messages: Annotated[tuple[Id, ...], Field(min_length=1, max_length=LINKED_MAX)]
+    subject: Annotated[str, Field(max_length=SUBJECT_MAX)]
+    facts: TicketFacts
+    by: Code
+
+
 class Beating(BaseModel):
     """A monitor says that it lives."""
 
     model_config = ConfigDict(frozen=True)
 
     task: Literal["beating"] = "beating"
+    integration: Code
     heartbeat: Heartbeat
 
 
@@ -124,7 +193,11 @@ class Hinting(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     task: Literal["hinting"] = "hinting"
-    hint: Hint
+    integration: Code
+    resolved: Annotated[tuple[tuple[Code, Alert], ...], Field(max_length=ALERT_MEMBERS_MAX)] = ()
+    """By alert key."""
+    silenced: Annotated[tuple[tuple[Code, Code], ...], Field(max_length=10_000)] = ()
+    """Alert key and fingerprint of alerts that their monitor silences."""
 
 
 class Calling(BaseModel):
@@ -137,7 +210,16 @@ class Calling(BaseModel):
 
 
 Task = Annotated[
-    Opening | Joining | Alerting | Reviewing | Amending | Beating | Hinting | Calling,
+    Opening
+    | Joining
+    | Alerting
+    | Reviewing
+    | Amending
+    | Linking
+    | Splitting
+    | Beating
+    | Hinting
+    | Calling,
     Field(discriminator="task"),
 ]
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import datetime
-from typing import Any
+from typing import Any, assert_never
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,48 +13,36 @@ from services.intake.domain.alerts import (
     as_members,
     firing,
     merged,
-    newer_than,
     occurrence_of,
 )
+from services.intake.domain.figures import Correction
+from services.intake.domain.links import Links
+from services.intake.domain.messages import Entry, Message
 from shared.aggregate import Aggregate
 from shared.contracts.envelope import Body, Event
-from shared.contracts.facts import Code, Id, TicketFacts
+from shared.contracts.facts import Code, Id, Instant, Priority, TicketFacts
 from shared.contracts.intake import (
     AlertsChanged,
+    Classification,
     ConversationClosed,
     ConversationReopened,
-    Direction,
+    FollowupRefused,
     MessageAdded,
+    MessageAmended,
+    PriorityReason,
     RequestAccepted,
+    RequestReclassified,
 )
 from shared.contracts.routing import FollowupRequested, TicketClosed, TicketReopened
 from shared.contracts.topics import REQUESTS
-
-NUMBER_PREFIX = "T-"
-ORDINAL_DIGITS_MAX = 15
-
-
-def number_text(ordinal: int) -> str:
-    """Return a ticket's number as people write it."""
-    return f"{NUMBER_PREFIX}{ordinal:06d}"
-
-
-def ordinal_of(number: str) -> int:
-    """Return the count in a ticket's number; 0 for a text that is none."""
-    digits = number.removeprefix(NUMBER_PREFIX)
-    return (
-        int(digits)
-        if digits.isascii() and digits.isdigit() and len(digits) <= ORDINAL_DIGITS_MAX
-        else 0
-    )
+from shared.threads import ordinal_of
 
 
 class Ticket(BaseModel):
     """State of a ticket's stream.
 
-    Invariants: ``alert_key`` never changes; ``open_alert_key`` is it while the conversation is
-    open, unless another ticket has taken it, and a unique index of the store keeps it with one
-    ticket; ``firing`` counts the members that fire.
+    Invariants: ``alert_key`` never changes, and which ticket follows the group now is the group's
+    to say; ``members`` and ``firing`` are what the ticket was told of its alerts.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -67,10 +54,19 @@ class Ticket(BaseModel):
     messages: int = 1
     follows: Id | None = None
     closed: bool = False
+    closed_at: Instant | None = None
+    closed_desk: Code | None = None
+    """The desk that had it when it was closed."""
+    links: Links = Links()
     alert_key: Code | None = None
-    open_alert_key: Code | None = None
     members: dict[str, Occurrence] = {}
     firing: int = 0
+    monitored: Priority | None = None
+    """The most pressing priority that the alerts have asked for."""
+    classification: Classification | None = None
+    """Who said what it is, as it was accepted."""
+    priority_because: PriorityReason | None = None
+    corrections: tuple[Correction, ...] = ()
 
 
 def evolve_ticket(state: Ticket | None, event: Event[Any]) -> Ticket:
@@ -81,29 +77,68 @@ def evolve_ticket(state: Ticket | None, event: Event[Any]) -> Ticket:
             facts=body.facts,
             ordinal=ordinal_of(body.facts.number),
             message=body.message,
+            messages=body.messages,
             follows=body.follows,
+            links=Links(split_from=body.split_from),
             alert_key=body.alert_key,
-            open_alert_key=body.alert_key,
+            monitored=body.facts.priority if body.alert_key is not None else None,
             members={a.fingerprint: occurrence_of(a) for a in body.alerts},
             firing=body.firing,
+            classification=body.classification,
+            priority_because=body.priority_because,
         )
     if state is None:
         message = f"{event.type} before the ticket was accepted"
         raise ValueError(message)
     match body:
         case MessageAdded():
-            return _changed(state, facts=body.facts, messages=state.messages + 1)
+            after = _changed(state, facts=body.facts, messages=state.messages + 1)
+        case RequestReclassified():
+            after = _reclassified(state, body, event.time)
         case AlertsChanged():
             changes = {a.fingerprint: occurrence_of(a) for a in body.changes}
             members = merged(state.members, changes)
-            return _changed(state, facts=body.facts, members=members, firing=body.firing)
+            after = _changed(
+                state,
+                facts=body.facts,
+                members=members,
+                firing=body.firing,
+                monitored=body.priority or state.monitored,
+            )
         case ConversationClosed():
-            return _changed(state, facts=body.facts, closed=True, open_alert_key=None)
+            after = _changed(
+                state,
+                facts=body.facts,
+                closed=True,
+                closed_at=event.time,
+                closed_desk=body.desk,
+            )
         case ConversationReopened():
-            return _changed(state, facts=body.facts, closed=False, open_alert_key=body.alert_key)
+            after = _changed(
+                state, facts=body.facts, closed=False, closed_at=None, closed_desk=None
+            )
+        case MessageAmended() | FollowupRefused():
+            after = state
         case _:
-            message = f"{event.type} is not folded into a ticket"
-            raise ValueError(message)
+            links = state.links.after(body)
+            if links is None:
+                message = f"{event.type} is not folded into a ticket"
+                raise ValueError(message)
+            after = _changed(state, links=links)
+    return after
+
+
+def _reclassified(state: Ticket, body: RequestReclassified, at: datetime) -> Ticket:
+    corrections = (
+        Correction(field=c.field, was=c.was, now=c.now, was_by=c.was_by, by=body.by, at=at)
+        for c in body.changes
+    )
+    return _changed(
+        state,
+        facts=body.facts,
+        priority_because=body.priority_because or state.priority_because,
+        corrections=(*state.corrections, *corrections),
+    )
 
 
 def _changed(state: Ticket, **fields: Any) -> Ticket:
@@ -118,6 +153,13 @@ def decide_accepted(
     follows: str | None = None,
     alert_key: str | None = None,
     alerts: Members | None = None,
+    left_out: int = 0,
+    predicted: bool = False,
+    classification: Classification | None = None,
+    priority_because: PriorityReason | None = None,
+    silent: bool = False,
+    messages: int = 1,
+    split_from: str | None = None,
 ) -> list[Body]:
     """Accept a request; nothing where it has been accepted."""
     if state is not None:
@@ -127,62 +169,63 @@ def decide_accepted(
         RequestAccepted(
             facts=facts,
             message=message,
-            firing=firing(members),
+            firing=firing(members) + left_out,
             follows=follows,
             alert_key=alert_key,
             alerts=as_members(members),
+            predicted=predicted,
+            classification=classification,
+            priority_because=priority_because,
+            silent=silent,
+            messages=messages,
+            split_from=split_from,
         )
     ]
 
 
-def decide_message(
-    state: Ticket | None, *, message: str, direction: Direction, author: str
-) -> list[Body]:
-    """Add a message to the conversation."""
+def decide_message(state: Ticket | None, row: Message) -> list[Body]:
+    """Take in a row of the conversation: a message, a newer text of one, a refused follow-up."""
     if state is None:
         return []
-    return [MessageAdded(facts=state.facts, message=message, direction=direction, author=author)]
+    match row.entry:
+        case Entry.MESSAGE:
+            added = MessageAdded(
+                facts=state.facts, message=row.id, direction=row.direction, author=row.author
+            )
+            return [added]
+        case Entry.AMENDMENT:
+            amended = MessageAmended(
+                facts=state.facts,
+                message=row.amends or row.id,
+                amendment=row.id,
+                deleted=row.deleted_at is not None,
+            )
+            return [amended]
+        case Entry.REFUSED:
+            return [FollowupRefused(facts=state.facts, message=row.id, author=row.author)]
+    assert_never(row.entry)
 
 
-def decide_alerts(state: Ticket | None, alerts: Members) -> list[Body]:
-    """Take in occurrences; nothing where none is newer than what is known."""
-    if state is None:
-        return []
-    changes = newer_than(state.members, alerts)
-    members = merged(state.members, changes)
-    kept = {f: o for f, o in changes.items() if members.get(f) == o}
-    if not kept:
-        return []
-    return [AlertsChanged(facts=state.facts, changes=as_members(kept), firing=firing(members))]
-
-
-def decide_closed(state: Ticket | None, _event: Event[TicketClosed], _now: datetime) -> list[Body]:
-    """Close the conversation and release the alert key."""
+def decide_closed(state: Ticket | None, event: Event[TicketClosed], _now: datetime) -> list[Body]:
+    """Close the conversation."""
     if state is None or state.closed:
         return []
-    return [ConversationClosed(facts=state.facts)]
+    return [ConversationClosed(facts=state.facts, desk=event.body.desk)]
 
 
 def decide_reopened(
-    state: Ticket | None, event: Event[TicketReopened], _now: datetime, *, free: Collection[str]
+    state: Ticket | None, _event: Event[TicketReopened], _now: datetime
 ) -> list[Body]:
-    """Open the conversation again.
-
-    Args:
-        state: of the ticket.
-        event: names the ticket.
-        free: tickets whose alert key no other open ticket has: they take it back.
-    """
+    """Open the conversation again."""
     if state is None or not state.closed:
         return []
-    alert_key = state.alert_key if event.subject in free else None
-    return [ConversationReopened(facts=state.facts, alert_key=alert_key)]
+    return [ConversationReopened(facts=state.facts, alert_key=state.alert_key)]
 
 
 def decide_followup(
     _state: Ticket | None, _event: Event[FollowupRequested], _now: datetime
 ) -> list[Body]:
-    """Note that the follow-up was seen: its receipt was made before this decision."""
+    """Note that the follow-up was seen: what it asks for was done before this decision."""
     return []
 
 

@@ -18,11 +18,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from services.intake.domain.normal import NormalForm
+from services.intake.domain.normal import File, NormalForm
 from shared.contracts.facts import Channel
 from shared.kernel import HeliodeskError
 
@@ -104,7 +104,7 @@ class Setup:
     ``settings`` is of the door's own model. ``secrets`` are resolved; their names are the door's.
     """
 
-    settings: BaseModel = NoSettings()
+    settings: BaseModel = field(default_factory=NoSettings)
     secrets: Mapping[str, str] = field(default_factory=dict)
     name: str = ""
     """Of the integration; empty where an agent comes in without one."""
@@ -168,6 +168,39 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+class Outgoing(Protocol):
+    """One HTTP call by which a file is fetched. URL, headers and body may hold secrets."""
+
+    @property
+    def url(self) -> str:
+        """Of https."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Sent to this host only."""
+        ...
+
+    @property
+    def method(self) -> Literal["GET", "POST"]:
+        """How it is called."""
+        ...
+
+    @property
+    def body(self) -> bytes:
+        """Of a POST."""
+        ...
+
+    @property
+    def last(self) -> bool:
+        """Whether what is answered is the file; otherwise it is for the next call."""
+        ...
+
+
+Download = Callable[[File, Setup, Sequence[bytes]], Outgoing]
+"""Returns the next call for a file, given the bodies answered so far."""
+
+
 def bearer_token(raw: Raw) -> str | None:
     """Return the token of ``Authorization: Bearer``, or of Basic as its password."""
     scheme, _, value = raw.headers.get("authorization", "").partition(" ")
@@ -192,6 +225,15 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class Fetch:
+    """A public document that is needed to check a signature: keys, or a certificate."""
+
+    url: str
+    fresh: bool = False
+    """What was kept of it is too old: it lacks the key that is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
 class Signature:
     """The vendor signs; the entrance's path names tenant and integration.
 
@@ -202,6 +244,12 @@ class Signature:
     verify: Callable[[Raw, Setup, datetime], None]
     secrets: tuple[str, ...]
     """Names of the secrets that an integration of this door must refer to."""
+    public: Callable[[Raw, Setup, Mapping[str, bytes]], Fetch | Mapping[str, str]] | None = None
+    """What has to be fetched before, where the vendor's keys are public.
+
+    Given the documents fetched so far, by URL, it returns the next one to fetch, or what is put
+    among the secrets. It names hosts of the vendor's only, whatever the call says.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,12 +299,18 @@ class Door:
     """None: 202 with number, link and ``Location``."""
     refuse: Callable[[Raw, Refused], Answer] | None = None
     """Refuses in the caller's own protocol; None: RFC 9457 problem details."""
+    follow: Callable[[Raw, Setup], str | None] | None = None
+    """An address to GET once the call is answered, such as one that confirms a subscription."""
     answers_at_once: bool = False
     """The caller needs no ticket in the answer, even for alerts: nothing is waited for."""
     people: str = ""
     """Why agents may use it; empty where they may not."""
     source: str = ""
     """The vendor's document that it follows."""
+    download: Download | None = None
+    """How its files are fetched, where they do not come with the submission."""
+    file_hosts: tuple[str, ...] = ()
+    """Hosts that files are fetched from, and no others; ``.example.org`` takes subdomains."""
     integrations: str = ""
     """The door whose integrations may use this one too; empty for its own name."""
 

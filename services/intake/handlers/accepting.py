@@ -13,12 +13,13 @@ from services.intake.domain.files import (
 )
 from services.intake.domain.normal import AlertGroup, NormalForm, Request
 from services.intake.domain.receipts import Joining, Receipt, Words, message_id, receipt_id
-from services.intake.doors import Door, Read
+from services.intake.doors import Door, Raw, Read
 from services.intake.handlers.applying import Applied
 from services.intake.handlers.callers import Caller, checked_key, kept_as
 from services.intake.handlers.forming import Forming
 from services.intake.handlers.grouping import GroupCommit
-from services.intake.ports import FileStore, Incoming
+from services.intake.handlers.requesting import Requests
+from services.intake.ports import FileStore, Incoming, Original
 from shared.clock import Clock
 from shared.configuration import Configurations
 from shared.contracts.facts import Channel
@@ -27,27 +28,34 @@ from shared.kernel import CommandRejected, Infrastructure, digest
 from shared.organisation import MAIL_DOORS, Configuration
 
 MESSAGES = "messages"
+ORIGINAL_INLINE_BYTES_MAX = 256 * 1024
+"""A larger original is a file: rows of a group go to the store in one message of 48 MB at most."""
 
 
 class Accepting:
     """Makes receipts. When a method returns, its receipt is durable.
 
     Each method may raise `Infrastructure`: nothing is promised, ask again. ``full`` says why no
-    more is taken now; it is empty where more is.
+    more is taken now; it is empty where more is. ``repeated`` is told of what came again, with
+    its task: alerts that are told of once more have not expired.
     """
 
     def __init__(
         self,
         *,
         forming: Forming,
+        requests: Requests,
         files: FileStore,
         writer: GroupCommit[Incoming, Receipt],
         applier: GroupCommit[Receipt, Applied],
         configurations: Configurations,
         clock: Clock,
         full: Callable[[], str],
+        repeated: Callable[[Receipt], None],
     ) -> None:
+        self._repeated = repeated
         self._forming = forming
+        self._requests = requests
         self._files = files
         self._writer = writer
         self._applier = applier
@@ -56,7 +64,7 @@ class Accepting:
         self._full = full
 
     async def submit(
-        self, door: Door, read: Read[NormalForm], caller: Caller, *, original: bytes | None = None
+        self, door: Door, read: Read[NormalForm], caller: Caller, *, original: Raw | None = None
     ) -> Receipt:
         """Accept what a door has read, and have it applied soon.
 
@@ -69,8 +77,11 @@ class Accepting:
         key = self._key(door, read, caller)
         body = digest(read.content)
         receipt = await self._receipt(door, read, caller, key=key, body=body)
-        stored = await self._keep(Incoming(receipt, original))
+        kept_original = await self._original(caller.tenant, original)
+        stored = await self._keep(Incoming(receipt, kept_original))
         if stored.body == body:
+            if stored.pending_since is None:
+                self._repeated(receipt)
             if door.answers_at_once or not isinstance(read.form, AlertGroup):
                 self._offer(stored)
             return stored
@@ -81,9 +92,13 @@ class Accepting:
                 field="Idempotency-Key",
                 status=422,
             )
+        if isinstance(read.form, Request) and await self._requests.is_copy(stored, read.form):
+            self._offer(stored)
+            return stored
         # Broken mailers give two mails one Message-ID: both are kept.
         twin = await self._receipt(door, read, caller, key=f"{key}\n{body}", body=body)
-        kept = await self._keep(Incoming(twin.model_copy(update={"twin_of": stored.id}), original))
+        twin = twin.model_copy(update={"twin_of": stored.id})
+        kept = await self._keep(Incoming(twin, kept_original))
         self._offer(kept)
         return kept
 
@@ -150,23 +165,34 @@ class Accepting:
             return receipt
         try:
             async with asyncio.timeout(seconds_max):
-                done = await asyncio.shield(self._applier.submit(receipt))
+                done = await asyncio.shield(self._applier.submit(receipt, lane=_lane(receipt)))
         except (TimeoutError, Infrastructure):
             return receipt
         return done.receipt
+
+    async def _original(self, tenant: str, original: Raw | None) -> Original | None:
+        """Return what is kept of a submission as it came; a large one becomes a file first."""
+        if original is None:
+            return None
+        media_type = original.media_type
+        if len(original.body) <= ORIGINAL_INLINE_BYTES_MAX:
+            return Original(media_type=media_type, raw=original.body)
+        stored = await self._files.put(tenant=tenant, content=original.body)
+        return Original(media_type=media_type, file=stored.id)
 
     async def _keep(self, incoming: Incoming) -> Receipt:
         reason = self._full()
         if reason:
             raise Infrastructure(reason)
-        return await self._writer.submit(incoming)
+        receipt = incoming.receipt
+        return await self._writer.submit(incoming, lane=_lane(receipt))
 
     def _offer(self, receipt: Receipt) -> None:
         """Have a receipt applied soon; where too many wait, the sweeper comes to it."""
         if receipt.pending_since is None:
             return
         try:
-            self._applier.submit(receipt)
+            self._applier.submit(receipt, lane=_lane(receipt))
         except Infrastructure:
             return
 
@@ -205,7 +231,7 @@ class Accepting:
         refs = []
         for file in read.form.files:
             if file.part is None:
-                refs.append(reference_of(file, stored=None))
+                refs.append(reference_of(file, stored=None, by=caller.name))
                 continue
             stored = await self._files.put(tenant=caller.tenant, content=contents[file.part])
             refs.append(reference_of(file, stored=stored))
@@ -226,3 +252,8 @@ class Accepting:
             configversion=version,
             pending_since=now,
         )
+
+
+def _lane(receipt: Receipt) -> str:
+    """Return in which lane a receipt waits: no integration stands behind another's storm."""
+    return f"{receipt.tenant}/{receipt.by}"

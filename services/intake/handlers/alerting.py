@@ -1,285 +1,208 @@
-"""Alerts: one open incident for each alert key, whatever the order and number of deliveries.
+"""Appliers of what monitors say: alerts, heartbeats, hints.
 
-The store's unique index on the open alert key decides between two that open at once; the loser
-applies its alerts to the winner's ticket. Occurrences that no open ticket holds are remembered
-beside the tickets: a trigger that comes after its own end, or after the ticket was closed, opens
-nothing. Whoever opens looks at that memory again afterwards, and whoever remembers looks for an
-open ticket again afterwards, so that one of the two sees the other.
+Every distinct occurrence is a row before anything is decided, so it is counted once, however
+often it is delivered and by whichever process.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from functools import partial
 
-from services.intake.domain.alerts import Members, firing, newer_than
+from services.intake.domain.alert_decisions import decide_hinted, decide_observed
+from services.intake.domain.alert_groups import AlertGroup
+from services.intake.domain.alert_rows import AlertOccurrence, AlertWords, Pulse
+from services.intake.domain.alert_settling import Context, Observation
 from services.intake.domain.contact import Person
-from services.intake.domain.messages import Message
-from services.intake.domain.receipts import Alerting, Receipt, ticket_id
-from services.intake.domain.ticket import TICKET, Ticket, decide_accepted, decide_alerts
-from services.intake.handlers.groups import Group, groups_of, together
+from services.intake.domain.normal import Alert
+from services.intake.domain.receipts import Alerting, AlertPart, Beating, Hinting, Receipt
+from services.intake.handlers.groups import AlertGroups, Turn
 from services.intake.handlers.meeting import facts_of
-from services.intake.handlers.numbers import Numbers
 from services.intake.handlers.outcomes import Outcome
-from services.intake.handlers.writing import Waits, Writing, blank
-from services.intake.ports import IntakeStore
-from shared.aggregate import Document, Step, Write
-from shared.commit import CONFLICTS_MAX, Command, Committer
-from shared.contracts.intake import Direction
-from shared.kernel import Infrastructure
+from services.intake.handlers.silence import Silence
+from services.intake.ports import AlertStore
+from shared.clock import Clock
+from shared.configuration import Configurations
+from shared.contracts.intake import AlertStatus
+from shared.contracts.monitors import GroupEvent, ObservedAlert
+from shared.kernel import derived_id, digest
+from shared.organisation import UnknownName
+
+SCOPE_LENGTH = 40
+EVERY_SECONDS_DEFAULT = 300
+EVERY_SETTINGS = ("watchdog_seconds", "heartbeat_seconds", "every_seconds")
+"""Where an integration may say how often its heartbeat comes."""
 
 
 class Alerts:
     """Applies receipts of alerts."""
 
-    def __init__(
-        self, *, store: IntakeStore, writing: Writing, committer: Committer, numbers: Numbers
-    ) -> None:
-        self._store = store
-        self._writing = writing
-        self._committer = committer
-        self._numbers = numbers
+    def __init__(self, *, rows: AlertStore, groups: AlertGroups, clock: Clock) -> None:
+        self._rows = rows
+        self._groups = groups
+        self._clock = clock
 
     async def apply(
         self, receipts: Sequence[Receipt], met: Mapping[str, Person]
     ) -> dict[str, Outcome]:
-        """Apply receipts of alerts; return, by receipt id, where their alerts are."""
-        waiting = groups_of(receipts)
-        done: dict[str, Outcome] = {}
-        for _ in range(CONFLICTS_MAX):
-            waiting = await self._round(waiting, met, done)
-            if not waiting:
-                return done
-        message = f"{len(waiting)} alert keys changed under {CONFLICTS_MAX} attempts"
-        raise Infrastructure(message)
+        """Apply receipts of alerts; return, by receipt id, where their first group is."""
+        tasks = [(r, r.task) for r in receipts if isinstance(r.task, Alerting)]
+        occurrences = [
+            AlertOccurrence(part.alert_key, a.fingerprint, a.starts_at, str(a.status))
+            for _, task in tasks
+            for part in task.parts
+            for a in part.alerts
+        ]
+        await self._rows.add_occurrences(occurrences, self._clock.now())
+        turns = [
+            _turn(receipt, task, part, met[receipt.id], first=n == 0)
+            for receipt, task in sorted(tasks, key=lambda t: (t[0].accepted_at, t[0].id))
+            for n, part in enumerate(task.parts)
+        ]
+        outcomes = await self._groups.take(turns)
+        return {receipt.id: _outcome(task, outcomes) for receipt, task in tasks}
 
-    async def _round(
-        self,
-        groups: dict[str, Group],
-        met: Mapping[str, Person],
-        done: dict[str, Outcome],
-    ) -> dict[str, Group]:
-        """Try each group once; return those that lost to another writer."""
-        opened = await self._store.open_alerts(groups)
-        own = {r.id: _own(r) for g in groups.values() for r in g.receipts}
-        documents = await self._writing.load({*opened.values(), *own.values()})
-        writes: dict[str, Write[Ticket]] = {}
-        again: dict[str, Group] = {}
-        unopened: list[Group] = []
-        joining: list[tuple[Group, Document[Ticket], Ticket]] = []
-        for key, group in groups.items():
-            self._drop_closed(group, own, opened.get(key), documents, done)
-            if not group.receipts:
-                continue
-            holder = documents.get(opened.get(key, ""))
-            if holder is None:
-                unopened.append(group)
-            elif holder.state is None or holder.state.open_alert_key != key:
-                again[key] = group
-            else:
-                joining.append((group, holder, holder.state))
-        for group, write in await self._join(joining, done):
-            writes[group.key] = write
-        for group, write in await self._open(unopened, met, done, again):
-            writes[group.key] = write
-        lost = await self._writing.commit(list(writes.values()))
-        for key, write in writes.items():
-            if write.after.id in lost:
-                again[key] = groups[key]
-                continue
-            _settle(groups[key], write.after, done)
-        await self._look_back(groups, own, again, done)
-        return again
 
-    def _drop_closed(
-        self,
-        group: Group,
-        own: Mapping[str, str],
-        opened: str | None,
-        documents: Mapping[str, Document[Ticket]],
-        done: dict[str, Outcome],
+class Hints:
+    """Applies receipts of hints."""
+
+    def __init__(self, groups: AlertGroups) -> None:
+        self._groups = groups
+
+    async def apply(
+        self, receipts: Sequence[Receipt], _met: Mapping[str, Person]
+    ) -> dict[str, Outcome]:
+        """Apply hints: what they say of alerts that are known to fire."""
+        turns = [
+            turn for r in receipts if isinstance(r.task, Hinting) for turn in _hint_turns(r, r.task)
+        ]
+        await self._groups.take(turns)
+        return {r.id: Outcome() for r in receipts}
+
+
+class Beats:
+    """Applies receipts of heartbeats: notes them, and ends the incident of their silence."""
+
+    def __init__(
+        self, *, rows: AlertStore, silence: Silence, configurations: Configurations
     ) -> None:
-        """Settle receipts whose own ticket was opened before and has given its key away."""
-        for receipt in list(group.receipts):
-            document = documents.get(own[receipt.id])
-            if document is not None and document.id != opened and document.state is not None:
-                number = document.state.facts.number
-                done[receipt.id] = Outcome(ticket=document.id, number=number)
-                group.receipts.remove(receipt)
-                del group.alerts[receipt.id]
+        self._rows = rows
+        self._silence = silence
+        self._configurations = configurations
 
-    async def _join(
-        self,
-        joining: Sequence[tuple[Group, Document[Ticket], Ticket]],
-        done: dict[str, Outcome],
-    ) -> list[tuple[Group, Write[Ticket]]]:
-        """Plan the alerts of groups onto the open tickets of their keys.
+    async def apply(
+        self, receipts: Sequence[Receipt], _met: Mapping[str, Person]
+    ) -> dict[str, Outcome]:
+        """Apply heartbeats."""
+        pulses = [self._pulse(r, r.task) for r in receipts if isinstance(r.task, Beating)]
+        await self._rows.beat(pulses)
+        await self._silence.end(pulses)
+        return {r.id: Outcome() for r in receipts}
 
-        What a ticket does not know may be remembered beside it, as over before it was opened.
-        """
-        strangers = {
-            group.key: [f for f in group.total if f not in state.members]
-            for group, _, state in joining
-        }
-        known = await self._store.remembered({k: fs for k, fs in strangers.items() if fs})
-        planned: list[tuple[Group, Write[Ticket]]] = []
-        for group, holder, _ in joining:
-            try:
-                write = self._joined(group, holder, known.get(group.key, {}))
-            except Waits as reason:
-                done.update({r.id: Outcome(waits=str(reason)) for r in group.receipts})
-                continue
-            if write is None:
-                _settle(group, holder, done)
-            else:
-                planned.append((group, write))
-        return planned
-
-    def _joined(
-        self, group: Group, holder: Document[Ticket], known: Members
-    ) -> Write[Ticket] | None:
-        total = together(group.fresh(known))
-        step = Step(
-            decide=lambda state: decide_alerts(state, total),
-            correlationid=group.receipts[0].trace,
-        )
-        version = max(r.configversion for r in group.receipts)
-        return self._writing.planned(holder, [step], configversion=version)
-
-    async def _open(
-        self,
-        groups: Sequence[Group],
-        met: Mapping[str, Person],
-        done: dict[str, Outcome],
-        again: dict[str, Group],
-    ) -> list[tuple[Group, Write[Ticket]]]:
-        """Plan tickets for groups without one; remember alerts of groups where nothing fires."""
-        if not groups:
-            return []
-        known = await self._store.remembered({g.key: list(g.total) for g in groups})
-        planned: list[tuple[Group, Write[Ticket]]] = []
-        over: dict[str, Members] = {}
-        for group in groups:
-            fresh = group.fresh(known.get(group.key, {}))
-            total = together(fresh)
-            if firing(total) == 0:
-                over[group.key] = total
-                continue
-            opener = next(r for r in group.receipts if firing(fresh[r.id]))
-            write = await self._opening(opener, group.key, total, met)
-            if write is not None:
-                planned.append((group, write))
-        await self._remember(over, groups, done, again)
-        return planned
-
-    async def _remember(
-        self,
-        over: Mapping[str, Members],
-        groups: Sequence[Group],
-        done: dict[str, Outcome],
-        again: dict[str, Group],
-    ) -> None:
-        if not over:
-            return
-        await self._store.remember({key: alerts for key, alerts in over.items() if alerts})
-        opened = await self._store.open_alerts(over)
-        for group in groups:
-            if group.key in opened:
-                again[group.key] = group
-            elif group.key in over:
-                done.update({r.id: Outcome() for r in group.receipts})
-
-    async def _opening(
-        self, opener: Receipt, key: str, alerts: Members, met: Mapping[str, Person]
-    ) -> Write[Ticket] | None:
-        task = opener.task
-        if not isinstance(task, Alerting):
-            raise TypeError(f"{opener.id} brings no alerts")
-        person, ticket = met[opener.id], _own(opener)
-        row = _message(opener, task, person, ticket)
-        await self._store.add_messages([row])
-        facts = facts_of(
-            task.classified,
-            person,
-            number=await self._numbers.take(opener.tenant),
-            accepted_at=opener.accepted_at,
-        )
-        step = Step(
-            decide=lambda state: decide_accepted(
-                state,
-                facts=facts,
-                message=opener.message,
-                follows=task.follows,
-                alert_key=key,
-                alerts=alerts,
-            ),
-            cause=row.as_cause(),
-        )
-        return self._writing.planned(blank(ticket, tenant=opener.tenant), [step])
-
-    async def _look_back(
-        self,
-        groups: Mapping[str, Group],
-        own: Mapping[str, str],
-        again: Mapping[str, Group],
-        done: Mapping[str, Outcome],
-    ) -> None:
-        """Give tickets that these receipts opened what was remembered meanwhile."""
-        opened = {
-            group.key: done[r.id].ticket or ""
-            for group in groups.values()
-            if group.key not in again
-            for r in group.receipts
-            if r.id in done and done[r.id].ticket == own[r.id]
-        }
-        if not opened:
-            return
-        documents = await self._writing.load(opened.values())
-        wanted = {
-            key: list(state.members)
-            for key, ticket in opened.items()
-            if ticket in documents and (state := documents[ticket].state) is not None
-        }
-        for key, members in (await self._store.remembered(wanted)).items():
-            await self._tell(documents[opened[key]], members)
-
-    async def _tell(self, document: Document[Ticket], members: Members) -> None:
-        if document.state is None or not newer_than(document.state.members, members):
-            return
-        await self._committer.execute(
-            TICKET,
-            Command(
-                target=document.id,
-                tenant=document.tenant,
-                decide=lambda state: decide_alerts(state, members),
-            ),
+    def _pulse(self, receipt: Receipt, task: Beating) -> Pulse:
+        beat = task.heartbeat
+        every = beat.every_seconds or self._every(receipt.tenant, task.integration)
+        identity = digest(*(p.encode() for p in (receipt.tenant, task.integration, beat.name)))
+        return Pulse(
+            id=identity,
+            tenant=receipt.tenant,
+            integration=task.integration,
+            name=beat.name,
+            last_at=beat.at,
+            every_seconds=every,
+            due_at=beat.at + timedelta(seconds=every),
         )
 
-
-def _own(receipt: Receipt) -> str:
-    """Return the id of the ticket that a receipt opens, should it open one."""
-    return ticket_id(tenant=receipt.tenant, receipt=receipt.id)
-
-
-def _settle(group: Group, document: Document[Ticket], done: dict[str, Outcome]) -> None:
-    number = document.state.facts.number if document.state else None
-    for receipt in group.receipts:
-        done[receipt.id] = Outcome(ticket=document.id, number=number)
+    def _every(self, tenant: str, integration: str) -> int:
+        """Return how often the integration's heartbeat comes, as its settings say."""
+        try:
+            settings = self._configurations.current(tenant).integration(integration).settings
+        except UnknownName:
+            return EVERY_SECONDS_DEFAULT
+        found = (settings.get(name) for name in EVERY_SETTINGS)
+        return next((v for v in found if isinstance(v, int) and v > 0), EVERY_SECONDS_DEFAULT)
 
 
-def _message(receipt: Receipt, task: Alerting, person: Person, ticket: str) -> Message:
-    return Message(
-        id=receipt.message,
+def observed_alert(alert: Alert) -> ObservedAlert:
+    """Return an alert as a group's events carry it."""
+    return ObservedAlert(
+        fingerprint=alert.fingerprint,
+        status=AlertStatus(alert.status),
+        starts_at=alert.starts_at,
+        severity=alert.severity,
+        configuration_item=alert.configuration_item,
+        service=alert.service,
+    )
+
+
+def _turn(
+    receipt: Receipt, task: Alerting, part: AlertPart, person: Person, *, first: bool
+) -> Turn:
+    """Return what one part of a delivery asks of its group."""
+    # Each ticket has a first message of its own; the receipt's own name goes to the first part.
+    message = receipt.message if first else derived_id("message", receipt.id, part.alert_key)
+    scope = digest(receipt.tenant.encode(), task.integration.encode(), part.shape.encode())
+    seen = Observation(
+        alerts=[observed_alert(a) for a in part.alerts],
+        facts=facts_of(part.classified, person, number="", accepted_at=receipt.accepted_at),
+        message=message,
+        truncated=part.truncated,
+        action=part.action,
+        reason=part.reason,
+        predicted=part.predicted,
+        scope=scope[:SCOPE_LENGTH],
+    )
+    return Turn(
+        group=part.alert_key,
         tenant=receipt.tenant,
-        ticket=ticket,
-        n=1,
-        direction=Direction.INBOUND,
-        channel=task.classified.channel,
-        subject=task.group.subject,
-        text=task.group.text,
-        author=person.id,
-        author_name=person.shown,
+        integration=task.integration,
         at=receipt.accepted_at,
-        language=task.classified.language_default,
-        configversion=receipt.configversion,
+        decide=partial(_decide_seen, seen=seen),
+        words=AlertWords(id=message, tenant=receipt.tenant, subject=part.subject, text=task.text),
         trace=receipt.trace,
     )
+
+
+def _decide_seen(
+    state: AlertGroup | None, context: Context, *, seen: Observation
+) -> Sequence[GroupEvent]:
+    return decide_observed(state, seen, context)
+
+
+def _hint_turns(receipt: Receipt, task: Hinting) -> list[Turn]:
+    resolved: dict[str, list[ObservedAlert]] = {}
+    for key, alert in task.resolved:
+        resolved.setdefault(key, []).append(observed_alert(alert))
+    silenced: dict[str, list[str]] = {}
+    for key, fingerprint in task.silenced:
+        silenced.setdefault(key, []).append(fingerprint)
+    return [
+        Turn(
+            group=key,
+            tenant=receipt.tenant,
+            integration=task.integration,
+            at=receipt.accepted_at,
+            decide=partial(
+                _decide_hint, resolved=resolved.get(key, []), silenced=silenced.get(key, [])
+            ),
+            trace=receipt.trace,
+        )
+        for key in {**resolved, **silenced}
+    ]
+
+
+def _decide_hint(
+    state: AlertGroup | None,
+    context: Context,
+    *,
+    resolved: Sequence[ObservedAlert],
+    silenced: Sequence[str],
+) -> Sequence[GroupEvent]:
+    return decide_hinted(state, resolved, silenced, context)
+
+
+def _outcome(task: Alerting, outcomes: Mapping[str, Outcome]) -> Outcome:
+    """Return where a delivery's first group is; it waits where any of its groups does."""
+    own = [outcomes[part.alert_key] for part in task.parts]
+    return next((o for o in own if o.waits), own[0])

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
-from services.intake.domain.alerts import Members
+from services.intake.domain.alert_decisions import decide_followed_up
+from services.intake.domain.alert_groups import AlertGroup
+from services.intake.domain.alert_settling import Context
 from services.intake.domain.classify import Classified
-from services.intake.domain.normal import Alert, AlertGroup
+from services.intake.domain.contact import Person
+from services.intake.domain.messages import Message
+from services.intake.domain.normal import Party
 from services.intake.domain.receipts import (
-    Alerting,
     Opening,
     Receipt,
+    Reviewing,
     Task,
     Words,
     message_id,
     receipt_id,
     ticket_id,
 )
+from services.intake.domain.threads import Evidence
 from services.intake.domain.ticket import Ticket
 from services.intake.handlers.applying import Applying
+from services.intake.handlers.conversing import FOLLOWUP_REFUSED
+from services.intake.handlers.deeds import Deeds
+from services.intake.handlers.groups import AlertGroups, Turn
 from services.intake.handlers.numbers import Numbers
 from services.intake.handlers.writing import Writing
 from services.intake.ports import Incoming, IntakeStore
@@ -29,8 +37,8 @@ from shared.aggregate import Document
 from shared.clock import Clock
 from shared.contracts.envelope import EnvelopeInvalid, Event, decode
 from shared.contracts.facts import TicketFacts
-from shared.contracts.intake import AlertStatus
-from shared.contracts.routing import FollowupRequested, TicketClosed, TicketReopened
+from shared.contracts.monitors import GroupEvent
+from shared.contracts.routing import FollowupRequested, TicketResolved
 from shared.kernel import digest
 from shared.streams import Record
 
@@ -38,9 +46,9 @@ DOOR = "followup"
 
 
 class Standing:
-    """Prepares what the decisions on routing's events cannot look up, then lets them decide.
+    """Does what routing's events ask for beside the ticket itself.
 
-    ``free`` names the tickets that may take their alert key back when they are reopened.
+    Whether a ticket takes alerts is read from the ticket when alerts come: it is told in order.
     """
 
     def __init__(
@@ -49,32 +57,18 @@ class Standing:
         store: IntakeStore,
         writing: Writing,
         applying: Applying,
+        groups: AlertGroups,
+        deeds: Deeds,
         numbers: Numbers,
         clock: Clock,
     ) -> None:
-        self.free: set[str] = set()
         self._store = store
         self._writing = writing
         self._applying = applying
+        self._groups = groups
+        self._deeds = deeds
         self._numbers = numbers
         self._clock = clock
-
-    async def process(
-        self, records: Sequence[Record], *, decide: Callable[[Sequence[Record]], Awaitable[None]]
-    ) -> None:
-        """Process a batch of routing's events.
-
-        Args:
-            records: as they were read.
-            decide: prepares and commits the decisions; here it is the consumer's ``process``.
-
-        Raises:
-            Infrastructure: nothing may be acknowledged; try the same batch again.
-        """
-        await decide(records)
-        closed, _, _ = _sorted(records)
-        # What came in between the first look and the closing has to be remembered as well.
-        await self._remember(closed)
 
     async def prepare(self, records: Sequence[Record]) -> None:
         """Do what has to be done before events are decided on; the consumer's ``first``.
@@ -82,33 +76,13 @@ class Standing:
         Raises:
             Infrastructure: try again.
         """
-        closed, reopened, followups = _sorted(records)
-        await self._remember(closed)
-        await self._find_free(reopened)
-        await self._follow_up(followups)
-
-    async def _remember(self, tickets: set[str]) -> None:
-        """Remember the alerts of tickets that are closed: their late echoes open nothing."""
-        if not tickets:
-            return
-        alerts: dict[str, Members] = {}
-        for document in (await self._writing.load(tickets)).values():
-            state = document.state
-            if state is not None and state.alert_key is not None:
-                alerts[state.alert_key] = state.members
-        if alerts:
-            await self._store.remember(alerts)
-
-    async def _find_free(self, tickets: set[str]) -> None:
-        self.free = set()
-        if not tickets:
-            return
-        keys: dict[str, str] = {}
-        for document in (await self._writing.load(tickets)).values():
-            if document.state is not None and document.state.alert_key is not None:
-                keys.setdefault(document.state.alert_key, document.id)
-        opened = await self._store.open_alerts(keys) if keys else {}
-        self.free = {t for key, t in keys.items() if opened.get(key, t) == t}
+        await self._deeds.solve_children(_resolved(records))
+        events = _followups(records)
+        documents = await self._writing.load({e.subject for e in events})
+        of_alerts = [e for e in events if _alert_key(e, documents) is not None]
+        if of_alerts:
+            await self._groups.take([_turn(e, documents) for e in of_alerts])
+        await self._follow_up([e for e in events if e not in of_alerts])
 
     async def _follow_up(self, events: Sequence[Event[FollowupRequested]]) -> None:
         """Make the receipt of each follow-up, under an id derived from the event."""
@@ -116,24 +90,15 @@ class Standing:
         if not wanted:
             return
         known = await self._store.receipts(wanted)
-        new = {i: e for i, e in wanted.items() if i not in known}
-        documents = await self._writing.load({e.subject for e in new.values()})
-        incoming = []
-        for identifier, event in new.items():
-            receipt = await self._receipt(identifier, event, documents)
-            if receipt is not None:
-                incoming.append(Incoming(receipt))
+        incoming = [
+            Incoming(await self._receipt(identifier, event))
+            for identifier, event in wanted.items()
+            if identifier not in known
+        ]
         stored = [*known.values(), *(await self._store.keep(incoming) if incoming else ())]
         await self._applying.apply(stored)
 
-    async def _receipt(
-        self,
-        identifier: str,
-        event: Event[FollowupRequested],
-        documents: Mapping[str, Document[Ticket]],
-    ) -> Receipt | None:
-        document = documents.get(event.subject)
-        state = document.state if document else None
+    async def _receipt(self, identifier: str, event: Event[FollowupRequested]) -> Receipt:
         blank = Receipt(
             id=identifier,
             tenant=event.tenant,
@@ -146,50 +111,94 @@ class Standing:
             configversion=event.configversion,
             pending_since=self._clock.now(),
         )
-        if event.body.message is None and state is not None and state.alert_key is not None:
-            task = await self._alerts(event, state, state.alert_key)
-            return None if task is None else blank.model_copy(update={"task": task})
         found = await self._store.messages([event.body.message or ""])
         words = Words(subject=f"Follow-up of {event.body.facts.number}")
         for message in found.values():
             words = Words(
                 subject=message.subject or words.subject,
                 text=message.text,
+                quoted=message.quoted,
+                html=message.html,
+                files=message.files,
                 message_id=message.message_id,
             )
+        if event.body.refused:
+            people = await self._store.people([row.author for row in found.values()])
+            task: Task = _refused(event, words, people.values(), found.values())
+            return blank.model_copy(update={"task": task})
         task = Opening(
             contact=event.body.facts.contact,
             words=words,
             classified=_as_before(event.body.facts),
             follows=event.subject,
+            evidence=Evidence.FOLLOWUP,
         )
         ticket = ticket_id(tenant=event.tenant, receipt=identifier)
         number = await self._numbers.take(event.tenant)
         return blank.model_copy(update={"ticket": ticket, "number": number, "task": task})
 
-    async def _alerts(
-        self, event: Event[FollowupRequested], state: Ticket, alert_key: str
-    ) -> Task | None:
-        """Return the alerts that fire on a closed ticket; None where none does any more."""
-        firing = [
-            Alert(fingerprint=f, status=o.status, starts_at=o.starts_at)
-            for f, o in state.members.items()
-            if o.status is AlertStatus.FIRING
-        ]
-        if not firing:
-            return None
-        first = (await self._store.messages([state.message])).get(state.message)
-        return Alerting(
-            group=AlertGroup(
-                key=alert_key,
-                alerts=tuple(firing),
-                subject=first.subject if first else f"Follow-up of {state.facts.number}",
-                text=first.text if first else "",
-            ),
-            alert_key=alert_key,
-            classified=_as_before(event.body.facts),
-            follows=event.subject,
-        )
+
+def _alert_key(
+    event: Event[FollowupRequested], documents: Mapping[str, Document[Ticket]]
+) -> str | None:
+    """Return the group whose alerts ask for a follow-up; None where a person does."""
+    document = documents.get(event.subject)
+    if event.body.message is not None or document is None or document.state is None:
+        return None
+    return document.state.alert_key
+
+
+def _turn(event: Event[FollowupRequested], documents: Mapping[str, Document[Ticket]]) -> Turn:
+    """Return the turn of a group whose incident is closed while it fires."""
+    facts = event.body.facts
+
+    def decide(state: AlertGroup | None, context: Context) -> Sequence[GroupEvent]:
+        return decide_followed_up(state, event.subject, facts, context)
+
+    return Turn(
+        group=_alert_key(event, documents) or "",
+        tenant=event.tenant,
+        integration=facts.integration or "",
+        at=event.time,
+        decide=decide,
+        trace=event.correlationid,
+    )
+
+
+def _refused(
+    event: Event[FollowupRequested],
+    words: Words,
+    people: Iterable[Person],
+    rows: Iterable[Message],
+) -> Reviewing:
+    """Return what a closed ticket's desk takes no more, for an agent to look at."""
+    person = next(iter(people), None)
+    row = next(iter(rows), None)
+    kind, _, address = (person.address if person else f"id:{event.body.facts.contact}").partition(
+        ":"
+    )
+    return Reviewing(
+        author=Party.model_validate({kind: address, "name": person.name if person else ""}),
+        words=words,
+        reason=FOLLOWUP_REFUSED,
+        integration=event.body.facts.integration or "",
+        channel=row.channel if row is not None else event.body.facts.channel,
+        ticket=event.subject,
+    )
+
+
+def _resolved(records: Sequence[Record]) -> dict[str, tuple[str, str]]:
+    """Return, by ticket, the newest resolution's event and code."""
+    found: dict[str, tuple[str, str]] = {}
+    for record in records:
+        event = _readable(record)
+        if event is None or event.type != TicketResolved.type:
+            continue
+        try:
+            found[event.subject] = (event.id, event.with_body(TicketResolved).body.code)
+        except ValidationError:
+            continue  # Another service's consumer parks it; nothing follows from it here.
+    return found
 
 
 def _as_before(facts: TicketFacts) -> Classified:
@@ -211,30 +220,18 @@ def _as_before(facts: TicketFacts) -> Classified:
     )
 
 
-def _sorted(
-    records: Sequence[Record],
-) -> tuple[set[str], set[str], list[Event[FollowupRequested]]]:
-    """Return tickets closed, tickets reopened, and follow-ups; the rest is the consumer's."""
-    closed: set[str] = set()
-    reopened: set[str] = set()
-    followups: list[Event[FollowupRequested]] = []
+def _followups(records: Sequence[Record]) -> list[Event[FollowupRequested]]:
+    """Return the follow-ups that are asked for; the rest is the consumer's."""
+    found: list[Event[FollowupRequested]] = []
     for record in records:
         event = _readable(record)
-        if event is None:
+        if event is None or event.type != FollowupRequested.type:
             continue
-        match event.type:
-            case TicketClosed.type:
-                closed.add(event.subject)
-            case TicketReopened.type:
-                reopened.add(event.subject)
-            case FollowupRequested.type:
-                try:
-                    followups.append(event.with_body(FollowupRequested))
-                except ValidationError:
-                    continue  # The consumer parks it.
-            case _:
-                continue
-    return closed, reopened, followups
+        try:
+            found.append(event.with_body(FollowupRequested))
+        except ValidationError:
+            continue  # The consumer parks it.
+    return found
 
 
 def _readable(record: Record) -> Event[Any] | None:

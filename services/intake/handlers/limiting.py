@@ -2,44 +2,36 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from datetime import datetime
-
 from shared.clock import Clock
 
-BUCKETS_MAX = 10_000
-
-
-@dataclass(slots=True)
-class _Bucket:
-    tokens: float
-    at: datetime
+INTEGRATIONS_MAX = 10_000
+MINUTE = 60_000_000
+"""In microseconds: whole numbers, so that a limit is exact."""
+SECOND = 1_000_000
 
 
 class Limiter:
-    """A token bucket for each integration; it holds a minute's worth.
+    """A limit for each integration, by the generic cell rate algorithm (ITU-T I.371).
 
-    It is this process's own: with several behind one port the limit is that of each.
+    A minute's worth may come at once; then one at a time, as fast as the limit says. It is this
+    process's own: with several behind one port the limit is that of each.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._buckets: dict[tuple[str, str], _Bucket] = {}
+        self._next: dict[tuple[str, str], int] = {}
+        """When the next one would be due, did they come evenly."""
 
     def take(self, *, tenant: str, integration: str, per_minute: int) -> int:
         """Take one; return 0 where that is within the limit, else the seconds to wait."""
-        now = self._clock.now()
+        now = int(self._clock.now().timestamp() * 1_000) * 1_000
+        step = MINUTE // per_minute
         key = (tenant, integration)
-        bucket = self._buckets.get(key)
-        if bucket is None:
-            if len(self._buckets) >= BUCKETS_MAX:
-                self._buckets.clear()
-            bucket = self._buckets[key] = _Bucket(tokens=float(per_minute), at=now)
-        passed = max(0.0, (now - bucket.at).total_seconds())
-        bucket.tokens = min(float(per_minute), bucket.tokens + passed * per_minute / 60)
-        bucket.at = now
-        if bucket.tokens >= 1:
-            bucket.tokens -= 1
-            return 0
-        return max(1, math.ceil((1 - bucket.tokens) * 60 / per_minute))
+        if len(self._next) >= INTEGRATIONS_MAX and key not in self._next:
+            self._next.clear()
+        due = max(self._next.get(key, now), now)
+        wait = due - (per_minute - 1) * step - now
+        if wait > 0:
+            return -(-wait // SECOND)
+        self._next[key] = due + step
+        return 0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
-from services.intake.domain.ticket import number_text
 from services.intake.ports import IntakeStore
+from shared.threads import number_text
 
 
 class Numbers:

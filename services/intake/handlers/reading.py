@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.intake.domain.contact import Person
-from services.intake.domain.messages import Message
+from services.intake.domain.links import HOPS_MAX
+from services.intake.domain.mail_facts import Delivery
+from services.intake.domain.messages import Message, amended, in_time
 from services.intake.domain.receipts import Receipt
 from services.intake.domain.ticket import Ticket
 from services.intake.handlers.applying import Applying
+from services.intake.handlers.meeting import Meeting
 from services.intake.handlers.writing import Writing
-from services.intake.ports import IntakeStore, Review
+from services.intake.ports import Bounces, ConversationStore, IntakeStore, MailStore, Review
 from shared.aggregate import Document
 from shared.contracts.internal import ContactView, MessageView
 
@@ -37,13 +40,30 @@ class Conversation:
     state: Ticket
     contact: Person | None
     messages: Sequence[Message]
+    deliveries: Sequence[Delivery] = ()
 
 
 class Reading:
-    """Answers questions. Every method may raise `Infrastructure`."""
+    """Answers questions. Every method may raise `Infrastructure`.
 
-    def __init__(self, *, store: IntakeStore, writing: Writing, applying: Applying) -> None:
+    ``mails`` knows to which mailboxes mails came, and ``bounces`` which addresses are wrong,
+    where there are any.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: IntakeStore,
+        conversations: ConversationStore,
+        meeting: Meeting,
+        writing: Writing,
+        applying: Applying,
+    ) -> None:
+        self.mails: MailStore | None = None
+        self.bounces: Bounces | None = None
         self._store = store
+        self._conversations = conversations
+        self._meeting = meeting
         self._writing = writing
         self._applying = applying
 
@@ -66,13 +86,44 @@ class Reading:
         document = await self.ticket(ticket, tenant=tenant)
         if document is None or document.state is None:
             return None
-        people = await self._store.people([document.state.facts.contact])
+        people = await self._meeting.people([document.state.facts.contact])
         return Conversation(
             document=document,
             state=document.state,
             contact=people.get(document.state.facts.contact),
-            messages=await self._store.conversations([ticket]),
+            messages=await self._said(document),
+            deliveries=await self._deliveries(ticket, tenant=tenant),
         )
+
+    async def _said(self, document: Document[Ticket]) -> list[Message]:
+        """Return all that was said in a ticket and in those that were merged into it."""
+        tickets = {document.id: document}
+        new = [document]
+        for _ in range(HOPS_MAX):
+            absorbed = {s for d in new if d.state is not None for s in d.state.links.absorbed}
+            wanted = absorbed - tickets.keys()
+            if not wanted:
+                break
+            loaded = await self._writing.load(wanted)
+            new = [d for d in loaded.values() if d.tenant == document.tenant]
+            tickets.update({d.id: d for d in new})
+        found = amended(await self._store.conversations(list(tickets)))
+        if len(tickets) == 1:
+            return found
+        # What was split off and came back has a row of its own there.
+        return in_time(row for row in found if row.moved_to not in tickets)
+
+    async def _deliveries(self, ticket: str, *, tenant: str) -> Sequence[Delivery]:
+        """Return to which of our mailboxes the mails of a ticket came."""
+        if self.mails is None:
+            return ()
+        receipts = await self._store.receipts_of_ticket(ticket)
+        return await self.mails.deliveries([r.id for r in receipts], tenant=tenant)
+
+    async def named(self, name: str, *, tenant: str) -> Document[Ticket] | None:
+        """Return a ticket by its id or its number."""
+        ticket = await self._store.ticket_by_number(tenant=tenant, number=name) or name
+        return await self.ticket(ticket, tenant=tenant)
 
     async def request(self, name: str, *, tenant: str) -> Found | None:
         """Return a request by its ticket's number or id, or by its receipt's id."""
@@ -94,22 +145,28 @@ class Reading:
         return _found(receipts[0]) if receipts else None
 
     async def contacts(self, ids: Sequence[str], *, tenant: str) -> list[ContactView]:
-        """Return contacts as other services read them."""
-        people = await self._store.people(ids)
-        return [_contact_view(p) for p in people.values() if p.tenant == tenant]
+        """Return contacts as other services read them; a merged one as whom it was merged into."""
+        found = await self._meeting.people(ids)
+        people = {i: p for i, p in found.items() if p.tenant == tenant}
+        mails = {p.mail for p in people.values() if p.mail}
+        bounced: set[str] = set()
+        if self.bounces is not None and mails:
+            bounced = await self.bounces.bounced(tenant=tenant, addresses=mails)
+        return [_contact_view(i, p, bounces=p.mail in bounced) for i, p in people.items()]
 
     async def messages(self, ids: Sequence[str], *, tenant: str) -> list[MessageView]:
         """Return messages as other services read them."""
         found = await self._store.messages(ids)
-        return [m.view() for m in found.values() if m.tenant == tenant]
+        newer = await self._conversations.amendments(ids)
+        return [m.view() for m in amended(found.values(), newer) if m.tenant == tenant]
 
     async def conversations(self, tickets: Sequence[str], *, tenant: str) -> list[MessageView]:
         """Return all messages of tickets, each ticket's oldest first."""
         found = await self._store.conversations(tickets)
-        return [m.view() for m in found if m.tenant == tenant]
+        return [m.view() for m in amended(found) if m.tenant == tenant]
 
     async def reviews(self, *, tenant: str) -> list[Review]:
-        """Return mails that nobody wrote, the newest first."""
+        """Return what waits for people to look at, the newest first."""
         return await self._store.reviews(tenant=tenant, limit=REVIEWS_MAX)
 
 
@@ -122,13 +179,17 @@ def _found(receipt: Receipt) -> Found:
     )
 
 
-def _contact_view(person: Person) -> ContactView:
+def _contact_view(asked: str, person: Person, *, bounces: bool) -> ContactView:
     return ContactView(
-        id=person.id,
+        id=asked,
         name=person.shown,
         mail=person.mail,
         language=person.language or "en",
         region=person.region,
         site=person.site,
         vip=person.vip,
+        phone=person.phone,
+        level=person.ranked,
+        time_zone=person.time_zone,
+        mail_bounces=bounces,
     )

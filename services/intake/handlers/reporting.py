@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.intake.domain.receipts import Receipt
-from services.intake.doors import DOORS, Fault, Fault4xx, Raw, Refused, Setup
+from services.intake.doors import DOORS, Fault, Fault4xx, Raw, Refused
 from services.intake.handlers.accepting import Accepting
 from services.intake.handlers.applying import Applying
-from services.intake.handlers.callers import Caller
+from services.intake.handlers.callers import Caller, default_setup, setup_of
 from services.intake.ports import Incoming, IntakeStore
 from shared.clock import Clock
 from shared.configuration import Configurations
 from shared.consumer import Observer
-from shared.contracts.topics import ALERTS
+from shared.contracts.topics import Topic
 from shared.kernel import HeliodeskError, Infrastructure
 from shared.streams import ParkedRecord, ParkingStore, Record
+
+JSON = "application/json"
+"""What is written without saying what it is."""
 
 
 class Unmatched(HeliodeskError):
@@ -23,11 +26,13 @@ class Unmatched(HeliodeskError):
 
 
 class Reporting:
-    """Processes records of ``heliodesk.alerts``."""
+    """Processes the records of a topic that outsiders write to, through a door."""
 
     def __init__(
         self,
         *,
+        topic: Topic,
+        door: str,
         accepting: Accepting,
         applying: Applying,
         store: IntakeStore,
@@ -36,6 +41,8 @@ class Reporting:
         clock: Clock,
         observer: Observer,
     ) -> None:
+        self._topic = topic
+        self._door = DOORS[door]
         self._accepting = accepting
         self._applying = applying
         self._store = store
@@ -56,7 +63,7 @@ class Reporting:
         dead: list[ParkedRecord] = []
         for record in records:
             try:
-                incoming.append(Incoming(await self._receipt(record)))
+                incoming += [Incoming(receipt) for receipt in await self._receipts(record)]
             except Infrastructure:
                 raise
             except (Refused, Unmatched) as error:
@@ -66,35 +73,47 @@ class Reporting:
         if dead:
             await self._parking.put(dead)
             for letter in dead:
-                self._observer.parked(ALERTS.name, letter)
+                self._observer.parked(self._topic.name, letter)
         if incoming:
             await self._applying.apply(await self._store.keep(incoming))
 
-    async def _receipt(self, record: Record) -> Receipt:
-        door = DOORS["cloudevents"]
+    async def _receipts(self, record: Record) -> list[Receipt]:
+        door = self._door
         headers = {
             name.lower(): (value or b"").decode("utf-8", "replace")
             for name, value in record.headers
         }
+        headers.setdefault("content-type", JSON)
         raw = Raw(body=record.value or b"", headers=headers, received_at=self._clock.now())
-        reads = door.parse(raw, Setup())
-        if len(reads) != 1:
+        callers = self._callers(None, None)
+        reads = door.parse(raw, callers[0].setup if len(callers) == 1 else default_setup(door))
+        if len(reads) > 1:
             raise Refused(Fault4xx.INVALID, [Fault("", "one event a record is taken here")])
-        read = reads[0]
-        caller = self._caller(read.label, read.tenant)
-        return await self._accepting.receipt(door, read, caller)
+        return [
+            await self._accepting.receipt(door, read, self._caller(read.label, read.tenant))
+            for read in reads
+        ]
 
-    def _caller(self, label: str | None, tenant: str | None) -> Caller:
-        """Return the integration that an event names, or the only one that there is."""
-        found = [
-            Caller(tenant=t, name=integration.name, integration=integration)
+    def _callers(self, label: str | None, tenant: str | None) -> list[Caller]:
+        """Return the integrations of the door that an event may mean."""
+        return [
+            Caller(
+                tenant=t,
+                name=integration.name,
+                integration=integration,
+                setup=setup_of(integration, self._door),
+            )
             for t in self._configurations.tenants
             if tenant in {None, t}
             for integration in self._configurations.current(t).integrations.integrations
-            if integration.door == "cloudevents"
+            if integration.door == self._door.name
             and integration.enabled
             and label in {None, integration.name}
         ]
+
+    def _caller(self, label: str | None, tenant: str | None) -> Caller:
+        """Return the integration that an event names, or the only one that there is."""
+        found = self._callers(label, tenant)
         if len(found) == 1:
             return found[0]
         if label is None:

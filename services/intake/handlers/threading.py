@@ -1,62 +1,302 @@
-"""Threading: to which conversation a mail belongs, by evidence and never by its subject."""
+"""Threading: to which conversation something belongs, by evidence and never by its subject."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from services.intake.domain.normal import Thread
-from services.intake.domain.receipts import receipt_id
-from services.intake.domain.ticket import TICKET
-from services.intake.handlers.callers import MAIL
-from services.intake.ports import IntakeStore
-from shared.streams import StreamStore
-
-_TOKEN = re.compile(
-    r"^<([0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12})(?:\.[^@]*)?@", re.IGNORECASE
+from services.intake.domain.links import HOPS_MAX
+from services.intake.domain.normal import Request
+from services.intake.domain.receipts import Receipt
+from services.intake.domain.text import normal_mail
+from services.intake.domain.threads import (
+    Candidate,
+    Claim,
+    Clues,
+    Evidence,
+    candidates,
+    claim_id,
+    claims_of,
+    clues_of,
+    is_agent,
+    participant_id,
 )
+from services.intake.domain.ticket import TICKET, Ticket
+from services.intake.handlers.meeting import Meeting
+from services.intake.handlers.numbers import Numbers
+from services.intake.ports import ConversationStore, IntakeStore
+from shared.aggregate import Document
+from shared.kernel import Infrastructure
+from shared.organisation import MAIL_DOORS, Configuration
+from shared.streams import StreamStore
+from shared.threads import ThreadSigner
+
+RACES_MAX = 10
+"""Lost races for a claim before the submission is left to its repetition."""
 
 
 @dataclass(frozen=True, slots=True)
-class JoinedTicket:
-    """The ticket to whose conversation a mail belongs."""
+class Placed:
+    """The conversation that something belongs to, and why; without evidence it opens one.
+
+    ``state`` is None where its ticket is on its way: the receipt is durable, or soon will be.
+    ``quarantined`` says that the evidence is not enough, and an agent has to decide.
+    """
 
     ticket: str
     number: str | None
-    closed: bool
+    evidence: Evidence | None
+    state: Ticket | None = None
+    quarantined: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A submission that looks for its conversation."""
+
+    receipt: Receipt
+    ticket: str
+    """The one that it would open by itself."""
+    request: Request
+    clues: Clues
+    configuration: Configuration
 
 
 class Threads:
-    """Finds conversations."""
+    """Finds conversations, and keeps what later ones are found by.
 
-    def __init__(self, *, store: IntakeStore, streams: StreamStore) -> None:
+    Every method may raise `Infrastructure`.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: IntakeStore,
+        conversations: ConversationStore,
+        streams: StreamStore,
+        meeting: Meeting,
+        numbers: Numbers,
+        signer: ThreadSigner,
+    ) -> None:
+        self._meeting = meeting
+        self._numbers = numbers
         self._store = store
+        self._conversations = conversations
         self._streams = streams
+        self._signer = signer
 
-    async def conversation(self, tenant: str, thread: Thread) -> JoinedTicket | None:
-        """Return the conversation of the nearest mail that a mail answers.
+    async def place(
+        self,
+        receipt: Receipt,
+        request: Request,
+        *,
+        ticket: str,
+        configuration: Configuration,
+    ) -> Placed:
+        """Return the conversation that a request joins, or the one that it opens.
 
-        Our own token, the ticket's id, counts; so does the Message-ID of any mail that came in
-        here before, such as the requester's own first one.
+        Args:
+            receipt: of the request.
+            request: what was handed in.
+            ticket: the one that it opens where it joins none.
+            configuration: says whose addresses are agents', and which are our own.
         """
-        if not thread.references:
+        by_mail = receipt.door in MAIL_DOORS
+        thread, subject = request.thread, request.subject if by_mail else ""
+        clues = clues_of(thread, subject=subject, tenant=receipt.tenant, signer=self._signer)
+        asked = _Asked(receipt, ticket, request, clues, configuration)
+        alone: Placed | None = None
+        for _ in range(RACES_MAX):
+            placed = await self._look(asked) or alone
+            if placed is None:
+                number = await self._numbers.take(receipt.tenant)
+                placed = alone = Placed(ticket, number, evidence=None)
+            if placed.quarantined or await self._claim(asked, placed):
+                return placed
+        message = f"{receipt.id}: others claimed its conversation {RACES_MAX} times"
+        raise Infrastructure(message)
+
+    async def followed_up(self, receipt: Receipt, request: Request, *, by: Placed, of: str) -> None:
+        """Let what answers a follow-up find that, and not the closed ticket before it.
+
+        Args:
+            receipt: of the follow-up.
+            request: what was handed in.
+            by: the ticket that it opens.
+            of: the closed ticket.
+        """
+        clues = clues_of(request.thread, subject="", tenant=receipt.tenant, signer=self._signer)
+        if clues.own is None:
+            return
+        mine = Claim(
+            id=clues.own,
+            tenant=receipt.tenant,
+            ticket=by.ticket,
+            number=by.number,
+            receipt=receipt.id,
+            own=True,
+            list_id=request.thread.list_id,
+            at=receipt.accepted_at,
+        )
+        await self._conversations.reclaim([clues.own], ticket=of, to=mine)
+
+    async def adopt(self, receipt: Receipt, *, message_id: str) -> None:
+        """Let answers to a mail that an agent put into a ticket find that ticket."""
+        mine = Claim(
+            id=claim_id(tenant=receipt.tenant, kind="message", name=message_id),
+            tenant=receipt.tenant,
+            ticket=receipt.ticket or "",
+            number=receipt.number,
+            receipt=receipt.id,
+            own=True,
+            at=receipt.accepted_at,
+        )
+        await self._conversations.claim([mine], participants=[])
+
+    async def end_of(self, documents: Collection[Document[Ticket]]) -> dict[str, Document[Ticket]]:
+        """Return, by the ticket asked for, the one where its conversation goes on."""
+        ends = {d.id: d for d in documents}
+        for _ in range(HOPS_MAX):
+            merged = {
+                asked: d.state.links.merged_into
+                for asked, d in ends.items()
+                if d.state is not None and d.state.links.merged_into is not None
+            }
+            if not merged:
+                return ends
+            loaded = await self._streams.load(TICKET, {into for into in merged.values() if into})
+            for asked, into in merged.items():
+                ends[asked] = loaded[into or ""]
+        message = f"a chain of more than {HOPS_MAX} merged tickets"
+        raise Infrastructure(message)
+
+    async def _look(self, asked: _Asked) -> Placed | None:
+        """Return what the strongest evidence says that counts."""
+        tenant, clues = asked.receipt.tenant, asked.clues
+        if not clues.claims and not clues.signed and not clues.plain:
             return None
-        tokens = {r: m.group(1).lower() for r in thread.references if (m := _TOKEN.match(r))}
-        ids = {r: receipt_id(tenant=tenant, door=MAIL, key=r) for r in thread.references}
-        receipts = await self._store.receipts(ids.values())
-        tickets = {r.ticket for r in receipts.values() if r.ticket is not None}
-        documents = await self._streams.load(TICKET, {*tokens.values(), *tickets})
-        for reference in thread.references:
-            receipt = receipts.get(ids[reference])
-            target = tokens.get(reference) or (receipt.ticket if receipt else None)
-            document = documents.get(target) if target else None
-            if document is not None and document.tenant == tenant and document.state is not None:
-                return JoinedTicket(
-                    ticket=document.id,
-                    number=document.state.facts.number,
-                    closed=document.state.closed,
-                )
-            if receipt is not None and receipt.ticket is not None:
-                # Its ticket is on its way: the receipt is durable, not applied yet.
-                return JoinedTicket(ticket=receipt.ticket, number=receipt.number, closed=False)
+        numbers = (*(number for number, _ in clues.signed), *clues.plain)
+        tickets = {}
+        for number in dict.fromkeys(numbers):
+            found = await self._store.ticket_by_number(tenant=tenant, number=number)
+            if found is not None:
+                tickets[number] = found
+        claims = await self._conversations.claims(clues.claims) if clues.claims else {}
+        for candidate in candidates(
+            clues,
+            receipt=asked.receipt.id,
+            ticket=asked.ticket,
+            claims=claims,
+            tickets=tickets,
+            list_id=asked.request.thread.list_id,
+        ):
+            placed = await self._accepted(asked, candidate)
+            if placed is not None:
+                return placed
         return None
+
+    async def _accepted(self, asked: _Asked, candidate: Candidate) -> Placed | None:
+        """Return where a candidate leads; None where it does not count."""
+        tenant = asked.receipt.tenant
+        loaded = await self._streams.load(TICKET, [candidate.ticket])
+        document = (await self.end_of(loaded.values())).get(candidate.ticket)
+        if document is not None and document.tenant != tenant:
+            return None
+        state = document.state if document is not None else None
+        ticket = document.id if document is not None and state is not None else candidate.ticket
+        number = state.facts.number if state is not None else candidate.number
+        evidence = candidate.evidence
+        if evidence is Evidence.CHAT and state is not None and state.closed:
+            return None
+        if candidate.proven or await self._takes_part(asked, {candidate.ticket, ticket}, state):
+            return Placed(ticket, number, evidence, state)
+        if evidence is Evidence.NUMBER_PARTICIPANT:
+            return Placed(ticket, number, Evidence.NUMBER_ONLY, state, quarantined=True)
+        return None
+
+    async def _takes_part(
+        self, asked: _Asked, tickets: Collection[str], state: Ticket | None
+    ) -> bool:
+        """Return whether the sender is one of a conversation's, or an agent."""
+        sender, tenant = asked.request.contact.mail, asked.receipt.tenant
+        if not sender:
+            return False
+        ids = [participant_id(tenant=tenant, ticket=t, address=sender) for t in tickets]
+        if await self._conversations.participants(ids):
+            return True
+        if state is not None:
+            person = await self._meeting.known(asked.request.contact, tenant=tenant)
+            theirs = (await self._meeting.people([state.facts.contact])).get(state.facts.contact)
+            if person is not None and theirs is not None and person.id == theirs.id:
+                return True
+        agents = [agent.email for agent in asked.configuration.all_agents()]
+        return is_agent(sender, agents=agents)
+
+    async def _claim(self, asked: _Asked, placed: Placed) -> bool:
+        """Claim what names the conversation; False where somebody was faster: look again."""
+        receipt = asked.receipt
+        claims = claims_of(
+            asked.clues,
+            receipt=receipt.id,
+            tenant=receipt.tenant,
+            ticket=placed.ticket,
+            number=placed.number,
+            list_id=asked.request.thread.list_id,
+            at=receipt.accepted_at,
+        )
+        participants = _participants(asked, placed.ticket)
+        if not claims and not participants:
+            return True
+        taken = await self._conversations.claim(claims, participants=participants)
+        if not taken:
+            return True
+        found = await self._conversations.claims(taken)
+        for claim in claims:
+            other = found.get(claim.id)
+            if other is not None and not await self._settled(asked, claim, other, placed):
+                return False
+        return True
+
+    async def _settled(self, asked: _Asked, claim: Claim, other: Claim, placed: Placed) -> bool:
+        """Return whether a claim that was there before needs no second look."""
+        conversations = self._conversations
+        arrived = claim.own and not other.own
+        if other.ticket == claim.ticket or other.receipt == asked.receipt.id:
+            # What was answered is here now; or what this receipt claimed for a ticket of its
+            # own, before somebody was faster, goes over to the one that it joins.
+            if arrived or other.ticket != claim.ticket:
+                await conversations.reclaim([claim.id], ticket=other.ticket, to=claim)
+            return True
+        if placed.evidence is not None:
+            return True
+        if claim.id != asked.clues.chat:
+            # A twin's own id, or a reference that proves nothing alone; or it is new just now.
+            return await self._look(asked) is None
+        loaded = await self._streams.load(TICKET, [other.ticket])
+        end = (await self.end_of(loaded.values())).get(other.ticket)
+        if end is None or end.state is None or not end.state.closed:
+            return False
+        return await conversations.reclaim([claim.id], ticket=other.ticket, to=claim) > 0
+
+
+def _participants(asked: _Asked, ticket: str) -> Sequence[str]:
+    """Return the ids of those who take part: who wrote, and to whom, but not ourselves."""
+    if asked.receipt.door not in MAIL_DOORS:
+        return ()
+    integrations = asked.configuration.integrations.integrations
+    ours = {normal_mail(a) for i in integrations for a in i.addresses}
+    named = {normal_mail(a) for a in asked.request.thread.recipients}
+    if asked.request.contact.mail:
+        named.add(normal_mail(asked.request.contact.mail))
+    tenant = asked.receipt.tenant
+    return [
+        participant_id(tenant=tenant, ticket=ticket, address=address)
+        for address in sorted(named)
+        if _base(address) not in ours
+    ]
+
+
+def _base(address: str) -> str:
+    """Return an address without what stands after a plus."""
+    local, _, domain = address.rpartition("@")
+    return f"{local.partition('+')[0]}@{domain}"

@@ -1,7 +1,8 @@
-"""Rows of intake in the store: receipts, originals, people, messages, alert memory, numbers."""
+"""Rows of intake in the store: receipts, originals, people, messages, numbers."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -10,21 +11,19 @@ from pydantic import BaseModel, ValidationError
 from pymongo import ReturnDocument, UpdateMany
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from services.intake.domain.alerts import Members, Occurrence, from_sortable, sortable
 from services.intake.domain.contact import Person
+from services.intake.domain.fetches import fetches_of
 from services.intake.domain.messages import Message
 from services.intake.domain.receipts import Receipt, Reviewing
 from services.intake.domain.ticket import TICKET
-from services.intake.ports import Incoming, Review
+from services.intake.ports import Incoming, Original, Review
+from services.intake.store.fetches import FETCHES, fetch_rows
 from shared.clock import Clock
 from shared.documents import Row
 from shared.kernel import Infrastructure
 from shared.mongo import Collection_, Database, duplicates_of, infrastructure, plain
 
 RECEIPTS_OF_TICKET_MAX = 100
-MEMORY_SECONDS_MAX = 30 * 24 * 3600
-"""An alert that is told again a month after it was over opens an incident: it is none of ours."""
-
 UPSERT_ATTEMPTS_MAX = 10
 UNREADABLE_PAUSE = timedelta(hours=1)
 
@@ -41,9 +40,9 @@ class MongoIntake:
         self._originals = database["originals"]
         self._people = database["people"]
         self._messages = database["messages"]
-        self._memory = database["alert_memory"]
         self._reviews = database["reviews"]
         self._counters = database["counters"]
+        self._fetches = database[FETCHES]
         self._tickets = database[TICKET.name]
         self._counted: set[str] = set()
 
@@ -59,45 +58,61 @@ class MongoIntake:
             await self._messages.create_index(
                 [("ticket", 1), ("n", 1)], unique=True, name="conversation"
             )
-            await self._memory.create_index([("alert", 1), ("seen", -1)], name="alert")
-            await self._memory.create_index(
-                [("at", 1)], expireAfterSeconds=MEMORY_SECONDS_MAX, name="expiry"
-            )
             await self._reviews.create_index([("tenant", 1), ("at", -1)], name="newest")
-            await self._tickets.create_index(
-                [("state.open_alert_key", 1)],
-                unique=True,
-                name="open_alert_key",
-                partialFilterExpression={"state.open_alert_key": {"$type": "string"}},
-            )
             await self._tickets.create_index([("tenant", 1), ("state.ordinal", -1)], name="ordinal")
             await self._tickets.create_index(
                 [("tenant", 1), ("state.facts.number", 1)], name="number"
             )
 
     async def keep(self, incoming: Sequence[Incoming]) -> list[Receipt]:
-        """Insert receipts, their originals first; return what is stored under their ids."""
+        """Insert receipts and their originals; return what is stored under their ids."""
         first: dict[str, Incoming] = {}
         for item in incoming:
             first.setdefault(item.receipt.id, item)
         originals = [
-            {"_id": i, "tenant": item.receipt.tenant, "raw": item.original}
+            {
+                "_id": i,
+                "tenant": item.receipt.tenant,
+                "media_type": item.original.media_type,
+                "raw": item.original.raw,
+                "file": item.original.file,
+            }
             for i, item in first.items()
             if item.original is not None
         ]
-        await _insert(self._originals, originals)
         order = list(first)
-        try:
-            taken = await _insert(self._receipts, [_row(item.receipt) for item in first.values()])
-            elsewhere = {order[position] for position in taken}
-        except Infrastructure:
+        receipts = [_row(item.receipt) for item in first.values()]
+        # Beside each other: nothing is acknowledged before both are durable, and a repetition
+        # completes what is missing of either.
+        kept, taken = await asyncio.gather(
+            _insert(self._originals, originals),
+            _insert(self._receipts, receipts),
+            return_exceptions=True,
+        )
+        if isinstance(kept, BaseException):
+            raise kept
+        if isinstance(taken, Infrastructure):
             # The answer may be lost, not the write: what is there now decides.
             elsewhere = set(order)
+        elif isinstance(taken, BaseException):
+            raise taken
+        else:
+            elsewhere = {order[position] for position in taken}
         stored = {i: first[i].receipt for i in order if i not in elsewhere}
         stored.update(await self.receipts(elsewhere))
         if len(stored) < len(first):
             raise Infrastructure("store: receipts could not be written")
         return [stored[item.receipt.id] for item in incoming]
+
+    async def original(self, receipt: str, *, tenant: str) -> Original | None:
+        """Return what was handed in for a receipt."""
+        async with infrastructure():
+            row = await self._originals.find_one({"_id": receipt, "tenant": tenant})
+        if row is None:
+            return None
+        return Original(
+            media_type=row.get("media_type", ""), raw=row["raw"] or b"", file=row.get("file")
+        )
 
     async def receipts(self, ids: Collection[str]) -> dict[str, Receipt]:
         """Return receipts by id."""
@@ -206,18 +221,12 @@ class MongoIntake:
 
     async def add_messages(self, messages: Sequence[Message]) -> set[str]:
         """Insert messages; return the ids of those whose count another one has taken."""
+        # What is to be fetched first: a crash in between leaves a row that leads nowhere.
+        await _insert(self._fetches, fetch_rows(fetches_of(messages), now=self._clock.now()))
         met = await _insert(self._messages, [_row(message) for message in messages])
         suspects = [messages[position].id for position in met]
         there = await self.messages(suspects)
         return {i for i in suspects if i not in there}
-
-    async def open_alerts(self, keys: Collection[str]) -> dict[str, str]:
-        """Return the open ticket of each alert key that has one."""
-        async with infrastructure():
-            rows = await self._tickets.find(
-                {"state.open_alert_key": {"$in": list(keys)}}, {"state.open_alert_key": 1}
-            ).to_list(None)
-        return {row["state"]["open_alert_key"]: row["_id"] for row in rows}
 
     async def ticket_by_number(self, *, tenant: str, number: str) -> str | None:
         """Return the ticket of a number."""
@@ -226,37 +235,6 @@ class MongoIntake:
                 {"tenant": tenant, "state.facts.number": number}, {"_id": 1}
             )
         return None if row is None else str(row["_id"])
-
-    async def remember(self, alerts: Mapping[str, Members]) -> None:
-        """Remember occurrences: a row for each, so that nothing is ever updated."""
-        now = self._clock.now()
-        rows: list[Row] = []
-        for key, members in alerts.items():
-            for fingerprint, occurrence in members.items():
-                seen = sortable(occurrence)
-                alert = f"{key}:{fingerprint}"
-                rows.append({"_id": f"{alert}:{seen}", "alert": alert, "seen": seen, "at": now})
-        await _insert(self._memory, rows)
-
-    async def remembered(self, wanted: Mapping[str, Collection[str]]) -> dict[str, Members]:
-        """Return the newest that is remembered of fingerprints, by alert key."""
-        alerts = [
-            f"{key}:{fingerprint}" for key, prints in wanted.items() for fingerprint in prints
-        ]
-        if not alerts:
-            return {}
-        async with infrastructure():
-            rows = await self._memory.aggregate(
-                [
-                    {"$match": {"alert": {"$in": alerts}}},
-                    {"$group": {"_id": "$alert", "seen": {"$max": "$seen"}}},
-                ]
-            ).to_list(None)
-        found: dict[str, dict[str, Occurrence]] = {}
-        for row in rows:
-            key, _, fingerprint = row["_id"].partition(":")
-            found.setdefault(key, {})[fingerprint] = from_sortable(row["seen"])
-        return dict(found)
 
     async def add_reviews(self, reviews: Sequence[Review]) -> None:
         """Insert mails for review; one that is there stays as it is."""
@@ -268,7 +246,8 @@ class MongoIntake:
     async def reviews(self, *, tenant: str, limit: int) -> list[Review]:
         """Return mails for review, the newest first."""
         async with infrastructure():
-            cursor = self._reviews.find({"tenant": tenant}).sort("at", -1)
+            waiting = {"tenant": tenant, "verdict": {"$exists": False}}
+            cursor = self._reviews.find(waiting).sort("at", -1)
             rows = await cursor.limit(limit).to_list(None)
         return [
             Review(

@@ -19,6 +19,7 @@ from shared.contracts.notify import NoticeKind
 
 SUBJECT_MAX: Final = 200
 NAME_MAX: Final = 120
+NOTICE_CHARACTERS: Final = 11
 
 POLICY: Final = SMTP.clone(cte_type="7bit")
 """Seven bits on the wire: every server takes it, and nothing has to be negotiated."""
@@ -54,16 +55,24 @@ class Letter:
     automatic: Automatic | None
     answers: str | None = None
     """Message-ID of the mail with which the conversation began, if a mail did."""
+    reply_to: str | None = None
+    """Where answers go; None: to the sender's address."""
 
 
-def notice_message_id(notice: str, domain: str) -> str:
-    """Return the Message-ID of a notice: the same at every attempt."""
-    return f"<{notice}@{domain}>"
+def notice_message_id(notice: str, domain: str, *, token: str = "") -> str:
+    """Return the Message-ID of a notice: the same at every attempt.
+
+    With a token, by which an answer finds the ticket, the notice is named by the beginning of
+    its id: within a ticket that tells one from another, and the whole has at most 80 characters.
+    """
+    if not token:
+        return f"<{notice}@{domain}>"
+    return f"<{notice.replace('-', '')[:NOTICE_CHARACTERS]}.{token}@{domain}>"
 
 
-def thread_message_id(ticket: str, domain: str) -> str:
+def thread_message_id(ticket: str, domain: str, *, token: str = "") -> str:
     """Return the Message-ID to which all mail of a ticket refers."""
-    return f"<{ticket}.thread@{domain}>"
+    return f"<{ticket}.thread.{token}@{domain}>" if token else f"<{ticket}.thread@{domain}>"
 
 
 def automatic_kind(kind: NoticeKind) -> Automatic | None:
@@ -96,9 +105,15 @@ def header_text(text: str, *, characters_max: int) -> str:
     return _SPACES.sub(" ", visible).strip()[:characters_max].strip()
 
 
-def with_number(subject: str, number: str) -> str:
-    """Return a subject that carries the ticket's number, by which an answer finds it again."""
-    tag = f"[{number}]"
+def with_number(subject: str, number: str, *, mark: str = "") -> str:
+    """Return a subject that carries the ticket's number, by which an answer finds it again.
+
+    Args:
+        subject: as the template has it.
+        number: of the ticket.
+        mark: the number's signature; without it an answer from a stranger proves nothing.
+    """
+    tag = f"[{number} #{mark}]" if mark else f"[{number}]"
     return subject if tag in subject else f"{tag} {subject}"
 
 
@@ -114,8 +129,11 @@ def compose(letter: Letter) -> bytes:
     mail = EmailMessage(policy=POLICY)
     mail["From"] = _address(letter.sender_name, letter.sender)
     mail["To"] = _address(letter.to_name, letter.to)
+    if letter.reply_to is not None and is_address(letter.reply_to):
+        mail["Reply-To"] = _address(letter.sender_name, letter.reply_to)
     mail["Subject"] = header_text(letter.subject, characters_max=SUBJECT_MAX)
     mail["Date"] = letter.at
+    mail["X-Heliodesk"] = "notice"
     if letter.automatic is not None:
         mail["Auto-Submitted"] = letter.automatic.value
         mail["X-Auto-Response-Suppress"] = "All"

@@ -14,9 +14,9 @@ from typing import Final
 from services.notify.domain.notices import OPEN_MAX, REQUEST, Notices
 from shared.contracts.envelope import Body, Event
 from shared.contracts.facts import TicketFacts
-from shared.contracts.intake import Direction, MessageAdded, RequestAccepted
+from shared.contracts.intake import Direction, FollowupRefused, MessageAdded, RequestAccepted
 from shared.contracts.notify import NoticeFailed, NoticeKind, NoticePlanned, RecipientKind
-from shared.contracts.routing import TicketAssigned, TicketResolved
+from shared.contracts.routing import FollowupRequested, TicketAssigned, TicketResolved
 from shared.contracts.sla import ClockBreached, ClockEscalated, ClockWarned
 from shared.kernel import digest, rfc3339
 from shared.organisation import Configuration, UnknownName
@@ -44,8 +44,11 @@ def key(*parts: str) -> str:
 def acknowledge(
     state: Notices | None, event: Event[RequestAccepted], _now: datetime, *, reachable: bool
 ) -> Sequence[Body]:
-    """Plan the acknowledgement of a new ticket: one for ever, to a contact who can be reached."""
-    if not reachable or (state is not None and state.acknowledged):
+    """Plan the acknowledgement of a new ticket: one for ever, to a contact who can be reached.
+
+    None where no automatic answer is to be sent: so ends every loop of two programs.
+    """
+    if not reachable or event.body.silent or (state is not None and state.acknowledged):
         return ()
     facts = event.body.facts
     return _new(
@@ -78,6 +81,35 @@ def reply(state: Notices | None, event: Event[MessageAdded], _now: datetime) -> 
             language=body.facts.language,
             message=body.message,
             details={**_details(body.facts), **_request(state), "agent": body.author},
+        ),
+    )
+
+
+def refuse_followup(
+    state: Notices | None,
+    event: Event[FollowupRefused] | Event[FollowupRequested],
+    _now: datetime,
+    *,
+    reachable: bool,
+) -> Sequence[Body]:
+    """Plan to tell who wrote to a closed ticket that a person looks at it: once for a ticket.
+
+    Intake refuses it, or routing where closing and the message crossed. A second message gets no
+    second answer: so ends every loop of two programs.
+    """
+    body, facts = event.body, event.body.facts
+    if not reachable or (isinstance(body, FollowupRequested) and not body.refused):
+        return ()
+    return _new(
+        state,
+        NoticePlanned(
+            number=facts.number,
+            notice=NoticeKind.REFUSAL.value,
+            kind=NoticeKind.REFUSAL,
+            recipient_kind=RecipientKind.CONTACT,
+            recipient=body.author if isinstance(body, FollowupRefused) else facts.contact,
+            language=facts.language,
+            details={**_details(facts), **_request(state)},
         ),
     )
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from services.routing.domain.desks import choose_desk
 from services.routing.domain.moves import escalated, queued, reopen
-from services.routing.domain.tickets import TicketState
+from services.routing.domain.tickets import MERGED, OVER, TicketState
 from shared.contracts.envelope import Body
 from shared.contracts.facts import TicketFacts
 from shared.contracts.intake import (
@@ -16,13 +16,17 @@ from shared.contracts.intake import (
     Direction,
     MessageAdded,
     RequestAccepted,
+    RequestReclassified,
 )
+from shared.contracts.links import ParentSolved, RequestMerged, RequestUnmerged
 from shared.contracts.routing import (
     EscalationDeferred,
     FollowupRequested,
     PendReason,
     QueueReason,
     Status,
+    TicketClosed,
+    TicketEvent,
     TicketQueued,
     TicketRegarded,
     TicketResolved,
@@ -31,6 +35,7 @@ from shared.contracts.routing import (
 from shared.contracts.sla import ClockEscalated
 from shared.organisation import Configuration
 
+SYSTEM = "system"
 MONITORING = "monitoring"
 CONTACT = "contact"
 ALERTS_CLEARED = "alerts-cleared"
@@ -73,11 +78,100 @@ def decide_message(
                 ]
             case Status.RESOLVED:
                 return reopen(state, facts, now, configuration, reason="message", by=CONTACT)
-            case Status.CLOSED:
-                return [_followup(state, facts, by=CONTACT, message=body.message)]
+            case Status.CLOSED if not state.merged:
+                return _after_closing(state, body, now, configuration)
             case _:
                 pass
     return _regard(state, facts, firing=state.firing)
+
+
+def decide_reclassified(
+    state: TicketState | None,
+    body: RequestReclassified,
+    now: datetime,
+    configuration: Configuration,
+) -> Sequence[Body]:
+    """Take note of what an agent corrected: the place in the queue follows the priority.
+
+    The ticket stays where it is: who moves it to another desk says so.
+    """
+    if state is None or state.status is None:
+        return _begin(state, body.facts, now, configuration)
+    return _regard(state, body.facts, firing=state.firing)
+
+
+def _after_closing(
+    state: TicketState, body: MessageAdded, now: datetime, configuration: Configuration
+) -> Sequence[Body]:
+    """Reopen, follow up or refuse, as the desk's policy says; without one, follow up.
+
+    Routing says this alone, so that it makes no difference whether the message or the closing
+    was there first.
+    """
+    age = (now - state.closed_at).total_seconds() if state.closed_at else 0.0
+    action = configuration.intake.followup(desk=state.desk, age_seconds=age)
+    if action == "reopen":
+        return reopen(state, body.facts, now, configuration, reason="message", by=CONTACT)
+    refused = action == "refuse"
+    followup = _followup(state, body.facts, by=CONTACT, message=body.message)
+    return [followup.model_copy(update={"refused": refused})]
+
+
+def decide_merged(
+    state: TicketState | None, body: RequestMerged, now: datetime, configuration: Configuration
+) -> Sequence[Body]:
+    """Close a ticket whose conversation goes on in another; nobody is asked about it any more."""
+    begun: Sequence[TicketEvent] = []
+    if state is None or state.status is None:
+        begun = _begin(state, body.facts, now, configuration)
+        desk, tier, agent = begun[-1].desk, begun[-1].tier, None
+    elif state.status is Status.CLOSED:
+        return []
+    else:
+        desk, tier, agent = state.desk, state.tier, state.agent
+    closed = TicketClosed(
+        facts=body.facts,
+        status=Status.CLOSED,
+        desk=desk,
+        tier=tier,
+        agent=agent,
+        by=body.by,
+        reason=MERGED,
+    )
+    return [*begun, closed]
+
+
+def decide_unmerged(
+    state: TicketState | None, body: RequestUnmerged, now: datetime, configuration: Configuration
+) -> Sequence[Body]:
+    """Take up a ticket again that is on its own once more."""
+    if state is None or not state.merged or body.merge == body.link:
+        return []
+    return reopen(state, body.facts, now, configuration, reason="unmerged", by=body.by)
+
+
+def decide_parent_solved(
+    state: TicketState | None, body: ParentSolved, now: datetime, configuration: Configuration
+) -> Sequence[Body]:
+    """Resolve a ticket with its parent, unless it is over."""
+    begun: Sequence[TicketEvent] = []
+    if state is None or state.status is None:
+        begun = _begin(state, body.facts, now, configuration)
+        desk, tier, agent = begun[-1].desk, begun[-1].tier, None
+    elif state.status in OVER:
+        return []
+    else:
+        desk, tier, agent = state.desk, state.tier, state.agent
+    resolved = TicketResolved(
+        facts=body.facts,
+        status=Status.RESOLVED,
+        desk=desk,
+        tier=tier,
+        agent=agent,
+        by=SYSTEM,
+        code=body.code,
+    )
+    return [*begun, resolved]
 
 
 def decide_alerts(
@@ -90,19 +184,23 @@ def decide_alerts(
     facts = body.facts
     if state is None or state.status is None:
         return _begin_with_alerts(state, body, now, configuration)
-    # Fewer alerts than before are no reason to reopen what an agent resolved while they fired.
+    # Fewer alerts than before are no reason to reopen what an agent resolved while they fired,
+    # and neither are alerts that nobody tells of any more.
+    ended = {AlertStatus.RESOLVED, AlertStatus.EXPIRED}
     began = body.firing > 0 and (
-        not body.changes or any(c.status is not AlertStatus.RESOLVED for c in body.changes)
+        not body.changes or any(c.status not in ended for c in body.changes)
     )
+    # What has expired may fire still: somebody has to look.
+    cleared = body.firing == 0 and body.expired == 0
     match state.status:
         case Status.CLOSED:
             return [_followup(state, facts, by=MONITORING)] if began else []
         case Status.RESOLVED if began:
             return reopen(state, facts, now, configuration, reason="alerts", by=MONITORING)
-        case status if status is not Status.RESOLVED and body.firing == 0:
+        case status if status is not Status.RESOLVED and cleared:
             return [_cleared(facts, desk=state.desk, tier=state.tier, agent=state.agent)]
         case _:
-            return _regard(state, facts, firing=body.firing)
+            return _regard(state, facts, firing=body.firing, fresh=body.fresh)
 
 
 def decide_escalation(
@@ -164,7 +262,7 @@ def _begin_with_alerts(
 ) -> Sequence[Body]:
     """Queue a ticket of which its alerts are the first that is seen; they may be over."""
     begun = _begin(state, body.facts, now, configuration)
-    if body.firing > 0:
+    if body.firing > 0 or body.expired > 0:
         return begun
     last = begun[-1]
     return [*begun, _cleared(body.facts, desk=last.desk, tier=last.tier, agent=None)]
@@ -196,9 +294,16 @@ def _followup(
     )
 
 
-def _regard(state: TicketState, facts: TicketFacts, *, firing: int) -> Sequence[Body]:
-    """Take note of facts that have changed; say nothing where none has."""
-    if state.status is None or (facts == state.facts and firing == state.firing):
+def _regard(
+    state: TicketState, facts: TicketFacts, *, firing: int, fresh: int = 0
+) -> Sequence[Body]:
+    """Take note of facts that have changed; say nothing where none has.
+
+    New alerts are said even where as many have ended: an incident that somebody has accepted
+    must not swallow them.
+    """
+    same = facts == state.facts and firing == state.firing
+    if state.status is None or (same and not fresh):
         return []
     return [
         TicketRegarded(
@@ -208,5 +313,6 @@ def _regard(state: TicketState, facts: TicketFacts, *, firing: int) -> Sequence[
             tier=state.tier,
             agent=state.agent,
             firing=firing,
+            fresh=fresh,
         )
     ]

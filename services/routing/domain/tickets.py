@@ -50,6 +50,9 @@ HELD: Final = frozenset({Status.ASSIGNED, Status.ACCEPTED, Status.PENDING})
 STAYING: Final = frozenset({QueueReason.DESK_CLOSED, QueueReason.REOPENED, QueueReason.AGENT_LEFT})
 """Queued for these reasons, an escalated ticket stays an escalated one."""
 
+MERGED: Final = "merged"
+"""The reason of closing a ticket whose conversation goes on in another."""
+
 OVER: Final = frozenset({Status.RESOLVED, Status.CLOSED})
 
 
@@ -84,6 +87,9 @@ class TicketState(BaseModel):
     until: datetime | None = None
     """When it is to be resumed by itself, while it is pending."""
     resolved_at: datetime | None = None
+    closed_at: datetime | None = None
+    merged: bool = False
+    """Closed because its conversation goes on in another ticket."""
     firing: int = 0
     left: str | None = None
     """The agent whom it left last; `left_at` is when. The agent's hold may still stand."""
@@ -107,6 +113,8 @@ def _entered(state: TicketState, at: datetime) -> dict[str, Any]:
         "pend_reason": None,
         "until": None,
         "resolved_at": None,
+        "closed_at": None,
+        "merged": False,
         "opens_at": None,
         "assigned_because": None,
     }
@@ -132,7 +140,14 @@ def _changes(state: TicketState, body: TicketEvent, at: datetime) -> dict[str, A
         case TicketResolved():
             changes = {"resolved_at": at, **_UNQUEUED, **_UNPENDED}
         case TicketClosed():
-            changes = {"resolved_at": None}
+            merged = body.reason == MERGED
+            changes = {
+                "resolved_at": None,
+                "closed_at": at,
+                "merged": merged,
+                **_UNQUEUED,
+                **_UNPENDED,
+            }
         case TicketRegarded():
             changes = {"firing": body.firing}
         case TicketAccepted() | TicketResumed():

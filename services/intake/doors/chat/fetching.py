@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 
+from services.intake.domain.fetches import is_host_of
 from services.intake.domain.normal import File
 from services.intake.doors.shape import Setup, Unauthenticated
 from shared.kernel import HeliodeskError
@@ -39,18 +39,6 @@ class Call:
 Download = Callable[[File, Setup, Sequence[bytes]], Call]
 
 A = TypeVar("A", bound=BaseModel)
-
-
-def is_host_of(url: str, hosts: Sequence[str]) -> bool:
-    """Return whether a URL is https and of one of the hosts; ``.example.org`` takes subdomains."""
-    try:
-        parts = urlsplit(url)
-        host, port = (parts.hostname or "").lower(), parts.port
-    except ValueError:
-        return False
-    if parts.scheme != "https" or port not in {None, 443} or parts.username is not None:
-        return False
-    return any(host.endswith(h) if h.startswith(".") else host == h for h in hosts)
 
 
 def checked_url(url: str, hosts: Sequence[str]) -> str:

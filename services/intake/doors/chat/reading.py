@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
 
@@ -42,6 +43,15 @@ READ_KEY_MAX = 200
 EVENTS_MAX = 1_000
 """Messages of one call; WhatsApp, which collects the most, sends up to 1,000."""
 
+URL_MAX = 2_000
+"""Characters of a file's URL."""
+LANGUAGE_MAX = 35
+CODE_MAX = 80
+FILE_NAME_MAX = 255
+MEDIA_TYPE_MAX = 127
+
+_COUNT = re.compile(r"[0-9]{1,15}\Z")
+_PHONE = re.compile(r"\+?([1-9][0-9]{3,14})\Z")
 _WORD = r"^[^\s\x00-\x1f\x7f]+$"
 Ident = Annotated[str, Field(min_length=1, max_length=100, pattern=_WORD)]
 """A vendor's id of a workspace, a user or a bot."""
@@ -50,12 +60,11 @@ LongIdent = Annotated[str, Field(min_length=1, max_length=300, pattern=_WORD)]
 
 
 def _number(value: object) -> object:
-    # Vendors write sizes and times now as a number, now as digits; none of them matters enough
-    # to refuse a person's message for it.
-    if isinstance(value, str):
-        return int(value) if value.isascii() and value.isdigit() and len(value) <= 15 else None
-    fits = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**15
-    return value if fits else None
+    # Vendors write sizes now as a number, now as digits; none of them matters enough to refuse a
+    # person's message for it.
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    return value if _COUNT.match(str(value)) else None
 
 
 Count = Annotated[int | None, BeforeValidator(_number)]
@@ -78,7 +87,7 @@ B = TypeVar("B", bound=BaseModel)
 S = TypeVar("S", bound=DoorSettings)
 
 
-def fit(model: type[B], value: Any, *, at: str) -> B:
+def fit(model: type[B], value: Any, *, at: str = "") -> B:
     """Return a part of a body as its model; ``at`` is the part's path, for the faults.
 
     Raises:
@@ -87,8 +96,9 @@ def fit(model: type[B], value: Any, *, at: str) -> B:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        faults = [Fault(f"{at}.{f.field}" if f.field else at, f.reason) for f in faults_of(error)]
-        raise Refused(Fault4xx.INVALID, faults) from error
+        faults = faults_of(error)
+        placed = [Fault(".".join(p for p in (at, f.field) if p), f.reason) for f in faults]
+        raise Refused(Fault4xx.INVALID, placed) from error
 
 
 def malformed(field: str, reason: str) -> Refused:
@@ -135,24 +145,25 @@ def party_of(
         name=clean_line(name)[:NAME_MAX],
         phone=phone,
         verified=True,
-        language=tag if 0 < len(tag) <= 35 else None,
-        time_zone=zone if 0 < len(zone) <= 80 else None,
+        language=tag if 0 < len(tag) <= LANGUAGE_MAX else None,
+        time_zone=zone if 0 < len(zone) <= CODE_MAX else None,
     )
 
 
 def phone_of(written: str) -> str | None:
     """Return a telephone number in E.164, None where it is none: a short code, a name."""
-    digits = written.removeprefix("+")
-    fits = digits.isascii() and digits.isdigit() and 4 <= len(digits) <= 15
-    return f"+{digits}" if fits and not digits.startswith("0") else None
+    found = _PHONE.match(written)
+    return f"+{found[1]}" if found else None
 
 
 def file_of(*, name: str, url: str, media_type: str = "", size: int | None = None) -> File:
     """Return a file that has to be fetched; a media type that is none becomes the general one."""
     kind = clean_line(media_type).partition(";")[0].strip().lower()
     return File(
-        name=shortened(clean_line(name), characters_max=255) or "file",
-        media_type=kind if "/" in kind and len(kind) <= 127 else "application/octet-stream",
+        name=shortened(clean_line(name), characters_max=FILE_NAME_MAX) or "file",
+        media_type=kind
+        if "/" in kind and len(kind) <= MEDIA_TYPE_MAX
+        else "application/octet-stream",
         size=size,
         url=url,
     )

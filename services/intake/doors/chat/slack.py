@@ -14,7 +14,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote, urlsplit
 
 from pydantic import Field
 
@@ -29,6 +29,7 @@ from services.intake.doors.chat.fetching import (
 from services.intake.doors.chat.reading import (
     EVENTS_MAX,
     JSON,
+    URL_MAX,
     Body,
     Count,
     DoorSettings,
@@ -151,11 +152,24 @@ class Envelope(Body):
 
 
 class Callback(Body):
-    """What an ``event_callback`` must have beside its event."""
+    """What an ``event_callback`` must have."""
 
     team_id: Ident
     event_id: LongIdent
     event: dict[str, Any]
+
+
+class Kind(Body):
+    """What every event must have."""
+
+    type: str
+
+
+class Spoken(Body):
+    """What a message of a person must have."""
+
+    user: Ident
+    ts: LongIdent
 
 
 def verify(raw: Raw, setup: Setup, now: datetime) -> None:
@@ -191,10 +205,12 @@ def parse(raw: Raw, setup: Setup) -> Sequence[Read[NormalForm]]:
         Refused: 415, 400 or 422.
     """
     body = _envelope(raw)
-    kind = (body.event or {}).get("type")
-    if body.type != "event_callback" or (body.event and kind not in {"message", "app_mention"}):
+    if body.type != "event_callback":
         return ()
-    callback = fit(Callback, body.model_dump(include={"team_id", "event_id", "event"}), at="")
+    callback = fit(Callback, body.model_dump(include={"team_id", "event_id", "event"}))
+    kind = fit(Kind, callback.event, at="event").type
+    if kind not in {"message", "app_mention"}:
+        return ()
     own = frozenset(a.user_id for a in body.authorizations or () if a.is_bot and a.user_id)
     event = fit(MessageEvent, callback.event, at="event")
     mentioned = kind == "app_mention" or any(f"<@{user}>" in (event.text or "") for user in own)
@@ -221,7 +237,7 @@ def _message(
 ) -> Sequence[Read[NormalForm]]:
     if event.bot_id or event.user in own:
         return ()
-    spoken = fit(SpokenMessage, {"user": event.user, "ts": event.ts}, at="event")
+    spoken = fit(Spoken, {"user": event.user, "ts": event.ts}, at="event")
     # A direct conversation is one, whatever threads people open in it: what a reply in such a
     # thread answers would otherwise be known only where its first message began one.
     thread = () if event.channel_type == "im" else (event.thread_ts or spoken.ts,)
@@ -235,13 +251,6 @@ def _message(
             files=_files(event),
         ),
     )
-
-
-class SpokenMessage(Body):
-    """What a message of a person must have."""
-
-    user: Ident
-    ts: LongIdent
 
 
 def _edit(
@@ -272,7 +281,7 @@ def _deletion(
     before = event.previous_message or Message()
     if before.bot_id or before.user in own:
         return ()
-    gone = fit(Edited, {"ts": event.deleted_ts or before.ts}, at="event.deleted")
+    gone = fit(Edited, {"ts": event.deleted_ts or before.ts}, at="event.previous_message")
     return (
         changed(
             key=key_of("event", callback.event_id),
@@ -324,7 +333,7 @@ def _files(message: Message) -> list[File]:
         if not url and file.id:
             # Of another workspace's files Slack tells only the id: files.info has the rest.
             url = f"{FILES_INFO}?file={quote(file.id, safe='')}"
-        if url and len(url) <= 2_000:
+        if url and len(url) <= URL_MAX:
             name = file.name or file.title or file.id
             found.append(
                 file_of(name=name, url=url, media_type=file.mimetype or "", size=file.size)
@@ -345,13 +354,13 @@ def download(file: File, setup: Setup, answers: Sequence[bytes] = ()) -> Call:
         NotFetched: there is no secret ``bot_token``, or the file is elsewhere.
     """
     headers = {"Authorization": f"Bearer {secret_of(setup, 'bot_token')}"}
-    url = file.url or ""
-    if answers:
+    url = checked_url(file.url or "", FILE_HOSTS)
+    asks = url.startswith(f"{FILES_INFO}?file=")
+    if asks and answers:
         info = answered(answers[0], FileInfo).file
-        url = info.url_private_download or info.url_private
-    parts = urlsplit(checked_url(url, FILE_HOSTS))
-    asks = parts.path == "/api/files.info"
-    if parts.path.startswith("/api/") and not (asks and parse_qs(parts.query).get("file")):
+        url = checked_url(info.url_private_download or info.url_private, FILE_HOSTS)
+        asks = False
+    if not asks and urlsplit(url).path.startswith("/api/"):
         message = "no file of Slack"
         raise NotFetched(message)
     return Call(url, headers, last=not asks)
@@ -376,5 +385,7 @@ DOOR = Door(
     greet=greet,
     answer=answer_empty,
     answers_at_once=True,
+    download=download,
+    file_hosts=tuple(FILE_HOSTS),
     source="https://docs.slack.dev/apis/events-api/",
 )

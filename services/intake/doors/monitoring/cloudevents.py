@@ -10,26 +10,17 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 from pydantic_core import from_json
 
-from services.intake.domain.normal import Alert, AlertGroup, AlertSignal
+from services.intake.domain.normal import AlertGroup, AlertSignal
+from services.intake.doors.monitoring.groups import fingerprint, group_key, one_alert
 from services.intake.doors.monitoring.settings import MonitorSettings, settings_of
-from services.intake.doors.monitoring.texts import (
-    JSON,
-    code,
-    fingerprint,
-    group_key,
-    is_true,
-    label_line,
-    labels_of,
-    subject,
-    text,
-)
+from services.intake.doors.monitoring.texts import JSON
 from services.intake.doors.shape import (
     Door,
     Fault,
@@ -167,35 +158,19 @@ def _read(event: Attributes, data: Any, settings: MonitorSettings, at: str) -> R
 
 
 def _group(reported: AlertReported, status: AlertSignal, settings: MonitorSettings) -> AlertGroup:
-    severity = code(reported.severity)
-    labels: Mapping[str, str] = reported.labels
-    firing = status is AlertSignal.FIRING
-    lines = [reported.description or reported.summary]
-    if labels:
-        lines += ["", label_line(labels)]
-    facts = {
-        "service": code(reported.service) or code(labels.get(settings.labels.service)),
-        "configuration_item": code(labels.get(settings.labels.configuration_item)),
-    }
-    return AlertGroup(
+    return one_alert(
         key=group_key(reported.key),
-        alerts=(
-            Alert(
-                fingerprint=fingerprint(reported.key),
-                status=status,
-                starts_at=reported.starts_at,
-                severity=severity,
-                name=subject(reported.summary),
-                labels=labels_of(labels),
-                **facts,
-            ),
-        ),
-        subject=subject(reported.summary),
-        text=text(lines),
-        severities=(severity,) if firing and severity else (),
-        region=code(reported.region) or code(labels.get(settings.labels.region)),
-        predicted=settings.predicted or is_true(labels.get(settings.labels.predicted)),
-        **facts,
+        identity=fingerprint(reported.key),
+        status=status,
+        starts_at=reported.starts_at,
+        settings=settings,
+        summary=(reported.summary,),
+        lines=(reported.description or reported.summary,),
+        name=reported.summary,
+        severity=reported.severity,
+        labels=reported.labels,
+        service=reported.service,
+        region=reported.region,
     )
 
 

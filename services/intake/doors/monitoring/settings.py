@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from services.intake.doors.shape import Setup
+from services.intake.doors.shape import (
+    Fault,
+    Fault4xx,
+    Raw,
+    Refused,
+    Setup,
+    bearer_token,
+    faults_of,
+)
 
 LabelName = Annotated[str, Field(min_length=1, max_length=80)]
 
@@ -41,7 +49,21 @@ def settings_of(setup: Setup, model: type[S]) -> S:
     """Return the settings of an integration; the defaults where a dry run names none.
 
     Raises:
-        ValidationError: the model has a setting without a default, and there is none.
+        Refused: 422, the model has a setting without a default, and there is none.
     """
-    found = setup.settings
-    return found if isinstance(found, model) else model()
+    if isinstance(setup.settings, model):
+        return setup.settings
+    try:
+        return model()
+    except ValidationError as error:
+        faults = [Fault(f"settings.{f.field}", f.reason) for f in faults_of(error)]
+        raise Refused(Fault4xx.INVALID, faults) from error
+
+
+def bearer_or_query(raw: Raw) -> str | None:
+    """Return the token of ``Authorization``, or of the query's ``token``.
+
+    Some monitors cannot send a header. A token in an address is written to logs on its way, so
+    the header goes first.
+    """
+    return bearer_token(raw) or raw.query.get("token") or None

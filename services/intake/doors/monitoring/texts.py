@@ -1,4 +1,4 @@
-"""Words, labels and keys of monitors, cut to what the normal form takes.
+"""Words, labels and links of monitors, cut to what the normal form takes.
 
 A monitor is not asked to be brief: what is too long is shortened, never refused, because a
 refused alert is a lost one.
@@ -8,22 +8,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from services.intake.domain.alerts import fingerprint_of
 from services.intake.domain.normal import FIELDS_MAX, SUBJECT_MAX, TEXT_MAX
 from services.intake.domain.text import clean_line, clean_text, shortened
-from shared.contracts.facts import Instant
-from shared.kernel import digest, rfc3339
+from services.intake.doors.shape import Raw
 
 JSON = "application/json"
 CODE_MAX = 80
 LABEL_VALUE_MAX = 300
-GROUP_KEY_MAX = 2_000
 LINK_MAX = 2_000
 LINKS_MAX = 20
 SHOWN_MAX = 20
 """Alerts that the ticket's text names one by one."""
+
+
+def repaired(raw: Raw) -> Raw:
+    """Return a call whose body is UTF-8: what a plugin printed may be of any encoding.
+
+    A byte that is none becomes U+FFFD. Refusing would lose the notification for one letter.
+    """
+    return replace(raw, body=raw.body.decode("utf-8", "replace").encode())
 
 
 def shown(value: Any) -> str:
@@ -74,26 +80,6 @@ def links(*urls: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(u for u in found if len(u) <= LINK_MAX and u.isprintable()))[
         :LINKS_MAX
     ]
-
-
-def group_key(*parts: str) -> str:
-    """Return the name of a group of alerts; over the bound a digest stands for its end."""
-    whole = clean_line("/".join(parts))
-    if 0 < len(whole) <= GROUP_KEY_MAX:
-        return whole
-    return f"{whole[:100]}#{digest(*(part.encode('utf-8', 'replace') for part in parts))}"
-
-
-def fingerprint(*parts: str) -> str:
-    """Return the identity of an alert: the only part as it is where it fits, else a digest."""
-    if len(parts) == 1:
-        return fingerprint_of(clean_line(parts[0]) or "?")
-    return digest(*(part.encode("utf-8", "replace") for part in parts))[:32]
-
-
-def occurrence_key(identity: str, status: str, at: Instant) -> str:
-    """Return the key of a delivery that names an alert, its state and an instant."""
-    return digest(identity.encode("utf-8", "replace"), status.encode(), rfc3339(at).encode())
 
 
 def is_true(value: str | None) -> bool:

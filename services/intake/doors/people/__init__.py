@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.intake.doors.people import forms, requests
+from services.intake.doors.people import forms, help_button, requests, social, walk_up
 from services.intake.doors.shape import Door
 
-DOORS: tuple[Door, ...] = (requests.DOOR, forms.DOOR)
+DOORS: tuple[Door, ...] = (requests.DOOR, forms.DOOR, walk_up.DOOR, help_button.DOOR, social.DOOR)

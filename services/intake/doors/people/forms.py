@@ -1,18 +1,27 @@
-"""Door ``forms``: one request as the fields of a web page's form, without files."""
+"""Door ``forms``: one request as the fields and files of a web page's form."""
 
 from __future__ import annotations
 
-import io
-from typing import Annotated
-from urllib.parse import parse_qsl
+from pydantic import TypeAdapter, ValidationError
 
-from pydantic import BeforeValidator, Field, ValidationError
-from python_multipart import parse_form
-from python_multipart.exceptions import FormParserError
-
-from services.intake.domain.normal import NAME_MAX, Party, Request
-from services.intake.domain.text import clean_line
-from services.intake.doors.people.requests import Mail, RequestFields, Word
+from services.intake.domain.normal import FIELDS_MAX, Party, Request
+from services.intake.doors.people.contacts import (
+    Ident,
+    Mail,
+    PeopleSettings,
+    PersonName,
+    Phone,
+    Word,
+    country_of,
+    phone_of,
+)
+from services.intake.doors.people.form_data import MULTIPART, URLENCODED, read_form
+from services.intake.doors.people.requests import (
+    FieldName,
+    FieldText,
+    RequestFields,
+    content_of,
+)
 from services.intake.doors.shape import (
     Door,
     Fault,
@@ -23,104 +32,104 @@ from services.intake.doors.shape import (
     Refused,
     Setup,
     faults_of,
-    require_media_type,
 )
 from shared.contracts.facts import Channel
 
-URLENCODED = "application/x-www-form-urlencoded"
-MULTIPART = "multipart/form-data"
-FIELDS_MAX = 50
+FIELD_PREFIX = "field."
+_CUSTOM = TypeAdapter(dict[FieldName, FieldText])
 
 
 class FormBody(RequestFields):
-    """The fields of the form. An empty field is as one that is left out."""
+    """The fields of the form. An empty field is as one that is left out.
 
-    mail: Mail
-    name: Annotated[
-        str,
-        BeforeValidator(lambda v: clean_line(v) if isinstance(v, str) else v),
-        Field(max_length=NAME_MAX),
-    ] = ""
+    A custom field has its name after ``field.``. Every file of a multipart form is taken, under
+    whatever field it is.
+    """
+
+    mail: Mail | None = None
+    contact_id: Ident | None = None
+    """A name that the page's own records have for the person, such as an employee number."""
+    phone: Phone | None = None
+    name: PersonName = ""
     idempotency_key: Word | None = None
     """A hidden field: a form that is sent twice by a double click is one request."""
 
 
-def parse(raw: Raw, _setup: Setup) -> list[Read[Request]]:
+class _Filled(FormBody):
+    """The fields with the custom ones apart: together they tell one form from another."""
+
+    custom: dict[FieldName, FieldText] = {}
+
+
+def custom_fields(fields: dict[str, str]) -> dict[str, str]:
+    """Return the custom fields of a form, without their prefix and without the empty ones.
+
+    Raises:
+        Refused: 422, each with its whole name.
+    """
+    given = {
+        name.removeprefix(FIELD_PREFIX): value
+        for name, value in fields.items()
+        if name.startswith(FIELD_PREFIX) and value.strip()
+    }
+    if len(given) > FIELDS_MAX:
+        raise Refused(Fault4xx.INVALID, [Fault(FIELD_PREFIX, f"at most {FIELDS_MAX} fields")])
+    try:
+        return _CUSTOM.validate_python(given)
+    except ValidationError as error:
+        names = [str(problem["loc"][0])[:80] for problem in error.errors()[:20]]
+        faults = [
+            Fault(f"{FIELD_PREFIX}{name}", fault.reason)
+            for name, fault in zip(names, faults_of(error), strict=False)
+        ]
+        raise Refused(Fault4xx.INVALID, faults) from error
+
+
+def parse(raw: Raw, setup: Setup) -> list[Read[Request]]:
     """Read a form.
 
     Raises:
         Refused: 415, 400 or 422.
     """
-    require_media_type(raw, (URLENCODED, MULTIPART))
-    pairs = _urlencoded(raw.body) if raw.media_type == URLENCODED else _multipart(raw)
-    fields: dict[str, str] = {}
-    for name, value in pairs:
-        if name in fields:
-            raise Refused(Fault4xx.INVALID, [Fault(name[:80], "the field is there twice")])
-        fields[name] = value
+    form = read_form(raw)
+    custom = custom_fields(form.fields)
+    plain = {
+        name: value
+        for name, value in form.fields.items()
+        if value.strip() and not name.startswith(FIELD_PREFIX)
+    }
     try:
-        body = FormBody.model_validate({n: v for n, v in fields.items() if v.strip()})
+        body = FormBody.model_validate(plain)
     except ValidationError as error:
         raise Refused(Fault4xx.INVALID, faults_of(error)) from error
+    if body.mail is None and body.contact_id is None and body.phone is None:
+        reason = "give a mail address, a contact_id or a phone"
+        raise Refused(Fault4xx.INVALID, [Fault("mail", reason)])
+    files, parts = form.attached()
+    contact = Party(
+        mail=body.mail,
+        id=body.contact_id,
+        phone=phone_of(body.phone, country=country_of(setup), at="phone"),
+        name=body.name,
+    )
+    whole = _Filled(**body.model_dump(), custom=custom)
     return [
         Read(
-            form=body.request(Party(mail=body.mail, name=body.name)),
-            content=body.model_dump_json(exclude_none=True, exclude={"idempotency_key"}).encode(),
+            form=body.request(contact, fields=custom, files=files),
+            content=content_of(whole, parts),
             key=body.idempotency_key or raw.headers.get("idempotency-key"),
+            parts=parts,
         )
     ]
 
 
-def _urlencoded(body: bytes) -> list[tuple[str, str]]:
-    try:
-        return parse_qsl(
-            body.decode("ascii"),
-            keep_blank_values=True,
-            strict_parsing=True,
-            errors="strict",
-            max_num_fields=FIELDS_MAX,
-        )
-    except ValueError as error:
-        # A UnicodeDecodeError is one as well; its text would quote the body.
-        reason = "not a urlencoded form in UTF-8"
-        raise Refused(Fault4xx.MALFORMED, [Fault("", reason)]) from error
-
-
-def _multipart(raw: Raw) -> list[tuple[str, str]]:
-    pairs: list[tuple[str, str]] = []
-
-    def on_field(field: object) -> None:
-        name, value = getattr(field, "field_name", None), getattr(field, "value", None)
-        try:
-            pairs.append(((name or b"").decode(), (value or b"").decode()))
-        except UnicodeDecodeError as error:
-            shown = (name or b"").decode("ascii", "replace")[:80]
-            raise Refused(Fault4xx.MALFORMED, [Fault(shown, "not UTF-8")]) from error
-        if len(pairs) > FIELDS_MAX:
-            raise Refused(Fault4xx.MALFORMED, [Fault("", f"more than {FIELDS_MAX} fields")])
-
-    def on_file(file: object) -> None:
-        name = (getattr(file, "field_name", None) or b"").decode("ascii", "replace")[:80]
-        raise Refused(Fault4xx.INVALID, [Fault(name, "files are not taken by this form")])
-
-    headers = {
-        "Content-Type": raw.headers.get("content-type", "").encode("latin-1", "replace"),
-        "Content-Length": str(len(raw.body)).encode(),
-    }
-    try:
-        parse_form(headers, io.BytesIO(raw.body), on_field, on_file)
-    except (FormParserError, ValueError) as error:
-        reason = "not a multipart form"
-        raise Refused(Fault4xx.MALFORMED, [Fault("", reason)]) from error
-    return pairs
-
-
 DOOR = Door(
     name="forms",
-    title="One request as a web form",
+    title="One request as a web form, with files",
     integrations="requests",
     parse=parse,
     channel=Channel.WEB,
+    settings=PeopleSettings,
     people="an agent fills in the form for somebody",
     entrances=(
         HttpEntrance(

@@ -2,64 +2,65 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.intake.domain.normal import (
-    ADDRESS_MAX,
-    NAME_MAX,
+    FIELDS_MAX,
+    FILES_MAX,
     SUBJECT_MAX,
     TEXT_MAX,
+    File,
     Party,
     Request,
 )
-from services.intake.domain.text import clean_line, clean_text
+from services.intake.doors.people.contacts import (
+    ContactBody,
+    PeopleSettings,
+    Word,
+    as_line,
+    as_text,
+)
 from services.intake.doors.shape import (
     Door,
+    Fault,
+    Fault4xx,
     HttpEntrance,
+    Part,
     Raw,
     Read,
+    Refused,
     Setup,
     read_json,
     require_media_type,
 )
 from shared.contracts.facts import Channel, Kind, Level
-from shared.organisation.places import EMAIL_PATTERN
+from shared.kernel import digest
 from shared.organisation.words import ChannelName, KindName, Language, LevelName
 
 JSON = "application/json"
 
-
-def _line(value: object) -> object:
-    return clean_line(value) if isinstance(value, str) else value
-
-
-def _text(value: object) -> object:
-    return clean_text(value) if isinstance(value, str) else value
-
-
-Word = Annotated[str, Field(min_length=1, max_length=80), BeforeValidator(_line)]
-Mail = Annotated[str, Field(pattern=EMAIL_PATTERN, max_length=ADDRESS_MAX), BeforeValidator(_line)]
+FieldName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]{0,79}$")]
+"""Of a custom field: it is a name in the store as well."""
+FieldText = Annotated[str, Field(max_length=4_000), BeforeValidator(as_text)]
+MediaType = Annotated[
+    str, Field(max_length=127, pattern=r"^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+$")
+]
+FileName = Annotated[str, Field(min_length=1, max_length=255), BeforeValidator(as_line)]
 
 
-class ContactBody(BaseModel):
-    """Who asks: a mail address, an id of the caller's (an employee number), or both."""
+class AttachmentBody(BaseModel):
+    """A file of a request, its bytes in base64 (RFC 4648, with padding)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    mail: Mail | None = None
-    id: (
-        Annotated[str, Field(min_length=1, max_length=ADDRESS_MAX), BeforeValidator(_line)] | None
-    ) = None
-    name: Annotated[str, Field(max_length=NAME_MAX), BeforeValidator(_line)] = ""
-
-    @model_validator(mode="after")
-    def _has_an_address(self) -> Self:
-        if self.mail is None and self.id is None:
-            message = "give a mail address or an id"
-            raise ValueError(message)
-        return self
+    name: FileName
+    media_type: MediaType = "application/octet-stream"
+    content: str
 
 
 class RequestFields(BaseModel):
@@ -67,19 +68,24 @@ class RequestFields(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    subject: Annotated[str, Field(min_length=1, max_length=SUBJECT_MAX), BeforeValidator(_line)]
-    text: Annotated[str, Field(max_length=TEXT_MAX), BeforeValidator(_text)] = ""
+    subject: Annotated[str, Field(min_length=1, max_length=SUBJECT_MAX), BeforeValidator(as_line)]
+    text: Annotated[str, Field(max_length=TEXT_MAX), BeforeValidator(as_text)] = ""
     kind: KindName | None = None
     channel: ChannelName | None = None
     service: Word | None = None
+    configuration_item: Word | None = None
     category: Word | None = None
     region: Word | None = None
     site: Word | None = None
     language: Language | None = None
     impact: LevelName | None = None
     urgency: LevelName | None = None
+    template: Word | None = None
+    """The form of the organisation's that was filled in."""
 
-    def request(self, contact: Party) -> Request:
+    def request(
+        self, contact: Party, *, fields: dict[str, str] | None = None, files: Sequence[File] = ()
+    ) -> Request:
         """Return the normal form."""
         return Request(
             contact=contact,
@@ -88,12 +94,16 @@ class RequestFields(BaseModel):
             kind=Kind(self.kind) if self.kind else None,
             channel=Channel(self.channel) if self.channel else None,
             service=self.service,
+            configuration_item=self.configuration_item,
             category=self.category,
             region=self.region,
             site=self.site,
             language=self.language,
             impact=Level(self.impact) if self.impact else None,
             urgency=Level(self.urgency) if self.urgency else None,
+            template=self.template,
+            fields=fields or {},
+            files=tuple(files),
         )
 
 
@@ -101,24 +111,79 @@ class RequestBody(RequestFields):
     """The body of a request."""
 
     contact: ContactBody
+    fields: Annotated[dict[FieldName, FieldText], Field(max_length=FIELDS_MAX)] = {}
+    """Custom fields. ``call`` names the telephone call that an agent records with it."""
+    attachments: Annotated[tuple[AttachmentBody, ...], Field(max_length=FILES_MAX)] = ()
 
 
-def parse(raw: Raw, _setup: Setup) -> list[Read[Request]]:
+def read_request(
+    body: RequestBody, raw: Raw, setup: Setup, *, verified: bool = False
+) -> Read[Request]:
+    """Return a request with its files.
+
+    Raises:
+        Refused: 422, with the field of a number or a file that does not fit.
+    """
+    files, parts = decoded(body.attachments)
+    party = body.contact.party(setup, verified=verified)
+    return Read(
+        form=body.request(party, fields=dict(body.fields), files=files),
+        content=content_of(body, parts),
+        key=raw.headers.get("idempotency-key"),
+        parts=parts,
+    )
+
+
+def decoded(
+    attachments: Sequence[AttachmentBody],
+) -> tuple[tuple[File, ...], tuple[Part, ...]]:
+    """Return the files of a body, and their bytes.
+
+    Raises:
+        Refused: 422, each fault with the path of the content that is no base64 or empty.
+    """
+    files: list[File] = []
+    parts: list[Part] = []
+    faults: list[Fault] = []
+    for number, attachment in enumerate(attachments):
+        try:
+            content = base64.b64decode(attachment.content, validate=True)
+        except (binascii.Error, ValueError):
+            faults.append(Fault(f"attachments.{number}.content", "not base64"))
+            continue
+        if not content:
+            faults.append(Fault(f"attachments.{number}.content", "the file is empty"))
+            continue
+        files.append(
+            File(
+                name=attachment.name,
+                media_type=attachment.media_type.lower(),
+                size=len(content),
+                part=len(parts),
+            )
+        )
+        parts.append(Part(content))
+    if faults:
+        raise Refused(Fault4xx.INVALID, faults[:20])
+    return tuple(files), tuple(parts)
+
+
+def content_of(body: BaseModel, parts: Sequence[Part]) -> bytes:
+    """Return what tells a body with its files from another, however its JSON was written."""
+    words = body.model_dump_json(
+        exclude_none=True, exclude={"attachments", "idempotency_key"}
+    ).encode()
+    return b"\n".join([words, *(digest(part.content).encode() for part in parts)])
+
+
+def parse(raw: Raw, setup: Setup) -> list[Read[Request]]:
     """Read a request.
 
     Raises:
         Refused: 415, 400 or 422.
     """
     require_media_type(raw, (JSON,))
-    body = read_json(raw, RequestBody)
-    party = Party(mail=body.contact.mail, id=body.contact.id, name=body.contact.name)
-    return [
-        Read(
-            form=body.request(party),
-            content=body.model_dump_json(exclude_none=True).encode(),
-            key=raw.headers.get("idempotency-key"),
-        )
-    ]
+    return [read_request(read_json(raw, RequestBody), raw, setup)]
 
 
 DOOR = Door(
@@ -126,6 +191,7 @@ DOOR = Door(
     title="One request as JSON",
     parse=parse,
     channel=Channel.API,
+    settings=PeopleSettings,
     people="an agent records what somebody says in person or by phone",
     entrances=(HttpEntrance(path="/v1/requests", media_types=(JSON,), model=RequestBody),),
 )

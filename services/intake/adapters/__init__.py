@@ -1,0 +1,1 @@
+"""Other people's servers: mailboxes, and the hosts that files are fetched from."""

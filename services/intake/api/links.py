@@ -1,0 +1,225 @@
+"""Merging, splitting and linking tickets over HTTP. For agents; If-Match is the ticket's ETag.
+
+What is refused, with 409 and the reason: a ticket that is closed or merged, in either place; a
+source that is about alerts, which go on with it; a source that has a parent or children. A ticket
+of another tenant is one that is not there.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Response
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from services.intake.api.bodies import TicketShown
+from services.intake.api.revisions import etag, revision_of
+from services.intake.domain.normal import SUBJECT_MAX
+from services.intake.domain.text import clean_line
+from services.intake.domain.ticket import Ticket
+from services.intake.handlers.callers import checked_key
+from services.intake.handlers.linking import Linker
+from services.intake.handlers.reading import Reading
+from services.intake.handlers.splitting import Splitter
+from shared.aggregate import Document
+from shared.auth import Action, Actor
+from shared.commands import RevisionStale
+from shared.contracts.links import LINKED_MAX
+from shared.http import Problem, allowed
+
+Name = Annotated[str, Path(min_length=1, max_length=80, description="Id or number.")]
+IfMatch = Annotated[str | None, Header(max_length=40)]
+Key = Annotated[str | None, Header(max_length=1_000)]
+TicketName = Annotated[str, Field(min_length=1, max_length=80, description="Id or number.")]
+
+
+class MergeBody(BaseModel):
+    """Where the conversation goes on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    into: TicketName
+
+
+class SplitBody(BaseModel):
+    """What becomes a ticket of its own, and what that is called."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    messages: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=64)], ...],
+        Field(min_length=1, max_length=LINKED_MAX),
+    ]
+    subject: Annotated[
+        str,
+        Field(min_length=1, max_length=SUBJECT_MAX),
+        BeforeValidator(lambda v: clean_line(v) if isinstance(v, str) else v),
+    ]
+
+
+class SplitAnswer(BaseModel):
+    """The new ticket."""
+
+    ticket: str
+    number: str
+
+
+class ChildrenBody(BaseModel):
+    """Tickets that have one cause."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    children: Annotated[tuple[TicketName, ...], Field(min_length=1, max_length=LINKED_MAX)]
+
+
+class _Door:
+    """What each command does before and after."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+
+    async def ticket(
+        self, name: str, actor: Actor, *, if_match: str | None = None
+    ) -> Document[Ticket]:
+        """Return the ticket that is changed, as its caller saw it.
+
+        Raises:
+            Problem: 404; 412 where it has changed since.
+        """
+        found = await self._reading.named(name, tenant=actor.tenant)
+        if found is None:
+            raise Problem(404, "not-found", f"there is no ticket {name[:80]!r}")
+        seen = revision_of(if_match)
+        if seen is not None and seen != found.seq:
+            raise RevisionStale(expected=seen, found=found.seq)
+        return found
+
+    async def other(self, name: str, actor: Actor, *, field: str) -> Document[Ticket]:
+        """Return a ticket that the body names.
+
+        Raises:
+            Problem: 422.
+        """
+        found = await self._reading.named(name, tenant=actor.tenant)
+        if found is None:
+            reason = f"there is no ticket {name[:80]!r}"
+            raise Problem(422, "invalid", reason, errors=[{"field": field, "reason": reason}])
+        return found
+
+    async def shown(self, ticket: str, actor: Actor, response: Response) -> TicketShown:
+        """Return the answer to a command: the ticket after it."""
+        found = await self._reading.conversation(ticket, tenant=actor.tenant)
+        if found is None:
+            raise Problem(404, "not-found", f"there is no ticket {ticket[:80]!r}")
+        response.headers["ETag"] = etag(found.document.seq)
+        return TicketShown.of(found)
+
+
+def link_router(*, reading: Reading, linker: Linker, splitter: Splitter) -> APIRouter:
+    """Return the routes under ``/v1/tickets/{ticket}`` that concern several tickets."""
+    router = APIRouter(prefix="/v1/tickets/{ticket}", tags=["links"])
+    door = _Door(reading)
+    _merging(router, door, linker)
+    _splitting(router, door, splitter)
+    _parents(router, door, linker)
+    return router
+
+
+def _merging(router: APIRouter, door: _Door, linker: Linker) -> None:
+    work: Any = allowed(Action.WORK)
+
+    @router.post("/merge")
+    async def merge(
+        *,
+        ticket: Name,
+        body: MergeBody,
+        response: Response,
+        if_match: IfMatch = None,
+        idempotency_key: Key = None,
+        actor: Actor = work,
+    ) -> TicketShown:
+        """Merge it into another: there the conversation goes on, with all that was said here."""
+        source = await door.ticket(ticket, actor, if_match=if_match)
+        into = await door.other(body.into, actor, field="into")
+        await linker.merge(source, into, by=actor.name, key=checked_key(idempotency_key))
+        return await door.shown(source.id, actor, response)
+
+    @router.post("/unmerge")
+    async def unmerge(
+        *,
+        ticket: Name,
+        response: Response,
+        if_match: IfMatch = None,
+        idempotency_key: Key = None,
+        actor: Actor = work,
+    ) -> TicketShown:
+        """Undo a merge; what was said since then stays in the other ticket."""
+        source = await door.ticket(ticket, actor, if_match=if_match)
+        await linker.unmerge(source, by=actor.name, key=checked_key(idempotency_key))
+        return await door.shown(source.id, actor, response)
+
+
+def _splitting(router: APIRouter, door: _Door, splitter: Splitter) -> None:
+    work: Any = allowed(Action.WORK)
+
+    @router.post("/split", status_code=201)
+    async def split(
+        *,
+        ticket: Name,
+        body: SplitBody,
+        response: Response,
+        if_match: IfMatch = None,
+        idempotency_key: Key = None,
+        actor: Actor = work,
+    ) -> SplitAnswer:
+        """Make a ticket of messages that are about something else; merging it back undoes it."""
+        source = await door.ticket(ticket, actor, if_match=if_match)
+        receipt = await splitter.split(
+            source,
+            body.messages,
+            subject=body.subject,
+            by=actor.name,
+            key=checked_key(idempotency_key),
+        )
+        response.headers["Location"] = f"/v1/tickets/{receipt.ticket}"
+        return SplitAnswer(ticket=receipt.ticket or "", number=receipt.number or "")
+
+
+def _parents(router: APIRouter, door: _Door, linker: Linker) -> None:
+    work: Any = allowed(Action.WORK)
+
+    @router.post("/children")
+    async def link(
+        *,
+        ticket: Name,
+        body: ChildrenBody,
+        response: Response,
+        if_match: IfMatch = None,
+        idempotency_key: Key = None,
+        actor: Actor = work,
+    ) -> TicketShown:
+        """Make it the parent of others: by policy, resolving it resolves them."""
+        parent = await door.ticket(ticket, actor, if_match=if_match)
+        names = dict.fromkeys(body.children)
+        children = {c.id: c for n in names if (c := await door.other(n, actor, field="children"))}
+        key = checked_key(idempotency_key)
+        await linker.link(parent, list(children.values()), by=actor.name, key=key)
+        return await door.shown(parent.id, actor, response)
+
+    @router.post("/children/remove")
+    async def unlink(
+        *,
+        ticket: Name,
+        body: ChildrenBody,
+        response: Response,
+        if_match: IfMatch = None,
+        idempotency_key: Key = None,
+        actor: Actor = work,
+    ) -> TicketShown:
+        """Take tickets from under it."""
+        parent = await door.ticket(ticket, actor, if_match=if_match)
+        names = dict.fromkeys(body.children)
+        children = [(await door.other(n, actor, field="children")).id for n in names]
+        key = checked_key(idempotency_key)
+        await linker.unlink(parent, children, by=actor.name, key=key)
+        return await door.shown(parent.id, actor, response)

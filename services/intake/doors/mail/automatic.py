@@ -1,0 +1,157 @@
+"""Whether a person wrote a mail: what machines sent becomes no ticket, and is never answered.
+
+Sources: RFC 3834 (Auto-Submitted), RFC 3464 and RFC 8098 (reports), RFC 2919 and 2369 (lists),
+[MS-OXCMAIL] 2.1.3.2.20 (X-Auto-Response-Suppress), and the headers of common responders.
+
+``X-Auto-Response-Suppress`` says what the sender does not want to be told, not that a machine
+wrote: Exchange puts it on mails of people too. So it is only ever a second sign, and so are
+subjects: a person may well write about an automatic reply.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from services.intake.domain.mail_rules import base_address
+from services.intake.domain.normal import Automatic
+from services.intake.doors.mail.headers import Headers
+from services.intake.doors.mail.parts import Parts
+from services.intake.doors.mail.reports import (
+    delivery_report,
+    is_read_receipt,
+    words_of_failure,
+)
+
+OWN_HEADER = "x-heliodesk"
+"""On every mail that notify sends: one that comes back is known by it."""
+
+_RESPONDERS = (
+    "x-autoreply",
+    "x-autorespond",
+    "x-autoresponse",
+    "x-autoreply-from",
+    "x-mail-autoreply",
+)
+_NO = frozenset({"", "no", "false", "0", "none"})
+_AWAY = re.compile(
+    r"^(?:re: |aw: )?(?:out of (?:the )?office|automatic reply|auto(?:matic)?[- ]?(?:reply|response)"
+    r"|autoreply|abwesen(?:d|heit)|abwesenheits|automatische antwort|réponse automatique"
+    r"|absence du bureau|respuesta automática|fuera de (?:la )?oficina|risposta automatica"
+    r"|fuori sede|resposta automática|automatisch antwoord|afwezig|automatiskt svar|autosvar"
+    r"|odpowiedź automatyczna|automatická odpověď|автоматический ответ|автоответ|自动回复|自動回覆"
+    r"|自动答复|外出|自動応答|不在|자동 ?회신|부재중|on (?:vacation|holiday|leave)|im urlaub)",
+    re.IGNORECASE,
+)
+_ANSWERS_UNWANTED = frozenset({"all", "autoreply", "oof"})
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is known of a mail's author.
+
+    ``silent`` is for a person's mail that must get no automatic answer.
+    """
+
+    automatic: Automatic | None = None
+    silent: bool = False
+
+
+def verdict_on(
+    headers: Headers,
+    parts: Parts,
+    *,
+    text: str,
+    returned: bool,
+    ours: Collection[str],
+    lists: Collection[str],
+) -> Verdict:
+    """Return whether a machine wrote a mail.
+
+    Args:
+        headers: of the mail.
+        parts: of the mail.
+        text: its plain text.
+        returned: its return path is empty.
+        ours: addresses of the desk, as they are compared, without plus-parts.
+        lists: addresses and List-Ids of mailing lists that requests come by.
+    """
+    found = (
+        _own(headers)
+        or _reported(headers, parts, text, returned=returned)
+        or _answered(headers, returned=returned)
+        or _looped(headers, ours)
+        or _bulk(headers, ours, lists)
+    )
+    if found is None and returned:
+        found = Automatic(reason="null-return-path")
+    return Verdict(automatic=found, silent=found is not None or _wants_silence(headers))
+
+
+def _own(headers: Headers) -> Automatic | None:
+    return Automatic(reason="own-mail") if OWN_HEADER in headers else None
+
+
+def _reported(headers: Headers, parts: Parts, text: str, *, returned: bool) -> Automatic | None:
+    report = delivery_report(parts)
+    if report is None and is_read_receipt(parts):
+        return Automatic(reason="read-receipt")
+    report = report or words_of_failure(headers, text, returned=returned)
+    if report is None:
+        return None
+    if not report.failed:
+        return Automatic(reason="delivery-report")
+    return Automatic(reason="bounce", bounced=report.address, hard=report.hard)
+
+
+def _answered(headers: Headers, *, returned: bool) -> Automatic | None:
+    """Return whether a responder wrote it, or a program that says so."""
+    submitted = headers.raw("auto-submitted").partition(";")[0].strip().lower()
+    by_responder = any(name in headers and headers.word(name) not in _NO for name in _RESPONDERS)
+    by_responder = by_responder or headers.word("precedence") in {"auto_reply", "auto-reply"}
+    by_responder = by_responder or "autoresponder" in headers.word("x-post-messageclass")
+    says_so = bool(submitted) and submitted != "no"
+    away = _AWAY.match(headers.text("subject")) is not None
+    if away and (says_so or by_responder or returned or _wants_silence(headers)):
+        return Automatic(reason="out-of-office")
+    if says_so:
+        return Automatic(reason="auto-submitted")
+    return Automatic(reason="auto-reply") if by_responder else None
+
+
+def _looped(headers: Headers, ours: Collection[str]) -> Automatic | None:
+    """Return whether it has been here: a responder notes whom it answered in ``X-Loop``."""
+    seen = {base_address(address) for address in headers.addresses("x-loop")}
+    return Automatic(reason="loop") if not seen.isdisjoint(ours) else None
+
+
+def _bulk(headers: Headers, ours: Collection[str], lists: Collection[str]) -> Automatic | None:
+    """Return whether it was sent to many.
+
+    What a person writes through a list is a request where it is also written to us, or where the
+    list is one that requests come by.
+    """
+    precedence = headers.word("precedence")
+    by_list = "list-id" in headers or "list-post" in headers or precedence == "list"
+    one_click = "one-click" in headers.word("list-unsubscribe-post")
+    if not by_list or one_click:
+        return Automatic(reason="bulk") if one_click or precedence in {"bulk", "junk"} else None
+    named = {list_id(headers), *headers.addresses("list-post", "to", "cc")} - {None}
+    written_to = {base_address(a) for a in headers.addresses("to", "cc")}
+    wanted = not written_to.isdisjoint(ours) or not named.isdisjoint(lists)
+    return None if wanted else Automatic(reason="list")
+
+
+def list_id(headers: Headers) -> str | None:
+    """Return the name of the list that a mail came by (RFC 2919), without its description."""
+    text = headers.text("list-id")
+    name = text.rpartition("<")[2].partition(">")[0].strip().lower()
+    return name[:300] or None
+
+
+def _wants_silence(headers: Headers) -> bool:
+    """Return whether the sender asks for no automatic answers, or a list would get them."""
+    unwanted = {word.strip() for word in headers.word("x-auto-response-suppress").split(",")}
+    lists = "list-id" in headers or headers.word("precedence") in {"list", "bulk", "junk"}
+    return lists or not unwanted.isdisjoint(_ANSWERS_UNWANTED)

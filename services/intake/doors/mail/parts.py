@@ -1,0 +1,244 @@
+"""The parts of a mail: its text, its page, its files. No part is lost, however it is called."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import dataclass, field
+from email.message import Message
+
+from services.intake.domain.normal import FILES_MAX
+from services.intake.domain.text import clean_line
+from services.intake.doors.mail.charsets import decoded
+from services.intake.doors.mail.headers import Mail, words
+from services.intake.doors.mail.pages import html_text
+
+MULTIPARTS_MAX = 50
+PARTS_MAX = 1_000
+NAME_CHARACTERS_MAX = 200
+"""Leaves room for what a page appends to a name."""
+WHOLE_NAME = "mail.eml"
+
+_BOUNDARY = re.compile(
+    rb"boundary\s*=\s*(?:\"([^\"\r\n]{1,200})\"|([^\s;\"]{1,200}))", re.IGNORECASE
+)
+_INVISIBLE = re.compile("[\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+"""Among them what turns the direction of writing: by it ``gpj.exe`` looks like a picture."""
+_BYTES = re.compile("[\udc80-\udcff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A file that came with a mail."""
+
+    name: str
+    media_type: str
+    content: bytes
+    content_id: str | None = None
+
+
+@dataclass(slots=True)
+class Parts:
+    """What a mail is made of."""
+
+    plain: list[str] = field(default_factory=list)
+    pages: list[str] = field(default_factory=list)
+    files: list[Attached] = field(default_factory=list)
+    reports: list[Mail] = field(default_factory=list)
+    """Parts of a delivery or disposition report that machines read."""
+
+    @property
+    def text(self) -> str:
+        """The plain text, else the pages as text."""
+        told = [text for text in self.plain if text.strip()]
+        return "\n\n".join(told or [html_text(page) for page in self.pages])
+
+
+def is_too_complex(content: bytes) -> bool:
+    """Return whether a mail has more parts than anybody's: it is not taken apart then.
+
+    Counted before anything is parsed: the parser's cost grows with parts times depth.
+    """
+    boundaries: set[bytes] = set()
+    for match in _BOUNDARY.finditer(content):
+        boundaries.add(match[1] or match[2])
+        if len(boundaries) > MULTIPARTS_MAX:
+            return True
+    left = PARTS_MAX
+    for boundary in boundaries:
+        left -= content.count(b"\n--" + boundary)
+        if left < 0:
+            return True
+    return False
+
+
+def parts_of(mail: Mail) -> Parts:
+    """Return the parts of a mail, in their order."""
+    found = Parts()
+    waiting: list[Mail] = [mail]
+    while waiting:
+        part = waiting.pop()
+        kind = part.get_content_type()
+        if kind in _REPORTS:
+            found.reports.append(part)
+            continue
+        payload = part.get_payload()
+        if kind.startswith("multipart/"):
+            if isinstance(payload, list):
+                waiting.extend(p for p in reversed(payload) if isinstance(p, Message))
+            else:  # Parts are announced, and there are none: what is there is the text.
+                found.plain.append(_text(part))
+            continue
+        _take(part, kind, found)
+    return found
+
+
+_EXTENSIONS = {
+    "application/pdf": ".pdf",
+    "image/gif": ".gif",
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "image/webp": ".webp",
+    "text/csv": ".csv",
+    "text/html": ".html",
+    "text/plain": ".txt",
+    "text/rfc822-headers": ".txt",
+}
+_REPORTS = frozenset({"message/delivery-status", "message/disposition-notification"})
+
+
+def _take(part: Mail, kind: str, found: Parts) -> None:
+    disposition = (part.get_content_disposition() or "").lower()
+    name = file_name(part)
+    is_body = disposition != "attachment" and not name
+    if is_body and kind == "text/plain":
+        found.plain.append(_text(part))
+    elif is_body and kind == "text/html":
+        found.pages.append(_text(part))
+    else:
+        content = _content(part, kind)
+        if content or name:
+            found.files.append(
+                Attached(
+                    name=name or _default_name(part, kind, len(found.files) + 1),
+                    media_type=_media_type(kind),
+                    content=content,
+                    content_id=_content_id(part),
+                )
+            )
+
+
+def limited(files: list[Attached], whole: bytes) -> list[Attached]:
+    """Return as many files as a request may have; beyond them the whole mail is one."""
+    if len(files) <= FILES_MAX:
+        return files
+    return [*files[: FILES_MAX - 1], whole_mail(whole)]
+
+
+def whole_mail(content: bytes) -> Attached:
+    """Return a mail as a file."""
+    return Attached(name=WHOLE_NAME, media_type="message/rfc822", content=content)
+
+
+def _text(part: Mail) -> str:
+    payload = part.get_payload(decode=True)
+    if not isinstance(payload, bytes):
+        return str(part.get_payload())
+    return decoded(payload, _charset(part))
+
+
+def _charset(part: Mail) -> str | None:
+    try:
+        return part.get_content_charset()
+    except (LookupError, ValueError):
+        return None
+
+
+def _content(part: Mail, kind: str) -> bytes:
+    """Return a part's bytes; those of a mail within the mail are that mail."""
+    payload = part.get_payload()
+    if isinstance(payload, list):
+        inner = [p for p in payload if isinstance(p, Message)]
+        return b"".join(_as_bytes(p) for p in inner)
+    taken = part.get_payload(decode=True)
+    if isinstance(taken, bytes):
+        return taken
+    return str(payload).encode("utf-8", "surrogateescape") if kind else b""
+
+
+def _as_bytes(mail: Mail) -> bytes:
+    try:
+        return mail.as_bytes()
+    except Exception:  # noqa: BLE001 - the generator raises much on headers that nobody should send
+        return str(mail).encode("utf-8", "surrogateescape")
+
+
+def file_name(part: Mail) -> str:
+    """Return the name of a part, made safe; empty where it has none.
+
+    Written by RFC 2231, as encoded words within quotes (which no standard allows and everybody
+    does), or as plain 8-bit bytes.
+    """
+    for header, parameter in (("content-disposition", "filename"), ("content-type", "name")):
+        value = _parameter(part, header, parameter)
+        if value:
+            return safe_name(value)
+    return ""
+
+
+def _parameter(part: Mail, header: str, parameter: str) -> str:
+    lower = header.lower()
+    raw = next((str(v) for n, v in part.raw_items() if n.lower() == lower), "")
+    if parameter not in raw.lower():
+        return ""
+    holder: Mail = Message()
+    if _BYTES.search(raw):
+        raw = decoded(raw.encode("utf-8", "surrogateescape"), None)
+    holder[header] = raw.replace("\r", "").replace("\n", "")
+    try:
+        value = holder.get_param(parameter, header=header)
+    except (ValueError, IndexError, LookupError):
+        return ""
+    if isinstance(value, tuple):
+        charset, _, text = value
+        return decoded(text.encode("latin-1", "replace"), charset)
+    return words(str(value)) if value else ""
+
+
+def safe_name(name: str) -> str:
+    """Return a file's name without folders and invisible characters, its extension kept."""
+    base = posixpath.basename(name.replace("\\", "/").rstrip("/ "))
+    shown = clean_line(_INVISIBLE.sub("", base)).lstrip(".") or "file"
+    if len(shown) <= NAME_CHARACTERS_MAX:
+        return shown
+    stem, dot, extension = shown.rpartition(".")
+    if not dot or len(extension) > 20:  # noqa: PLR2004 - what is longer is no extension
+        return shown[:NAME_CHARACTERS_MAX]
+    return f"{stem[: NAME_CHARACTERS_MAX - len(extension) - 1]}.{extension}"
+
+
+def _default_name(part: Mail, kind: str, number: int) -> str:
+    """Return the name of a part that has none."""
+    match kind:
+        case "message/rfc822":
+            inner = part.get_payload()
+            subject = ""
+            if isinstance(inner, list) and inner and isinstance(inner[0], Message):
+                subject = clean_line(words(str(inner[0].get("Subject", ""))))
+            return safe_name(f"{subject[:80].replace('/', '-')}.eml") if subject else WHOLE_NAME
+        case "application/ms-tnef":
+            return "winmail.dat"
+        case "text/calendar":
+            return "invite.ics"
+        case _:
+            return f"part-{number}{_EXTENSIONS.get(kind, '.bin')}"
+
+
+def _media_type(kind: str) -> str:
+    return kind if len(kind) <= 127 and kind.isascii() else "application/octet-stream"  # noqa: PLR2004
+
+
+def _content_id(part: Mail) -> str | None:
+    value = str(part.get("Content-ID", "") or "").strip().strip("<>")
+    cleaned = clean_line(value)[:998]
+    return cleaned or None

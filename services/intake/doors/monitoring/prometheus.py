@@ -1,0 +1,178 @@
+"""What the webhooks of Prometheus Alertmanager and of Grafana have in common.
+
+Grafana's unified alerting has an Alertmanager inside: its webhook is that of Alertmanager with
+fields of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from services.intake.domain.alerts import occurrence_set_key
+from services.intake.domain.normal import Alert, AlertGroup, AlertSignal, NormalForm
+from services.intake.doors.monitoring.groups import delivery, fingerprint
+from services.intake.doors.monitoring.settings import FactLabels, MonitorSettings
+from services.intake.doors.monitoring.texts import (
+    SHOWN_MAX,
+    code,
+    is_true,
+    label_line,
+    labels_of,
+    links,
+    subject,
+    text,
+)
+from services.intake.doors.shape import Raw, Read
+from shared.contracts.facts import Instant
+from shared.contracts.intake import ALERT_MEMBERS_MAX
+
+Labels = dict[str, str]
+
+
+class WebhookAlert(BaseModel):
+    """One alert of a webhook."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    status: Literal["firing", "resolved"]
+    labels: Labels
+    annotations: Labels = {}
+    starts_at: Annotated[Instant, Field(alias="startsAt")]
+    generator_url: Annotated[str, Field(alias="generatorURL")] = ""
+    fingerprint: Annotated[str, Field(min_length=1, max_length=300)]
+
+
+A = TypeVar("A", bound=WebhookAlert)
+
+
+def _some(alerts: tuple[A, ...]) -> tuple[A, ...]:
+    """Return alerts; refuse none.
+
+    A least length on the field itself would speak of it whenever one of the alerts is at fault.
+    """
+    if not alerts:
+        message = "at least one alert is needed"
+        raise ValueError(message)
+    return alerts
+
+
+Told = Annotated[tuple[A, ...], Field(max_length=ALERT_MEMBERS_MAX * 20), AfterValidator(_some)]
+"""The alerts of a webhook."""
+
+
+class Notification(BaseModel):
+    """What the bodies of both webhooks have."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    group_key: Annotated[str, Field(alias="groupKey", min_length=1)]
+    truncated_alerts: Annotated[int, Field(alias="truncatedAlerts", ge=0)] = 0
+    status: Literal["firing", "resolved"]
+    receiver: str = ""
+    group_labels: Annotated[Labels, Field(alias="groupLabels")] = {}
+    common_labels: Annotated[Labels, Field(alias="commonLabels")] = {}
+    common_annotations: Annotated[Labels, Field(alias="commonAnnotations")] = {}
+    external_url: Annotated[str, Field(alias="externalURL")] = ""
+
+
+def group_read(
+    body: Notification,
+    told: Sequence[WebhookAlert],
+    settings: MonitorSettings,
+    raw: Raw,
+    *,
+    key: str,
+    title: str,
+    lines: Iterable[str],
+    urls: Iterable[str],
+) -> Read[NormalForm]:
+    """Return the submission of a group of alerts.
+
+    Its key is the set of its occurrences: a delivery that comes twice, or from two instances of
+    a cluster, is one. Over the bound those that fire are kept, for a resolved one that is left
+    out is told again; what is left out counts as truncated, so that nobody takes it as over.
+
+    Args:
+        body: the webhook.
+        told: its alerts, or those of them that are alerts.
+        settings: of the integration.
+        raw: the call.
+        key: of the group.
+        title: the subject.
+        lines: the text.
+        urls: what a person can open.
+    """
+    alerts = tuple(_alert(a, settings.labels) for a in told)
+    kept = sorted(alerts, key=lambda a: a.status is AlertSignal.RESOLVED)[:ALERT_MEMBERS_MAX]
+    common = body.common_labels
+    # A group is resolved when none of its alerts fires, also none of those that are left out.
+    left_out = body.truncated_alerts + len(alerts) - len(kept)
+    group = AlertGroup(
+        key=key,
+        alerts=tuple(kept),
+        subject=title,
+        text=text(lines),
+        severities=firing_severities(alerts),
+        service=code(common.get(settings.labels.service)),
+        region=code(common.get(settings.labels.region)),
+        configuration_item=code(common.get(settings.labels.configuration_item)),
+        truncated=left_out if body.status == "firing" else 0,
+        predicted=settings.predicted or is_true(common.get(settings.labels.predicted)),
+        links=links(*urls),
+    )
+    return delivery(group, key=occurrence_set_key(key, alerts), raw=raw)
+
+
+def _alert(told: WebhookAlert, names: FactLabels) -> Alert:
+    return Alert(
+        fingerprint=fingerprint(told.fingerprint),
+        status=AlertSignal(told.status),
+        starts_at=told.starts_at,
+        severity=code(told.labels.get(names.severity)),
+        name=subject(told.labels.get("alertname", "")),
+        configuration_item=code(told.labels.get(names.configuration_item)),
+        service=code(told.labels.get(names.service)),
+        labels=labels_of(told.labels),
+    )
+
+
+def firing_severities(alerts: Iterable[Alert]) -> tuple[str, ...]:
+    """Return the severities of the alerts that are not over, each once."""
+    return tuple(
+        sorted({a.severity for a in alerts if a.severity and a.status is not AlertSignal.RESOLVED})
+    )
+
+
+def summary_of(body: Notification, told: Sequence[WebhookAlert]) -> str:
+    """Return the subject: the name that the alerts share, and the first summary."""
+    name = body.common_labels.get("alertname") or body.group_labels.get("alertname") or "alerts"
+    summary = body.common_annotations.get("summary") or next(
+        (a.annotations["summary"] for a in told if a.annotations.get("summary")), ""
+    )
+    return subject(name, summary)
+
+
+def told_lines(body: Notification, told: Sequence[WebhookAlert], *, by: str) -> list[str]:
+    """Return what people read: how many alerts, what they share, and the first ones."""
+    lines = [f"{len(told)} alerts from {body.receiver or by}"]
+    if body.truncated_alerts:
+        lines.append(f"{body.truncated_alerts} more were left out by {by}")
+    description = body.common_annotations.get("description")
+    if description:
+        lines += ["", description]
+    for alert in told[:SHOWN_MAX]:
+        lines += ["", f"{alert.status} since {alert.starts_at.isoformat()}"]
+        lines.append(label_line(alert.labels))
+        own = alert.annotations.get("description") or alert.annotations.get("summary")
+        if own and own != description:
+            lines.append(own)
+        if alert.generator_url:
+            lines.append(alert.generator_url)
+    if len(told) > SHOWN_MAX:
+        lines += ["", f"and {len(told) - SHOWN_MAX} more"]
+    if body.external_url:
+        lines += ["", body.external_url]
+    return lines

@@ -1,0 +1,270 @@
+"""Deeds: what is done with tickets that belong together, or do not, as events on each of them.
+
+A deed is a durable receipt first. Then its events are written, the target's before the source's,
+by whoever asked or, after a crash, by the sweeper. What turns out to be impossible half-way is
+undone on the target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from services.intake.domain.contact import Person
+from services.intake.domain.links import (
+    Links,
+    decide_absorbed,
+    decide_children,
+    decide_independent,
+    decide_merged,
+    decide_not_absorbed,
+    decide_orphaned,
+    decide_parent,
+    decide_parent_solved,
+    decide_released,
+    decide_split,
+    decide_unmerged,
+)
+from services.intake.domain.messages import Message, amended
+from services.intake.domain.receipts import Deed, Linking, Receipt, Splitting
+from services.intake.domain.ticket import TICKET, Ticket, decide_accepted
+from services.intake.handlers.outcomes import Outcome
+from services.intake.handlers.writing import Waits, Writing, blank
+from services.intake.ports import ConversationStore, IntakeStore
+from shared.aggregate import Decide, Document, Step, StreamParked
+from shared.commit import CONFLICTS_MAX, Command, Committer
+from shared.configuration import Configurations
+from shared.kernel import CommandRejected, Infrastructure, derived_id
+
+
+class Deeds:
+    """Writes what a deed on tickets says; doing it again changes nothing."""
+
+    def __init__(
+        self,
+        *,
+        store: IntakeStore,
+        conversations: ConversationStore,
+        writing: Writing,
+        committer: Committer,
+        configurations: Configurations,
+    ) -> None:
+        self._configurations = configurations
+        self._store = store
+        self._conversations = conversations
+        self._writing = writing
+        self._committer = committer
+
+    async def apply(
+        self, receipts: Sequence[Receipt], _met: Mapping[str, Person]
+    ) -> dict[str, Outcome]:
+        """Carry out deeds; one that cannot be done any more is undone, and over."""
+        outcomes: dict[str, Outcome] = {}
+        for receipt in receipts:
+            try:
+                with suppress(CommandRejected):
+                    await self.carry_out(receipt)
+            except Waits as reason:
+                outcomes[receipt.id] = Outcome(receipt.ticket, receipt.number, waits=str(reason))
+            else:
+                outcomes[receipt.id] = Outcome(ticket=receipt.ticket, number=receipt.number)
+        return outcomes
+
+    async def carry_out(self, receipt: Receipt) -> None:
+        """Write a deed's events.
+
+        Raises:
+            CommandRejected: it cannot be done any more; what was done of it is undone.
+            Waits: a ticket is parked; the receipt stays.
+            Infrastructure: try again.
+        """
+        task = receipt.task
+        try:
+            if isinstance(task, Splitting):
+                await self._split(receipt, task)
+            elif isinstance(task, Linking):
+                match task.deed:
+                    case Deed.MERGE:
+                        await self._merge(receipt, task)
+                    case Deed.UNMERGE:
+                        await self._unmerge(receipt, task)
+                    case Deed.LINK:
+                        await self._link(receipt, task)
+                    case Deed.UNLINK:
+                        await self._unlink(receipt, task)
+        except StreamParked as error:
+            raise Waits(str(error)) from error
+
+    async def solve_children(self, parents: Mapping[str, tuple[str, str]]) -> None:
+        """Tell the children of parents that were resolved, where policy has it so.
+
+        Args:
+            parents: by ticket, the id of its resolution's event and the code.
+        """
+        for document in (await self._writing.load(parents)).values():
+            resolution, code = parents[document.id]
+            children = document.state.links.children if document.state is not None else ()
+            policy = self._configurations.current(document.tenant).intake.duplicates
+            if not children or not policy.solve_children:
+                continue
+            link = derived_id("parent-solved", resolution)
+            commands = [
+                Command(
+                    target=child,
+                    tenant=document.tenant,
+                    decide=_solved(document.id, link=link, code=code),
+                )
+                for child in children
+            ]
+            await self._committer.execute_all(TICKET, commands)
+
+    async def _merge(self, receipt: Receipt, task: Linking) -> None:
+        into, by, link = task.target, task.by, receipt.trace
+        (source,) = task.sources
+        await self._write(
+            receipt,
+            into,
+            lambda state: decide_absorbed(state, source=source, link=link, by=by),
+        )
+        settled = await self.settled(source)
+        document = await self._write(
+            receipt,
+            source,
+            lambda state: decide_merged(state, into=into, link=link, by=by, settled=settled),
+        )
+        if document.state is not None and document.state.links.merge == link:
+            return
+        undo = derived_id(link, "undo")
+        await self._write(
+            receipt,
+            into,
+            lambda state: decide_not_absorbed(state, source=source, link=link, undo=undo, by=by),
+        )
+        reason = "the tickets have changed meanwhile"
+        raise CommandRejected("not-merged", reason)
+
+    async def settled(self, ticket: str) -> bool:
+        """Return whether all that a ticket has absorbed is merged into it by now."""
+        document = (await self._writing.load([ticket])).get(ticket)
+        links = document.state.links if document and document.state else Links()
+        absorbed = await self._writing.load(links.absorbed) if links.absorbed else {}
+        return all(
+            source in absorbed
+            and (state := absorbed[source].state) is not None
+            and state.links.merged_into == ticket
+            for source in links.absorbed
+        )
+
+    async def _unmerge(self, receipt: Receipt, task: Linking) -> None:
+        into, by, link = task.target, task.by, receipt.trace
+        (source,) = task.sources
+        await self._write(
+            receipt,
+            into,
+            lambda state: decide_released(state, source=source, link=link, by=by),
+        )
+        await self._write(
+            receipt,
+            source,
+            lambda state: decide_unmerged(state, into=into, link=link, by=by),
+        )
+
+    async def _link(self, receipt: Receipt, task: Linking) -> None:
+        parent, by, link = task.target, task.by, receipt.trace
+        await self._write(
+            receipt,
+            parent,
+            lambda state: decide_children(state, children=task.sources, link=link, by=by),
+        )
+        refused: list[str] = []
+        for child in task.sources:
+            try:
+                await self._write(
+                    receipt,
+                    child,
+                    lambda state: decide_parent(state, parent=parent, link=link, by=by),
+                )
+            except StreamParked:
+                raise
+            except CommandRejected:
+                refused.append(child)
+        if refused:
+            undo = derived_id(link, "undo")
+            await self._write(
+                receipt,
+                parent,
+                lambda state: decide_orphaned(state, children=refused, link=undo, by=by),
+            )
+
+    async def _unlink(self, receipt: Receipt, task: Linking) -> None:
+        parent, by, link = task.target, task.by, receipt.trace
+        await self._write(
+            receipt,
+            parent,
+            lambda state: decide_orphaned(state, children=task.sources, link=link, by=by),
+        )
+        for child in task.sources:
+            await self._write(
+                receipt,
+                child,
+                lambda state: decide_independent(state, parent=parent, link=link, by=by),
+            )
+
+    async def _split(self, receipt: Receipt, task: Splitting) -> None:
+        """Copy the messages into a ticket of their own; those that were there are marked."""
+        ticket = receipt.ticket or ""
+        found = await self._store.messages(task.messages)
+        amendments = await self._conversations.amendments(task.messages)
+        rows = amended(sorted(found.values(), key=lambda row: row.n), amendments)
+        copies = [_copy(row, receipt, task, n=n) for n, row in enumerate(rows, start=1)]
+        await self._store.add_messages(copies)
+        step = Step(
+            decide=lambda state: decide_accepted(
+                state,
+                facts=task.facts,
+                message=copies[0].id,
+                messages=len(copies),
+                split_from=task.source,
+            ),
+            cause=copies[-1].as_cause(),
+        )
+        for _ in range(CONFLICTS_MAX):
+            document = (await self._writing.load([ticket])).get(ticket)
+            write = self._writing.planned(document or blank(ticket, tenant=receipt.tenant), [step])
+            if write is None or not await self._writing.commit([write]):
+                break
+        else:
+            message = f"{ticket} changed under {CONFLICTS_MAX} attempts"
+            raise Infrastructure(message)
+        ids = [row.id for row in rows]
+        await self._write(
+            receipt,
+            task.source,
+            lambda state: decide_split(
+                state, into=ticket, messages=ids, link=receipt.trace, by=task.by
+            ),
+        )
+        await self._conversations.mark_moved(ids, to=ticket)
+
+    async def _write(self, receipt: Receipt, ticket: str, decide: Decide) -> Document[Ticket]:
+        command = Command(
+            target=ticket, tenant=receipt.tenant, decide=decide, correlationid=receipt.trace
+        )
+        return await self._committer.execute(TICKET, command)
+
+
+def _solved(parent: str, *, link: str, code: str) -> Decide:
+    return lambda state: decide_parent_solved(state, parent=parent, link=link, code=code)
+
+
+def _copy(row: Message, receipt: Receipt, task: Splitting, *, n: int) -> Message:
+    return row.model_copy(
+        update={
+            "id": derived_id("split", receipt.id, row.id),
+            "ticket": receipt.ticket or "",
+            "n": n,
+            "subject": task.subject if n == 1 else row.subject,
+            "moved_to": None,
+            "trace": receipt.trace,
+        }
+    )

@@ -1,0 +1,169 @@
+"""Linking: the commands of agents that merge tickets, part them, and put them under a parent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from services.intake.domain.links import (
+    require_child,
+    require_mergeable,
+    require_parent,
+    require_target,
+)
+from services.intake.domain.receipts import (
+    Deed,
+    Linking,
+    Receipt,
+    Splitting,
+    message_id,
+    receipt_id,
+)
+from services.intake.domain.ticket import Ticket
+from services.intake.handlers.deeds import Deeds
+from services.intake.handlers.writing import Waits, Writing
+from services.intake.ports import Incoming, IntakeStore
+from shared.aggregate import Document
+from shared.clock import Clock
+from shared.kernel import CommandRejected, digest
+
+DOOR = "links"
+
+
+class Linker:
+    """The commands of agents on tickets that belong together, or do not.
+
+    Each raises `CommandRejected` where the tickets' states do not allow it, and `Infrastructure`
+    where it may or may not have been done: ask again with the same key.
+    """
+
+    def __init__(self, *, deeds: Deeds, store: IntakeStore, writing: Writing, clock: Clock) -> None:
+        self._deeds = deeds
+        self._store = store
+        self._writing = writing
+        self._clock = clock
+
+    async def merge(
+        self, source: Document[Ticket], into: Document[Ticket], *, by: str, key: str | None
+    ) -> None:
+        """Merge a ticket into another.
+
+        Raises:
+            CommandRejected: one of them is closed or merged, or they are the same.
+        """
+        if source.id == into.id:
+            raise CommandRejected("same", "a ticket is not merged into itself", field="into")
+        require_target(into.state)
+        require_mergeable(source.state, settled=await self._deeds.settled(source.id))
+        await self._do(source.tenant, Deed.MERGE, into.id, [source.id], by=by, key=key)
+
+    async def unmerge(self, source: Document[Ticket], *, by: str, key: str | None) -> None:
+        """Take a ticket out of the one that it was merged into.
+
+        Raises:
+            CommandRejected: it is not merged.
+        """
+        into = source.state.links.merged_into if source.state is not None else None
+        if into is None:
+            raise CommandRejected("not-merged", "the ticket is not merged")
+        await self._do(source.tenant, Deed.UNMERGE, into, [source.id], by=by, key=key)
+
+    async def link(
+        self,
+        parent: Document[Ticket],
+        children: Sequence[Document[Ticket]],
+        *,
+        by: str,
+        key: str | None,
+    ) -> None:
+        """Put tickets under a parent.
+
+        Raises:
+            CommandRejected: one of them cannot be a child, or the parent cannot be one.
+        """
+        ids = [child.id for child in children]
+        if parent.id in ids:
+            raise CommandRejected("same", "a ticket is not its own parent", field="children")
+        require_parent(parent.state, children=ids)
+        for child in children:
+            require_child(child.state, parent=parent.id)
+        await self._do(parent.tenant, Deed.LINK, parent.id, ids, by=by, key=key)
+
+    async def unlink(
+        self, parent: Document[Ticket], children: Sequence[str], *, by: str, key: str | None
+    ) -> None:
+        """Take tickets from under a parent.
+
+        Raises:
+            CommandRejected: one of them is no child of it.
+        """
+        known = parent.state.links.children if parent.state is not None else ()
+        if not children or not set(children) <= set(known):
+            raise CommandRejected(
+                "not-linked", "one of them is no child of the ticket", field="children", status=422
+            )
+        await self._do(parent.tenant, Deed.UNLINK, parent.id, children, by=by, key=key)
+
+    async def _do(
+        self,
+        tenant: str,
+        deed: Deed,
+        target: str,
+        sources: Sequence[str],
+        *,
+        by: str,
+        key: str | None,
+    ) -> None:
+        task = Linking(deed=deed, target=target, sources=tuple(sources), by=by)
+        await self.done(self.receipt(tenant, task, by=by, key=key))
+
+    def receipt(
+        self, tenant: str, task: Linking | Splitting, *, by: str, key: str | None
+    ) -> Receipt:
+        """Return the receipt of a deed."""
+        name = f"{by}:{key or self._clock.unique()}"
+        identifier = receipt_id(tenant=tenant, door=DOOR, key=name)
+        now = self._clock.now()
+        said = (
+            [task.deed, task.target, *task.sources]
+            if isinstance(task, Linking)
+            else [task.source, *task.messages]
+        )
+        return Receipt(
+            id=identifier,
+            tenant=tenant,
+            door=DOOR,
+            by=by,
+            key=name,
+            body=digest(*(part.encode() for part in said)),
+            message=message_id(identifier),
+            accepted_at=now,
+            configversion=0,
+            pending_since=now,
+            task=task,
+        )
+
+    async def done(self, receipt: Receipt) -> Receipt:
+        """Make a deed durable, and do it.
+
+        Raises:
+            CommandRejected: the key was used for something else, or it cannot be done any more.
+        """
+        (stored,) = await self._store.keep([Incoming(receipt)])
+        if stored.body != receipt.body:
+            raise CommandRejected(
+                "idempotency-key-reused",
+                "the key was used before, for something else",
+                field="Idempotency-Key",
+                status=422,
+            )
+        if stored.pending_since is None:
+            return stored
+        try:
+            await self._deeds.carry_out(stored)
+        except Waits as error:
+            raise CommandRejected("parked", str(error)) from error
+        except CommandRejected:
+            await self._store.finish([stored.id], [])
+            raise
+        await self._store.finish([stored.id], [])
+        return stored

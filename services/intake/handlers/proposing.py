@@ -1,0 +1,114 @@
+"""Proposing: what looks as if it belonged together is put before an agent. Run by a ticker.
+
+A request is looked at once it is a ticket, in batches and behind the accepting: a burst costs
+what its different texts cost, not what its requests do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from services.intake.domain.links import decide_suggested
+from services.intake.domain.proposals import Proposal, duplicates, mass
+from services.intake.domain.similarity import Likeness
+from services.intake.domain.ticket import TICKET, Ticket
+from services.intake.ports import ConversationStore
+from shared.aggregate import Decide
+from shared.commit import Command, Committer
+from shared.configuration import Configurations
+from shared.contracts.links import SUGGESTED_MAX, LinkKind, LinkSuggested
+
+BATCH_MAX: Final = 200
+CANDIDATES_MIN: Final = 200
+PROPOSALS_MAX: Final = 200
+
+
+class Proposing:
+    """Looks what new requests are like."""
+
+    def __init__(
+        self,
+        *,
+        conversations: ConversationStore,
+        committer: Committer,
+        configurations: Configurations,
+    ) -> None:
+        self._conversations = conversations
+        self._committer = committer
+        self._configurations = configurations
+
+    async def look(self) -> bool:
+        """Look at requests that nobody has looked at; return whether there may be more.
+
+        Raises:
+            Infrastructure: some may have been looked at; they are looked at again.
+        """
+        rows = await self._conversations.unlooked(limit=BATCH_MAX)
+        tenants: dict[str, list[Likeness]] = {}
+        for row in rows:
+            tenants.setdefault(row.tenant, []).append(row)
+        for tenant, mine in tenants.items():
+            await self._propose(tenant, mine)
+        if rows:
+            await self._conversations.looked([row.id for row in rows])
+        return len(rows) == BATCH_MAX
+
+    async def _propose(self, tenant: str, rows: Sequence[Likeness]) -> None:
+        policy = self._configurations.current(tenant).intake.duplicates
+        longest = timedelta(seconds=max(policy.window, policy.mass_window))
+        others = await self._conversations.likenesses(
+            tenant=tenant,
+            like=rows,
+            since=min(row.at for row in rows) - longest,
+            limit=max(CANDIDATES_MIN, 2 * policy.mass_requests),
+        )
+        waiting = await self._conversations.proposals(
+            tenant=tenant, tickets={row.id for row in (*others, *rows)}, limit=PROPOSALS_MAX
+        )
+        known = {
+            ticket: proposal
+            for proposal in waiting
+            if proposal.kind is LinkKind.MASS
+            for ticket in proposal.tickets
+        }
+        found: dict[str, list[Proposal]] = {}
+        for row in rows:
+            proposals = duplicates(row, others, policy)
+            burst = mass(row, others, policy, known=known)
+            if burst is not None:
+                proposals.append(burst)
+                known.update(dict.fromkeys(burst.tickets, burst))
+            if proposals:
+                found[row.id] = proposals
+        stored = await self._conversations.propose([p for ps in found.values() for p in ps])
+        await self._tell(tenant, found, {i for i, p in stored.items() if p.verdict is None})
+
+    async def _tell(self, tenant: str, found: dict[str, list[Proposal]], waiting: set[str]) -> None:
+        commands = [
+            Command(target=ticket, tenant=tenant, decide=_telling(ticket, told))
+            for ticket, proposals in found.items()
+            if (told := [p for p in proposals if p.id in waiting])
+        ]
+        if commands:
+            await self._committer.execute_all(TICKET, commands)
+
+
+def _telling(ticket: str, proposals: Sequence[Proposal]) -> Decide:
+    """Return what a ticket says of proposals that are about it."""
+
+    def decide(state: Ticket | None) -> list[LinkSuggested]:
+        bodies: list[LinkSuggested] = []
+        for proposal in proposals:
+            others = tuple(t for t in proposal.tickets if t != ticket)[:SUGGESTED_MAX]
+            bodies += decide_suggested(
+                state,
+                proposal=proposal.id,
+                kind=proposal.kind,
+                others=others,
+                similarity=proposal.similarity,
+            )
+        return bodies
+
+    return decide

@@ -1,0 +1,220 @@
+"""Requesting: what a person asks becomes a ticket, joins one, or waits for an agent to look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from services.intake.domain.classify import Classified
+from services.intake.domain.files import FileRef
+from services.intake.domain.messages import Message
+from services.intake.domain.normal import Party, Request, Thread
+from services.intake.domain.receipts import (
+    Joining,
+    Opening,
+    Receipt,
+    Reviewing,
+    Words,
+    ticket_id,
+)
+from services.intake.domain.similarity import COPY_SIMILARITY, is_copy
+from services.intake.doors import Door
+from services.intake.handlers.callers import Caller
+from services.intake.handlers.classifying import Classifying
+from services.intake.handlers.numbers import Numbers
+from services.intake.handlers.threading import Placed, Threads
+from services.intake.ports import IntakeStore
+from shared.contracts.facts import Channel
+from shared.contracts.intake import Direction
+from shared.organisation import MAIL_DOORS, Configuration
+
+TO_CONFIRM: Final = "to-confirm"
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A request at the door that it came by."""
+
+    form: Request
+    door: Door
+    caller: Caller
+    configuration: Configuration
+    files: tuple[FileRef, ...] = ()
+
+    @property
+    def channel(self) -> Channel:
+        """How it came in."""
+        return self.form.channel or self.door.channel
+
+    @property
+    def words(self) -> Words:
+        """What it says."""
+        form = self.form
+        return Words(
+            subject=form.subject,
+            text=form.text,
+            quoted=form.quoted,
+            html=form.html,
+            message_id=form.thread.message_id,
+            chat=form.thread.chat,
+            files=self.files,
+            fields=form.fields,
+        )
+
+
+class Requests:
+    """Gives the receipts of requests their tasks. Every method may raise `Infrastructure`."""
+
+    def __init__(
+        self,
+        *,
+        store: IntakeStore,
+        threads: Threads,
+        numbers: Numbers,
+        classifying: Classifying,
+    ) -> None:
+        self._classifying = classifying
+        self._store = store
+        self._threads = threads
+        self._numbers = numbers
+
+    async def form(self, receipt: Receipt, asking: Asking) -> Receipt:
+        """Return the receipt with its task.
+
+        Raises:
+            CommandRejected: the organisation does not have what the request names.
+        """
+        form = asking.form
+        if form.automatic is not None or form.confirm:
+            reason = form.automatic.reason if form.automatic else TO_CONFIRM
+            return _reviewed(receipt, asking, reason=reason)
+        # Before its conversation is looked for: what the organisation does not have is refused,
+        # and must have claimed nothing.
+        classified = await self._classifying.classify(
+            form,
+            caller=asking.caller,
+            configuration=asking.configuration,
+            channel=asking.door.channel,
+        )
+        ticket = ticket_id(tenant=receipt.tenant, receipt=receipt.id)
+        if form.thread == Thread() and asking.door.name not in MAIL_DOORS:
+            number = await self._numbers.take(receipt.tenant)
+            return _opened(receipt, asking, Placed(ticket, number, evidence=None), classified)
+        placed = await self._threads.place(
+            receipt, form, ticket=ticket, configuration=asking.configuration
+        )
+        if placed.quarantined:
+            reason = str(placed.evidence)
+            return _reviewed(receipt, asking, reason=reason, ticket=placed.ticket)
+        if placed.evidence is None:
+            return _opened(receipt, asking, placed, classified)
+        action = _followup(receipt, asking, placed)
+        if action == "new":
+            number = await self._numbers.take(receipt.tenant)
+            new = Placed(ticket, number, evidence=placed.evidence)
+            await self._threads.followed_up(receipt, form, by=new, of=placed.ticket)
+            return _opened(receipt, asking, new, classified, follows=placed.ticket)
+        return _joined(receipt, asking, placed, alone=classified, refused=action == "refuse")
+
+    async def is_copy(self, stored: Receipt, form: Request) -> bool:
+        """Return whether a mail is one that came before by another path, and not another one.
+
+        Both have the same Message-ID: the copies of a list differ in their subject's prefix and
+        in their footer, while a broken mailer gives two different mails one Message-ID.
+        """
+        task = stored.task
+        if isinstance(task, Opening | Joining | Reviewing):
+            words, author = task.words, _address(task)
+        else:
+            row = (await self._store.messages([stored.message])).get(stored.message)
+            if row is None:
+                return False
+            words, author = _words(row), None
+        if author is not None and author != form.contact.address:
+            return False
+        return is_copy(
+            subject=words.subject,
+            text=words.text,
+            other_subject=form.subject,
+            other_text=form.text,
+            similarity_min=COPY_SIMILARITY,
+        )
+
+
+def _followup(
+    receipt: Receipt, asking: Asking, placed: Placed
+) -> Literal["join", "reopen", "new", "refuse"]:
+    """Return what becomes of a message to a conversation, which may be closed."""
+    state = placed.state
+    if state is None or not state.closed:
+        return "join"
+    age = (receipt.accepted_at - (state.closed_at or receipt.accepted_at)).total_seconds()
+    policy = asking.configuration.intake
+    return policy.followup(desk=state.closed_desk, age_seconds=age) or "new"
+
+
+def _words(row: Message) -> Words:
+    return Words(subject=row.subject, text=row.text)
+
+
+def _address(task: Opening | Joining | Reviewing) -> str | None:
+    author = task.contact if isinstance(task, Opening) else task.author
+    return author.address if isinstance(author, Party) else None
+
+
+def _reviewed(
+    receipt: Receipt, asking: Asking, *, reason: str, ticket: str | None = None
+) -> Receipt:
+    review = Reviewing(
+        author=asking.form.contact,
+        words=asking.words,
+        reason=reason,
+        integration=asking.caller.name,
+        channel=asking.channel,
+        ticket=ticket,
+    )
+    return receipt.model_copy(update={"task": review})
+
+
+def _opened(
+    receipt: Receipt,
+    asking: Asking,
+    placed: Placed,
+    classified: Classified,
+    *,
+    follows: str | None = None,
+) -> Receipt:
+    opening = Opening(
+        contact=asking.form.contact,
+        words=asking.words,
+        classified=classified,
+        follows=follows,
+        evidence=placed.evidence or "",
+        silent=asking.form.silent,
+    )
+    return receipt.model_copy(
+        update={"ticket": placed.ticket, "number": placed.number, "task": opening}
+    )
+
+
+def _joined(
+    receipt: Receipt,
+    asking: Asking,
+    placed: Placed,
+    *,
+    alone: Classified,
+    refused: bool = False,
+) -> Receipt:
+    joining = Joining(
+        author=asking.form.contact,
+        direction=Direction.INBOUND,
+        channel=asking.channel,
+        words=asking.words,
+        language=asking.form.language or asking.configuration.organisation.languages[0],
+        evidence=placed.evidence or "",
+        refused=refused,
+        alone=None if placed.state is not None else alone,
+    )
+    return receipt.model_copy(
+        update={"ticket": placed.ticket, "number": placed.number, "task": joining}
+    )

@@ -1,0 +1,128 @@
+"""Events of intake about tickets that belong together: merged, split, parent and child."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from shared.contracts.envelope import Body
+from shared.contracts.facts import Code, Id, TicketFacts, Word
+
+LINKED_MAX = 200
+"""Tickets or messages of one deed, and children of one parent."""
+SUGGESTED_MAX = 20
+
+
+class LinkEvent(Body):
+    """What every event about two tickets carries."""
+
+    facts: TicketFacts
+    link: Id
+    """Names the deed: both tickets' events of one deed have the same."""
+    by: Code = "system"
+
+
+class RequestAbsorbed(LinkEvent):
+    """Another ticket is about to be merged into this one: the first half, on the target."""
+
+    type: ClassVar[str] = "heliodesk.request.absorbed.v1"
+
+    source: Id
+
+
+class RequestMerged(LinkEvent):
+    """This ticket is merged into another, where its conversation goes on: the second half."""
+
+    type: ClassVar[str] = "heliodesk.request.merged.v1"
+
+    into: Id
+
+
+class RequestReleased(LinkEvent):
+    """A merge is undone, or came to nothing: the target gives the ticket back."""
+
+    type: ClassVar[str] = "heliodesk.request.released.v1"
+
+    source: Id
+
+
+class RequestUnmerged(LinkEvent):
+    """This ticket is on its own again, or its merge came to nothing."""
+
+    type: ClassVar[str] = "heliodesk.request.unmerged.v1"
+
+    into: Id
+    """The ticket that it was merged into."""
+    merge: Id
+    """The link of the merge that is undone; its own where that merge came to nothing."""
+
+
+class RequestSplit(LinkEvent):
+    """Messages of this ticket became a ticket of their own."""
+
+    type: ClassVar[str] = "heliodesk.request.split.v1"
+
+    into: Id
+    messages: Annotated[tuple[Id, ...], Field(min_length=1, max_length=LINKED_MAX)]
+
+
+class RequestsLinked(LinkEvent):
+    """This ticket is the parent of others: they have one cause."""
+
+    type: ClassVar[str] = "heliodesk.request.children_linked.v1"
+
+    children: Annotated[tuple[Id, ...], Field(min_length=1, max_length=LINKED_MAX)]
+
+
+class RequestsUnlinked(LinkEvent):
+    """Tickets are no children of this one any more."""
+
+    type: ClassVar[str] = "heliodesk.request.children_unlinked.v1"
+
+    children: Annotated[tuple[Id, ...], Field(min_length=1, max_length=LINKED_MAX)]
+
+
+class ParentLinked(LinkEvent):
+    """This ticket has a parent."""
+
+    type: ClassVar[str] = "heliodesk.request.parent_linked.v1"
+
+    parent: Id
+
+
+class ParentUnlinked(LinkEvent):
+    """This ticket has its parent no more."""
+
+    type: ClassVar[str] = "heliodesk.request.parent_unlinked.v1"
+
+    parent: Id
+
+
+class ParentSolved(LinkEvent):
+    """The parent is resolved, and by policy that resolves this ticket too."""
+
+    type: ClassVar[str] = "heliodesk.request.parent_solved.v1"
+
+    parent: Id
+    code: Code = "solved"
+
+
+class LinkKind(Word):
+    """What tickets are proposed to be to each other."""
+
+    DUPLICATE = "duplicate"
+    MASS = "mass"
+    UNKNOWN = "unknown"
+
+
+class LinkSuggested(Body):
+    """This ticket looks like others; an agent decides, nothing is joined by itself."""
+
+    type: ClassVar[str] = "heliodesk.request.link_suggested.v1"
+
+    facts: TicketFacts
+    suggestion: Id
+    kind: LinkKind
+    others: Annotated[tuple[Id, ...], Field(min_length=1, max_length=SUGGESTED_MAX)]
+    similarity: Annotated[float, Field(ge=0, le=1)]

@@ -1,0 +1,138 @@
+"""Tokens of conversations: by them an answer finds its ticket, and nobody can make one up.
+
+A token names a ticket by its count and carries 80 bits of an HMAC under a key of the tenant's.
+Notify writes it, intake reads it. It stands in three places of our mails, since mailers keep some and
+drop others: last in the left part of a Message-ID, in the plus-address to which an answer goes,
+and shortened to its signature beside the number in the subject.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+NUMBER_PREFIX: Final = "T-"
+ORDINAL_DIGITS_MAX: Final = 15
+VERSION: Final = "1"
+ORDINAL_BYTES: Final = 5
+SIGNATURE_BYTES: Final = 10
+"""80 bits: at a million guesses a second one is right in forty billion years."""
+LOCAL_PART_MAX: Final = 64
+"""RFC 5321 4.5.3.1.1."""
+
+_TOKEN = rf"{VERSION}[a-z2-7]{{24}}"
+_IN_MESSAGE_ID = re.compile(rf"\.({_TOKEN})@", re.IGNORECASE)
+_IN_ADDRESS = re.compile(rf"\+t\.({_TOKEN})@", re.IGNORECASE)
+_IN_SUBJECT = re.compile(
+    r"(?<![\w-])T-([0-9]{6,15})(?![\w-])(?: {0,2}#([a-z2-7]{16})(?!\w))?", re.IGNORECASE
+)
+
+
+def number_text(ordinal: int) -> str:
+    """Return a ticket's number as people write it."""
+    return f"{NUMBER_PREFIX}{ordinal:06d}"
+
+
+def ordinal_of(number: str) -> int:
+    """Return the count in a ticket's number; 0 for a text that is none."""
+    digits = number.removeprefix(NUMBER_PREFIX)
+    return (
+        int(digits)
+        if digits.isascii() and digits.isdigit() and len(digits) <= ORDINAL_DIGITS_MAX
+        else 0
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A ticket's number as a subject has it; ``mark`` is what stands beside it, if anything."""
+
+    number: str
+    mark: str = ""
+
+
+class ThreadSigner:
+    """Writes and reads the tokens of a deployment.
+
+    Each tenant has a key of its own, derived from the deployment's: a token of one means nothing
+    to another. Without a key there are no tokens.
+    """
+
+    def __init__(self, key: str) -> None:
+        self._key = key.encode()
+
+    def token(self, *, tenant: str, number: str) -> str:
+        """Return the token of a ticket; empty where there is no key, or the number is none."""
+        ordinal = ordinal_of(number)
+        if not self._key or not 0 < ordinal < 1 << (8 * ORDINAL_BYTES):
+            return ""
+        name = ordinal.to_bytes(ORDINAL_BYTES, "big")
+        return VERSION + _text(name + self._signature(tenant, name))
+
+    def mark(self, *, tenant: str, number: str) -> str:
+        """Return what stands beside a number in a subject: the signature alone."""
+        token = self.token(tenant=tenant, number=number)
+        return _text(_bytes(token[1:])[ORDINAL_BYTES:]) if token else ""
+
+    def number_of(self, token: str, *, tenant: str) -> str | None:
+        """Return the number that a token names; None where it was not signed here."""
+        if not self._key or len(token) < 1 or token[0] != VERSION:
+            return None
+        found = _bytes(token[1:])
+        if len(found) != ORDINAL_BYTES + SIGNATURE_BYTES:
+            return None
+        name, signature = found[:ORDINAL_BYTES], found[ORDINAL_BYTES:]
+        if not hmac.compare_digest(signature, self._signature(tenant, name)):
+            return None
+        return number_text(int.from_bytes(name, "big"))
+
+    def is_marked(self, found: Numbered, *, tenant: str) -> bool:
+        """Return whether the mark beside a number is its signature."""
+        mark = self.mark(tenant=tenant, number=found.number)
+        return bool(mark) and hmac.compare_digest(found.mark.encode(), mark.encode())
+
+    def _signature(self, tenant: str, name: bytes) -> bytes:
+        own = hmac.digest(self._key, b"heliodesk thread\x00" + tenant.encode(), hashlib.sha256)
+        return hmac.digest(own, VERSION.encode() + name, hashlib.sha256)[:SIGNATURE_BYTES]
+
+
+def tokens_in_message_ids(message_ids: Iterable[str]) -> list[str]:
+    """Return what looks like tokens in Message-IDs, in their order."""
+    return [m.group(1).lower() for i in message_ids if (m := _IN_MESSAGE_ID.search(i))]
+
+
+def tokens_in_addresses(addresses: Iterable[str]) -> list[str]:
+    """Return what looks like tokens in plus-addresses, in their order."""
+    return [m.group(1).lower() for a in addresses if (m := _IN_ADDRESS.search(a))]
+
+
+def numbers_in(subject: str) -> list[Numbered]:
+    """Return the ticket numbers of a subject, in their order, with their marks."""
+    return [
+        Numbered(number=number_text(int(digits)), mark=mark.lower())
+        for digits, mark in _IN_SUBJECT.findall(subject)
+    ]
+
+
+def plus_address(address: str, token: str) -> str:
+    """Return the address to which an answer goes; the plain one where the token has no room."""
+    local, _, domain = address.rpartition("@")
+    named = f"{local}+t.{token}"
+    return f"{named}@{domain}" if token and len(named) <= LOCAL_PART_MAX else address
+
+
+def _text(value: bytes) -> str:
+    return base64.b32encode(value).decode("ascii").lower().rstrip("=")
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return base64.b32decode(text.upper() + "=" * (-len(text) % 8))
+    except (binascii.Error, ValueError):
+        return b""
