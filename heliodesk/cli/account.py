@@ -62,6 +62,25 @@ def password(
 
 
 @app.command()
+def add(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="The integration's name in the configuration.")],
+    *,
+    label: Annotated[str, typer.Option("--label", help="What its token is for.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Make the account of an integration, and print its token this once."""
+    control = context_of(ctx).api("control")
+    body = {"kind": "integration", "name": name, "roles": ["integration"]}
+    account = control.call("POST", PATH, body)
+    issued = control.call("POST", f"{PATH}/{account['id']}/tokens", {"label": label})
+    if as_json:
+        print_json(issued)
+        return
+    print_line(issued["token"])
+
+
+@app.command()
 def token(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="The account, such as requests-demo.")],
@@ -82,5 +101,9 @@ def token(
 def _account(control: Api, name: str) -> dict[str, Any]:
     found: list[dict[str, Any]] = control.get(PATH, name=name)
     if not found:
-        raise CliError(f"There is no account {name}: `heliodesk account list` shows them.")
+        message = (
+            f"There is no account {name}: `heliodesk account list` shows them, "
+            "`heliodesk account add` makes that of an integration."
+        )
+        raise CliError(message)
     return found[0]

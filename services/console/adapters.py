@@ -15,6 +15,7 @@ from services.console.ports import (
     Caller,
     Conversation,
     Mail,
+    Saved,
     SignedIn,
     Standing,
     Submitted,
@@ -25,6 +26,17 @@ from shared.kernel import CommandRejected, Infrastructure
 
 SUBJECTS_KEPT_MAX = 5_000
 ANSWER_BYTES_MAX = 8 * 1024 * 1024
+FILE_BYTES_MAX = 100_000_000
+"""What an integration's limits may allow at most."""
+FILE_HEADERS = ("content-type", "content-disposition")
+HARMLESS = {
+    "content-type": "application/octet-stream",
+    "content-disposition": "attachment",
+    "x-content-type-options": "nosniff",
+    "content-security-policy": "sandbox; default-src 'none'",
+    "cache-control": "private, no-store",
+}
+"""A file came from outside: the console's origin saves it and never shows it."""
 
 M = TypeVar("M")
 
@@ -88,6 +100,15 @@ class HttpOwners:
         url = f"{self._at.intake}/v1/tickets/{_name(ticket)}"
         answer = await self._send("intake", "GET", url, token=caller.token)
         return _read("intake", TypeAdapter(Conversation), answer)
+
+    async def file(self, caller: Caller, file: str) -> Saved:
+        """Read a file of a message from intake; only headers that keep it harmless go on."""
+        url = f"{self._at.intake}/v1/files/{_name(file)}"
+        answer = await self._send(
+            "intake", "GET", url, token=caller.token, bytes_max=FILE_BYTES_MAX
+        )
+        kept = {name: answer.headers[name] for name in FILE_HEADERS if name in answer.headers}
+        return Saved(content=answer.content, headers={**HARMLESS, **kept})
 
     async def subjects(self, tenant: str, messages: Collection[str]) -> Mapping[str, str]:
         """Read subject lines by message id; they are remembered in memory for a short time."""
@@ -184,6 +205,7 @@ class HttpOwners:
         headers: Mapping[str, str] | None = None,
         json: Any = None,
         params: Mapping[str, str] | None = None,
+        bytes_max: int = ANSWER_BYTES_MAX,
     ) -> httpx.Response:
         """Return a 2xx answer.
 
@@ -199,7 +221,7 @@ class HttpOwners:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             message = f"{service}: {type(error).__name__}"
             raise Infrastructure(message) from error
-        if answer.is_success and len(answer.content) <= ANSWER_BYTES_MAX:
+        if answer.is_success and len(answer.content) <= bytes_max:
             return answer
         if answer.is_success or answer.is_server_error:
             message = f"{service}: status {answer.status_code}"

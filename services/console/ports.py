@@ -83,6 +83,24 @@ class SignedIn(Answer):
     expires_at: Instant
 
 
+class File(Answer):
+    """A file of a message; without an id its bytes are not there yet, or never will be."""
+
+    id: Id | None = None
+    name: str = ""
+    size: int | None = None
+    failed: str = ""
+    """Why it could not be fetched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A file's bytes, and the headers under which a browser saves and never shows them."""
+
+    content: bytes
+    headers: Mapping[str, str]
+
+
 class Message(Answer):
     """One message of a conversation, as intake shows it to agents."""
 
@@ -91,6 +109,13 @@ class Message(Answer):
     at: Instant
     subject: str = ""
     text: str = ""
+    quoted: str = ""
+    """All that a mail says, where quotations or a signature were split off its text."""
+    files: tuple[File, ...] = ()
+    fields: Mapping[str, str] = {}
+    """Custom fields of its form."""
+    deleted_at: Instant | None = None
+    """Deleted where it was written."""
     author: str = ""
     """Id of the agent or the contact."""
     author_name: str = ""
@@ -187,6 +212,10 @@ class Owners(Protocol):
 
     async def conversation(self, caller: Caller, ticket: str) -> Conversation:
         """Read a ticket's texts from intake."""
+        ...
+
+    async def file(self, caller: Caller, file: str) -> Saved:
+        """Read a file of a message from intake."""
         ...
 
     async def subjects(self, tenant: str, messages: Collection[str]) -> Mapping[str, str]:

@@ -82,6 +82,7 @@ def create_app(settings: IntakeSettings, *, clock: Clock | None = None) -> FastA
     backlog = Backlog(
         streams=runtime.streams, aggregates=AGGREGATES, documents_max=settings.outbox_backlog_max
     )
+    signer = ThreadSigner(secret(settings.thread_key or settings.service_token))
     intake = UseCases(
         Stores(
             rows=rows,
@@ -99,7 +100,7 @@ def create_app(settings: IntakeSettings, *, clock: Clock | None = None) -> FastA
             clock=clock,
             log=runtime.log,
             observer=runtime.telemetry,
-            signer=ThreadSigner(secret(settings.thread_key or settings.service_token)),
+            signer=signer,
         ),
         Grouped(items_max=settings.group_items_max, waiting_max=settings.waiting_max),
         numbers_block=settings.numbers_block,
@@ -120,6 +121,7 @@ def create_app(settings: IntakeSettings, *, clock: Clock | None = None) -> FastA
         configurations=runtime.configurations,
         mails=mails,
         bounces=mails,
+        signer=signer,
         clock=clock,
     )
     if settings.smtp_port:
@@ -163,6 +165,7 @@ def create_app(settings: IntakeSettings, *, clock: Clock | None = None) -> FastA
                 closed=runtime.closed,
                 clock=clock,
                 public_keys=PublicKeys(documents=Web(), clock=clock),
+                log=runtime.log,
             )
         ),
         title="Heliodesk intake",

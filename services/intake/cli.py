@@ -6,9 +6,10 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 import yaml
@@ -18,11 +19,13 @@ from services.intake.domain.evaluation import report
 from services.intake.doors import DOORS, Door, Raw, Refused, Setup
 from services.intake.doors.examples import content_type_of, read_as_json
 from services.intake.doors.shape import faults_of
+from services.intake.handlers.callers import default_setup
 from services.intake.handlers.training import Trained, TrainingImpossible
 from services.intake.handlers.training import train as train_model
 from services.intake.store import MongoModels
 from shared.clock import SystemClock
 from shared.mongo import connect, database
+from shared.organisation.integrations import IntegrationsSection
 from shared.settings import ServiceSettings
 
 app = typer.Typer(no_args_is_help=True, help="What comes in: doors and their payloads.")
@@ -67,6 +70,13 @@ def parse(  # noqa: PLR0917 - each is an option of the command line
         list[str] | None, typer.Option("--setting", help="NAME=VALUE; the value is YAML.")
     ] = None,
     secret: Annotated[list[str] | None, typer.Option("--secret", help="NAME=VALUE.")] = None,
+    integrations: Annotated[
+        Path | None,
+        typer.Option(help="A file such as integrations.yaml: the settings are those of its row."),
+    ] = None,
+    integration: Annotated[
+        str, typer.Option(help="The row's name, where the file has several of the door.")
+    ] = "",
     route: Annotated[str, typer.Option(help="The route's pattern, where a door has several.")] = "",
     received_at: Annotated[
         datetime | None, typer.Option(help="When it came in, for payloads without a time.")
@@ -81,6 +91,10 @@ def parse(  # noqa: PLR0917 - each is an option of the command line
     found = DOORS.get(door)
     if found is None:
         _fail(f"there is no door {door!r}; there are {', '.join(DOORS)}", as_json=as_json)
+    routes = [entrance.path for entrance in found.entrances]
+    if route and route not in routes:
+        known = ", ".join(routes) or "none"
+        _fail(f"--route {route!r}: the door {door} has {known}", as_json=as_json)
     headers = {name.lower(): value for name, value in _pairs(header, "--header")}
     headers.setdefault("content-type", content_type_of(file.name))
     raw = Raw(
@@ -88,10 +102,13 @@ def parse(  # noqa: PLR0917 - each is an option of the command line
         headers=headers,
         query=dict(_pairs(query, "--query")),
         path=dict(_pairs(path, "--path")),
-        route=route or next((e.path for e in found.entrances), ""),
+        route=route or next(iter(routes), ""),
         received_at=received_at.replace(tzinfo=UTC) if received_at else EPOCH,
     )
-    setup = _setup(found, _pairs(setting, "--setting"), _pairs(secret, "--secret"), as_json=as_json)
+    given = _settings(_pairs(setting, "--setting"), as_json=as_json)
+    if integrations is not None:
+        given = {**_row(integrations, found, integration, as_json=as_json), **given}
+    setup = _setup(found, given, _pairs(secret, "--secret"), as_json=as_json)
     try:
         reads = found.parse(raw, setup)
     except Refused as error:
@@ -186,20 +203,41 @@ def _pairs(given: Sequence[str] | None, option: str) -> list[tuple[str, str]]:
     return pairs
 
 
-def _setup(
-    door: Door,
-    settings: Sequence[tuple[str, str]],
-    secrets: Sequence[tuple[str, str]],
-    *,
-    as_json: bool,
-) -> Setup:
+def _settings(pairs: Sequence[tuple[str, str]], *, as_json: bool) -> dict[str, Any]:
     try:
-        given = {name: yaml.safe_load(value) for name, value in settings}
+        return {name: yaml.safe_load(value) for name, value in pairs}
+    except yaml.YAMLError as error:
+        _fail(f"--setting: {error}", as_json=as_json)
+
+
+def _row(file: Path, door: Door, name: str, *, as_json: bool) -> dict[str, Any]:
+    """Return the settings of an integration of the door."""
+    try:
+        section = IntegrationsSection.model_validate(yaml.safe_load(_body(file)))
+    except yaml.YAMLError as error:
+        _fail(f"{file}: {error}", as_json=as_json)
+    except ValidationError as error:
+        faults = [{"field": f.field, "reason": f.reason} for f in faults_of(error)]
+        _fail(f"{file} does not fit", faults, as_json=as_json)
+    rows = [row for row in section.integrations if row.door == door.configured_as]
+    wanted = [row for row in rows if name in {"", row.name}]
+    if len(wanted) != 1:
+        known = ", ".join(row.name for row in rows) or "none"
+        reason = f"{file} has of the door {door.configured_as}: {known}; name one: --integration"
+        _fail(reason, as_json=as_json)
+    return wanted[0].settings
+
+
+def _setup(
+    door: Door, given: dict[str, Any], secrets: Sequence[tuple[str, str]], *, as_json: bool
+) -> Setup:
+    if not given:
+        # Without settings a door reads as well as it can: a mailbox's host says nothing of mail.
+        return replace(default_setup(door), secrets=dict(secrets), name="dry-run")
+    try:
         return Setup(
             settings=door.settings.model_validate(given), secrets=dict(secrets), name="dry-run"
         )
-    except yaml.YAMLError as error:
-        _fail(f"--setting: {error}", as_json=as_json)
     except ValidationError as error:
         faults = [{"field": f"settings.{f.field}", "reason": f.reason} for f in faults_of(error)]
         _fail("the settings do not fit the door", faults, as_json=as_json)

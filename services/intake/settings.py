@@ -29,8 +29,8 @@ class IntakeSettings(ServiceSettings):
     smtp_tls_key: str | None = None
     mail_bytes_max: Annotated[int, Field(ge=10_000, le=15_000_000)] = 10_000_000
     """A mail is kept whole in one row, and a row has at most 16 MiB."""
-    body_bytes_max: Annotated[int, Field(ge=10_000)] = 4_000_000
-    """A webhook of a thousand alerts has about one megabyte; refused, it would be lost."""
+    body_bytes_max: Annotated[int, Field(ge=10_000)] = 16_000_000
+    """A file of ten megabytes as base64 fits; what an integration may bring is limited further."""
     link: str = "/v1/requests/{ticket}"
     """What the answer links to, with ``{ticket}`` and ``{number}``."""
     outbox_backlog_max: Annotated[int, Field(ge=1)] = 20_000

@@ -9,6 +9,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, WithJsonSchema
 
+ZONE_FORMAT = "time-zone"
+"""The format of a zone's name in JSON Schemas."""
+
 
 @cache
 def zone_names() -> frozenset[str]:
@@ -40,6 +43,12 @@ def _checked(name: str) -> str:
 ZoneName = Annotated[
     str,
     AfterValidator(_checked),
-    WithJsonSchema({"type": "string", "description": "An IANA time zone, such as Asia/Shanghai."}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": ZONE_FORMAT,
+            "description": "An IANA time zone, such as Asia/Shanghai.",
+        }
+    ),
 ]
 """Name of an IANA time zone."""

@@ -39,7 +39,7 @@ class PriorityPoints(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     field: Code
-    """kind, impact, urgency, contact_level, criticality, category, channel."""
+    """kind, impact, urgency, contact_level, criticality, category, channel; severity, rule."""
     value: Code | None = None
     """None where it is not known."""
     weight: float | None = None
@@ -54,7 +54,10 @@ class PriorityReason(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     method: Code
-    """``matrix``: impact and urgency by a table; ``weighted``: points; ``agent``: said so."""
+    """``matrix``: impact and urgency by a table; ``weighted``: points; ``agent``: said so.
+
+    Of alerts also ``severity``: the integration's table has one for it; ``rule``: it was raised.
+    """
     priority: Priority
     dimensions: Annotated[tuple[PriorityPoints, ...], Field(max_length=20)] = ()
     points: float | None = None
@@ -176,6 +179,8 @@ class AlertsChanged(Body):
     """How many alerts nobody tells of any more. While there are any, no end is known."""
     priority: Priority | None = None
     """The most pressing priority that the alerts have asked for."""
+    priority_because: PriorityReason | None = None
+    """Why they ask for it."""
 
 
 class ConversationClosed(Body):

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.envelope import Body
 from shared.contracts.facts import Code, Id, Instant, Priority, TicketFacts, Word
-from shared.contracts.intake import ALERT_MEMBERS_MAX, AlertStatus
+from shared.contracts.intake import ALERT_MEMBERS_MAX, AlertStatus, PriorityReason
 
 GROUP_MEMBERS_MAX = 2_000
 """Alerts of one group that are known by name."""
@@ -84,6 +84,8 @@ class EpisodeBegan(GroupEvent):
     """It is about to happen, and has not happened yet."""
     scope: Code = ""
     """Names alerts of one integration and one shape; ``storm`` where the group collects such."""
+    priority_because: PriorityReason | None = None
+    """Why the ticket would have its priority."""
 
 
 class AlertsObserved(GroupEvent):
@@ -101,6 +103,8 @@ class AlertsObserved(GroupEvent):
     """Alerts that fire beyond the bound of those that are known by name."""
     priority: Priority | None = None
     """The most pressing one that the episode has asked for."""
+    priority_because: PriorityReason | None = None
+    """Why, where it is more pressing than before."""
     action: OpeningAction | None = None
     """None where the rules were not asked again."""
     reason: Annotated[str, Field(max_length=200)] = ""

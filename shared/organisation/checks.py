@@ -223,8 +223,8 @@ def _door(integration: Integration, at: Path) -> Iterator[Finding]:
     if terms is None:
         yield from _refer(section, (*at, "door"), "door", integration.door, doors)
         return
-    for name, reason in settings_faults(integration.settings, terms.settings):
-        yield Finding(section, (*at, "settings", name), reason)
+    for inside, reason in settings_faults(integration.settings, terms.settings):
+        yield Finding(section, (*at, "settings", *inside), reason)
     for name in integration.secrets:
         if name not in terms.secrets:
             known = ", ".join(terms.secrets) or "none"

@@ -206,6 +206,8 @@ class DuplicatePolicy(Model):
     mass_requests: Annotated[int, Field(ge=2, le=1_000)] = 5
     """So many look-alike requests of different contacts are proposed as a mass incident."""
     mass_window: TargetSeconds = 1_800
+    mass_similarity: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Lower than for two of one contact: each of many people says it in words of their own."""
     solve_children: bool = True
     """Solving the parent of a mass incident solves its children."""
 

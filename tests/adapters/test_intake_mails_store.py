@@ -120,8 +120,7 @@ async def test_an_address_that_is_wrong_for_good_is_known(both: Both) -> None:
     assert found == {"gone@example.org", "GONE@example.org"}
     assert await both.mails.bounced(tenant="other", addresses=asked) == set()
     await mark(tenant="main", address="full@example.org", hard=True, at=T0)
-    await both.mails.clear_bounced(tenant="main", address="gone@Example.org")
-    assert await both.mails.bounced(tenant="main", addresses=asked) == {"full@example.org"}
+    assert await both.mails.bounced(tenant="main", addresses=asked) == set(asked[:3])
     assert await both.mails.bounced(tenant="main", addresses=[]) == set()
 
 

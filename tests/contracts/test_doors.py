@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+from starlette.routing import Match, Route
 
 from heliodesk import documents
+from services.intake.app import create_app
 from services.intake.doors import DOORS, Raw, Refused, Setup, Signature, Unauthenticated
 from services.intake.doors.examples import Example, examples, read_as_json
 from services.intake.doors.shape import NoSettings
+from services.intake.settings import IntakeSettings
 from shared.organisation.doors import known_doors
 
 EXAMPLES = list(examples())
@@ -78,3 +82,16 @@ def test_doors_have_names_and_routes_of_their_own() -> None:
 def test_the_configuration_knows_the_doors() -> None:
     """What control checks integrations against is what the registry says."""
     assert set(known_doors()) == set(documents.doors())
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_no_other_route_hides_a_door(door: str) -> None:
+    """Routes of people are asked first: who calls a door comes to the door."""
+    routes = create_app(IntakeSettings()).routes
+    for entrance in DOORS[door].entrances:
+        for method in entrance.methods:
+            path = re.sub(r"\{[^}]+\}", "x", entrance.path)
+            scope: dict[str, Any] = {"type": "http", "method": method, "path": path, "headers": []}
+            first = next(route for route in routes if route.matches(scope)[0] is Match.FULL)
+            assert isinstance(first, Route), f"{method} {path}"
+            assert first.name == door

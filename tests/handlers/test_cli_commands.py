@@ -426,3 +426,21 @@ def test_every_command_has_help(home: Path, command: str) -> None:
     result = Desk(home, {}).run(*command.split(), "--help")
     assert result.exit_code == 0
     assert "Usage" in result.stdout
+
+
+def test_the_account_of_an_integration_is_made_with_its_token(home: Path) -> None:
+    """One command gives what a monitor is configured with: the token is printed this once."""
+    desk = Desk(
+        home,
+        {
+            (CONTROL, "POST", "/v1/identities"): ok({"id": "i-9", "name": "zabbix-berlin"}),
+            (CONTROL, "POST", "/v1/identities/i-9/tokens"): ok({"token": "hd_new"}),
+        },
+    )
+    result = desk.run("account", "add", "zabbix-berlin")
+    assert (result.exit_code, result.stdout) == (0, "hd_new\n")
+    assert json.loads(desk.asked[0].content) == {
+        "kind": "integration",
+        "name": "zabbix-berlin",
+        "roles": ["integration"],
+    }

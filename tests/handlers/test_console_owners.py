@@ -125,3 +125,26 @@ async def test_subjects_are_remembered_for_a_short_time_only() -> None:
     rig.answer = JSONResponse({"messages": []})
     await rig.clock.advance(31)
     assert await rig.owners.subjects("main", ["m-1"]) == {}
+
+
+async def test_a_file_keeps_its_name_and_loses_all_that_a_browser_would_run() -> None:
+    """Type and name come through; the rest of the headers is the console's own."""
+    rig = Rig()
+    rig.answer = Response(
+        b"png",
+        headers={
+            "content-type": "image/png",
+            "content-disposition": 'attachment; filename="a.png"',
+            "set-cookie": "heliodesk=stolen",
+        },
+    )
+    found = await rig.owners.file(CALLER, "f-1")
+    assert found.content == b"png"
+    assert dict(found.headers) == {
+        "content-type": "image/png",
+        "content-disposition": 'attachment; filename="a.png"',
+        "x-content-type-options": "nosniff",
+        "content-security-policy": "sandbox; default-src 'none'",
+        "cache-control": "private, no-store",
+    }
+    assert rig.asked[0][:2] == ("GET", "/v1/files/f-1")

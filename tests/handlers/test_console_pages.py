@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from services.console.pages.frame import Options, expiry_of, local_path
-from services.console.ports import Article, Standing
+from services.console.ports import Article, File, Saved, Standing
 from shared.contracts import intake, routing, sla
 from shared.contracts.control import Role
 from shared.contracts.routing import Explanation
@@ -514,3 +514,39 @@ def test_only_paths_of_this_site_are_gone_to(wanted: str | None, path: str) -> N
 def test_a_token_that_is_none_has_no_end(token: str) -> None:
     """What cannot be read ends nothing and breaks nothing."""
     assert expiry_of(token) is None
+
+
+async def test_a_message_shows_its_files_fields_and_quotations(console: MemoryConsole) -> None:
+    """A file is a link to be saved, unless it is not there; all of it is text, never markup."""
+    await project(console.projector, life().events)
+    console.fakes.conversations[TICKET] = conversation(
+        message("Broken").model_copy(
+            update={
+                "quoted": EVIL,
+                "fields": {"room": EVIL},
+                "files": (
+                    File(id="f-1", name=f"{EVIL}.png", size=2_000),
+                    File(name="late.pdf"),
+                    File(name="gone.pdf", failed="404"),
+                ),
+            }
+        )
+    )
+    page = (await show(console, "/tickets/HD-1")).text
+    assert 'href="/tickets/files/f-1"' in page
+    assert "<img src=x" not in page
+    assert page.count("&lt;img src=x") == 3
+    assert 'late.pdf</span> <span class="quiet">is being fetched' in page
+    assert 'gone.pdf</span> <span class="quiet">could not be fetched' in page
+    assert "Full text" in page
+
+
+async def test_a_file_is_saved_through_the_console(console: MemoryConsole) -> None:
+    """Its bytes and harmless headers come through; one that is not there says so."""
+    console.fakes.files["f-1"] = Saved(
+        content=b"png", headers={"content-type": "image/png", "content-disposition": "attachment"}
+    )
+    found = await show(console, "/tickets/files/f-1")
+    assert (found.status_code, found.content) == (200, b"png")
+    assert found.headers["content-disposition"] == "attachment"
+    assert (await show(console, "/tickets/files/gone")).status_code == 404

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from shared.contracts.contacts import ContactRecorded
 from shared.contracts.intake import Direction, MessageAdded, RequestAccepted
 from shared.contracts.topics import CONTACTS
 from shared.kernel import CommandRejected, Infrastructure
+from shared.organisation.catalogue import CatalogueSection
 from tests.support.intake import SIGNER, TENANT, Intake
 from tests.support.intake_input import Crash, CrashAt, mail, read_one, request
 
@@ -73,6 +75,19 @@ async def test_the_same_key_and_body_get_the_same_answer() -> None:
         (first.id, first.ticket, "T-000001")
     }
     assert len(intake.tickets()) == 1
+
+
+async def test_the_same_key_gets_the_same_answer_after_the_organisation_has_changed() -> None:
+    """What the request names is gone by then: the request stands, and a new one is refused."""
+    intake = Intake()
+    first = await submit(intake, service="network")
+    catalogue = CatalogueSection.model_validate({"services": [{"name": "mail", "title": "Mail"}]})
+    before = intake.configurations.current(TENANT)
+    intake.configurations.install(TENANT, replace(before, catalogue=catalogue))
+    assert (await submit(intake, service="network")).number == first.number
+    with pytest.raises(CommandRejected) as caught:
+        await submit(intake, key="new", service="network")
+    assert (caught.value.status, caught.value.field) == (422, "service")
 
 
 async def test_the_same_key_with_another_body_is_refused() -> None:

@@ -8,6 +8,7 @@ import itertools
 import random
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -25,7 +26,12 @@ from shared.contracts.intake import AlertsChanged, AlertStatus, RequestAccepted
 from shared.contracts.monitors import AlertsExpired, IncidentHeld, IncidentOpened
 from shared.contracts.topics import ALERT_GROUPS
 from shared.kernel import Infrastructure
-from shared.organisation.intake import Maintenance
+from shared.organisation.intake import (
+    Maintenance,
+    PriorityDimension,
+    PriorityPolicy,
+    PriorityThreshold,
+)
 from tests.support.alerting import AlertDesk, alert, at, configured, delivery
 from tests.support.intake_input import Crash, CrashAt
 
@@ -389,6 +395,51 @@ async def test_the_priority_rises_with_the_severity_and_never_falls_by_itself() 
     assert told == ["P3", "P1", "P1"]
 
 
+async def test_a_ticket_of_alerts_says_why_it_has_its_priority() -> None:
+    """By its severity, then by the worse one; by the matrix where no table knows it; by a rule."""
+    desk = AlertDesk(configured({"opening": [{"when": "predicted", "action": "raise"}]}))
+    mapped = await desk.deliver(alert("a", 0, "firing", severity="warning"), key="mapped")
+    unknown = await desk.deliver(alert("a", 0, "firing", severity="odd"), key="unknown")
+    raised = await desk.deliver(
+        alert("a", 0, "firing", severity="warning"), key="raised", predicted=True
+    )
+    states = {t.facts.number: t for t in desk.states()}
+    why = [states[o.number or ""].priority_because for o in (mapped, unknown, raised)]
+    assert [
+        (w.method, w.priority, [(d.field, d.value) for d in w.dimensions]) for w in why if w
+    ] == [
+        ("severity", "P3", [("severity", "warning")]),
+        ("matrix", "P3", [("impact", "medium"), ("urgency", "medium")]),
+        ("rule", "P2", [("rule", "predicted"), ("severity", "warning")]),
+    ]
+    await desk.deliver(alert("b", 1, "firing", severity="critical"), key="mapped")
+    await desk.deliver(alert("c", 2, "firing", severity="info"), key="mapped")
+    states = {t.facts.number: t for t in desk.states()}
+    worse = states[mapped.number or ""].priority_because
+    assert worse is not None
+    assert (worse.priority, [d.value for d in worse.dimensions]) == ("P1", ["critical"])
+
+
+async def test_alerts_are_weighed_where_the_organisation_weighs() -> None:
+    """The item's criticality counts for a monitor's ticket as it does for a person's."""
+    catalogue = {"items": [{"name": "db-1", "title": "Database", "criticality": "high"}]}
+    policy = PriorityPolicy(
+        method="weighted",
+        dimensions=(PriorityDimension(field="criticality", weight=2, points={"high": 4}),),
+        thresholds=(
+            PriorityThreshold(points=8, priority="P1"),
+            PriorityThreshold(points=0, priority="P5"),
+        ),
+    )
+    plain = configured(catalogue=catalogue)
+    intake = plain.intake.model_copy(update={"priority": policy})
+    desk = AlertDesk(replace(plain, intake=intake))
+    odd = alert("a", 0, "firing", severity="odd")
+    await desk.deliver(odd, key="a", configuration_item="db-1")
+    await desk.deliver(odd, key="b", configuration_item="db-2")
+    assert sorted(t.facts.priority for t in desk.states()) == ["P1", "P5"]
+
+
 async def test_thirty_cycles_in_an_hour_are_one_ticket_and_three_turns() -> None:
     """Flapping begins with the sixth change; until it is over the ticket is left alone."""
     desk = AlertDesk()
@@ -549,6 +600,24 @@ async def test_a_window_that_outlives_the_ticket_opens_a_new_one() -> None:
     await desk.wait(111)
     assert [sorted(t.members) for t in desk.states()] == [["b"], ["a"]]
     assert desk.states()[1].follows == first.ticket
+
+
+async def test_a_ticket_that_takes_over_what_fires_keeps_the_raised_priority() -> None:
+    """The alerts began as P3 and rose to P1 before their ticket was closed."""
+    desk = AlertDesk(configured(windows=[window(items=["db-1"])]))
+    await desk.wait(40)
+    first = await desk.deliver(
+        alert("a", 40, "firing", configuration_item="db-1", severity="warning"),
+        alert("b", 40, "firing", severity="warning"),
+    )
+    await desk.deliver(alert("c", 41, "firing", configuration_item="db-1", severity="critical"))
+    await desk.close(first.ticket or "")
+    await desk.wait(111)
+    after = desk.states()[1]
+    assert sorted(after.members) == ["a", "c"]
+    assert after.facts.priority == "P1"
+    assert after.priority_because is not None
+    assert after.priority_because.priority == "P1"
 
 
 async def test_a_crash_between_a_timer_and_its_ticket_is_found() -> None:

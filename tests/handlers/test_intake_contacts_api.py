@@ -19,6 +19,7 @@ from shared.auth import Authenticator
 from shared.contracts.intake import RequestReclassified
 from shared.http import equip
 from shared.kernel import rfc3339
+from shared.log import silent
 from shared.testing.clock import START
 from tests.support.callers import Callers, identities
 from tests.support.intake import TENANT, Intake
@@ -228,6 +229,7 @@ async def test_no_door_tells_whether_an_address_is_known() -> None:
                     closed=lambda: "",
                     clock=intake.clock,
                     public_keys=PublicKeys(documents=Web(), clock=intake.clock),
+                    log=silent(),
                 )
             )
         ]

@@ -7,6 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from services.intake.api.files import disposition, files_router, harmless
+from services.intake.api.tickets import ticket_router
 from services.intake.domain.files import FileRef
 from services.intake.domain.messages import Message
 from services.intake.doors import DOORS, Raw
@@ -18,8 +19,10 @@ from shared.contracts.intake import Direction
 from shared.contracts.internal import FILES_PATH
 from shared.http import equip
 from shared.testing.clock import START
+from tests.support.callers import Callers
 from tests.support.intake import TENANT, Intake
 from tests.support.intake_input import read_one
+from tests.support.letters import letter, post
 
 
 def site(intake: Intake) -> httpx.AsyncClient:
@@ -178,3 +181,56 @@ async def test_the_original_is_saved_byte_for_byte(size: int) -> None:
         assert found.headers["Content-Disposition"].startswith("attachment")
         assert (await client.get(path, headers=by("stranger"))).status_code == 404
         assert (await client.get("/v1/requests/x/original", headers=by("agent"))).status_code == 404
+
+
+async def test_the_ticket_names_its_files_fields_and_originals() -> None:
+    """From the ticket an agent comes to each file, to custom fields, and to what came in."""
+    intake = Intake()
+    raw = Raw(
+        body=(
+            b'--x\r\nContent-Disposition: form-data; name="subject"\r\n\r\nVPN\r\n'
+            b'--x\r\nContent-Disposition: form-data; name="mail"\r\n\r\nana@example.org\r\n'
+            b'--x\r\nContent-Disposition: form-data; name="field.room"\r\n\r\n4\r\n'
+            b'--x\r\nContent-Disposition: form-data; name="f"; filename="log.txt"\r\n'
+            b"Content-Type: text/plain\r\n\r\nhello\r\n--x--\r\n"
+        ),
+        headers={"content-type": "multipart/form-data; boundary=x"},
+    )
+    receipt = await intake.accepting.submit(
+        DOORS["forms"], read_one("forms", raw), intake.caller("requests-demo"), original=raw
+    )
+    await intake.settle()
+    calls = Callers(
+        ticket_router(reading=intake.reading, accepting=intake.accepting, wait_seconds_max=1),
+        files_router(intake.files, intake.store),
+        clock=intake.clock,
+    )
+    (message,) = (await calls.call("GET", f"/v1/tickets/{receipt.ticket}")).json()["messages"]
+    (file,) = message["files"]
+    assert (file["name"], file["media_type"], file["size"], file["failed"]) == (
+        "log.txt",
+        "text/plain",
+        5,
+        "",
+    )
+    assert message["fields"] == {"room": "4"}
+    assert (await calls.call("GET", f"/v1/files/{file['id']}")).content == b"hello"
+    original = await calls.call("GET", f"/v1/requests/{message['receipt']}/original")
+    assert original.content == raw.body
+
+
+async def test_a_ticket_has_the_split_off_text_of_a_mail_beside_it() -> None:
+    """The full text is one step away; the text itself is without quotations and signature."""
+    intake = Intake()
+    receipt = await post(
+        intake,
+        letter("<a@x>", text="It is dark.\n\nOn Mon, 2 Mar 2026 at 09:00, Bob wrote:\n> Is it?\n"),
+    )
+    await intake.settle()
+    calls = Callers(
+        ticket_router(reading=intake.reading, accepting=intake.accepting, wait_seconds_max=1),
+        clock=intake.clock,
+    )
+    (message,) = (await calls.call("GET", f"/v1/tickets/{receipt.ticket}")).json()["messages"]
+    assert message["text"] == "It is dark."
+    assert "> Is it?" in message["quoted"]

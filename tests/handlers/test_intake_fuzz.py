@@ -14,6 +14,7 @@ import pytest
 from aiosmtpd.smtp import Envelope
 
 from services.intake.api.listener import Listener
+from services.intake.doors import Signature
 from services.intake.doors.examples import Example, examples
 from shared.log import silent
 from shared.testing.clock import START, ManualClock
@@ -80,6 +81,27 @@ async def test_a_stranger_gets_nothing_in(example: Example) -> None:
         answer = await client.request(**call)
     assert answer.status_code in {401, 400}
     assert not intake.store.all_receipts()
+
+
+@pytest.mark.parametrize(
+    "example",
+    [e for e in GOOD if isinstance(e.door.credentials, Signature)],
+    ids=lambda e: f"{e.door.name}-{e.case}",
+)
+async def test_a_stranger_does_not_learn_which_integrations_there_are(example: Example) -> None:
+    """One that is there answers an unsigned call as one that is not does."""
+    answers = []
+    for tenant in (TENANT, "elsewhere"):
+        call = call_of(example)
+        call["headers"] = {"content-type": call["headers"].get("content-type", "")}
+        call["params"] = {}
+        # The one signature that is in a body is that of SNS.
+        call["content"] = call["content"].replace(b'"Signature"', b'"Unsigned"')
+        call["url"] = call["url"].replace(f"/{TENANT}/", f"/{tenant}/")
+        async with all_doors(intake_at(example)) as client:
+            answers.append(await client.request(**call))
+    assert answers[0].status_code == answers[1].status_code == 401
+    assert answers[0].json() == answers[1].json()
 
 
 @each_good

@@ -90,6 +90,14 @@ CORPUS: dict[str, Sequence[Sent]] = {
         Sent("b", letter("<d@x>", sender="cy@example.org"), sender="cy@example.org"),
         Sent("c", letter("<e@x>", subject="Re: Screen dark", text="Another one")),
     ],
+    "a scanner's two mails of one Message-ID, which differ in the file": [
+        first("a", message_id="<s@x>", text="See the scan.", attached=b"page 1"),
+        first("b", message_id="<s@x>", text="See the scan.", attached=b"page 2"),
+    ],
+    "directly with a file, and by a list that strips it": [
+        first("a", message_id="<l@x>", attached=b"a screenshot"),
+        Sent("a", LISTED),
+    ],
     "two mails of one Message-ID": [
         Sent("a", letter("<same@x>", text="The printer burns")),
         Sent("b", letter("<same@x>", subject="Holidays", text="When is Easter?")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -150,6 +151,55 @@ async def test_merges_that_would_close_a_ring_end_without_one() -> None:
             assert absorbed == {t for t, s in states.items() if s and s.links.merged_into == ticket}
 
 
+async def test_a_deed_that_is_asked_for_again_with_its_key_is_the_same_one() -> None:
+    """Whoever lost the answer gets it again; the key with another body is refused."""
+    intake = Intake()
+    source, target = await two(intake)
+    calls = callers(intake)
+    link = {"children": [source]}
+    for path, body, other in (
+        (f"/v1/tickets/{source}/merge", {"into": target}, None),
+        (f"/v1/tickets/{source}/unmerge", {}, None),
+        (f"/v1/tickets/{target}/children", link, {"children": [target, source]}),
+        (f"/v1/tickets/{target}/children/remove", link, {"children": ["T-000002"]}),
+    ):
+        answers = [await act(calls, path, body, Idempotency_Key=path) for _ in range(2)]
+        assert [a.status_code for a in answers] == [200, 200], answers[1].text
+        assert answers[0].json() == answers[1].json()
+        if other is not None:
+            refused = await act(calls, path, other, Idempotency_Key=path)
+            assert refused.status_code in {409, 422}
+    await post(intake, letter("<a2@x>", text="and my mouse", answers=("<a@x>",)))
+    await intake.settle()
+    ids = [m.id for m in intake.store.all_messages() if m.text == "and my mouse"]
+    path = f"/v1/tickets/{source}/split"
+    await act(calls, path, {"messages": ids, "subject": "Mouse"}, Idempotency_Key="s")
+    rat = await act(calls, path, {"messages": ids, "subject": "Rat"}, Idempotency_Key="s")
+    assert (rat.status_code, rat.json()["errors"][0]["field"]) == (422, "Idempotency-Key")
+    assert len(intake.tickets()) == 3
+
+
+async def test_a_message_follows_however_many_merges() -> None:
+    """A ticket into which one was merged each week for a year takes the answer to the first."""
+    intake = Intake()
+    calls = callers(intake)
+    tickets = []
+    for n in range(53):
+        made = await post(intake, letter(f"<c{n}@x>", subject=f"Case {n}", text=f"No {n}"))
+        tickets.append(made.ticket)
+    await intake.settle()
+    for source, into in pairwise(tickets):
+        merged = await act(calls, f"/v1/tickets/{source}/merge", {"into": into})
+        assert merged.status_code == 200, merged.text
+    reply = await post(intake, letter("<late@x>", text="still", answers=("<c0@x>",)))
+    await intake.settle()
+    shown = (await calls.call("GET", f"/v1/tickets/{tickets[-1]}")).json()
+    assert reply.ticket == tickets[-1]
+    said_there = [m["text"] for m in shown["messages"]]
+    assert sorted(said_there) == sorted([*(f"No {n}" for n in range(53)), "still"])
+    assert said_there[-1] == "still"
+
+
 @pytest.mark.parametrize("deed", ["merge", "unmerge", "split", "link", "reply"])
 async def test_a_crash_at_any_point_of_a_deed_is_mended(deed: str) -> None:
     """Once durable, it is done once; before that, it is as if nobody had asked."""
@@ -254,7 +304,8 @@ async def test_a_split_is_a_ticket_of_its_own_and_merging_it_back_undoes_it() ->
         assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "messages")
     made = await act(calls, path, {"messages": [second], "subject": "Mouse"}, Idempotency_Key="1")
     again = await act(calls, path, {"messages": [second], "subject": "Mouse"}, Idempotency_Key="1")
-    assert (made.status_code, again.status_code) == (201, 409), made.text
+    assert (made.status_code, again.status_code) == (201, 201), made.text
+    assert again.json() == made.json()
     new = made.json()["ticket"]
     state = next(t.state for t in intake.tickets() if t.id == new)
     assert state is not None

@@ -16,7 +16,7 @@ from services.intake.ports import Lying, MailboxAt, MailboxDown
 from shared.kernel import CommandRejected
 from shared.log import silent
 from shared.organisation import Configuration, Integration
-from tests.support.intake import TENANT, Intake
+from tests.support.intake import SIGNER, TENANT, Intake
 from tests.support.intake_input import Crash, CrashAt, mail
 from tests.support.mails import MemoryMails, mailing_of
 
@@ -195,12 +195,14 @@ BOUNCE = (
     b"Message-ID: <b@mx>\r\nContent-Type: multipart/report; report-type=delivery-status; "
     b'boundary="b"\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n'
     b"Reporting-MTA: dns; mx\r\n\r\nFinal-Recipient: rfc822; Gone@Example.org\r\n"
-    b"Action: failed\r\nStatus: 5.1.1\r\n\r\n--b--\r\n"
-)
+    b"Action: failed\r\nStatus: 5.1.1\r\n\r\n"
+    b"--b\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: <n.%b@helio.example>\r\n"
+    b"--b--\r\n"
+) % SIGNER.token(tenant=TENANT, number="T-000001").encode()
 
 
 async def test_a_hard_bounce_marks_the_address_and_is_no_ticket() -> None:
-    """A soft one marks nothing that keeps mail from being sent."""
+    """A soft one marks nothing that keeps mail from being sent; nor does one that anybody wrote."""
     intake = Intake()
     mails = MemoryMails(intake.data)
     mailing = mailing_of(intake)
@@ -211,8 +213,12 @@ async def test_a_hard_bounce_marks_the_address_and_is_no_ticket() -> None:
     assert (await take(intake, mailing, soft, sender=""))[:3] == "250"
     await intake.settle()
     assert intake.tickets() == []
-    assert reviewed(intake) == ["bounce", "bounce"]
-    asked = ["gone@example.org", "full@example.org"]
+    forged = BOUNCE.replace(b"@helio.example>\r\n--b--", b"x@helio.example>\r\n--b--")
+    forged = forged.replace(b"<b@mx>", b"<f@mx>").replace(b"Gone", b"boss")
+    assert (await take(intake, mailing, forged, sender=""))[:3] == "250"
+    await intake.settle()
+    assert reviewed(intake) == ["bounce", "bounce", "bounce"]
+    asked = ["gone@example.org", "full@example.org", "boss@example.org"]
     assert await mails.bounced(tenant=TENANT, addresses=asked) == {"gone@example.org"}
     assert await mails.bounced(tenant="other", addresses=asked) == set()
 
@@ -415,6 +421,7 @@ async def test_a_mail_that_cannot_be_taken_is_not_in_the_others_way() -> None:
             configurations=intake.configurations,
             mails=mails,
             bounces=mails,
+            signer=SIGNER,
             clock=intake.clock,
         )
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping
 
@@ -95,6 +96,32 @@ async def test_a_made_up_key_does_not_make_us_fetch(keys: PublicKeys, vendor: Ve
         with pytest.raises(Unauthenticated):
             await keys.complete(wants(b"z"), Raw(body=b""), Setup())
     assert vendor.asked == {KEYS: 1}
+
+
+async def test_what_is_at_hand_does_not_wait_for_a_fetch(clock: ManualClock) -> None:
+    """A stranger makes us ask for a document that never comes: others' signatures are checked."""
+    other, asked = "https://vendor.example/other", asyncio.Event()
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if str(request.url) == other:
+            asked.set()
+            await asyncio.Event().wait()
+        return httpx.Response(200, content=b"a")
+
+    def public(
+        _raw: Raw, _setup: Setup, documents: Mapping[str, bytes]
+    ) -> Fetch | Mapping[str, str]:
+        return {} if other in documents else Fetch(other)
+
+    keys = PublicKeys(documents=Web(transport=httpx.MockTransport(answer)), clock=clock)
+    await keys.complete(wants(b"a"), Raw(body=b""), Setup())
+    strange = Signature(lambda _raw, _setup, _now: None, secrets=(), public=public)
+    waiting = asyncio.create_task(keys.complete(strange, Raw(body=b""), Setup()))
+    await asked.wait()
+    async with asyncio.timeout(5):
+        setup = await keys.complete(wants(b"a"), Raw(body=b""), Setup())
+    assert setup.secrets == {"keys": "a"}
+    waiting.cancel()
 
 
 async def test_keys_that_cannot_be_had_are_no_refusal(keys: PublicKeys, vendor: Vendor) -> None:

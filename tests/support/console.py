@@ -39,6 +39,7 @@ from services.console.ports import (
     Message,
     Noted,
     Owners,
+    Saved,
     SignedIn,
     Standing,
     Submitted,
@@ -326,6 +327,7 @@ class FakeOwners:
     signer: Signer
     passwords: dict[str, str] = field(default_factory=dict)
     conversations: dict[str, Conversation] = field(default_factory=dict)
+    files: dict[str, Saved] = field(default_factory=dict)
     subject_lines: dict[str, str] = field(default_factory=dict)
     standings: dict[str, Standing] = field(default_factory=dict)
     articles: dict[str, Article] = field(default_factory=dict)
@@ -359,6 +361,13 @@ class FakeOwners:
         if ticket not in self.conversations:
             raise CommandRejected("not-found", "there is no such ticket", status=404)
         return self.conversations[ticket]
+
+    async def file(self, caller: Caller, file: str) -> Saved:
+        """Read a file."""
+        self._ask("intake")
+        if file not in self.files:
+            raise CommandRejected("not-found", "there is no such file", status=404)
+        return self.files[file]
 
     async def subjects(self, tenant: str, messages: Collection[str]) -> Mapping[str, str]:
         """Read subject lines."""

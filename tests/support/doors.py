@@ -19,6 +19,7 @@ from shared.auth import Authenticator, Identities, token_digest
 from shared.contracts.control import IdentityChanged, IdentityKind, Role, TokenDigest
 from shared.contracts.envelope import Body, numbered
 from shared.http import equip
+from shared.log import silent
 from shared.organisation import Configuration, Integration
 from shared.testing.clock import START
 from tests.support.intake import TENANT, Intake
@@ -132,6 +133,7 @@ def all_doors(intake: Intake) -> httpx.AsyncClient:
         public_keys=PublicKeys(
             documents=Web(transport=httpx.MockTransport(vendor_keys)), clock=intake.clock
         ),
+        log=silent(),
     )
     app.router.routes.extend(door_routes(entering))
     transport = httpx.ASGITransport(app, raise_app_exceptions=True)

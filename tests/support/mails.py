@@ -13,7 +13,7 @@ from services.intake.domain.text import normal_mail
 from services.intake.handlers.mailing import Mailing
 from shared.documents import Row, plain
 from shared.testing.memory import Faults, MemoryData, NoFaults
-from tests.support.intake import Intake
+from tests.support.intake import SIGNER, Intake
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -66,10 +66,6 @@ class MemoryMails:
         )
         row.update(hard=row["hard"] or hard, at=max(row["at"], at))
 
-    async def clear_bounced(self, *, tenant: str, address: str) -> None:
-        """Forget that an address bounced."""
-        self.data.collection("bounced").pop(f"{tenant}:{normal_mail(address)}", None)
-
     async def bounced(self, *, tenant: str, addresses: Collection[str]) -> set[str]:
         """Return which addresses are wrong for good."""
         found = set()
@@ -118,5 +114,6 @@ def mailing_of(intake: Intake) -> Mailing:
         configurations=intake.configurations,
         mails=mails,
         bounces=mails,
+        signer=SIGNER,
         clock=intake.clock,
     )

@@ -325,3 +325,27 @@ def test_a_condition_on_alerts_that_is_none_is_refused() -> None:
     )
     with pytest.raises(ConfigurationInvalid, match="sverity"):
         parse_sections({**FILES, "integrations.yaml": wrong})
+
+
+@pytest.mark.parametrize(
+    ("row", "place", "reason"),
+    [
+        ("door: pagerduty, settings: {labels: {foo: x}}", "settings.labels.foo", "no such setting"),
+        ("door: webhook, settings: {fields: {subject: 'a['}}", "fields.subject", "no JMESPath"),
+        ("door: webhook, settings: {fields: {subject: 'nope(a)'}}", "fields.subject", "nope"),
+        ("door: webhook, settings: {fields: {subject: 7}}", "fields.subject", "string or null"),
+        ("door: zabbix, settings: {time_zone: Mars/X}", "settings.time_zone", "IANA"),
+        ("door: heartbeat, settings: {every_seconds: 3}", "every_seconds", "10 at least"),
+        ("door: webhook, settings: {fields: {}, form: mail}", "settings.form", "alert, request"),
+        ("door: cti, settings: {lines: [{number: '12'}]}", "settings.lines[0].number", "3 at"),
+        ("door: cti, settings: {choices: {two: {}}}", "settings.choices.two", "no such setting"),
+    ],
+)
+def test_settings_of_a_door_are_looked_at_in_depth(row: str, place: str, reason: str) -> None:
+    """What the door would not take is refused where it is written, before it is in force."""
+    wrong = f"integrations:\n  - {{name: i, {row}}}\n"
+    with pytest.raises(ConfigurationInvalid) as caught:
+        parse_sections({**FILES, "integrations.yaml": wrong})
+    found = [str(problem) for problem in caught.value.problems if place in str(problem)]
+    assert len(found) == 1
+    assert reason in found[0]

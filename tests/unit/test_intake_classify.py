@@ -328,6 +328,17 @@ def test_a_priority_set_by_hand_stays() -> None:
     assert after(state, later).priority_because == body.priority_because
 
 
+@pytest.mark.parametrize("method", ["severity", "rule"])
+def test_a_priority_that_a_monitor_gave_stays(method: str) -> None:
+    """Who corrects the service of a critical alert does not make it less pressing."""
+    why = PriorityReason(method=method, priority=Priority.P1)
+    facts = FACTS.model_copy(update={"priority": Priority.P1})
+    body = corrected(ticket(facts=facts, priority_because=why), configuration_item="db-7")
+    assert body is not None
+    assert (body.facts.service, body.facts.priority) == ("payroll", Priority.P1)
+    assert body.priority_because is None
+
+
 def test_a_corrected_item_brings_its_service() -> None:
     """And with it how critical it is."""
     body = corrected(ticket(), configuration_item="DB7.example.org", method="weighted")

@@ -63,6 +63,26 @@ def test_only_languages_that_are_looked_for_are_found() -> None:
     assert found[0] == "en-GB"
 
 
+@pytest.mark.parametrize(
+    ("candidates", "simplified", "traditional"),
+    [
+        (("zh-CN", "zh-TW"), "zh-CN", "zh-TW"),
+        (("zh-HK", "zh-SG"), "zh-SG", "zh-HK"),
+        (("zh-Hans-CN", "zh-Hant-TW"), "zh-Hans-CN", "zh-Hant-TW"),
+        (("zh", "zh-Hant-HK"), "zh", "zh-Hant-HK"),
+        (("en", "zh-TW"), "zh-TW", "zh-TW"),
+    ],
+)
+def test_chinese_of_countries_differs_by_its_script(
+    candidates: tuple[str, ...], simplified: str, traditional: str
+) -> None:
+    """Where the tag names no script its country does; any Chinese comes before none."""
+    found = [
+        detect(t, candidates) for t in ("打印机坏了，请帮忙看一下", "印表機壞了，請幫忙看一下")
+    ]
+    assert found == [(simplified, 0.99), (traditional, 0.99)]
+
+
 @given(text=st.text(max_size=300))
 def test_any_text_is_told_or_not(text: str) -> None:
     """Nothing raises, and what is found was looked for."""

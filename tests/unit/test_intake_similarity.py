@@ -119,3 +119,15 @@ def test_a_burst_is_of_different_contacts_within_its_window() -> None:
     assert mass(same[3], same, POLICY, known={}) is None
     late = like("t9", contact="c9", seconds=1_803)
     assert mass(late, rows, POLICY, known={}) is None
+
+
+def test_a_burst_is_found_where_people_name_different_places() -> None:
+    """One outage, told alike but for the floor: too unlike for a duplicate, alike for a burst."""
+    texts = [f"The wireless network on floor {n} is down since this morning" for n in range(3)]
+    rows = [like(f"t{n}", contact=f"c{n}", seconds=n, text=texts[n]) for n in range(3)]
+    assert similarity(rows[0].words, rows[2].words) < POLICY.similarity
+    found = mass(rows[2], rows, DuplicatePolicy(mass_requests=3), known={})
+    assert found is not None
+    assert found.tickets == ("t0", "t1", "t2")
+    other = like("t9", contact="c9", seconds=3, text="My password has expired, please help me")
+    assert mass(other, rows, DuplicatePolicy(mass_requests=2), known={}) is None

@@ -32,6 +32,7 @@ def ticket_router(frame: Frame) -> APIRouter:
     router = APIRouter(include_in_schema=False, prefix="/tickets")
     pages = _TicketPages(frame)
     console = frame.console
+    router.add_api_route("/files/{file}", pages.save)
 
     @router.get("/{name}")
     async def show(request: Request, name: str) -> Response:
@@ -103,6 +104,15 @@ class _TicketPages:
 
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
+
+    async def save(self, request: Request, file: str) -> Response:
+        """Give a file of a message, to be saved."""
+        caller = self._frame.caller(request)
+        try:
+            found = await self._frame.console.owners.file(caller, file)
+        except CommandRejected as error:
+            raise Problem(error.status, error.code, error.reason) from error
+        return Response(found.content, headers=dict(found.headers))
 
     async def show(
         self,

@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.intake.domain.contact import Person
 from services.intake.domain.figures import Correction
+from services.intake.domain.files import FileRef
 from services.intake.domain.links import Links
 from services.intake.domain.mail_facts import Delivery
 from services.intake.domain.messages import Message, Version
@@ -67,6 +68,29 @@ class ContactShown(BaseModel):
         )
 
 
+class FileShown(BaseModel):
+    """A file of a message."""
+
+    id: str | None
+    """``GET /v1/files/{id}`` has its bytes; None while they are fetched from their vendor."""
+    name: str
+    media_type: str
+    size: int | None
+    failed: str
+    """Why it could not be fetched, once that is given up."""
+
+    @classmethod
+    def of(cls, file: FileRef) -> FileShown:
+        """Return the view of a file, without the address that it is fetched from."""
+        return cls(
+            id=file.id,
+            name=file.name,
+            media_type=file.media_type,
+            size=file.size,
+            failed=file.failed,
+        )
+
+
 class MessageShown(BaseModel):
     """One message."""
 
@@ -76,6 +100,13 @@ class MessageShown(BaseModel):
     channel: Channel
     subject: str
     text: str
+    quoted: str
+    """All that a mail says, where quotations or a signature were split off its text."""
+    files: tuple[FileShown, ...]
+    fields: dict[str, str]
+    """The custom fields of its form."""
+    receipt: str | None
+    """``GET /v1/requests/{receipt}/original`` has it byte for byte."""
     author: str
     author_name: str
     at: Instant
@@ -93,8 +124,8 @@ class MessageShown(BaseModel):
     """The ticket into which it was split off."""
 
     @classmethod
-    def of(cls, message: Message) -> MessageShown:
-        """Return the view of a message."""
+    def of(cls, message: Message, *, receipt: str | None) -> MessageShown:
+        """Return the view of a message, and of the receipt that brought it."""
         return cls(
             id=message.id,
             n=message.n,
@@ -102,6 +133,10 @@ class MessageShown(BaseModel):
             channel=message.channel,
             subject=message.subject,
             text=message.text,
+            quoted=message.quoted,
+            files=tuple(FileShown.of(file) for file in message.files),
+            fields=message.fields,
+            receipt=receipt,
             author=message.author,
             author_name=message.author_name,
             at=message.at,
@@ -212,7 +247,10 @@ class TicketShown(BaseModel):
             follows=state.follows,
             closed=state.closed,
             alerts=alerts,
-            messages=tuple(MessageShown.of(message) for message in found.messages),
+            messages=tuple(
+                MessageShown.of(message, receipt=found.receipts.get(message.id))
+                for message in found.messages
+            ),
             links=LinksShown.of(state.links),
             deliveries=tuple(DeliveryShown.of(delivery) for delivery in found.deliveries),
         )

@@ -40,7 +40,7 @@ class CorrectingBody(BaseModel):
     service: Word | None = None
     configuration_item: Word | None = None
     priority: PriorityName | None = None
-    """Set by hand: from then on nothing else changes it. It needs a reason."""
+    """Set by hand: from then on only alerts that worsen raise it. It needs a reason."""
     reason: Annotated[str, Field(max_length=REASON_MAX)] = ""
     """Kept as an internal note of the ticket's."""
 

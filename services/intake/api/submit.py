@@ -36,6 +36,7 @@ from shared.clock import Clock
 from shared.configuration import Configurations
 from shared.contracts.control import IdentityKind
 from shared.http import Problem, authenticated_by
+from shared.log import Log
 from shared.organisation import Integration, UnknownName
 
 
@@ -79,6 +80,7 @@ class Entering:
         closed: says why nobody can be recognised yet; empty once everybody can.
         clock: for the age of what is signed.
         public_keys: of vendors that sign with such.
+        log: is told why a signature was refused; the caller is not.
     """
 
     accepting: Accepting
@@ -87,6 +89,7 @@ class Entering:
     closed: Callable[[], str]
     clock: Clock
     public_keys: PublicKeys
+    log: Log
     limiter: Limiter = field(init=False)
 
     def __post_init__(self) -> None:
@@ -180,10 +183,24 @@ class Entering:
         if found is None or not found.enabled or found.door != door.configured_as:
             raise nobody
         try:
-            setup = await self.public_keys.complete(signature, raw, _setup(found, door))
+            own = setup_of(found, door)
+        except SetupInvalid as error:
+            # The vendor asks again; what is wrong is for the log, not for whoever calls.
+            self.log.error("integration_misconfigured", tenant=tenant, error=str(error))
+            reason = "this door cannot be used now"
+            raise Problem(503, "misconfigured", reason, headers={"Retry-After": "60"}) from error
+        try:
+            setup = await self.public_keys.complete(signature, raw, own)
             signature.verify(raw, setup, self.clock.now())
         except Unauthenticated as error:
-            raise Problem(401, "unauthorized", str(error)) from error
+            self.log.warning(
+                "signature_refused",
+                door=door.name,
+                tenant=tenant,
+                integration=found.name,
+                error=str(error),
+            )
+            raise nobody from error
         return Caller(tenant=tenant, name=found.name, integration=found, setup=setup)
 
     def _known(self, door: Door, actor: Actor) -> Caller:

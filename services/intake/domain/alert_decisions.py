@@ -196,6 +196,7 @@ def _observed(draft: Draft, part: Sequence[ObservedAlert], seen: Observation) ->
     )
     fires = any(a.status is AlertStatus.FIRING for a in part)
     asked = fires and current is not None
+    graver = asked and current is not None and seen.facts.priority < current.priority
     return AlertsObserved(
         integration=context.integration,
         changes=tuple(part),
@@ -203,6 +204,7 @@ def _observed(draft: Draft, part: Sequence[ObservedAlert], seen: Observation) ->
         truncated=seen.truncated if current else 0,
         unnamed=max(0, unnamed + current.unnamed - ended) if current else 0,
         priority=_graver(current.priority, seen.facts.priority) if asked and current else None,
+        priority_because=seen.because if graver else None,
         action=seen.action if asked else None,
         reason=seen.reason if asked else "",
         predicted=(current.predicted and seen.predicted) if asked and current else None,

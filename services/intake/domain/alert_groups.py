@@ -21,7 +21,7 @@ from services.intake.domain.maintenance import BY_MONITOR
 from shared.aggregate import Aggregate
 from shared.contracts.envelope import Event
 from shared.contracts.facts import Code, Id, Instant, Priority, TicketFacts
-from shared.contracts.intake import AlertStatus
+from shared.contracts.intake import AlertStatus, PriorityReason
 from shared.contracts.monitors import (
     GROUP_MEMBERS_MAX,
     AlertsExpired,
@@ -103,6 +103,7 @@ class Episode(BaseModel):
     action: OpeningAction = OpeningAction.OPEN
     reason: str = ""
     priority: Priority
+    priority_because: PriorityReason | None = None
     predicted: bool = False
     scope: str = ""
     held: HeldReason | None = None
@@ -311,6 +312,7 @@ def _with_episode(state: AlertGroup, body: EpisodeBegan, at: datetime) -> tuple[
         action=body.action,
         reason=body.reason,
         priority=body.facts.priority,
+        priority_because=body.priority_because,
         predicted=body.predicted,
         scope=body.scope,
     )
@@ -327,6 +329,8 @@ def _observed(state: AlertGroup, body: AlertsObserved, at: datetime) -> AlertGro
     changes: dict[str, Any] = {"truncated": body.truncated, "unnamed": body.unnamed}
     if body.priority is not None:
         changes["priority"] = body.priority
+    if body.priority_because is not None:
+        changes["priority_because"] = body.priority_because
     if body.action is not None:
         changes |= {"action": body.action, "reason": body.reason}
     if body.predicted is not None:

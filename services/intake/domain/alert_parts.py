@@ -15,9 +15,11 @@ from services.intake.domain.catalogue import criticality_of
 from services.intake.domain.classify import Classified
 from services.intake.domain.classify_alerts import classify_alerts
 from services.intake.domain.normal import SUBJECT_MAX, Alert, AlertGroup, AlertSignal, Hint
+from services.intake.domain.priority import RULE
 from services.intake.domain.receipts import Alerting, AlertPart, Hinting
 from services.intake.domain.text import shortened
 from shared.contracts.facts import Priority
+from shared.contracts.intake import PriorityPoints, PriorityReason
 from shared.contracts.monitors import OpeningAction
 from shared.expressions import compile_condition
 from shared.organisation import Configuration, Integration
@@ -26,6 +28,8 @@ from shared.organisation.integrations import ALERT_FIELDS, AlertOpening, AlertPo
 _DIGITS = re.compile(r"\d+")
 _PRESSING = (Priority.P1, Priority.P2, Priority.P3, Priority.P4, Priority.P5)
 NAME_LABEL = "alertname"
+VALUE_MAX = 80
+DIMENSIONS_MAX = 20
 
 
 def alerting_of(
@@ -113,8 +117,10 @@ def _part(
     classified = classify_alerts(group, integration=integration, configuration=configuration)
     rule = _rule(group, classified, integration, configuration)
     if rule is not None and rule.action == "raise":
-        priority = Priority(rule.priority) if rule.priority else _raised(classified.priority)
-        classified = classified.model_copy(update={"priority": priority})
+        because = _raised(rule, classified)
+        classified = classified.model_copy(
+            update={"priority": because.priority, "priority_because": because}
+        )
     return AlertPart(
         alert_key=alert_key(tenant=tenant, integration=integration.name, key=group.key),
         alerts=tuple(_bare(a) for a in group.alerts),
@@ -181,11 +187,17 @@ def _values(
     }
 
 
-def _raised(priority: Priority) -> Priority:
-    """Return the priority that is one step more pressing."""
-    if priority not in _PRESSING:
-        return priority
-    return _PRESSING[max(0, _PRESSING.index(priority) - 1)]
+def _raised(rule: AlertOpening, classified: Classified) -> PriorityReason:
+    """Return the priority that a rule gives, else the one a step more pressing, and why."""
+    before = classified.priority
+    more = _PRESSING[max(0, _PRESSING.index(before) - 1)] if before in _PRESSING else before
+    known = classified.priority_because
+    said = PriorityPoints(field=RULE, value=shortened(_reason(rule), characters_max=VALUE_MAX))
+    return PriorityReason(
+        method=RULE,
+        priority=Priority(rule.priority) if rule.priority else more,
+        dimensions=(said, *(known.dimensions if known else ()))[:DIMENSIONS_MAX],
+    )
 
 
 def _reason(rule: AlertOpening | None) -> str:

@@ -14,6 +14,7 @@ from services.intake.domain import flapping
 from services.intake.domain.alert_groups import AlertGroup, Episode, Member, applied, ticket_of
 from services.intake.domain.maintenance import BY_MONITOR, About, Span, covering
 from shared.contracts.facts import TicketFacts
+from shared.contracts.intake import PriorityReason
 from shared.contracts.monitors import (
     AlertsMoved,
     EpisodeBegan,
@@ -65,6 +66,8 @@ class Observation:
     predicted: bool = False
     scope: str = ""
     """Names what may be one storm; empty where it may not be part of one."""
+    because: PriorityReason | None = None
+    """Why the facts have their priority."""
 
 
 class Draft:
@@ -141,8 +144,15 @@ def begin(
             reason=seen.reason if seen else "",
             predicted=seen.predicted if seen else False,
             scope=seen.scope if seen else before.scope if before else "",
+            priority_because=seen.because if seen else _kept_reason(before, facts),
         )
     )
+
+
+def _kept_reason(before: Episode | None, facts: TicketFacts) -> PriorityReason | None:
+    """Return why what is taken over has its priority; None where somebody gave it another one."""
+    reason = before.priority_because if before else None
+    return reason if reason is not None and reason.priority is facts.priority else None
 
 
 def _followed(before: Episode | None) -> str | None:
@@ -170,7 +180,8 @@ def rehouse(draft: Draft, fingerprints: Sequence[str]) -> None:
     if not homeless or current is None:
         return
     if current.ticket in draft.context.closed:
-        begin(draft, current.facts, words=current.words)
+        facts = current.facts.model_copy(update={"priority": current.priority})
+        begin(draft, facts, words=current.words)
     move(draft, homeless)
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import cast
-
-from services.intake.domain.catalogue import configuration_item, service_of
+from services.intake.domain.catalogue import configuration_item, criticality_of, service_of
 from services.intake.domain.classify import Classified
 from services.intake.domain.normal import AlertGroup
+from services.intake.domain.priority import SEVERITY, Weighed, prioritised
 from shared.contracts.facts import Channel, Kind, Level, Priority
+from shared.contracts.intake import PriorityPoints, PriorityReason
 from shared.organisation import Configuration, Integration
-from shared.organisation.words import LevelName
 
 
 def classify_alerts(
@@ -18,23 +16,34 @@ def classify_alerts(
 ) -> Classified:
     """Return what a group of alerts is: its priority is that of the gravest severity.
 
+    Where the integration's table has none for it, the organisation's method says, as for people.
     A region that the organisation does not have counts as not named: a monitor cannot mend it.
     """
     defaults = integration.defaults
     impact = group.impact or Level(defaults.impact or Level.MEDIUM)
     urgency = Level(defaults.urgency or Level.MEDIUM)
-    mapped = _gravest(group.severities, integration)
     known = {region.name for region in configuration.organisation.regions}
     region = group.region if group.region in known else defaults.region
     item = configuration_item(group.configuration_item, configuration)
     item = item or defaults.configuration_item
-    return Classified(
+    service = group.service or service_of(item, configuration) or defaults.service
+    weighed = Weighed(
         kind=Kind(defaults.kind or Kind.INCIDENT),
         channel=Channel(defaults.channel or Channel.MONITORING),
-        priority=mapped or _priority(configuration, impact=impact, urgency=urgency),
         impact=impact,
         urgency=urgency,
-        service=group.service or service_of(item, configuration) or defaults.service,
+        criticality=criticality_of(item, service, configuration),
+        category=defaults.category,
+    )
+    because = _by_severity(group, integration) or prioritised(weighed, configuration)
+    return Classified(
+        kind=weighed.kind,
+        channel=weighed.channel,
+        priority=because.priority,
+        priority_because=because,
+        impact=impact,
+        urgency=urgency,
+        service=service,
         configuration_item=item,
         category=defaults.category,
         region=configuration.region_of(region=region, site=defaults.site),
@@ -44,15 +53,15 @@ def classify_alerts(
     )
 
 
-def _gravest(severities: Sequence[str], integration: Integration) -> Priority | None:
-    """Return the highest mapped priority; P1 sorts before P2."""
-    mapped = [integration.priority_map[s] for s in severities if s in integration.priority_map]
-    return Priority(min(mapped)) if mapped else None
-
-
-def _priority(configuration: Configuration, *, impact: Level, urgency: Level) -> Priority:
-    return Priority(
-        configuration.priority_of(
-            impact=cast("LevelName", str(impact)), urgency=cast("LevelName", str(urgency))
-        )
+def _by_severity(group: AlertGroup, integration: Integration) -> PriorityReason | None:
+    """Return the most pressing priority that the integration's table has; P1 sorts before P2."""
+    table = integration.priority_map
+    mapped = [(table[s], s) for s in group.severities if s in table]
+    if not mapped:
+        return None
+    priority, severity = min(mapped)
+    return PriorityReason(
+        method=SEVERITY,
+        priority=Priority(priority),
+        dimensions=(PriorityPoints(field="severity", value=severity),),
     )

@@ -29,6 +29,7 @@ CANDIDATES_SHARE_MIN = 0.2
 """Below it the text is most likely in a language that is not looked for."""
 SCRIPT_CONFIDENCE = 0.99
 UNSURE_SCRIPT_CONFIDENCE = 0.6
+TRADITIONAL_COUNTRIES = frozenset({"TW", "HK", "MO"})
 
 _NOISE = re.compile(r"https?://\S{1,500}|\S{1,100}@\S{1,100}|[A-Za-z]{0,20}\d[\w.\-:/\\]{0,100}")
 _KANA = re.compile(r"[\u3041-\u3096\u30a1-\u30fa\u30fc]")
@@ -60,9 +61,8 @@ def detect(text: str, candidates: Collection[str]) -> tuple[str, float] | None:
     east = _eastern(looked_at)
     if east is not None:
         primary, tag, confidence = east
-        if tag in candidates:
-            return tag, confidence
-        found = _of_primary(primary, candidates)
+        alike = [c for c in candidates if _script_of(c) == tag]
+        found = tag if tag in alike else next(iter(alike), _of_primary(primary, candidates))
         return None if found is None else (found, confidence)
     words = _WORD.findall(looked_at)
     if len(words) < WORDS_MIN or sum(map(len, words)) < LETTERS_MIN:
@@ -84,6 +84,19 @@ def _eastern(text: str) -> tuple[str, str, float] | None:
     traditional = sum(character in TRADITIONAL for character in text)
     sure = SCRIPT_CONFIDENCE if simplified != traditional else UNSURE_SCRIPT_CONFIDENCE
     return "zh", "zh-Hant" if traditional > simplified else "zh-Hans", sure
+
+
+def _script_of(tag: str) -> str:
+    """Return a tag without its country, and Chinese with its script.
+
+    A country says which one where the tag does not: Unicode's likely subtags, supplemental data.
+    """
+    primary, *parts = tag.split("-")
+    if primary != "zh":
+        return primary
+    named = next((p for p in parts if p in {"Hans", "Hant"}), None)
+    traditional = not TRADITIONAL_COUNTRIES.isdisjoint(parts)
+    return f"zh-{named or ('Hant' if traditional else 'Hans')}"
 
 
 def _by_letters(text: str, candidates: Collection[str]) -> tuple[str, float] | None:

@@ -6,12 +6,13 @@ it again; a side that knows the link already has nothing more to say.
 
 No merge leads back to where it began. A target must not be merged itself, and a source may only
 be merged once all that it has absorbed is merged into it: so of merges that would close a ring
-each would have to be done before the other.
+each would have to be done before the other. What is merged is looked up before the source is
+written; so it is named merge by merge, and one that began after the look does not count.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
@@ -39,8 +40,6 @@ from shared.kernel import CommandRejected
 LINKS_KEPT_MAX = 50
 """Deeds that a ticket remembers, so that one that is done again changes nothing."""
 SUGGESTIONS_KEPT_MAX = 20
-HOPS_MAX = 50
-"""Tickets from one that is merged to the one where its conversation goes on."""
 
 
 class Links(BaseModel):
@@ -133,12 +132,12 @@ def _refused(code: str, reason: str, *, field: str | None = None) -> CommandReje
     return CommandRejected(code, reason, field=field)
 
 
-def require_mergeable(source: Linked | None, *, settled: bool) -> None:
+def require_mergeable(source: Linked | None, *, settled: Collection[str]) -> None:
     """Refuse to merge a ticket that cannot go into another.
 
     Args:
         source: the ticket that would be merged.
-        settled: whether all that it has absorbed is merged into it by now.
+        settled: the links of the merges into it of which both halves are done.
 
     Raises:
         CommandRejected: with the reason.
@@ -154,7 +153,7 @@ def require_mergeable(source: Linked | None, *, settled: bool) -> None:
         raise _refused("about-alerts", reason)
     if found.links.parent is not None or found.links.children:
         raise _refused("linked", f"{number} has a parent or children: unlink it first")
-    if not settled:
+    if not set(found.links.absorbed.values()) <= set(settled):
         raise _refused("under-way", f"another ticket is being merged into {number}: ask again")
 
 
@@ -197,7 +196,7 @@ def decide_absorbed(target: Linked | None, *, source: str, link: str, by: str) -
 
 
 def decide_merged(
-    source: Linked | None, *, into: str, link: str, by: str, settled: bool
+    source: Linked | None, *, into: str, link: str, by: str, settled: Collection[str]
 ) -> Sequence[Body]:
     """Go into another ticket: the second half of a merge.
 
@@ -231,18 +230,6 @@ def decide_released(target: Linked | None, *, source: str, link: str, by: str) -
     if target is None or link in target.links.done or source not in target.links.absorbed:
         return []
     return [RequestReleased(facts=target.facts, source=source, link=link, by=by)]
-
-
-def require_merged(source: Linked | None) -> str:
-    """Return the ticket that a merged one went into.
-
-    Raises:
-        CommandRejected: it is not merged.
-    """
-    found = _required(source)
-    if found.links.merged_into is None:
-        raise _refused("not-merged", f"{found.facts.number} is not merged")
-    return found.links.merged_into
 
 
 def decide_unmerged(source: Linked | None, *, into: str, link: str, by: str) -> Sequence[Body]:

@@ -21,6 +21,10 @@ from shared.organisation.words import LevelName
 MATRIX = "matrix"
 WEIGHTED = "weighted"
 AGENT = "agent"
+SEVERITY = "severity"
+RULE = "rule"
+SAID = frozenset({AGENT, SEVERITY, RULE})
+"""Methods that look at no fact of the ticket: a corrected fact changes nothing about them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,7 @@ def mass(
         for other in others
         if other.id != new.id
         and since <= other.at <= new.at
-        and (share := similarity(new.words, other.words)) >= policy.similarity
+        and (share := similarity(new.words, other.words)) >= policy.mass_similarity
     }
     contacts = {other.contact for other, _ in alike.values()} | {new.contact}
     if len(contacts) < policy.mass_requests:

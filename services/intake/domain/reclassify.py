@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from services.intake.domain.catalogue import configuration_item, criticality_of, service_of
-from services.intake.domain.priority import AGENT, Weighed, prioritised
+from services.intake.domain.priority import AGENT, SAID, Weighed, prioritised
 from services.intake.domain.ticket import Ticket
 from shared.contracts.envelope import Body
 from shared.contracts.facts import Kind, Level, Priority, TicketFacts
@@ -87,9 +87,9 @@ def _corrected(
             priority=wanted.priority,
             dimensions=(PriorityPoints(field="priority", value=wanted.priority.value),),
         )
-    by_hand = state.priority_because is not None and state.priority_because.method == AGENT
+    said_so = state.priority_because is not None and state.priority_because.method in SAID
     moved = any(getattr(facts, field) != getattr(before, field) for field in WEIGHED)
-    if by_hand or not moved:
+    if said_so or not moved:
         return facts, None
     because = prioritised(
         Weighed(

@@ -104,6 +104,7 @@ def evolve_ticket(state: Ticket | None, event: Event[Any]) -> Ticket:
                 members=members,
                 firing=body.firing,
                 monitored=body.priority or state.monitored,
+                priority_because=_raised(state, body) or state.priority_because,
             )
         case ConversationClosed():
             after = _changed(
@@ -126,6 +127,11 @@ def evolve_ticket(state: Ticket | None, event: Event[Any]) -> Ticket:
                 raise ValueError(message)
             after = _changed(state, links=links)
     return after
+
+
+def _raised(state: Ticket, body: AlertsChanged) -> PriorityReason | None:
+    """Return why alerts raised the ticket's priority; None where they did not."""
+    return body.priority_because if body.facts.priority < state.facts.priority else None
 
 
 def _reclassified(state: Ticket, body: RequestReclassified, at: datetime) -> Ticket:

@@ -22,7 +22,7 @@ from services.intake.domain.alerts import (
 from services.intake.domain.ticket import Ticket, decide_accepted
 from shared.contracts.envelope import Body
 from shared.contracts.facts import Priority, TicketFacts
-from shared.contracts.intake import ALERT_MEMBERS_MAX, AlertsChanged, AlertStatus
+from shared.contracts.intake import ALERT_MEMBERS_MAX, AlertsChanged, AlertStatus, PriorityReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class Told:
     flapping: bool
     left_out: int
     priority: Priority
+    because: PriorityReason | None = None
 
 
 def told_of(group: AlertGroup, episode: Episode) -> Told:
@@ -53,6 +54,7 @@ def told_of(group: AlertGroup, episode: Episode) -> Told:
         flapping=group.flapping,
         left_out=episode.left_out,
         priority=episode.priority,
+        because=episode.priority_because,
     )
 
 
@@ -85,6 +87,7 @@ def decide_opened(
         alerts=first,
         left_out=told.left_out,
         predicted=episode.predicted,
+        priority_because=episode.priority_because,
     )
 
 
@@ -115,6 +118,7 @@ def decide_told(state: Ticket | None, told: Told) -> list[Body]:
                 fresh=fresh,
                 expired=sum(o.status is AlertStatus.EXPIRED for o in after.values()),
                 priority=priority,
+                priority_because=told.because if priority is not None else None,
             )
         )
         members, priority = after, None
@@ -122,7 +126,14 @@ def decide_told(state: Ticket | None, told: Told) -> list[Body]:
     if not bodies and (due != state.firing or priority is not None):
         expired = sum(o.status is AlertStatus.EXPIRED for o in members.values())
         bodies.append(
-            AlertsChanged(facts=facts, changes=(), firing=due, expired=expired, priority=priority)
+            AlertsChanged(
+                facts=facts,
+                changes=(),
+                firing=due,
+                expired=expired,
+                priority=priority,
+                priority_because=told.because if priority is not None else None,
+            )
         )
     return bodies
 

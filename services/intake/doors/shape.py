@@ -61,7 +61,7 @@ class Refused(HeliodeskError):
 
 
 class Unauthenticated(HeliodeskError):
-    """The credentials are missing, wrong or too old. The reason is for the log and the caller."""
+    """The credentials are missing, wrong or too old. The reason is for the log only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,12 +347,15 @@ def read_json(raw: Raw, model: type[M]) -> M:
         problems = error.errors(include_url=False, include_context=False, include_input=False)
         if problems[0]["type"] == "json_invalid":
             raise Refused(Fault4xx.MALFORMED, [Fault("", problems[0]["msg"])]) from error
-        raise Refused(Fault4xx.INVALID, faults_of(error)) from error
+        raise Refused(Fault4xx.INVALID, _faults(problems)) from error
 
 
 def faults_of(error: ValidationError) -> list[Fault]:
     """Return the faults that a model found, at most twenty."""
-    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    return _faults(error.errors(include_url=False, include_context=False, include_input=False))
+
+
+def _faults(problems: Sequence[Mapping[str, Any]]) -> list[Fault]:
     return [
         Fault(
             ".".join(str(part) for part in problem["loc"]),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 
 from services.intake.domain.files import (
     FileRef,
@@ -11,14 +13,14 @@ from services.intake.domain.files import (
     reference_of,
     require_fitting,
 )
-from services.intake.domain.normal import AlertGroup, NormalForm, Request
+from services.intake.domain.normal import REFERENCES_MAX, AlertGroup, NormalForm, Request
 from services.intake.domain.receipts import Joining, Receipt, Words, message_id, receipt_id
 from services.intake.doors import Door, Raw, Read
 from services.intake.handlers.applying import Applied
 from services.intake.handlers.callers import Caller, checked_key, kept_as
 from services.intake.handlers.forming import Forming
 from services.intake.handlers.grouping import GroupCommit
-from services.intake.handlers.requesting import Requests
+from services.intake.handlers.requesting import Requests, Twin
 from services.intake.ports import FileStore, Incoming, Original
 from shared.clock import Clock
 from shared.configuration import Configurations
@@ -76,7 +78,11 @@ class Accepting:
         """
         key = self._key(door, read, caller)
         body = digest(read.content)
-        receipt = await self._receipt(door, read, caller, key=key, body=body)
+        try:
+            receipt = await self._receipt(door, read, caller, key=key, body=body)
+        except CommandRejected as error:
+            identifier = receipt_id(tenant=caller.tenant, door=kept_as(door), key=key)
+            return await self._as_before(identifier, body, refused=error)
         kept_original = await self._original(caller.tenant, original)
         stored = await self._keep(Incoming(receipt, kept_original))
         if stored.body == body:
@@ -92,15 +98,33 @@ class Accepting:
                 field="Idempotency-Key",
                 status=422,
             )
-        if isinstance(read.form, Request) and await self._requests.is_copy(stored, read.form):
-            self._offer(stored)
-            return stored
+        if isinstance(read.form, Request):
+            brought = [hashlib.sha256(part.content).hexdigest() for part in read.parts]
+            match await self._requests.twin(stored, read.form, files=brought):
+                case Twin.COPY:
+                    self._offer(stored)
+                    return stored
+                case Twin.FULLER:
+                    read = replace(read, form=_answering_itself(read.form))
+                case Twin.OTHER:
+                    pass
         # Broken mailers give two mails one Message-ID: both are kept.
         twin = await self._receipt(door, read, caller, key=f"{key}\n{body}", body=body)
         twin = twin.model_copy(update={"twin_of": stored.id})
         kept = await self._keep(Incoming(twin, kept_original))
         self._offer(kept)
         return kept
+
+    async def _as_before(self, identifier: str, body: str, *, refused: CommandRejected) -> Receipt:
+        """Return the receipt of what was accepted before the organisation changed.
+
+        Raises:
+            CommandRejected: nothing was, or something else.
+        """
+        before = await self._requests.known(identifier)
+        if before is None or before.body != body:
+            raise refused
+        return before
 
     async def receipt(self, door: Door, read: Read[NormalForm], caller: Caller) -> Receipt:
         """Return the receipt of what a door has read, without storing it."""
@@ -252,6 +276,16 @@ class Accepting:
             configversion=version,
             pending_since=now,
         )
+
+
+def _answering_itself(form: Request) -> Request:
+    """Return a mail as one that joins the conversation of its own copy."""
+    thread = form.thread
+    references = tuple(r for r in (thread.message_id, *thread.references) if r is not None)
+    answering = thread.model_copy(
+        update={"message_id": None, "references": references[:REFERENCES_MAX]}
+    )
+    return form.model_copy(update={"thread": answering})
 
 
 def _lane(receipt: Receipt) -> str:

@@ -152,6 +152,7 @@ def _turn(
         reason=part.reason,
         predicted=part.predicted,
         scope=scope[:SCOPE_LENGTH],
+        because=part.classified.priority_because,
     )
     return Turn(
         group=part.alert_key,

@@ -143,16 +143,18 @@ class Deeds:
         reason = "the tickets have changed meanwhile"
         raise CommandRejected("not-merged", reason)
 
-    async def settled(self, ticket: str) -> bool:
-        """Return whether all that a ticket has absorbed is merged into it by now."""
+    async def settled(self, ticket: str) -> frozenset[str]:
+        """Return the links of the merges into a ticket of which both halves are done."""
         document = (await self._writing.load([ticket])).get(ticket)
         links = document.state.links if document and document.state else Links()
         absorbed = await self._writing.load(links.absorbed) if links.absorbed else {}
-        return all(
-            source in absorbed
+        return frozenset(
+            link
+            for source, link in links.absorbed.items()
+            if source in absorbed
             and (state := absorbed[source].state) is not None
             and state.links.merged_into == ticket
-            for source in links.absorbed
+            and state.links.merge == link
         )
 
     async def _unmerge(self, receipt: Receipt, task: Linking) -> None:

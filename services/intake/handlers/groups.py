@@ -299,12 +299,13 @@ def _collecting(
         for child, of in children
     ]
     message = derived_id("message", STORM, parent)
-    gravest = min(of.priority for _, of in children)
+    gravest = min((of for _, of in children), key=lambda of: of.priority)
     seen = Observation(
         alerts=told,
-        facts=episode.facts.model_copy(update={"priority": gravest}),
+        facts=episode.facts.model_copy(update={"priority": gravest.priority}),
         message=message,
         scope=STORM,
+        because=gravest.priority_because,
     )
     subject = shortened(
         f"Alert storm: {words.subject if words else ''}", characters_max=SUBJECT_MAX

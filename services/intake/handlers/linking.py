@@ -32,7 +32,8 @@ DOOR = "links"
 class Linker:
     """The commands of agents on tickets that belong together, or do not.
 
-    Each raises `CommandRejected` where the tickets' states do not allow it, and `Infrastructure`
+    Asked for again with the same key, each is the deed that it was, whatever the tickets allow
+    by now. Each raises `CommandRejected` where the tickets' states do not allow it, and `Infrastructure`
     where it may or may not have been done: ask again with the same key.
     """
 
@@ -52,9 +53,11 @@ class Linker:
         """
         if source.id == into.id:
             raise CommandRejected("same", "a ticket is not merged into itself", field="into")
-        require_target(into.state)
-        require_mergeable(source.state, settled=await self._deeds.settled(source.id))
-        await self._do(source.tenant, Deed.MERGE, into.id, [source.id], by=by, key=key)
+        receipt = self._receipt(source.tenant, Deed.MERGE, into.id, [source.id], by=by, key=key)
+        if await self.known(receipt, key=key) is None:
+            require_target(into.state)
+            require_mergeable(source.state, settled=await self._deeds.settled(source.id))
+        await self.done(receipt)
 
     async def unmerge(self, source: Document[Ticket], *, by: str, key: str | None) -> None:
         """Take a ticket out of the one that it was merged into.
@@ -63,9 +66,12 @@ class Linker:
             CommandRejected: it is not merged.
         """
         into = source.state.links.merged_into if source.state is not None else None
-        if into is None:
+        # Where it is on its own by now, only the source tells that a key was used for this.
+        target = into or source.id
+        receipt = self._receipt(source.tenant, Deed.UNMERGE, target, [source.id], by=by, key=key)
+        if await self.known(receipt, key=key) is None and into is None:
             raise CommandRejected("not-merged", "the ticket is not merged")
-        await self._do(source.tenant, Deed.UNMERGE, into, [source.id], by=by, key=key)
+        await self.done(receipt)
 
     async def link(
         self,
@@ -83,10 +89,12 @@ class Linker:
         ids = [child.id for child in children]
         if parent.id in ids:
             raise CommandRejected("same", "a ticket is not its own parent", field="children")
-        require_parent(parent.state, children=ids)
-        for child in children:
-            require_child(child.state, parent=parent.id)
-        await self._do(parent.tenant, Deed.LINK, parent.id, ids, by=by, key=key)
+        receipt = self._receipt(parent.tenant, Deed.LINK, parent.id, ids, by=by, key=key)
+        if await self.known(receipt, key=key) is None:
+            require_parent(parent.state, children=ids)
+            for child in children:
+                require_child(child.state, parent=parent.id)
+        await self.done(receipt)
 
     async def unlink(
         self, parent: Document[Ticket], children: Sequence[str], *, by: str, key: str | None
@@ -96,14 +104,16 @@ class Linker:
         Raises:
             CommandRejected: one of them is no child of it.
         """
-        known = parent.state.links.children if parent.state is not None else ()
-        if not children or not set(children) <= set(known):
+        linked = parent.state.links.children if parent.state is not None else ()
+        missing = not children or not set(children) <= set(linked)
+        receipt = self._receipt(parent.tenant, Deed.UNLINK, parent.id, children, by=by, key=key)
+        if await self.known(receipt, key=key) is None and missing:
             raise CommandRejected(
                 "not-linked", "one of them is no child of the ticket", field="children", status=422
             )
-        await self._do(parent.tenant, Deed.UNLINK, parent.id, children, by=by, key=key)
+        await self.done(receipt)
 
-    async def _do(
+    def _receipt(
         self,
         tenant: str,
         deed: Deed,
@@ -112,9 +122,9 @@ class Linker:
         *,
         by: str,
         key: str | None,
-    ) -> None:
+    ) -> Receipt:
         task = Linking(deed=deed, target=target, sources=tuple(sources), by=by)
-        await self.done(self.receipt(tenant, task, by=by, key=key))
+        return self.receipt(tenant, task, by=by, key=key)
 
     def receipt(
         self, tenant: str, task: Linking | Splitting, *, by: str, key: str | None
@@ -123,11 +133,14 @@ class Linker:
         name = f"{by}:{key or self._clock.unique()}"
         identifier = receipt_id(tenant=tenant, door=DOOR, key=name)
         now = self._clock.now()
-        said = (
-            [task.deed, task.target, *task.sources]
-            if isinstance(task, Linking)
-            else [task.source, *task.messages]
-        )
+        said: Sequence[str]
+        if isinstance(task, Splitting):
+            said = [task.source, task.subject, *task.messages]
+        elif task.deed is Deed.UNMERGE:
+            # Out of which ticket is nothing that the caller says, and is over once it is done.
+            said = [task.deed, *task.sources]
+        else:
+            said = [task.deed, task.target, *task.sources]
         return Receipt(
             id=identifier,
             tenant=tenant,
@@ -142,6 +155,19 @@ class Linker:
             task=task,
         )
 
+    async def known(self, receipt: Receipt, *, key: str | None) -> Receipt | None:
+        """Return the receipt of a deed that was asked for before, with this key.
+
+        Raises:
+            CommandRejected: the key was used for something else.
+        """
+        if key is None:
+            return None
+        found = (await self._store.receipts([receipt.id])).get(receipt.id)
+        if found is not None:
+            _require_same(found, receipt)
+        return found
+
     async def done(self, receipt: Receipt) -> Receipt:
         """Make a deed durable, and do it.
 
@@ -149,13 +175,7 @@ class Linker:
             CommandRejected: the key was used for something else, or it cannot be done any more.
         """
         (stored,) = await self._store.keep([Incoming(receipt)])
-        if stored.body != receipt.body:
-            raise CommandRejected(
-                "idempotency-key-reused",
-                "the key was used before, for something else",
-                field="Idempotency-Key",
-                status=422,
-            )
+        _require_same(stored, receipt)
         if stored.pending_since is None:
             return stored
         try:
@@ -167,3 +187,13 @@ class Linker:
             raise
         await self._store.finish([stored.id], [])
         return stored
+
+
+def _require_same(stored: Receipt, receipt: Receipt) -> None:
+    if stored.body != receipt.body:
+        raise CommandRejected(
+            "idempotency-key-reused",
+            "the key was used before, for something else",
+            field="Idempotency-Key",
+            status=422,
+        )

@@ -6,6 +6,7 @@ Once for each tenant among its recipients; the mailboxes that it came to are not
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ from shared.clock import Clock
 from shared.configuration import Configurations
 from shared.kernel import CommandRejected, Infrastructure
 from shared.organisation import Integration
+from shared.threads import ThreadSigner, tokens_in_message_ids
 
 PARSED_INLINE_BYTES_MAX = 64 * 1024
 """A larger mail is parsed in a thread: others must not wait for it."""
@@ -35,6 +37,9 @@ LOOKED_UP_FROM = 3
 """From so many mails of one sender on the store is asked how many there were in all."""
 TOO_LARGE = 413
 DAY = timedelta(days=1)
+RETURNED_BYTES_MAX = 256 * 1024
+"""Of a report: the headers that it returns come before the text that it may return."""
+_MESSAGE_ID = re.compile(r"<[^<>\s]{1,996}>")
 
 
 class Addresses:
@@ -117,6 +122,7 @@ class Mailing:
         configurations: Configurations,
         mails: MailStore,
         bounces: Bounces,
+        signer: ThreadSigner,
         clock: Clock,
     ) -> None:
         self.addresses = Addresses(configurations)
@@ -124,6 +130,7 @@ class Mailing:
         self._configurations = configurations
         self._mails = mails
         self._bounces = bounces
+        self._signer = signer
         self._clock = clock
         self._recent = _Recent()
 
@@ -170,7 +177,7 @@ class Mailing:
             read = self._stripped(taking, read, reason=taking.cut)
         receipt = await self._submit(taking, read)
         if isinstance(read.form, Request):
-            await self._note_bounce(receipt, read.form)
+            await self._note_bounce(receipt, read.form, taking.raw)
         await self._mails.add_deliveries(_deliveries(taking, receipt, sender))
         return receipt
 
@@ -217,9 +224,17 @@ class Mailing:
             replies_max=limits[2],
         )
 
-    async def _note_bounce(self, receipt: Receipt, form: Request) -> None:
+    async def _note_bounce(self, receipt: Receipt, form: Request, raw: Raw) -> None:
+        """Note that an address cannot be reached, where a mail of ours has come back.
+
+        Anybody can write a report: only one that returns our signed Message-ID proves anything.
+        """
         automatic = form.automatic
-        if automatic is not None and automatic.bounced:
+        if automatic is None or not automatic.bounced:
+            return
+        returned = _MESSAGE_ID.findall(raw.body[:RETURNED_BYTES_MAX].decode("ascii", "replace"))
+        tokens = tokens_in_message_ids(returned)
+        if any(self._signer.number_of(token, tenant=receipt.tenant) for token in tokens):
             await self._bounces.mark_bounced(
                 tenant=receipt.tenant,
                 address=automatic.bounced,

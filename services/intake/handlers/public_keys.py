@@ -59,13 +59,23 @@ class PublicKeys:
             await self._from.get(url)
 
     async def _document(self, step: Fetch) -> bytes:
+        # Before the lock: what is at hand does not wait for what a stranger makes us fetch.
+        kept = self._kept(step)
+        if kept is not None:
+            return kept
         async with self._fetching:
-            kept = self._documents.get(step.url)
-            age = FRESH_AGAIN if step.fresh else KEPT
-            if kept is not None and self._clock.now() - kept.at < age:
-                return kept.content
+            kept = self._kept(step)
+            if kept is not None:
+                return kept
             content = await self._from.get(step.url)
             if len(self._documents) >= DOCUMENTS_MAX:
                 self._documents.clear()
             self._documents[step.url] = _Document(content, self._clock.now())
             return content
+
+    def _kept(self, step: Fetch) -> bytes | None:
+        """Return a document that was fetched before; None where it is to be fetched again."""
+        kept = self._documents.get(step.url)
+        age = FRESH_AGAIN if step.fresh else KEPT
+        young = kept is not None and self._clock.now() - kept.at < age
+        return kept.content if kept is not None and young else None

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from services.intake.domain.contact import Person
-from services.intake.domain.links import HOPS_MAX
 from services.intake.domain.mail_facts import Delivery
 from services.intake.domain.messages import Message, amended, in_time
 from services.intake.domain.receipts import Receipt
@@ -41,6 +40,8 @@ class Conversation:
     contact: Person | None
     messages: Sequence[Message]
     deliveries: Sequence[Delivery] = ()
+    receipts: Mapping[str, str] = field(default_factory=dict)
+    """Message to the receipt that brought it: under that its original is kept."""
 
 
 class Reading:
@@ -87,19 +88,26 @@ class Reading:
         if document is None or document.state is None:
             return None
         people = await self._meeting.people([document.state.facts.contact])
+        messages = await self._said(document)
+        receipts = [
+            receipt
+            for one in {ticket, *(message.ticket for message in messages)}
+            for receipt in await self._store.receipts_of_ticket(one)
+        ]
         return Conversation(
             document=document,
             state=document.state,
             contact=people.get(document.state.facts.contact),
-            messages=await self._said(document),
-            deliveries=await self._deliveries(ticket, tenant=tenant),
+            messages=messages,
+            deliveries=await self._deliveries(receipts, tenant=tenant),
+            receipts={receipt.message: receipt.id for receipt in receipts},
         )
 
     async def _said(self, document: Document[Ticket]) -> list[Message]:
         """Return all that was said in a ticket and in those that were merged into it."""
         tickets = {document.id: document}
         new = [document]
-        for _ in range(HOPS_MAX):
+        while True:
             absorbed = {s for d in new if d.state is not None for s in d.state.links.absorbed}
             wanted = absorbed - tickets.keys()
             if not wanted:
@@ -113,11 +121,10 @@ class Reading:
         # What was split off and came back has a row of its own there.
         return in_time(row for row in found if row.moved_to not in tickets)
 
-    async def _deliveries(self, ticket: str, *, tenant: str) -> Sequence[Delivery]:
+    async def _deliveries(self, receipts: Sequence[Receipt], *, tenant: str) -> Sequence[Delivery]:
         """Return to which of our mailboxes the mails of a ticket came."""
         if self.mails is None:
             return ()
-        receipts = await self._store.receipts_of_ticket(ticket)
         return await self.mails.deliveries([r.id for r in receipts], tenant=tenant)
 
     async def named(self, name: str, *, tenant: str) -> Document[Ticket] | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final, Literal
 
 from services.intake.domain.classify import Classified
@@ -29,6 +31,16 @@ from shared.contracts.intake import Direction
 from shared.organisation import MAIL_DOORS, Configuration
 
 TO_CONFIRM: Final = "to-confirm"
+
+
+class Twin(Enum):
+    """What a mail is to another with the same Message-ID."""
+
+    COPY = "copy"
+    """The same mail by another path."""
+    FULLER = "fuller"
+    """The same mail, which had lost its files on the path by which it came before."""
+    OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +128,21 @@ class Requests:
             return _opened(receipt, asking, new, classified, follows=placed.ticket)
         return _joined(receipt, asking, placed, alone=classified, refused=action == "refuse")
 
-    async def is_copy(self, stored: Receipt, form: Request) -> bool:
-        """Return whether a mail is one that came before by another path, and not another one.
+    async def known(self, receipt: str) -> Receipt | None:
+        """Return a receipt that was stored before; None where there is none."""
+        return (await self._store.receipts([receipt])).get(receipt)
 
-        Both have the same Message-ID: the copies of a list differ in their subject's prefix and
-        in their footer, while a broken mailer gives two different mails one Message-ID.
+    async def twin(self, stored: Receipt, form: Request, *, files: Collection[str]) -> Twin:
+        """Return what a mail is to another that came before with the same Message-ID.
+
+        The copies of a list differ in their subject's prefix and in their footer, and may lack
+        the files; while a broken mailer gives two different mails one Message-ID, such as a
+        scanner, whose mails differ in nothing but the file.
+
+        Args:
+            stored: of the mail that came before.
+            form: the mail.
+            files: SHA-256 of its files.
         """
         task = stored.task
         if isinstance(task, Opening | Joining | Reviewing):
@@ -128,17 +150,21 @@ class Requests:
         else:
             row = (await self._store.messages([stored.message])).get(stored.message)
             if row is None:
-                return False
+                return Twin.OTHER
             words, author = _words(row), None
-        if author is not None and author != form.contact.address:
-            return False
-        return is_copy(
+        alike = author in {None, form.contact.address} and is_copy(
             subject=words.subject,
             text=words.text,
             other_subject=form.subject,
             other_text=form.text,
             similarity_min=COPY_SIMILARITY,
         )
+        known = {file.sha256 for file in words.files}
+        if not alike:
+            return Twin.OTHER
+        if known.issuperset(files):
+            return Twin.COPY
+        return Twin.OTHER if known else Twin.FULLER
 
 
 def _followup(
@@ -154,7 +180,7 @@ def _followup(
 
 
 def _words(row: Message) -> Words:
-    return Words(subject=row.subject, text=row.text)
+    return Words(subject=row.subject, text=row.text, files=row.files)
 
 
 def _address(task: Opening | Joining | Reviewing) -> str | None:

@@ -40,19 +40,24 @@ class Splitter:
             CommandRejected: one of them cannot be split off.
             Infrastructure: it may or may not have been done; ask again with the same key.
         """
-        rows = _splittable(source, await self._store.messages(messages), messages=messages)
         if source.state is None:
             raise CommandRejected("not-found", "there is no such ticket", status=404)
         facts = source.state.facts
-        inbound = [row.author for row in rows if row.direction is Direction.INBOUND]
-        task = Splitting(
+        # In the order in which they are named: where they are by now says nothing of the key.
+        asked = Splitting(
             source=source.id,
-            messages=tuple(row.id for row in rows),
+            messages=tuple(dict.fromkeys(messages)),
             subject=subject,
             facts=facts,
             by=by,
         )
-        receipt = self._linker.receipt(source.tenant, task, by=by, key=key)
+        receipt = self._linker.receipt(source.tenant, asked, by=by, key=key)
+        known = await self._linker.known(receipt, key=key)
+        if known is not None:
+            return await self._linker.done(known)
+        rows = _splittable(source, await self._store.messages(messages), messages=messages)
+        inbound = [row.author for row in rows if row.direction is Direction.INBOUND]
+        task = asked.model_copy(update={"messages": tuple(row.id for row in rows)})
         number = await self._numbers.take(source.tenant)
         new = facts.model_copy(
             update={

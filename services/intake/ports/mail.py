@@ -34,10 +34,6 @@ class Bounces(Protocol):
         """Note that a mail did not reach an address; once wrong for good, it stays so."""
         ...
 
-    async def clear_bounced(self, *, tenant: str, address: str) -> None:
-        """Forget it: somebody says that the address is right."""
-        ...
-
     async def bounced(self, *, tenant: str, addresses: Collection[str]) -> set[str]:
         """Return which addresses are wrong for good, and nobody has written from since."""
         ...

@@ -79,11 +79,6 @@ class MongoMails:
             except DuplicateKeyError:
                 await self._bounced.update_one({"_id": row["_id"]}, change)
 
-    async def clear_bounced(self, *, tenant: str, address: str) -> None:
-        """Forget that an address bounced."""
-        async with infrastructure():
-            await self._bounced.delete_one({"_id": _bounce_id(tenant, normal_mail(address))})
-
     async def bounced(self, *, tenant: str, addresses: Collection[str]) -> set[str]:
         """Return which addresses are wrong for good: whoever wrote from one since, is there."""
         asked = {address: normal_mail(address) for address in addresses}

@@ -80,7 +80,7 @@ class Body(BaseModel):
 class DoorSettings(BaseModel):
     """Base of the settings of a chat's integration."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 B = TypeVar("B", bound=BaseModel)

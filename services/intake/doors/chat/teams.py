@@ -99,6 +99,7 @@ class TeamsSettings(DoorSettings):
     app_tenant: Annotated[str, Field(max_length=100, pattern=r"^[\w.-]+$")] = "botframework.com"
     """Of a single-tenant bot its tenant: who gives it tokens to fetch files with."""
     cloud: Cloud = "public"
+    """Whose cloud the bot lives in."""
     tenant_ids: Annotated[tuple[str, ...], Field(max_length=100)] = ()
     """The Microsoft 365 tenants whose people are heard; empty: all that have the app."""
 

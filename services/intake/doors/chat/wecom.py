@@ -89,6 +89,7 @@ class WecomSettings(DoorSettings):
     """Settings of an integration."""
 
     product: Literal["wecom", "wechat"] = "wecom"
+    """An app of WeCom, or an official account of WeChat."""
     receiver_id: Annotated[str, Field(max_length=100)] = ""
     """The CorpId, or the AppID of an official account: messages for another are refused."""
 

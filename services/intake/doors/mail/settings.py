@@ -15,7 +15,7 @@ ListName = Annotated[str, Field(min_length=1, max_length=300, pattern=r"^[^A-Z\s
 class MailSettings(BaseModel):
     """What the mails of an integration are, and how many are too many."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     monitor: Monitor | None = None
     """Whose notifications come in: they are read as alerts; other mails are requests."""
@@ -51,6 +51,7 @@ class ImapSettings(MailSettings):
     """A file with the certificates that are trusted, PEM; None: those of the machine."""
     user: Annotated[str, Field(min_length=1, max_length=254, pattern=r"^[^\x00-\x1f]+$")]
     folder: Folder = "INBOX"
+    """The folder that is looked into."""
     done_folder: Folder | None = None
     """Where a mail is moved that is accepted; None leaves it, marked as seen."""
     poll_seconds: Annotated[int, Field(ge=5, le=3_600)] = 60

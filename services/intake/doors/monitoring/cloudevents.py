@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 from urllib.parse import unquote
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, Field, RootModel, ValidationError
 from pydantic_core import from_json
 
 from services.intake.domain.normal import AlertGroup, AlertSignal
@@ -71,7 +71,7 @@ class Structured(Attributes):
     data_base64: str | None = None
 
 
-class Batch(RootModel[Annotated[tuple[Structured, ...], Field(max_length=BATCH_MAX)]]):
+class Batch(RootModel[Annotated[tuple[Structured, ...], FailFast(), Field(max_length=BATCH_MAX)]]):
     """Events in one JSON array; it may be empty."""
 
 

@@ -34,7 +34,7 @@ NAME_MAX = 300
 class Settings(BaseModel):
     """Settings of an integration of this door."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     every_seconds: Annotated[int, Field(ge=10, le=604_800)] = 300
     """How often it is told. An incident opens where it is not."""
@@ -66,7 +66,8 @@ DOOR = Door(
     credentials=Token(find=bearer_or_query),
     settings=Settings,
     entrances=(
-        HttpEntrance(path="/v1/heartbeats", media_types=(), methods=("GET", "POST", "PUT")),
+        # A GET without a name is the list of heartbeats, for agents.
+        HttpEntrance(path="/v1/heartbeats", media_types=(), methods=("POST", "PUT")),
         HttpEntrance(path="/v1/heartbeats/{name}", media_types=(), methods=("GET", "POST", "PUT")),
     ),
     answers_at_once=True,

@@ -35,9 +35,10 @@ class FactLabels(BaseModel):
 class MonitorSettings(BaseModel):
     """Settings that every door of monitors has."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     labels: FactLabels = FactLabels()
+    """Fact to the label that says it: service, region, configuration_item, severity, predicted."""
     predicted: bool = False
     """All alerts of this integration tell what is about to happen."""
 

@@ -10,12 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import Annotated, Any, Literal, NoReturn, Self, get_args
 
-import jmespath
-from jmespath.exceptions import JMESPathError, JMESPathTypeError
-from jmespath.parser import ParsedResult
+from jmespath.exceptions import JMESPathError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import from_json
 
@@ -57,6 +54,7 @@ from services.intake.doors.shape import (
 )
 from shared.calendar.zones import ZoneName, zone
 from shared.contracts.facts import Channel, Kind, Level
+from shared.jmespaths import JMESPATH_FORMAT, checked_jmespath, compiled_jmespath
 from shared.organisation.places import EMAIL_PATTERN
 from shared.organisation.words import KindName, LevelName
 
@@ -65,33 +63,10 @@ ITEMS_MAX = 500
 VALUES_MAX = 200
 
 
-@lru_cache(maxsize=4_096)
-def _compiled(expression: str) -> ParsedResult:
-    return jmespath.compile(expression)
-
-
-def _checked(expression: str) -> str:
-    """Return an expression that can be evaluated.
-
-    Raises:
-        ValueError: its syntax is wrong, or it calls a function that there is not.
-    """
-    try:
-        _compiled(expression).search({})
-    except JMESPathTypeError:
-        # A function that is given nothing complains of its type; with a body it may be right.
-        return expression
-    except JMESPathError as error:
-        message = f"no JMESPath: {error}"
-        raise ValueError(message) from error
-    except RecursionError as error:
-        message = "the expression is nested too deeply"
-        raise ValueError(message) from error
-    return expression
-
-
 Expression = Annotated[
-    str, Field(min_length=1, max_length=EXPRESSION_MAX), AfterValidator(_checked)
+    str,
+    Field(min_length=1, max_length=EXPRESSION_MAX, json_schema_extra={"format": JMESPATH_FORMAT}),
+    AfterValidator(checked_jmespath),
 ]
 Word = Annotated[str, Field(min_length=1, max_length=80)]
 StatusName = Literal["firing", "acknowledged", "resolved", "ignore"]
@@ -166,6 +141,7 @@ class Settings(MonitorSettings):
     """Settings of an integration of this door."""
 
     form: Literal["alert", "request"] = "alert"
+    """What a submission is: an alert of a monitor, or a request of somebody."""
     each: Expression | None = None
     """Finds a list, each member of which is a submission. None: the body is one."""
     fields: Fields
@@ -178,6 +154,7 @@ class Settings(MonitorSettings):
     severities: Annotated[dict[Word, Word], Field(max_length=VALUES_MAX)] = {}
     """The caller's words, in lower case; another one stays as it is."""
     kinds: Annotated[dict[Word, KindName], Field(max_length=VALUES_MAX)] = {}
+    """The caller's words for a kind, in lower case."""
     levels: Annotated[dict[Word, LevelName], Field(max_length=VALUES_MAX)] = {}
     """The caller's words for an impact or an urgency, in lower case."""
     time_zone: ZoneName = "UTC"
@@ -234,7 +211,7 @@ class _Item:
 
 def _found(expression: str, body: Any, field: str) -> Any:
     try:
-        return _compiled(expression).search(body)
+        return compiled_jmespath(expression).search(body)
     except (JMESPathError, ArithmeticError, AttributeError, LookupError, TypeError) as error:
         reason = f"{expression!r} does not fit the body: {str(error)[:200]}"
         raise Refused(Fault4xx.INVALID, [Fault(field, reason)]) from error

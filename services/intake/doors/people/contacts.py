@@ -50,7 +50,7 @@ Country = Annotated[
 class PeopleSettings(BaseModel):
     """Settings of an integration through which people ask."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     country: Country | None = None
     """Of telephone numbers that are written without their country's code."""

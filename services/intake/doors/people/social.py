@@ -76,7 +76,7 @@ def _compiles(value: str) -> str:
 class SocialSettings(BaseModel):
     """Settings of an integration."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     confirm: bool = False
     """An agent confirms each before it is a ticket."""

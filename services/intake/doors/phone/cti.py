@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, RootModel
 
 from services.intake.domain.normal import NAME_MAX, CallMoment, CallProgress
 from services.intake.domain.telephone import caller_party
@@ -68,7 +68,7 @@ class MomentBody(BaseModel):
     outbound: bool = False
 
 
-class Moments(RootModel[Annotated[tuple[MomentBody, ...], Field(min_length=1)]]):
+class Moments(RootModel[Annotated[tuple[MomentBody, ...], FailFast(), Field(min_length=1)]]):
     """Several moments, of one call or of many."""
 
 

@@ -40,7 +40,7 @@ class LineSettings(PlaceSettings):
 class PhoneSettings(BaseModel):
     """Settings of an integration of an exchange."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     country: (
         Annotated[str, Field(pattern=r"^[A-Za-z]{2}$"), AfterValidator(known_country)] | None

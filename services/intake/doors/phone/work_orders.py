@@ -15,6 +15,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    FailFast,
     Field,
     RootModel,
     ValidationError,
@@ -88,7 +89,7 @@ class WorkOrderBody(BaseModel):
     """The exchange's own name of the call."""
 
 
-class WorkOrders(RootModel[Annotated[tuple[WorkOrderBody, ...], Field(min_length=1)]]):
+class WorkOrders(RootModel[Annotated[tuple[WorkOrderBody, ...], FailFast(), Field(min_length=1)]]):
     """Several work orders."""
 
 
