@@ -186,7 +186,7 @@ class Entering:
             own = setup_of(found, door)
         except SetupInvalid as error:
             # The vendor asks again; what is wrong is for the log, not for whoever calls.
-            self.log.error("integration_misconfigured", tenant=tenant, error=str(error))
+            self.log.warning("integration_misconfigured", tenant=tenant, error=str(error))
             reason = "this door cannot be used now"
             raise Problem(503, "misconfigured", reason, headers={"Retry-After": "60"}) from error
         try:
