@@ -55,6 +55,9 @@ def site(intake: Intake) -> httpx.AsyncClient:
     equip(app)
     app.state.authenticator = Authenticator(identities, intake.clock)
     app.include_router(files_router(intake.files, intake.store))
+    app.include_router(
+        ticket_router(reading=intake.reading, accepting=intake.accepting, wait_seconds_max=1)
+    )
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://intake")
 
 
@@ -234,3 +237,24 @@ async def test_a_ticket_has_the_split_off_text_of_a_mail_beside_it() -> None:
     (message,) = (await calls.call("GET", f"/v1/tickets/{receipt.ticket}")).json()["messages"]
     assert message["text"] == "It is dark."
     assert "> Is it?" in message["quoted"]
+
+
+async def test_a_message_s_html_is_shown_cleaned() -> None:
+    """The words stay, the script does not; strangers see nothing."""
+    intake = Intake()
+    mail = (
+        b"From: ana@example.org\r\nTo: help@helio.example\r\nSubject: x\r\nMessage-ID: <m@x>\r\n"
+        b"Content-Type: text/html; charset=utf-8\r\n\r\n"
+        b'<p onclick="a()">It is <b>dark</b>.</p><script>steal()</script>\r\n'
+    )
+    raw = Raw(body=mail, headers={"content-type": "message/rfc822"})
+    await intake.accepting.submit(
+        DOORS["smtp"], read_one("smtp", raw), intake.caller("mail-demo"), original=raw
+    )
+    await intake.settle()
+    (message,) = intake.store.all_messages()
+    path = f"/v1/messages/{message.id}/html"
+    async with site(intake) as client:
+        found = await client.get(path, headers=by("agent"))
+        assert found.json()["html"].strip() == "<p>It is <b>dark</b>.</p>"
+        assert (await client.get(path, headers=by("stranger"))).status_code == 404

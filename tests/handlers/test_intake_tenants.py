@@ -92,6 +92,7 @@ async def filled() -> tuple[Intake, dict[str, str], dict[str, Any]]:
         "key": "0" * 36,
         "call": "c1",
         "file": next(f.id or "" for m in messages for f in m.files),
+        "message": messages[0].id,
     }
     bodies: dict[str, Any] = {
         "/v1/tickets/{ticket}/messages": {"text": "x", "visibility": "internal"},

@@ -35,6 +35,13 @@ class NoteBody(BaseModel):
     """``public`` is sent to the contact; ``internal`` is for agents only."""
 
 
+class HtmlShown(BaseModel):
+    """A message's HTML. It was cleaned, and is to be shown in a frame of its own all the same."""
+
+    message: str
+    html: str
+
+
 class NoteAnswer(BaseModel):
     """A message was accepted durably."""
 

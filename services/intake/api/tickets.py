@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Response
 
-from services.intake.api.bodies import NoteAnswer, NoteBody, RequestShown, TicketShown
+from services.intake.api.bodies import HtmlShown, NoteAnswer, NoteBody, RequestShown, TicketShown
 from services.intake.handlers.accepting import Accepting
 from services.intake.handlers.callers import Caller
 from services.intake.handlers.reading import Reading
@@ -30,6 +30,14 @@ def ticket_router(*, reading: Reading, accepting: Accepting, wait_seconds_max: f
             raise _unknown("ticket", ticket)
         response.headers["ETag"] = f'"{found.document.seq}"'
         return TicketShown.of(found)
+
+    @router.get("/v1/messages/{message}/html")
+    async def show_html(message: str, actor: Actor = read) -> HtmlShown:
+        """Show a message's HTML, cleaned by an allow-list; empty where it had none."""
+        found = await reading.message(message, tenant=actor.tenant)
+        if found is None:
+            raise _unknown("message", message)
+        return HtmlShown(message=found.id, html=found.html)
 
     @router.post("/v1/tickets/{ticket}/messages", status_code=202)
     async def add_message(

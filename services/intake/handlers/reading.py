@@ -161,6 +161,11 @@ class Reading:
             bounced = await self.bounces.bounced(tenant=tenant, addresses=mails)
         return [_contact_view(i, p, bounces=p.mail in bounced) for i, p in people.items()]
 
+    async def message(self, message: str, *, tenant: str) -> Message | None:
+        """Return a message as it came; None where this tenant has none of that id."""
+        found = (await self._store.messages([message])).get(message)
+        return found if found is not None and found.tenant == tenant else None
+
     async def messages(self, ids: Sequence[str], *, tenant: str) -> list[MessageView]:
         """Return messages as other services read them."""
         found = await self._store.messages(ids)
