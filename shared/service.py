@@ -233,7 +233,7 @@ class Runtime:
         app.include_router(parking_router(parking))
         for router in routers:
             app.include_router(router)
-        app.router.routes.extend(routes)
+        app.router.routes[:0] = routes  # the hot ones: they are looked at first
         app.router.routes.extend(health_routes(self.unready))
         return app
 

@@ -266,7 +266,7 @@ async def _refusals(world: World) -> None:
         ("/v1/requests", b"{}", world.headers("alertmanager-demo", **json_type), 403, None),
         ("/v1/alerts/alertmanager", b"{}", world.headers("j-smith", **json_type), 403, None),
         ("/v1/requests", b"{", mine, 400, ""),
-        ("/v1/requests", b"x" * 4_000_001, mine, 413, None),
+        ("/v1/requests", b"x" * 16_000_001, mine, 413, None),
         ("/v1/requests", b"{}", world.headers("requests-demo"), 415, "Content-Type"),
         ("/v1/requests", b"{}", mine, 422, "subject"),
         (

@@ -107,7 +107,7 @@ class World:
         return ticket
 
 
-expect.set_options(timeout=20_000)  # two cores may be busy with something else
+expect.set_options(timeout=60_000)  # two cores may be busy with something else
 
 
 @pytest.fixture

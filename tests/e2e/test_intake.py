@@ -1,9 +1,10 @@
-"""One alert key, two hundred callers at once, two processes behind one port, one of them killed."""
+"""Intake with two processes behind one port: a storm in which one is killed, and its OpenAPI."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,18 +12,27 @@ from typing import Any
 
 import httpx
 import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import Case
+from schemathesis.core.result import Ok
 
+from heliodesk import documents
 from heliodesk.product.secrets import integration_token
 from heliodesk.product.services import INTAKE_PROCESSES
 from tests.support.product import RunningProduct, running_product
 
-pytestmark = [pytest.mark.enable_socket, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.enable_socket, pytest.mark.timeout(1_800)]
 
 DISTINCT = 100
 TIMES = 2
 """Each occurrence is delivered so often: two peers of Alertmanager's, or a sender's retry."""
 SECOND = "intake-2"
 ANSWER_SECONDS_MAX = 120
+CASES = 200 if os.environ.get("HELIODESK_CHAOS") else 6
+"""For each operation."""
+SERVER_ERROR = 500
+OPERATION_SECONDS_MAX = 60
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
@@ -123,3 +133,39 @@ async def test_one_key_is_one_incident_whatever_dies(product: RunningProduct) ->
     assert len(tickets) == 1
     opened = [episode["ticket"] for episode in group_shown["episodes"]]
     assert opened == [tickets[0]["_id"]]
+
+
+def test_no_operation_answers_with_an_error_of_ours(product: RunningProduct) -> None:
+    """Whatever fits the description, and whatever does not: never 5xx, and some of it is taken."""
+    schema = schemathesis.openapi.from_dict(documents.openapi("intake"))
+    statuses: Counter[int] = Counter()
+    operations = 0
+    for found in schema.get_all_operations():
+        assert isinstance(found, Ok), found.err()
+        operation = found.ok()
+        operations += 1
+
+        @settings(
+            max_examples=CASES,
+            deadline=None,
+            database=None,
+            derandomize=True,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=operation.as_strategy())
+        def try_out(case: Case[Any]) -> None:
+            answer = case.call(
+                base_url=product.url("intake"),
+                headers=product.headers,
+                timeout=OPERATION_SECONDS_MAX,
+            )
+            statuses[answer.status_code] += 1
+            where = f"{case.method} {case.path}"
+            assert answer.status_code < SERVER_ERROR, f"{where}: {answer.text}"
+
+        try_out()
+    assert operations > 50
+    assert statuses[200] > 0
+    assert statuses[202] > 0
+    assert statuses[422] > 0
