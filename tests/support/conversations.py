@@ -91,17 +91,10 @@ class MemoryConversations:
         found = [r for r in rows if all(r.get(name) == value for name, value in fields.items())]
         return sorted((Likeness.model_validate(r) for r in found), key=lambda r: r.at, reverse=True)
 
-    async def likenesses(
-        self, *, tenant: str, like: Sequence[Likeness], since: datetime, limit: int
-    ) -> list[Likeness]:
-        """Return requests of the same contacts, or that share a band."""
+    async def likenesses(self, *, tenant: str, since: datetime, limit: int) -> list[Likeness]:
+        """Return a tenant's requests since an instant, the newest first."""
         await self._faults.point("intake.likenesses")
-        near = [r for r in self._likenesses(tenant=tenant) if r.at >= since]
-        contacts = {r.contact for r in like}
-        bands = {band for r in like for band in r.bands}
-        same = [r for r in near if r.contact in contacts][:limit]
-        alike = [r for r in near if bands & set(r.bands)][:limit]
-        return list({r.id: r for r in (*same, *alike)}.values())
+        return [r for r in self._likenesses(tenant=tenant) if r.at >= since][:limit]
 
     async def unlooked(self, *, limit: int) -> list[Likeness]:
         """Return requests for which nobody has looked yet what they are like."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -48,6 +48,24 @@ class Likeness(BaseModel):
     at: Instant
     words: tuple[int, ...]
     bands: tuple[str, ...]
+
+
+class Neighbours:
+    """Requests by their contacts and bands: who is compared with whom."""
+
+    def __init__(self, rows: Sequence[Likeness]) -> None:
+        self._by_key: dict[str, list[Likeness]] = {}
+        for row in rows:
+            for key in _keys(row):
+                self._by_key.setdefault(key, []).append(row)
+
+    def near(self, row: Likeness) -> list[Likeness]:
+        """Return the requests of the same contact, and those that share a band; once each."""
+        return list({o.id: o for key in _keys(row) for o in self._by_key.get(key, ())}.values())
+
+
+def _keys(row: Likeness) -> tuple[str, ...]:
+    return (f"contact:{row.contact}", *(f"band:{band}" for band in row.bands))
 
 
 def base_subject(subject: str) -> str:

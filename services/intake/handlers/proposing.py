@@ -12,7 +12,7 @@ from typing import Final
 
 from services.intake.domain.links import decide_suggested
 from services.intake.domain.proposals import Proposal, duplicates, mass
-from services.intake.domain.similarity import Likeness
+from services.intake.domain.similarity import Likeness, Neighbours
 from services.intake.domain.ticket import TICKET, Ticket
 from services.intake.ports import ConversationStore
 from shared.aggregate import Decide
@@ -21,7 +21,8 @@ from shared.configuration import Configurations
 from shared.contracts.links import SUGGESTED_MAX, LinkKind, LinkSuggested
 
 BATCH_MAX: Final = 200
-CANDIDATES_MIN: Final = 200
+CANDIDATES_MIN: Final = 500
+"""The newest requests that one is compared with: a burst is among them, and no query is long."""
 PROPOSALS_MAX: Final = 200
 
 
@@ -60,10 +61,10 @@ class Proposing:
         longest = timedelta(seconds=max(policy.window, policy.mass_window))
         others = await self._conversations.likenesses(
             tenant=tenant,
-            like=rows,
             since=min(row.at for row in rows) - longest,
             limit=max(CANDIDATES_MIN, 2 * policy.mass_requests),
         )
+        places = Neighbours(others)
         waiting = await self._conversations.proposals(
             tenant=tenant, tickets={row.id for row in (*others, *rows)}, limit=PROPOSALS_MAX
         )
@@ -75,8 +76,9 @@ class Proposing:
         }
         found: dict[str, list[Proposal]] = {}
         for row in rows:
-            proposals = duplicates(row, others, policy)
-            burst = mass(row, others, policy, known=known)
+            near = places.near(row)
+            proposals = duplicates(row, near, policy)
+            burst = mass(row, near, policy, known=known)
             if burst is not None:
                 proposals.append(burst)
                 known.update(dict.fromkeys(burst.tickets, burst))

@@ -51,13 +51,8 @@ class ConversationStore(Protocol):
         """Insert what requests are found by."""
         ...
 
-    async def likenesses(
-        self, *, tenant: str, like: Sequence[Likeness], since: datetime, limit: int
-    ) -> list[Likeness]:
-        """Return requests since an instant of the same contacts, or that share a band.
-
-        At most ``limit`` of each of the two, the newest first.
-        """
+    async def likenesses(self, *, tenant: str, since: datetime, limit: int) -> list[Likeness]:
+        """Return a tenant's requests since an instant, the newest first."""
         ...
 
     async def unlooked(self, *, limit: int) -> list[Likeness]:

@@ -39,12 +39,7 @@ class MongoConversations:
         """Create the indexes; a claim has one row, for its id is derived from what is claimed."""
         async with infrastructure():
             await self._messages.create_index([("amends", 1)], sparse=True, name="amends")
-            await self._likenesses.create_index(
-                [("tenant", 1), ("contact", 1), ("at", -1)], name="contact"
-            )
-            await self._likenesses.create_index(
-                [("tenant", 1), ("bands", 1), ("at", -1)], name="bands"
-            )
+            await self._likenesses.create_index([("tenant", 1), ("at", -1)], name="newest")
             await self._likenesses.create_index(
                 [("unlooked", 1), ("at", 1)],
                 name="unlooked",
@@ -120,20 +115,12 @@ class MongoConversations:
         """Insert what requests are found by."""
         await _insert(self._likenesses, [{**_row(row), "unlooked": True} for row in rows])
 
-    async def likenesses(
-        self, *, tenant: str, like: Sequence[Likeness], since: datetime, limit: int
-    ) -> list[Likeness]:
-        """Return requests of the same contacts, or that share a band."""
-        contacts = list({row.contact for row in like})
-        bands = list({band for row in like for band in row.bands})
-        found: dict[str, Likeness] = {}
-        for condition in ({"contact": {"$in": contacts}}, {"bands": {"$in": bands}}):
-            query = {"tenant": tenant, "at": {"$gte": since}, **condition}
-            async with infrastructure():
-                cursor = self._likenesses.find(query).sort("at", -1)
-                rows = await cursor.limit(limit).to_list(None)
-            found.update({row["_id"]: _likeness(row) for row in rows})
-        return list(found.values())
+    async def likenesses(self, *, tenant: str, since: datetime, limit: int) -> list[Likeness]:
+        """Return a tenant's requests since an instant, the newest first."""
+        async with infrastructure():
+            cursor = self._likenesses.find({"tenant": tenant, "at": {"$gte": since}})
+            rows = await cursor.sort("at", -1).limit(limit).to_list(None)
+        return [_likeness(row) for row in rows]
 
     async def unlooked(self, *, limit: int) -> list[Likeness]:
         """Return requests for which nobody has looked yet what they are like."""
