@@ -44,11 +44,12 @@ from shared.streams import Record
 
 WATCH_SECONDS = 5.0
 DIRECTORY_POLL_SECONDS = 0.05
+OPEN_POLL_SECONDS = 0.05
 STOP_SECONDS_MAX = 25.0
 EXIT_WATCHDOG = 70
+"""EX_SOFTWARE: the supervisor restarts the process."""
 EXIT_NOT_STARTED = 3
 """As uvicorn itself says that it could not start."""
-"""EX_SOFTWARE: the supervisor restarts the process."""
 
 
 @dataclass(slots=True)
@@ -140,6 +141,8 @@ class Runtime:
         self.prepare: list[Callable[[], Awaitable[None]]] = []
         """Run once the store answers, before any work: indexes, first rows."""
         self.unready_reasons: list[Callable[[], Sequence[str]]] = []
+        self.ending: Callable[[], bool] = lambda: False
+        """Says that the process was told to stop, also while it is still starting."""
         self._opened = False
         self._first_reading = FirstReading(self.bus)
         self._started = False
@@ -211,6 +214,8 @@ class Runtime:
         async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
             starting = asyncio.create_task(self._start())
             try:
+                if self.settings.share_port:
+                    await self._open()
                 yield
             finally:
                 starting.cancel()
@@ -250,6 +255,15 @@ class Runtime:
             self._spawn(ticker.name, ticker.run(clock=self.clock, log=self.log))
         self._started = True
         self.log.info("started", slot=self.settings.slot)
+
+    async def _open(self) -> None:
+        """Wait until callers can be answered, before the server listens.
+
+        Behind a shared port others can answer them: a process that listened while it starts
+        would take its share of the callers and refuse them.
+        """
+        while not (self._opened or self.ending()):
+            await self.clock.sleep(OPEN_POLL_SECONDS)
 
     async def _serve_metrics(self) -> None:
         if self.settings.metrics_port:
@@ -352,6 +366,7 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
     )
     sockets = [shared_socket(settings.host, settings.port)] if settings.share_port else None
     server = uvicorn.Server(config)
+    app.state.runtime.ending = lambda: server.should_exit
     server.run(sockets=sockets)
     if not server.started:
         sys.exit(EXIT_NOT_STARTED)

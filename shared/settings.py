@@ -49,7 +49,7 @@ class ServiceSettings(BaseSettings):
     share_port: bool = False
     """Several processes of the service listen on the one port, and the kernel spreads callers.
 
-    Each needs a slot of its own. Without it a second process on the port is refused, which is
+    A process joins the port once it can answer, so a restart refuses nobody. Each needs a slot of its own. Without it a second process on the port is refused, which is
     what shows a mistake.
     """
     metrics_port: int = 0
