@@ -28,7 +28,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, str):
         return str.__str__(value)  # str() of an enumeration may be its name
     if isinstance(value, BaseModel):
-        return {name: plain(getattr(value, name)) for name in type(value).__pydantic_fields__}
+        # A model's own dictionary has its fields in their order, and leaves need no call.
+        return {
+            name: item if type(item) in AS_THEY_ARE else plain(item)
+            for name, item in value.__dict__.items()
+        }
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     if isinstance(value, (dict, Mapping)):

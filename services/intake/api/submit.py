@@ -136,6 +136,8 @@ class Entering:
                 )
             return self.answers.taken(receipt)
 
+        if len(reads) == 1:
+            return [await accept(reads[0])]
         done = await asyncio.gather(*map(accept, reads), return_exceptions=True)
         taken = []
         for one in done:
@@ -151,13 +153,14 @@ class Entering:
             answer.background = BackgroundTask(self.public_keys.visit, url)
 
     async def _raw(self, entrance: HttpEntrance, request: Request) -> Raw:
+        scope = request.scope
         return Raw(
             body=await request.body(),
-            headers=dict(request.headers),
-            method=request.method,
+            headers={n.decode("latin-1"): v.decode("latin-1") for n, v in scope["headers"]},
+            method=scope["method"],
             route=entrance.path,
             path={name: str(value) for name, value in request.path_params.items()},
-            query=dict(request.query_params),
+            query=dict(request.query_params) if scope["query_string"] else {},
             url=str(request.url),
             received_at=self.clock.now(),
         )
