@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-stamp
+# Pure and in memory: they run beside each other. The others have a broker and a store of their own.
+FAST := tests/unit tests/handlers tests/contracts tests/arch
+FAST_TESTS := $(BIN)/python -m pytest -q -n logical --maxprocesses 4 $(FAST)
 
 .PHONY: run demo down test lint types shape unit sim e2e bench chaos docs lock fast-store clean help
 
@@ -29,7 +32,8 @@ down: $(STAMP) ## Stop what `make run` left running
 
 test: $(STAMP) lint types shape ## Everything a change must pass
 	@tests/support/ensure_browser.sh
-	$(BIN)/python -m pytest -q
+	$(FAST_TESTS)
+	$(BIN)/python -m pytest -q $(FAST:%=--ignore=%)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -42,7 +46,7 @@ shape: $(STAMP)
 	$(BIN)/lint-imports --no-logo
 
 unit: $(STAMP) ## The fast tests only
-	$(BIN)/python -m pytest -q tests/unit tests/handlers tests/contracts tests/arch
+	$(FAST_TESTS)
 
 sim: $(STAMP) ## The fault simulation; SEED=n replays one
 	$(BIN)/python -m tests.sim $(if $(SEED),--seed $(SEED),)
