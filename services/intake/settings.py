@@ -28,7 +28,7 @@ class IntakeSettings(ServiceSettings):
     """Path of a file with the certificate's chain, PEM: with it and its key STARTTLS is offered."""
     smtp_tls_key: str | None = None
     mail_bytes_max: Annotated[int, Field(ge=10_000, le=15_000_000)] = 10_000_000
-    """A mail is kept whole in one row, and a row has at most 16 MiB."""
+    """Of a mail; larger ones are refused with 552 as soon as the client says their size."""
     body_bytes_max: Annotated[int, Field(ge=10_000)] = 16_000_000
     """A file of ten megabytes as base64 fits; what an integration may bring is limited further."""
     link: str = "/v1/requests/{ticket}"
@@ -36,7 +36,10 @@ class IntakeSettings(ServiceSettings):
     outbox_backlog_max: Annotated[int, Field(ge=1)] = 20_000
     """Tickets with unsent events; with the broker down this is what is accepted before 503."""
     waiting_max: Annotated[int, Field(ge=1)] = 5_000
-    """Submissions in memory that wait to be written: above it 503, not growth without end."""
+    """Submissions in memory that wait to be written: above it 503, not growth without end.
+
+    One of more than 16,384 characters counts as several.
+    """
     group_items_max: Annotated[int, Field(ge=1, le=1_000)] = 200
     """Receipts of one insert; larger groups gain nothing and make the first one wait."""
     numbers_block: Annotated[int, Field(ge=1, le=10_000)] = 50

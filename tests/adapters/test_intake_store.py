@@ -133,6 +133,19 @@ async def test_a_receipt_is_kept_once_and_the_first_one_stands(both: Both) -> No
     assert await both.rows.receipts([first.id, "gone"]) == {first.id: first}
 
 
+async def test_the_original_is_that_of_the_receipt_that_stands(both: Both) -> None:
+    """Of many who use one key at once, the bytes that are kept are those of the one who won."""
+    made = [receipt("k", body=str(n)) for n in range(20)]
+    originals = [Original(media_type="text/plain", raw=r.body.encode()) for r in made]
+    kept = await asyncio.gather(
+        *(both.rows.keep([Incoming(r, o)]) for r, o in zip(made, originals, strict=True))
+    )
+    (winner,) = {k.body for (k,) in kept}
+    found = await both.rows.original(made[0].id, tenant="main")
+    assert found is not None
+    assert found.raw == winner.encode()
+
+
 async def test_many_at_once_agree_on_one_receipt(both: Both) -> None:
     """Concurrent inserts of one key all return the same row."""
     made = [receipt("k", body=str(n)) for n in range(20)]
@@ -254,6 +267,18 @@ class TestReal:
         await rows.keep([Incoming(receipt("k"), small), Incoming(receipt("l"), large)])
         assert await rows.original(receipt("k").id, tenant="main") == small
         assert await rows.original(receipt("l").id, tenant="main") == large
+        assert await rows.original(receipt("k").id, tenant="other") is None
+
+    async def test_an_original_of_the_first_release_is_still_found(
+        self, real: tuple[Any, MongoIntake]
+    ) -> None:
+        """It is in a collection of its own, under the receipt's id."""
+        own, rows = real
+        await rows.keep([Incoming(receipt("k"))])
+        row = {"_id": receipt("k").id, "tenant": "main", "media_type": "text/plain", "raw": b"x"}
+        await own["originals"].insert_one(row)
+        found = await rows.original(receipt("k").id, tenant="main")
+        assert found == Original(media_type="text/plain", raw=b"x")
         assert await rows.original(receipt("k").id, tenant="other") is None
 
     async def test_an_unreadable_receipt_does_not_keep_the_others(

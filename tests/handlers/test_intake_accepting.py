@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from services.intake.domain.receipts import Receipt
-from services.intake.doors import DOORS, Raw
+from services.intake.doors import DOORS, Raw, Read
 from services.intake.handlers.callers import Caller
 from shared.contracts.contacts import ContactRecorded
 from shared.contracts.intake import Direction, MessageAdded, RequestAccepted
@@ -292,7 +292,7 @@ async def test_the_same_mail_twice_is_one_ticket_and_its_original_is_kept() -> N
     await intake.settle()
     assert first.ticket == second.ticket
     assert len(intake.tickets()) == 1
-    assert intake.data.collection("originals")[first.id]["raw"] == body
+    assert intake.store.all_originals() == [body]
 
 
 async def test_two_mails_with_one_message_id_are_both_kept() -> None:
@@ -360,7 +360,7 @@ async def test_a_mail_that_nobody_wrote_waits_for_review() -> None:
     assert not intake.events()
     (review,) = await intake.reading.reviews(tenant=TENANT)
     assert (review.mail.reason, review.mail.words.subject) == ("auto-submitted", "Screen dark")
-    assert len(intake.data.collection("originals")) == 1
+    assert intake.store.all_originals() == [body]
 
 
 async def test_a_ticket_can_be_read_as_soon_as_it_is_accepted() -> None:
@@ -390,3 +390,70 @@ async def test_a_contact_keeps_what_is_known_of_them() -> None:
     first, second = (t.state.facts for t in intake.tickets() if t.state)
     assert first.contact == second.contact
     assert (second.language, second.region, second.site) == ("de", "emea", "berlin")
+
+
+async def test_a_key_of_a_thousand_characters_is_taken() -> None:
+    """By API, where the caller is put before it; a message of an agent's as well."""
+    intake = Intake()
+    receipt = await submit(intake, key="k" * 1_000)
+    again = await submit(intake, key="k" * 1_000)
+    assert receipt.id == again.id
+    noted = await intake.accepting.note(
+        AGENT,
+        ticket=receipt.ticket or "",
+        number="T-000001",
+        text="done",
+        direction=Direction.OUTBOUND,
+        key="k" * 1_000,
+    )
+    assert noted.key.endswith("k" * 1_000)
+
+
+async def test_two_mails_with_one_long_message_id_are_both_kept() -> None:
+    """A Message-ID may fill its line; the second mail's receipt has a longer name still."""
+    intake = Intake()
+    long = f"<{'m' * 980}@x.example>"
+    first = await send(intake, mail(message_id=long, text="the printer is on fire"))
+    second = await send(intake, mail(message_id=long, text="please order ten chairs for us"))
+    assert second.twin_of == first.id
+    assert len(intake.store.all_originals()) == 2
+
+
+def batch(*subjects: str, site: str | None = None) -> list[Read[Any]]:
+    """Return the submissions of one call; the last one is at ``site``."""
+    reads = [request(key=subject, subject=subject) for subject in subjects]
+    if site is not None:
+        last = reads[-1]
+        reads[-1] = replace(last, form=last.form.model_copy(update={"site": site}))
+    return reads
+
+
+async def test_a_call_of_several_is_taken_whole_or_not_at_all() -> None:
+    """One names a site that there is not, or a key that was used: nothing of it is kept."""
+    intake = Intake()
+    door, caller = DOORS["requests"], intake.caller("requests-demo")
+    with pytest.raises(CommandRejected, match="nowhere"):
+        await intake.accepting.submit_all(door, batch("a", "b", site="nowhere"), caller)
+    assert not intake.store.all_receipts()
+    await intake.accepting.submit(door, request(key="b", subject="something else"), caller)
+    with pytest.raises(CommandRejected, match="idempotency-key-reused"):
+        await intake.accepting.submit_all(door, batch("a", "b"), caller)
+    assert [r.key for r in intake.store.all_receipts()] == ["requests-demo:b"]
+
+
+async def test_the_submissions_of_a_call_share_its_original() -> None:
+    """A large body is there once, however many receipts it has; each leads to the whole of it."""
+    intake = Intake()
+    body = b"x" * 100_000
+    receipts = await intake.accepting.submit_all(
+        DOORS["requests"],
+        batch(*(f"n{number}" for number in range(20))),
+        intake.caller("requests-demo"),
+        original=Raw(body=body),
+    )
+    assert sum(map(len, intake.store.all_originals())) == 0
+    assert len(intake.data.collection("files")) == 1
+    for receipt in receipts:
+        original = await intake.store.original(receipt.id, tenant=TENANT)
+        assert original is not None
+        assert await intake.files.read(tenant=TENANT, file=original.file or "") == body

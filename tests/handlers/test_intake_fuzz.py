@@ -18,7 +18,14 @@ from services.intake.doors import Signature
 from services.intake.doors.examples import Example, examples
 from shared.log import silent
 from shared.testing.clock import START, ManualClock
-from tests.support.doors import all_doors, call_of, good_examples, secrets, with_all_doors
+from tests.support.doors import (
+    all_doors,
+    call_of,
+    good_examples,
+    refused_examples,
+    secrets,
+    with_all_doors,
+)
 from tests.support.intake import TENANT, Intake
 from tests.support.mails import mailing_of
 
@@ -67,6 +74,22 @@ async def test_a_good_example_is_accepted_durably(
     distinct = {key for key in keys if key is not None}
     wanted = len(distinct) + keys.count(None)
     assert len(intake.store.all_receipts()) == wanted
+
+
+@pytest.mark.parametrize(
+    "example", list(refused_examples()), ids=lambda e: f"{e.door.name}-{e.case}"
+)
+async def test_a_refused_example_stores_nothing(
+    example: Example, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over HTTP, with the door's own credentials: 4xx in the caller's protocol, and no receipt."""
+    for name, value in secrets(like=example).items():
+        monkeypatch.setenv(name, value)
+    intake = intake_at(example)
+    async with all_doors(intake) as client:
+        answer = await client.request(**call_of(example))
+    assert answer.is_client_error, answer.text
+    assert not intake.store.all_receipts()
 
 
 @each_good
@@ -207,8 +230,7 @@ async def test_no_mail_is_lost_whatever_it_is() -> None:
         assert answer.startswith("250"), answer
         sent.add(body)
     await intake.settle()
-    kept = {row["raw"] for row in intake.data.collection("originals").values()}
-    assert sent == kept
+    assert sent == set(intake.store.all_originals())
     assert not [r for r in intake.store.all_receipts() if r.pending_since]
 
 

@@ -59,6 +59,46 @@ async def test_a_storm_leaves_room_for_others() -> None:
     assert not commit.submit("form", lane="form").done()
 
 
+async def test_however_many_storms_there_are_a_quiet_lane_gets_in() -> None:
+    """Twenty lanes hand in until they are refused; the one in which nothing waits is let in."""
+    commit = GroupCommit(Groups().write, items_max=2, waiting_max=1_000)
+    for lane in range(20):
+        for _ in range(1_000):
+            try:
+                commit.submit("alert", lane=f"main/storm-{lane}")
+            except Infrastructure:
+                break
+        else:
+            pytest.fail("a storm is never refused")
+    assert not commit.submit("form", lane="other/form").done()
+
+
+async def test_a_large_item_takes_the_room_of_several() -> None:
+    """What is bounded is what is in memory, not how many there are; what is written frees it."""
+    commit = GroupCommit(Groups().write, items_max=1, waiting_max=100, weight=len)
+    commit.submit("x" * 50, lane="a")
+    commit.submit("x" * 40, lane="a")
+    with pytest.raises(Infrastructure, match="2 items wait"):
+        commit.submit("x", lane="a")
+    await commit.flush()
+    commit.submit("x", lane="a")
+
+
+async def test_a_write_with_too_few_results_answers_everybody() -> None:
+    """Nobody waits for ever for a result that never comes."""
+
+    async def short(items: Sequence[str]) -> list[str]:
+        return list(items)[1:]
+
+    commit: GroupCommit[str, str] = GroupCommit(short, items_max=5, waiting_max=10)
+    waiting = [commit.submit("a"), commit.submit("b")]
+    with pytest.raises(RuntimeError, match="2 items were written, 1 results came"):
+        await commit.flush()
+    for future in waiting:
+        with pytest.raises(RuntimeError):
+            await future
+
+
 async def test_a_limit_is_exact_and_fills_up_again() -> None:
     """Three a minute: the fourth waits twenty seconds, and then one more is taken."""
     clock = ManualClock()

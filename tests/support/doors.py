@@ -147,6 +147,13 @@ def good_examples() -> Iterator[Example]:
             yield example
 
 
+def refused_examples() -> Iterator[Example]:
+    """Yield the examples that are refused for what they say, of doors that have routes."""
+    for example in EXAMPLES:
+        if "refused" in example.expected and example.door.entrances and example.raw.route:
+            yield example
+
+
 def call_of(example: Example, *, body: bytes | None = None) -> dict[str, Any]:
     """Return an example as a call over HTTP; where a token is wanted, its door's."""
     raw, door = example.raw, example.door

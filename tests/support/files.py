@@ -60,7 +60,8 @@ class MemoryFiles:
         rows = self.data.collection("files")
         due = [file for file, row in rows.items() if row["at"] < before][:limit]
         wanted = {reference["id"] for _, reference in self._references()}
-        wanted |= {row.get("file") for row in self.data.collection("originals").values()}
+        receipts = self.data.collection("receipts").values()
+        wanted |= {row["original"]["file"] for row in receipts if "original" in row}
         for file in due:
             if file in wanted:
                 rows[file]["at"] = datetime.max.replace(tzinfo=UTC)

@@ -105,17 +105,14 @@ class MemoryIntake:
         """Insert receipts; return what is stored under their ids."""
         await self._faults.point("intake.keep")
         for item in incoming:
-            self._insert("receipts", [item.receipt])
+            row = plain(item.receipt)
             if item.original is not None:
-                self._rows("originals").setdefault(
-                    item.receipt.id,
-                    {
-                        "tenant": item.receipt.tenant,
-                        "raw": item.original.raw,
-                        "file": item.original.file,
-                        "media_type": item.original.media_type,
-                    },
-                )
+                row["original"] = {
+                    "raw": item.original.raw,
+                    "file": item.original.file,
+                    "media_type": item.original.media_type,
+                }
+            self._rows("receipts").setdefault(row["id"], row)
         await self._faults.point("intake.keep.answer")
         found = {
             r.id: r for r in self._by_id("receipts", [i.receipt.id for i in incoming], Receipt)
@@ -124,10 +121,14 @@ class MemoryIntake:
 
     async def original(self, receipt: str, *, tenant: str) -> Original | None:
         """Return what was handed in for a receipt."""
-        row = self._rows("originals").get(receipt)
-        if row is None or row["tenant"] != tenant:
+        row = self._rows("receipts").get(receipt)
+        if row is None or row["tenant"] != tenant or "original" not in row:
             return None
-        return Original(media_type=row["media_type"], raw=row["raw"], file=row["file"])
+        return Original(**row["original"])
+
+    def all_originals(self) -> list[bytes]:
+        """Return the bytes of what was handed in, as far as they are in the receipts' rows."""
+        return [r["original"]["raw"] for r in self._rows("receipts").values() if "original" in r]
 
     async def receipts(self, ids: Collection[str]) -> dict[str, Receipt]:
         """Return receipts by id."""
@@ -290,9 +291,14 @@ class Eager(GroupCommit[Any, Any]):
 class _AtOnce:
     """Groups that are written at once."""
 
-    def make(self, write: Callable[[Sequence[T]], Awaitable[Sequence[R]]]) -> GroupCommit[T, R]:
+    def make(
+        self,
+        write: Callable[[Sequence[T]], Awaitable[Sequence[R]]],
+        *,
+        weight: Callable[[T], int],
+    ) -> GroupCommit[T, R]:
         """Return a group commit of groups that are written at once."""
-        return Eager(write, items_max=100, waiting_max=1_000)
+        return Eager(write, items_max=100, waiting_max=1_000, weight=weight)
 
 
 class _UseCases(UseCases):

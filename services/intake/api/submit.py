@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -101,14 +100,13 @@ class Entering:
         require_open(self.closed)
         raw = await self._raw(entrance, request)
         caller = await self._caller(door, request, raw)
-        if door.greet is not None:
-            greeting = door.greet(raw, caller.setup)
+        try:
+            greeting = door.greet(raw, caller.setup) if door.greet else None
             if greeting is not None:
                 greeted = response_of(greeting)
                 self._follow(door, raw, caller, greeted)
                 return greeted
-        self._limit(caller)
-        try:
+            self._limit(caller)
             reads = door.parse(raw, caller.setup)
         except Refused as error:
             if door.refuse is not None:
@@ -122,29 +120,13 @@ class Entering:
     async def _accept(
         self, door: Door, reads: Sequence[Read[NormalForm]], caller: Caller, raw: Raw
     ) -> list[Taken]:
-        """Accept submissions beside each other, so that they are written together.
-
-        Where one is refused the call is, and the others are accepted all the same: the caller's
-        next try finds them by their keys.
-        """
-
-        async def accept(read: Read[NormalForm]) -> Taken:
-            receipt = await self.accepting.submit(door, read, caller, original=raw)
-            if receipt.ticket is None and not door.answers_at_once:
-                receipt = await self.accepting.applied(
-                    receipt, seconds_max=self.answers.wait_seconds_max
-                )
-            return self.answers.taken(receipt)
-
-        if len(reads) == 1:
-            return [await accept(reads[0])]
-        done = await asyncio.gather(*map(accept, reads), return_exceptions=True)
-        taken = []
-        for one in done:
-            if isinstance(one, BaseException):
-                raise one
-            taken.append(one)
-        return taken
+        """Accept the submissions of a call, and name the tickets that are known soon."""
+        receipts = await self.accepting.submit_all(door, reads, caller, original=raw)
+        if not door.answers_at_once:
+            receipts = await self.accepting.all_applied(
+                receipts, seconds_max=self.answers.wait_seconds_max
+            )
+        return [self.answers.taken(receipt) for receipt in receipts]
 
     def _follow(self, door: Door, raw: Raw, caller: Caller, answer: Response) -> None:
         """Have an address called once the answer is sent, where the door says one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -27,6 +27,11 @@ from shared.contracts.intake import ALERT_MEMBERS_MAX, Direction
 from shared.contracts.links import LINKED_MAX
 from shared.contracts.monitors import OpeningAction
 from shared.kernel import derived_id, digest, stream_id
+
+ALERT_CHARACTERS: Final = 500
+"""Of an alert without its labels, about."""
+RECEIPT_KEY_MAX: Final = 1_500
+"""Characters: a caller's key of 1,000, with the caller, the ticket or the digest before or after."""
 
 
 class Words(BaseModel):
@@ -239,7 +244,7 @@ class Receipt(BaseModel):
     door: Code
     by: Code
     """The integration, agent or service that handed it in."""
-    key: Annotated[str, Field(max_length=1_000)]
+    key: Annotated[str, Field(max_length=RECEIPT_KEY_MAX)]
     body: str
     ticket: Id | None = None
     """None for alerts until they are applied: then, where they changed nothing, for good."""
@@ -257,6 +262,17 @@ class Receipt(BaseModel):
     def trace(self) -> str:
         """The correlation id of what follows from it."""
         return derived_id("receipt", self.id)
+
+
+def bulk(receipt: Receipt) -> int:
+    """Return roughly how many characters a receipt holds, for the room that it takes in memory."""
+    match receipt.task:
+        case Opening(words=words) | Joining(words=words) | Reviewing(words=words):
+            return len(words.text) + len(words.quoted) + len(words.html)
+        case Alerting(text=text, parts=parts):
+            return len(text) + ALERT_CHARACTERS * sum(len(part.alerts) for part in parts)
+        case _:
+            return 0
 
 
 def receipt_id(*, tenant: str, door: str, key: str) -> str:

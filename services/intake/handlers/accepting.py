@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from services.intake.domain.files import (
     FileRef,
@@ -31,7 +32,16 @@ from shared.organisation import MAIL_DOORS, Configuration
 
 MESSAGES = "messages"
 ORIGINAL_INLINE_BYTES_MAX = 256 * 1024
-"""A larger original is a file: rows of a group go to the store in one message of 48 MB at most."""
+"""Of all copies of an original: what is larger is a file, which the receipts of a call share."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Formed:
+    """A submission and its receipt; ``stored`` where that was accepted before."""
+
+    read: Read[NormalForm]
+    receipt: Receipt
+    stored: bool = False
 
 
 class Accepting:
@@ -68,36 +78,92 @@ class Accepting:
     async def submit(
         self, door: Door, read: Read[NormalForm], caller: Caller, *, original: Raw | None = None
     ) -> Receipt:
-        """Accept what a door has read, and have it applied soon.
-
-        Alerts whose caller wants to hear of a ticket are left to `applied`.
+        """Accept the only submission of a call; see `submit_all`.
 
         Raises:
             CommandRejected: the key was used for something else, or the organisation does not
                 have what the request names.
         """
+        return (await self.submit_all(door, [read], caller, original=original))[0]
+
+    async def submit_all(
+        self,
+        door: Door,
+        reads: Sequence[Read[NormalForm]],
+        caller: Caller,
+        *,
+        original: Raw | None = None,
+    ) -> list[Receipt]:
+        """Accept what a door has read of one call, all of it or nothing; have it applied soon.
+
+        Alerts whose caller wants to hear of a ticket are left to `applied`.
+
+        Raises:
+            CommandRejected: a key was used for something else, or the organisation does not have
+                what a request names. Nothing of the call is kept then, but for what a race over
+                a key left: the caller's next try finds that.
+        """
+        formed = await asyncio.gather(*(self._formed(door, read, caller) for read in reads))
+        await self._require_unused(door, formed)
+        kept = await self._original(caller.tenant, original, copies=len(formed))
+        return await _all_of([self._accept(door, one, caller, kept) for one in formed])
+
+    async def _formed(self, door: Door, read: Read[NormalForm], caller: Caller) -> _Formed:
+        """Return a submission with its receipt, or with the one that was stored before."""
         key = self._key(door, read, caller)
         body = digest(read.content)
         try:
             receipt = await self._receipt(door, read, caller, key=key, body=body)
         except CommandRejected as error:
             identifier = receipt_id(tenant=caller.tenant, door=kept_as(door), key=key)
-            return await self._as_before(identifier, body, refused=error)
-        kept_original = await self._original(caller.tenant, original)
-        stored = await self._keep(Incoming(receipt, kept_original))
-        if stored.body == body:
+            before = await self._as_before(identifier, body, refused=error)
+            return _Formed(read, before, stored=True)
+        return _Formed(read, receipt)
+
+    async def _require_unused(self, door: Door, formed: Sequence[_Formed]) -> None:
+        """Refuse a call of several submissions before anything of it is kept.
+
+        One alone is refused where it is stored, which needs no look-up.
+
+        Raises:
+            CommandRejected: a key was used for something else.
+        """
+        if len(formed) < 2 or door.name in MAIL_DOORS:  # noqa: PLR2004 - several
+            return
+        known = await self._requests.all_known([one.receipt.id for one in formed])
+        for one in formed:
+            before = known.get(one.receipt.id)
+            if before is not None and before.body != one.receipt.body:
+                raise _key_reused("body")
+
+    async def _accept(
+        self, door: Door, formed: _Formed, caller: Caller, original: Original | None
+    ) -> Receipt:
+        if formed.stored:
+            return formed.receipt
+        read, receipt = formed.read, formed.receipt
+        stored = await self._keep(Incoming(receipt, original))
+        if stored.body == receipt.body:
             if stored.pending_since is None:
                 self._repeated(receipt)
             if door.answers_at_once or not isinstance(read.form, AlertGroup):
                 self._offer(stored)
             return stored
         if door.name not in MAIL_DOORS:
-            raise CommandRejected(
-                "idempotency-key-reused",
-                "the key was used before, with another body",
-                field="Idempotency-Key",
-                status=422,
-            )
+            raise _key_reused("body")
+        return await self._other_mail(door, formed, caller, original, stored=stored)
+
+    async def _other_mail(
+        self,
+        door: Door,
+        formed: _Formed,
+        caller: Caller,
+        original: Original | None,
+        *,
+        stored: Receipt,
+    ) -> Receipt:
+        """Accept a mail whose Message-ID another one had: a copy of it, or a mail of its own."""
+        read, receipt = formed.read, formed.receipt
         if isinstance(read.form, Request):
             brought = [hashlib.sha256(part.content).hexdigest() for part in read.parts]
             match await self._requests.twin(stored, read.form, files=brought):
@@ -109,9 +175,10 @@ class Accepting:
                 case Twin.OTHER:
                     pass
         # Broken mailers give two mails one Message-ID: both are kept.
-        twin = await self._receipt(door, read, caller, key=f"{key}\n{body}", body=body)
+        body = receipt.body
+        twin = await self._receipt(door, read, caller, key=f"{receipt.key}\n{body}", body=body)
         twin = twin.model_copy(update={"twin_of": stored.id})
-        kept = await self._keep(Incoming(twin, kept_original))
+        kept = await self._keep(Incoming(twin, original))
         self._offer(kept)
         return kept
 
@@ -126,15 +193,18 @@ class Accepting:
             raise refused
         return before
 
-    async def receipt(self, door: Door, read: Read[NormalForm], caller: Caller) -> Receipt:
-        """Return the receipt of what a door has read, without storing it."""
-        return await self._receipt(
+    async def incoming(
+        self, door: Door, read: Read[NormalForm], caller: Caller, *, original: Raw
+    ) -> Incoming:
+        """Return the receipt of what a door has read with its original, without storing it."""
+        receipt = await self._receipt(
             door,
             read,
             caller,
             key=self._key(door, read, caller),
             body=digest(read.content),
         )
+        return Incoming(receipt, await self._original(caller.tenant, original, copies=1))
 
     async def note(
         self,
@@ -175,13 +245,20 @@ class Accepting:
         )
         stored = await self._keep(Incoming(receipt))
         if stored.body != receipt.body:
-            raise CommandRejected(
-                "idempotency-key-reused",
-                "the key was used before, with another message",
-                field="Idempotency-Key",
-                status=422,
-            )
+            raise _key_reused("message")
         return stored
+
+    async def all_applied(
+        self, receipts: Sequence[Receipt], *, seconds_max: float
+    ) -> list[Receipt]:
+        """Return receipts as `applied` does; those that name a ticket already are not waited for."""
+
+        async def named(receipt: Receipt) -> Receipt:
+            if receipt.ticket is not None:
+                return receipt
+            return await self.applied(receipt, seconds_max=seconds_max)
+
+        return list(await asyncio.gather(*map(named, receipts)))
 
     async def applied(self, receipt: Receipt, *, seconds_max: float) -> Receipt:
         """Return the receipt as it is once applied, or as it is when the wait is over."""
@@ -194,12 +271,15 @@ class Accepting:
             return receipt
         return done.receipt
 
-    async def _original(self, tenant: str, original: Raw | None) -> Original | None:
-        """Return what is kept of a submission as it came; a large one becomes a file first."""
+    async def _original(self, tenant: str, original: Raw | None, *, copies: int) -> Original | None:
+        """Return what is kept of a call as it came, with each of its receipts.
+
+        What would be large becomes a file first, which is there once for all of them.
+        """
         if original is None:
             return None
         media_type = original.media_type
-        if len(original.body) <= ORIGINAL_INLINE_BYTES_MAX:
+        if len(original.body) * copies <= ORIGINAL_INLINE_BYTES_MAX:
             return Original(media_type=media_type, raw=original.body)
         stored = await self._files.put(tenant=tenant, content=original.body)
         return Original(media_type=media_type, file=stored.id)
@@ -276,6 +356,28 @@ class Accepting:
             configversion=version,
             pending_since=now,
         )
+
+
+async def _all_of(accepting: Sequence[Coroutine[Any, Any, Receipt]]) -> list[Receipt]:
+    """Return all receipts, written together; the first error once none is under way any more."""
+    if len(accepting) == 1:
+        return [await accepting[0]]
+    done = await asyncio.gather(*accepting, return_exceptions=True)
+    receipts = []
+    for one in done:
+        if isinstance(one, BaseException):
+            raise one
+        receipts.append(one)
+    return receipts
+
+
+def _key_reused(what: str) -> CommandRejected:
+    return CommandRejected(
+        "idempotency-key-reused",
+        f"the key was used before, with another {what}",
+        field="Idempotency-Key",
+        status=422,
+    )
 
 
 def _answering_itself(form: Request) -> Request:

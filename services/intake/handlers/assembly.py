@@ -23,6 +23,7 @@ from services.intake.domain.receipts import (
     Receipt,
     Reviewing,
     Splitting,
+    bulk,
 )
 from services.intake.handlers.accepting import Accepting
 from services.intake.handlers.alerting import Alerts, Beats, Hints
@@ -61,6 +62,7 @@ from services.intake.ports import (
     ContactStore,
     ConversationStore,
     FileStore,
+    Incoming,
     IntakeStore,
     ModelStore,
 )
@@ -73,6 +75,8 @@ from shared.log import Log
 from shared.streams import ParkingStore
 from shared.threads import ThreadSigner
 
+CHARACTERS_A_WEIGHT = 16_384
+"""With 5,000 weights that wait, some 80 MB of texts and originals are in memory at most."""
 ACCEPTING_FIRST_SECONDS_MAX = 0.5
 """What is applied later is applied in larger groups; longer would be seen by people."""
 
@@ -110,9 +114,25 @@ class Surroundings:
 class Groups(Protocol):
     """How groups are committed: as they come together, or in tests at once."""
 
-    def make(self, write: Callable[[Sequence[T]], Awaitable[Sequence[R]]]) -> GroupCommit[T, R]:
-        """Return a group commit around a write."""
+    def make(
+        self,
+        write: Callable[[Sequence[T]], Awaitable[Sequence[R]]],
+        *,
+        weight: Callable[[T], int],
+    ) -> GroupCommit[T, R]:
+        """Return a group commit around a write, whose items weigh so much."""
         ...
+
+
+def weight_of_receipt(receipt: Receipt) -> int:
+    """Return how much room a receipt takes while it waits."""
+    return 1 + bulk(receipt) // CHARACTERS_A_WEIGHT
+
+
+def weight_of_incoming(incoming: Incoming) -> int:
+    """Return how much room a receipt takes while it waits with its original."""
+    raw = incoming.original.raw if incoming.original else b""
+    return 1 + (bulk(incoming.receipt) + len(raw)) // CHARACTERS_A_WEIGHT
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +142,16 @@ class Grouped:
     items_max: int
     waiting_max: int
 
-    def make(self, write: Callable[[Sequence[T]], Awaitable[Sequence[R]]]) -> GroupCommit[T, R]:
+    def make(
+        self,
+        write: Callable[[Sequence[T]], Awaitable[Sequence[R]]],
+        *,
+        weight: Callable[[T], int],
+    ) -> GroupCommit[T, R]:
         """Return a group commit; who assembles runs it."""
-        return GroupCommit(write, items_max=self.items_max, waiting_max=self.waiting_max)
+        return GroupCommit(
+            write, items_max=self.items_max, waiting_max=self.waiting_max, weight=weight
+        )
 
 
 class UseCases:
@@ -216,8 +243,8 @@ class UseCases:
         )
         self.silence.applying = self.applying
         self._decide(stores, around, threads, classifying, numbers)
-        self.writer = groups.make(rows.keep)
-        self.applier = groups.make(self.apply)
+        self.writer = groups.make(rows.keep, weight=weight_of_incoming)
+        self.applier = groups.make(self.apply, weight=weight_of_receipt)
         self.accepting = Accepting(
             forming=forming,
             requests=requests,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.intake.domain.receipts import Receipt
 from services.intake.doors import DOORS, Fault, Fault4xx, Raw, Refused
 from services.intake.handlers.accepting import Accepting
 from services.intake.handlers.applying import Applying
@@ -63,7 +62,7 @@ class Reporting:
         dead: list[ParkedRecord] = []
         for record in records:
             try:
-                incoming += [Incoming(receipt) for receipt in await self._receipts(record)]
+                incoming += await self._incoming(record)
             except Infrastructure:
                 raise
             except (Refused, Unmatched) as error:
@@ -77,7 +76,7 @@ class Reporting:
         if incoming:
             await self._applying.apply(await self._store.keep(incoming))
 
-    async def _receipts(self, record: Record) -> list[Receipt]:
+    async def _incoming(self, record: Record) -> list[Incoming]:
         door = self._door
         headers = {
             name.lower(): (value or b"").decode("utf-8", "replace")
@@ -90,7 +89,9 @@ class Reporting:
         if len(reads) > 1:
             raise Refused(Fault4xx.INVALID, [Fault("", "one event a record is taken here")])
         return [
-            await self._accepting.receipt(door, read, self._caller(read.label, read.tenant))
+            await self._accepting.incoming(
+                door, read, self._caller(read.label, read.tenant), original=raw
+            )
             for read in reads
         ]
 

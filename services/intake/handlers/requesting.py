@@ -130,7 +130,11 @@ class Requests:
 
     async def known(self, receipt: str) -> Receipt | None:
         """Return a receipt that was stored before; None where there is none."""
-        return (await self._store.receipts([receipt])).get(receipt)
+        return (await self.all_known([receipt])).get(receipt)
+
+    async def all_known(self, receipts: Collection[str]) -> dict[str, Receipt]:
+        """Return the receipts that were stored before, by id."""
+        return await self._store.receipts(receipts)
 
     async def twin(self, stored: Receipt, form: Request, *, files: Collection[str]) -> Twin:
         """Return what a mail is to another that came before with the same Message-ID.

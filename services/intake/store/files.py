@@ -30,6 +30,8 @@ from shared.mongo import Database, infrastructure
 PUT_ATTEMPTS_MAX = 5
 """Each is lost only to a collection at that very moment."""
 FOR_GOOD = ("messages", "files")
+ORIGINAL = "original.file"
+"""Of a receipt: what was handed in, where it is large."""
 MEANWHILE = (("receipts", "task.words.files"), ("reviews", "mail.words.files"))
 """Who refers to a file for as long as it is waiting to become a message."""
 
@@ -53,7 +55,9 @@ class MongoFiles:
         async with infrastructure():
             await self._blobs.create_index([("unsure_since", 1)], sparse=True, name="unsure")
             await self._uploads.create_index([("at", 1)], name="at")
-            await self._database["originals"].create_index([("file", 1)], sparse=True, name="file")
+            await self._database["receipts"].create_index(
+                [(ORIGINAL, 1)], sparse=True, name="original"
+            )
             for collection, path in (FOR_GOOD, *MEANWHILE):
                 await self._database[collection].create_index(
                     [(f"{path}.id", 1)], sparse=True, name="files"
@@ -156,8 +160,8 @@ class MongoFiles:
             return
         ids = [blob["_id"] for blob in blobs]
         for_good = await self._referred(*FOR_GOOD, ids)
-        originals = self._database["originals"].find({"file": {"$in": ids}}, {"file": 1})
-        for_good |= {row["file"] for row in await originals.to_list(None)}
+        originals = self._database["receipts"].find({ORIGINAL: {"$in": ids}}, {ORIGINAL: 1})
+        for_good |= {row["original"]["file"] for row in await originals.to_list(None)}
         waiting: set[str] = set()
         for collection, path in MEANWHILE:
             waiting |= await self._referred(collection, path, ids)

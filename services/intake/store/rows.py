@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pymongo import ReturnDocument, UpdateMany
@@ -26,6 +25,8 @@ from shared.mongo import Collection_, Database, duplicates_of, infrastructure, p
 RECEIPTS_OF_TICKET_MAX = 100
 UPSERT_ATTEMPTS_MAX = 10
 UNREADABLE_PAUSE = timedelta(hours=1)
+BULKY: Final[Mapping[str, int]] = {"original": 0}
+"""What is left out where a receipt is read: it is asked for by itself."""
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -38,6 +39,7 @@ class MongoIntake:
         self._clock = clock
         self._receipts = database["receipts"]
         self._originals = database["originals"]
+        """Where release 0.1.0 kept them; read only."""
         self._people = database["people"]
         self._messages = database["messages"]
         self._reviews = database["reviews"]
@@ -65,37 +67,16 @@ class MongoIntake:
             )
 
     async def keep(self, incoming: Sequence[Incoming]) -> list[Receipt]:
-        """Insert receipts and their originals; return what is stored under their ids."""
+        """Insert receipts, each with its original; return what is stored under their ids."""
         first: dict[str, Incoming] = {}
         for item in incoming:
             first.setdefault(item.receipt.id, item)
-        originals = [
-            {
-                "_id": i,
-                "tenant": item.receipt.tenant,
-                "media_type": item.original.media_type,
-                "raw": item.original.raw,
-                "file": item.original.file,
-            }
-            for i, item in first.items()
-            if item.original is not None
-        ]
         order = list(first)
-        receipts = [_row(item.receipt) for item in first.values()]
-        # Beside each other: nothing is acknowledged before both are durable, and a repetition
-        # completes what is missing of either.
-        kept, taken = await asyncio.gather(
-            _insert(self._originals, originals),
-            _insert(self._receipts, receipts),
-            return_exceptions=True,
-        )
-        if isinstance(kept, BaseException):
-            raise kept
-        if isinstance(taken, Infrastructure):
+        try:
+            taken = await _insert(self._receipts, [_incoming_row(item) for item in first.values()])
+        except Infrastructure:
             # The answer may be lost, not the write: what is there now decides.
             elsewhere = set(order)
-        elif isinstance(taken, BaseException):
-            raise taken
         else:
             elsewhere = {order[position] for position in taken}
         stored = {i: first[i].receipt for i in order if i not in elsewhere}
@@ -106,17 +87,21 @@ class MongoIntake:
 
     async def original(self, receipt: str, *, tenant: str) -> Original | None:
         """Return what was handed in for a receipt."""
+        one = {"_id": receipt, "tenant": tenant}
         async with infrastructure():
-            row = await self._originals.find_one({"_id": receipt, "tenant": tenant})
-        if row is None:
+            row = await self._receipts.find_one(one, {"original": 1})
+            found = (row or {}).get("original") or await self._originals.find_one(one)
+        if found is None:
             return None
         return Original(
-            media_type=row.get("media_type", ""), raw=row["raw"] or b"", file=row.get("file")
+            media_type=found.get("media_type", ""),
+            raw=found.get("raw") or b"",
+            file=found.get("file"),
         )
 
     async def receipts(self, ids: Collection[str]) -> dict[str, Receipt]:
         """Return receipts by id."""
-        return {r.id: r for r in await _by_id(self._receipts, ids, Receipt)}
+        return {r.id: r for r in await _by_id(self._receipts, ids, Receipt, without=BULKY)}
 
     async def receipts_of_ticket(self, ticket: str) -> list[Receipt]:
         """Return the receipts that name a ticket, the oldest first."""
@@ -128,14 +113,14 @@ class MongoIntake:
 
     async def _receipts_with(self, query: Row) -> list[Receipt]:
         async with infrastructure():
-            cursor = self._receipts.find(query).sort("accepted_at", 1)
+            cursor = self._receipts.find(query, BULKY).sort("accepted_at", 1)
             rows = await cursor.limit(RECEIPTS_OF_TICKET_MAX).to_list(None)
         return [_model(Receipt, row) for row in rows]
 
     async def pending(self, *, before: datetime, limit: int) -> list[Receipt]:
         """Return receipts that are due, the oldest first."""
         async with infrastructure():
-            cursor = self._receipts.find({"pending_since": {"$lte": before}})
+            cursor = self._receipts.find({"pending_since": {"$lte": before}}, BULKY)
             rows = await cursor.sort("pending_since", 1).limit(limit).to_list(None)
         found = []
         for row in rows:
@@ -303,11 +288,27 @@ def _model(kind: type[M], row: Row) -> M:
     return kind.model_validate({**row, "id": row["_id"]})
 
 
-async def _by_id(collection: Collection_, ids: Collection[str], kind: type[M]) -> list[M]:
+def _incoming_row(incoming: Incoming) -> Row:
+    """Return the row of a receipt and of what was handed in: neither is there without the other."""
+    row, original = _row(incoming.receipt), incoming.original
+    if original is not None:
+        row["original"] = {"media_type": original.media_type, "raw": original.raw}
+        if original.file is not None:
+            row["original"]["file"] = original.file
+    return row
+
+
+async def _by_id(
+    collection: Collection_,
+    ids: Collection[str],
+    kind: type[M],
+    *,
+    without: Mapping[str, int] | None = None,
+) -> list[M]:
     if not ids:
         return []
     async with infrastructure():
-        rows = await collection.find({"_id": {"$in": list(ids)}}).to_list(None)
+        rows = await collection.find({"_id": {"$in": list(ids)}}, without).to_list(None)
     return [_model(kind, row) for row in rows]
 
 
