@@ -12,7 +12,12 @@ from shared.configuration import Configurations
 from shared.consumer import On
 from shared.contracts.envelope import Event
 from shared.contracts.intake import FollowupRefused, MessageAdded, RequestAccepted
-from shared.contracts.routing import FollowupRequested, TicketAssigned, TicketResolved
+from shared.contracts.routing import (
+    FollowupRequested,
+    TicketAssigned,
+    TicketRegarded,
+    TicketResolved,
+)
 from shared.contracts.sla import ClockBreached, ClockEscalated, ClockWarned
 from shared.organisation import Configuration
 
@@ -65,6 +70,7 @@ def on_tickets(reach: Reach, find: Configured) -> list[On]:
             NOTICES,
             lambda s, e, now: planning.tell_assignment(s, e, now, find(e)),
         ),
+        On(TicketRegarded, NOTICES, lambda s, e, now: planning.tell_news(s, e, now, find(e))),
         On(TicketResolved, NOTICES, on_ticket_resolved),
     ]
 

@@ -21,6 +21,8 @@ class NoticeKind(Word):
     REPLY = "reply"
     REFUSAL = "refusal"
     """A message to a closed ticket was not taken by itself: a person looks at it."""
+    NEWS = "news"
+    """Alerts began to fire that join an incident which somebody holds already."""
     UNKNOWN = "unknown"
 
 

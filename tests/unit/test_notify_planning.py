@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import given, settings
@@ -29,7 +29,13 @@ from shared.contracts.notify import (
     NoticeSent,
     RecipientKind,
 )
-from shared.contracts.routing import Explanation, Status, TicketAssigned, TicketResolved
+from shared.contracts.routing import (
+    Explanation,
+    Status,
+    TicketAssigned,
+    TicketRegarded,
+    TicketResolved,
+)
 from shared.contracts.sla import ClockBreached, ClockEscalated, ClockWarned, Metric
 from shared.contracts.topics import topic_of
 from shared.organisation import Configuration
@@ -179,6 +185,36 @@ def test_assignment_in_the_agents_language() -> None:
     )
     told = only(planning.tell_assignment(None, assigned(chinese.id), NOW, configuration))
     assert told.language == "zh"
+
+
+def regarded(*, fresh: int, status: Status = Status.ACCEPTED) -> TicketRegarded:
+    """Return routing's note of alerts that joined an incident of H. Clarke's."""
+    agent = None if status is Status.QUEUED else "h-clarke"
+    return TicketRegarded(
+        facts=FACTS, status=status, desk="london", agent=agent, firing=3, fresh=fresh
+    )
+
+
+def test_new_alerts_are_told_to_who_holds_the_incident() -> None:
+    """Not where none began to fire, where nobody holds it, or where it is resolved."""
+    found = only(planning.tell_news(None, event(regarded(fresh=2), 5), NOW, sample()))
+    assert (found.kind, found.recipient) == (NoticeKind.NEWS, "h-clarke")
+    assert (found.details["fresh"], found.details["firing"]) == ("2", "3")
+    for body in (
+        regarded(fresh=0),
+        regarded(fresh=2, status=Status.QUEUED),
+        regarded(fresh=2, status=Status.RESOLVED),
+    ):
+        assert planning.tell_news(None, event(body, 5), NOW, sample()) == ()
+
+
+def test_new_alerts_are_told_once_an_hour() -> None:
+    """What joins within the hour after a notice tells nobody anything; the next hour's does."""
+    first = only(planning.tell_news(None, event(regarded(fresh=1), 5), NOW, sample()))
+    state = folded([first])
+    later = event(regarded(fresh=1), 6)
+    assert planning.tell_news(state, later, NOW + timedelta(minutes=59), sample()) == ()
+    assert only(planning.tell_news(state, later, NOW + timedelta(minutes=61), sample()))
 
 
 def test_own_deed_is_not_told() -> None:

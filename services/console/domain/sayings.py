@@ -205,6 +205,9 @@ def _closed(scope: Scope, body: routing.TicketClosed) -> Said:
 
 
 def _regarded(scope: Scope, body: routing.TicketRegarded) -> Said:
+    if body.fresh:
+        fields = {**_stand(scope, body), "count": body.fresh, "firing": body.firing}
+        return Said("say.regarded.fresh", "eye", Tone.WARN, fields)
     key = "say.regarded.firing" if body.firing else "say.regarded"
     return Said(key, "eye", Tone.QUIET, {**_stand(scope, body), "count": body.firing})
 

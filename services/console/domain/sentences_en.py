@@ -61,6 +61,8 @@ SENTENCES: Final[dict[str, str]] = {
     "say.closed": "Closed by {by}: {reason}.",
     "say.regarded": "Routing took note: priority {priority}.",
     "say.regarded.firing": "Routing took note: priority {priority}, {count} alerts are firing.",
+    "say.regarded.fresh": "{count} new alerts joined; {firing} fire now.",
+    "say.regarded.fresh.one": "{count} new alert joined; {firing} fire now.",
     "say.regarded.firing.one": "Routing took note: priority {priority}, {count} alert is firing.",
     "say.followup": "Something new came after closing: a follow-up ticket is opened.",
     "say.deferred": "An escalation to tier {tier} waits until the request has arrived.",

@@ -61,6 +61,8 @@ SENTENCES: Final[dict[str, str]] = {
     "say.closed": "由 {by} 关闭：{reason}。",
     "say.regarded": "路由已知悉：优先级 {priority}。",
     "say.regarded.firing": "路由已知悉：优先级 {priority}，{count} 条告警触发中。",
+    "say.regarded.fresh": "新增 {count} 条告警，当前触发中 {firing} 条。",
+    "say.regarded.fresh.one": "新增 {count} 条告警，当前触发中 {firing} 条。",
     "say.regarded.firing.one": "路由已知悉：优先级 {priority}，{count} 条告警触发中。",
     "say.followup": "关闭后又有新内容：开启后续工单。",
     "say.deferred": "升级至第 {tier} 层，等待请求到达。",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from services.notify.domain.notices import OPEN_MAX, REQUEST, Notices
@@ -16,7 +16,13 @@ from shared.contracts.envelope import Body, Event
 from shared.contracts.facts import TicketFacts
 from shared.contracts.intake import Direction, FollowupRefused, MessageAdded, RequestAccepted
 from shared.contracts.notify import NoticeFailed, NoticeKind, NoticePlanned, RecipientKind
-from shared.contracts.routing import FollowupRequested, TicketAssigned, TicketResolved
+from shared.contracts.routing import (
+    FollowupRequested,
+    Status,
+    TicketAssigned,
+    TicketRegarded,
+    TicketResolved,
+)
 from shared.contracts.sla import ClockBreached, ClockEscalated, ClockWarned
 from shared.kernel import digest, rfc3339
 from shared.organisation import Configuration, UnknownName
@@ -25,6 +31,10 @@ KEY_MAX: Final = 80
 ACKNOWLEDGEMENT_KEY: Final = "acknowledgement"
 LANGUAGE_DEFAULT: Final = "en"
 BREACH: Final = "breach"
+NEWS_QUIET: Final = timedelta(hours=1)
+"""So long after one notice of new alerts the next ones of the ticket are only in the console."""
+NOT_HELD: Final = frozenset({Status.RESOLVED, Status.CLOSED})
+"""Of these the agent is the one who solved it."""
 TOO_MANY: Final = f"more than {OPEN_MAX} notices of this ticket wait"
 
 _PLAIN = re.compile(r"[A-Za-z0-9._:-]+")
@@ -158,6 +168,39 @@ def tell_assignment(
             recipient=body.agent,
             language=_language(configuration, RecipientKind.AGENT, body.agent),
             details={**_details(body.facts), "desk": body.desk, "agent": body.agent},
+        ),
+    )
+
+
+def tell_news(
+    state: Notices | None,
+    event: Event[TicketRegarded],
+    now: datetime,
+    configuration: Configuration,
+) -> Sequence[Body]:
+    """Plan to tell who holds an incident that more alerts have joined it, at most once an hour.
+
+    Without it they would vanish into an incident that somebody has accepted; with one for each,
+    an alert that flaps would be a mail for each of its turns.
+    """
+    body = event.body
+    if not body.fresh or not body.agent or body.status in NOT_HELD:
+        return ()
+    since = now - NEWS_QUIET
+    told = state.notices if state is not None else ()
+    if any(n.kind is NoticeKind.NEWS and n.planned_at > since for n in told):
+        return ()
+    details = {"fresh": str(body.fresh), "firing": str(body.firing), "desk": body.desk}
+    return _new(
+        state,
+        NoticePlanned(
+            number=body.facts.number,
+            notice=key(NoticeKind.NEWS.value, event.id),
+            kind=NoticeKind.NEWS,
+            recipient_kind=RecipientKind.AGENT,
+            recipient=body.agent,
+            language=_language(configuration, RecipientKind.AGENT, body.agent),
+            details={**_details(body.facts), **details, "agent": body.agent},
         ),
     )
 
