@@ -225,6 +225,8 @@ async def test_models_are_kept_by_version(both: Both) -> None:
     assert await both.models.drop_model(tenant="main", version=2)
     assert not await both.models.drop_model(tenant="main", version=2)
     assert await both.models.newest_models() == {"main": 1, "other": 7}
+    assert await both.models.model(tenant="main", version=2) is None
+    assert [await both.models.last_version(t) for t in ("main", "other", "new")] == [2, 7, 0]
 
 
 async def opened(
@@ -287,13 +289,20 @@ async def opened(
 
 
 async def test_closed_tickets_of_people_are_samples(both: Both) -> None:
-    """The newest first, as they were corrected; no alerts, nothing open, nobody else's."""
-    await opened(both, 1, kind_by="default", closed=True)
+    """The newest first, as they were corrected; no alerts, nothing open, nobody else's.
+
+    What a model guessed, or is taken where nobody says anything, is no label.
+    """
+    await opened(both, 1, kind_by="rule:vpn", closed=True)
     await opened(both, 2, kind_by="model:3", category="network", closed=True)
     await opened(both, 3, kind_by="default")
     await opened(both, 4, kind_by="default", closed=True, channel=Channel.MONITORING)
+    await opened(both, 5, kind_by="model:3", category="network", closed=True)
+    await opened(both, 6, kind_by="default", closed=True)
     found = await both.models.samples(tenant="main", limit=10)
     assert [(s.ticket, s.subject, s.kind, s.category) for s in found] == [
+        ("t-6", "Subject 6", None, None),
+        ("t-5", "Subject 5", None, "network"),
         ("t-2", "Subject 2", "change", "network"),
         ("t-1", "Subject 1", "incident", None),
     ]

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from services.intake.domain.contact import Person
-from services.intake.domain.figures import COUNTED, Correction, Decided, decided_by
+from services.intake.domain.figures import COUNTED, Correction, Decided, decided_by, teaches
 from services.intake.domain.learning import Model
 from services.intake.domain.people import Address, Noted
 from services.intake.domain.ticket import TICKET
@@ -116,6 +116,14 @@ class MemoryContacts:
         return sorted(found, key=lambda link: (link.at, link.id), reverse=True)
 
 
+def _taught(state: Row, field: str) -> str | None:
+    """Return a ticket's label, where somebody said it whom one learns from."""
+    said_by = (state["classification"] or {}).get(f"{field}_by")
+    corrected = any(c["field"] == field for c in state["corrections"])
+    label: str | None = state["facts"][field] if corrected or teaches(said_by) else None
+    return label
+
+
 class MemoryModels:
     """`ModelStore` in memory."""
 
@@ -130,13 +138,21 @@ class MemoryModels:
         """Return the newest version of each tenant."""
         found: dict[str, int] = {}
         for row in self.data.collection("models").values():
-            found[row["tenant"]] = max(row["version"], found.get(row["tenant"], 0))
+            if "dropped" not in row:
+                found[row["tenant"]] = max(row["version"], found.get(row["tenant"], 0))
         return found
+
+    async def last_version(self, tenant: str) -> int:
+        """Return the newest version that a tenant ever had."""
+        rows = self.data.collection("models").values()
+        return max((row["version"] for row in rows if row["tenant"] == tenant), default=0)
 
     async def model(self, *, tenant: str, version: int) -> Model | None:
         """Return a model."""
         row = self.data.collection("models").get(f"{tenant}:{version}")
-        return None if row is None else Model.model_validate(copy.deepcopy(row))
+        if row is None or "dropped" in row:
+            return None
+        return Model.model_validate(copy.deepcopy(row))
 
     async def add_model(self, model: Model) -> bool:
         """Insert a model."""
@@ -147,8 +163,12 @@ class MemoryModels:
         return True
 
     async def drop_model(self, *, tenant: str, version: int) -> bool:
-        """Delete a model."""
-        return self.data.collection("models").pop(f"{tenant}:{version}", None) is not None
+        """Drop a model."""
+        rows, name = self.data.collection("models"), f"{tenant}:{version}"
+        if name not in rows or "dropped" in rows[name]:
+            return False
+        rows[name] = {"tenant": tenant, "version": version, "dropped": True}
+        return True
 
     async def samples(self, *, tenant: str, limit: int) -> list[Sample]:
         """Return closed tickets that people opened, the newest first."""
@@ -160,8 +180,8 @@ class MemoryModels:
                     ticket=identifier,
                     subject=messages[state["message"]]["subject"],
                     text=messages[state["message"]]["text"],
-                    kind=state["facts"]["kind"],
-                    category=state["facts"]["category"],
+                    kind=_taught(state, "kind"),
+                    category=_taught(state, "category"),
                 ),
             )
             for identifier, state in self._tickets(tenant)
@@ -177,7 +197,7 @@ class MemoryModels:
     ) -> dict[str, list[Decided]]:
         """Return the figures of tickets accepted in a time."""
         states = [s for _, s in self._tickets(tenant) if since <= s["facts"]["accepted_at"] < until]
-        corrections = [Correction.model_validate(c) for s in states for c in s["corrections"]]
+        corrections = [[Correction.model_validate(c) for c in s["corrections"]] for s in states]
         return {
             field: decided_by(
                 field,

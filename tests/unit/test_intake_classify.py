@@ -13,7 +13,7 @@ from services.intake.domain.classify import (
     classify_request,
     looks_at_the_asker,
 )
-from services.intake.domain.figures import Correction, decided_by
+from services.intake.domain.figures import Correction, decided_by, teaches
 from services.intake.domain.learning import Guess, Suggestion
 from services.intake.domain.normal import Party, Request
 from services.intake.domain.reclassify import Correcting, decide_reclassified
@@ -367,9 +367,11 @@ def test_a_ticket_that_there_is_not_is_not_corrected() -> None:
     assert caught.value.status == 404
 
 
-def correction(field: str, was_by: str | None, by: str) -> Correction:
+def correction(
+    field: str, was_by: str | None, by: str, *, was: str = "a", now: str = "b"
+) -> Correction:
     """Return one correction."""
-    return Correction(field=field, was="a", now="b", was_by=was_by, by=by, at=START)
+    return Correction(field=field, was=was, now=now, was_by=was_by, by=by, at=START)
 
 
 def test_figures_count_each_source_by_hand() -> None:
@@ -378,11 +380,12 @@ def test_figures_count_each_source_by_hand() -> None:
         "kind",
         {"model:3": 10, "rule:vpn": 4, "default": 7},
         [
-            correction("kind", "model:3", "ann"),
-            correction("kind", "model:3", "bob"),
-            correction("kind", "agent:ann", "bob"),
-            correction("kind", "rule:vpn", "ann"),
-            correction("category", "rule:vpn", "ann"),
+            [
+                correction("kind", "model:3", "ann", was="incident", now="inquiry"),
+                correction("kind", "agent:ann", "bob", was="inquiry", now="complaint"),
+            ],
+            [correction("kind", "model:3", "bob")],
+            [correction("kind", "rule:vpn", "ann"), correction("category", "rule:vpn", "ann")],
         ],
     )
     assert [(d.source, d.decided, d.wrong) for d in found] == [
@@ -393,3 +396,40 @@ def test_figures_count_each_source_by_hand() -> None:
         ("agent:bob", 2, 0),
     ]
     assert [round(d.share, 2) for d in found] == [0.2, 0.25, 0.5, 0.0, 0.0]
+
+
+def test_who_was_right_after_all_is_not_counted_as_wrong() -> None:
+    """Ann changes what a rule said, and Bob puts it back: Ann was wrong, the rule was not."""
+    found = decided_by(
+        "kind",
+        {"rule:vpn": 1},
+        [
+            [
+                correction("kind", "rule:vpn", "ann", was="incident", now="inquiry"),
+                correction("kind", "agent:ann", "bob", was="inquiry", now="incident"),
+            ]
+        ],
+    )
+    assert {d.source: d.wrong for d in found} == {"rule:vpn": 0, "agent:ann": 1, "agent:bob": 0}
+
+
+def test_a_model_learns_from_people_and_rules_only() -> None:
+    """Not from what models said, nor from what is taken where nobody says anything."""
+    taught = {source: teaches(source) for source in SOURCES}
+    assert [source for source, good in taught.items() if good] == [
+        "agent:ann",
+        "caller:requests-demo",
+        "rule:vpn",
+        "integration:mail-demo",
+    ]
+
+
+SOURCES = (
+    "agent:ann",
+    "caller:requests-demo",
+    "rule:vpn",
+    "integration:mail-demo",
+    "model:3",
+    "default",
+    None,
+)

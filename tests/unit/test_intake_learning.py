@@ -119,6 +119,9 @@ async def test_training_is_repeatable_and_versions_count() -> None:
     assert second.model_copy(update={"version": 1}) == first
     assert await desk.drop_model(tenant="main", version=2)
     assert await desk.newest_models() == {"main": 1}
+    assert await desk.model(tenant="main", version=2) is None
+    assert not await desk.drop_model(tenant="main", version=2)
+    assert await desk.last_version("main") == 2
 
 
 async def test_a_model_is_small_and_holds_no_words() -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict
 
 from services.intake.domain.catalogue import configuration_item, criticality_of, service_of
+from services.intake.domain.figures import DEFAULT, MODEL
 from services.intake.domain.learning import Guess, Suggestion
 from services.intake.domain.normal import Request
 from services.intake.domain.priority import Weighed, prioritised
@@ -199,7 +200,7 @@ class _Sources:
     @property
     def model(self) -> str:
         """The model as a source."""
-        return f"model:{self.suggestion.version}" if self.suggestion else ""
+        return f"{MODEL}{self.suggestion.version}" if self.suggestion else ""
 
 
 def _kind(
@@ -219,7 +220,7 @@ def _kind(
         return Kind(guessed), sources.model
     if defaults.kind is not None:
         return Kind(defaults.kind), source("integration", sources.integration or "")
-    return Kind.INCIDENT, "default"
+    return Kind.INCIDENT, DEFAULT
 
 
 def _category(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
 from shared.contracts.facts import Code, Id, Instant
 
+DEFAULT = "default"
+MODEL = "model:"
 COUNTED = ("kind", "category")
 """The fields whose corrections are counted, each apart."""
 
@@ -42,22 +44,34 @@ class Decided(BaseModel):
 
 
 def decided_by(
-    field: str, first: Mapping[str, int], corrections: Iterable[Correction]
+    field: str, first: Mapping[str, int], corrected: Iterable[Sequence[Correction]]
 ) -> list[Decided]:
     """Return how each source did, those that were wrong most often first.
+
+    Wrong is what is not what the field was in the end: who said it is right where somebody
+    corrected it and somebody else put it back.
 
     Args:
         field: ``kind`` or ``category``.
         first: source to how many tickets it decided on as they were accepted.
-        corrections: all of the same tickets. Who corrects decides, too, and may be wrong.
+        corrected: the corrections of each ticket that has some, in their order.
     """
     decided = Counter(first)
     wrong: Counter[str] = Counter()
-    for correction in corrections:
-        if correction.field != field:
-            continue
-        decided[f"agent:{correction.by}"] += 1
-        if correction.was_by is not None:
-            wrong[correction.was_by] += 1
+    for corrections in corrected:
+        mine = [c for c in corrections if c.field == field]
+        for correction in mine:
+            decided[f"agent:{correction.by}"] += 1
+            if correction.was_by is not None and correction.was != mine[-1].now:
+                wrong[correction.was_by] += 1
     found = [Decided(source=s, decided=n, wrong=wrong[s]) for s, n in decided.items()]
     return sorted(found, key=lambda d: (-d.wrong, -d.decided, d.source))
+
+
+def teaches(source: str | None) -> bool:
+    """Return whether what a source said of a ticket is to be learned from.
+
+    A model must not learn from what models guessed, nor from what counts where nobody says
+    anything.
+    """
+    return source is not None and source != DEFAULT and not source.startswith(MODEL)

@@ -67,7 +67,7 @@ async def train(
         Infrastructure: the store does not answer; nothing was stored.
     """
     samples = await store.samples(tenant=tenant, limit=SAMPLES_MAX)
-    kinds = learnable(_labelled(s, s.kind) for s in samples)
+    kinds = learnable(_labelled(s, s.kind) for s in samples if s.kind)
     categories = learnable(_labelled(s, s.category) for s in samples if s.category)
     if not kinds and not categories:
         message = (
@@ -77,7 +77,7 @@ async def train(
         raise TrainingImpossible(message)
     texts = {s.key: s.text for s in (*kinds, *categories)}
     while True:
-        version = (await store.newest_models()).get(tenant, 0) + 1
+        version = await store.last_version(tenant) + 1
         fit = _Fit(rarity=_rarity(list(texts.values())), seed=seed)
         model = fit.model(kinds, categories, tenant=tenant, version=version, at=at)
         trained = Trained(

@@ -12,12 +12,12 @@ from services.intake.domain.learning import Model
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A closed ticket to learn from."""
+    """A closed ticket to learn from; None is what nobody said of it whom one learns from."""
 
     ticket: str
     subject: str
     text: str
-    kind: str
+    kind: str | None
     category: str | None
 
 
@@ -31,6 +31,10 @@ class ModelStore(Protocol):
         """Return the newest version of each tenant that has a model."""
         ...
 
+    async def last_version(self, tenant: str) -> int:
+        """Return the newest version that a tenant ever had, also where it was dropped; 0 if none."""
+        ...
+
     async def model(self, *, tenant: str, version: int) -> Model | None:
         """Return a model."""
         ...
@@ -40,7 +44,10 @@ class ModelStore(Protocol):
         ...
 
     async def drop_model(self, *, tenant: str, version: int) -> bool:
-        """Delete a model, so that the one before it counts again; False where there is none."""
+        """Drop a model, so that the one before it counts again; False where there is none.
+
+        Its version is not given again: a process that has it in memory would go on with it.
+        """
         ...
 
     async def samples(self, *, tenant: str, limit: int) -> list[Sample]:

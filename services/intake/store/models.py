@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from pymongo.errors import DuplicateKeyError
 
-from services.intake.domain.figures import COUNTED, Correction, Decided, decided_by
+from services.intake.domain.figures import COUNTED, Correction, Decided, decided_by, teaches
 from services.intake.domain.learning import TEXT_CHARACTERS_MAX, Model
 from services.intake.domain.ticket import TICKET
 from services.intake.ports import Sample
@@ -17,6 +17,17 @@ from shared.documents import Row
 from shared.mongo import Database, infrastructure, plain
 
 MESSAGES_AT_ONCE = 500
+IN_FORCE: Final[Row] = {"dropped": {"$ne": True}}
+LABELS: Final = dict.fromkeys(
+    (
+        "state.message",
+        "state.facts.kind",
+        "state.facts.category",
+        "state.classification",
+        "state.corrections",
+    ),
+    1,
+)
 
 
 class MongoModels:
@@ -41,14 +52,25 @@ class MongoModels:
         """Return the newest version of each tenant that has a model."""
         async with infrastructure():
             rows = await self._models.aggregate(
-                [{"$group": {"_id": "$tenant", "version": {"$max": "$version"}}}]
+                [
+                    {"$match": IN_FORCE},
+                    {"$group": {"_id": "$tenant", "version": {"$max": "$version"}}},
+                ]
             ).to_list(None)
         return {row["_id"]: row["version"] for row in rows}
+
+    async def last_version(self, tenant: str) -> int:
+        """Return the newest version that a tenant ever had."""
+        async with infrastructure():
+            row = await self._models.find_one(
+                {"tenant": tenant}, {"version": 1}, sort=[("version", -1)]
+            )
+        return row["version"] if row else 0
 
     async def model(self, *, tenant: str, version: int) -> Model | None:
         """Return a model."""
         async with infrastructure():
-            row = await self._models.find_one({"tenant": tenant, "version": version})
+            row = await self._models.find_one({"tenant": tenant, "version": version, **IN_FORCE})
         return None if row is None else Model.model_validate(row)
 
     async def add_model(self, model: Model) -> bool:
@@ -62,10 +84,12 @@ class MongoModels:
         return True
 
     async def drop_model(self, *, tenant: str, version: int) -> bool:
-        """Delete a model; False where there is none."""
+        """Drop a model; its row keeps only that the version was given."""
+        identifier = f"{tenant}:{version}"
+        gone = {"tenant": tenant, "version": version, "dropped": True}
         async with infrastructure():
-            result = await self._models.delete_one({"tenant": tenant, "version": version})
-        return result.deleted_count == 1
+            result = await self._models.replace_one({"_id": identifier, **IN_FORCE}, gone)
+        return result.modified_count == 1
 
     async def samples(self, *, tenant: str, limit: int) -> list[Sample]:
         """Return the newest closed tickets that people opened."""
@@ -74,9 +98,8 @@ class MongoModels:
             "state.closed": True,
             "state.facts.channel": {"$ne": Channel.MONITORING.value},
         }
-        wanted = {"state.message": 1, "state.facts.kind": 1, "state.facts.category": 1}
         async with infrastructure():
-            cursor = self._tickets.find(query, wanted).sort("state.ordinal", -1)
+            cursor = self._tickets.find(query, LABELS).sort("state.ordinal", -1)
             tickets = await cursor.limit(limit).to_list(None)
         found: list[Sample] = []
         for start in range(0, len(tickets), MESSAGES_AT_ONCE):
@@ -107,11 +130,7 @@ class MongoModels:
                 {**accepted, "state.corrections.0": {"$exists": True}}, {"state.corrections": 1}
             )
             corrected = await cursor.to_list(None)
-        corrections = [
-            Correction.model_validate(item)
-            for row in corrected
-            for item in row["state"]["corrections"]
-        ]
+        corrections = [_corrections(row) for row in corrected]
         return {
             field: decided_by(field, await self._first(accepted, field), corrections)
             for field in COUNTED
@@ -129,12 +148,25 @@ class MongoModels:
         return {row["_id"]: row["tickets"] for row in rows}
 
 
+def _corrections(row: Row) -> list[Correction]:
+    return [Correction.model_validate(item) for item in row["state"].get("corrections", ())]
+
+
+def _label(row: Row, field: str) -> str | None:
+    """Return what a ticket teaches of a field; None where only a model or nobody said it."""
+    said_by = (row["state"].get("classification") or {}).get(f"{field}_by")
+    corrected = any(c.field == field for c in _corrections(row))
+    if not corrected and not teaches(said_by):
+        return None
+    label: str | None = row["state"]["facts"].get(field)
+    return label
+
+
 def _sample(row: Row, message: Row) -> Sample:
-    facts = row["state"]["facts"]
     return Sample(
         ticket=row["_id"],
         subject=message.get("subject", ""),
         text=message.get("text", "")[:TEXT_CHARACTERS_MAX],
-        kind=facts["kind"],
-        category=facts.get("category"),
+        kind=_label(row, "kind"),
+        category=_label(row, "category"),
     )
