@@ -69,8 +69,8 @@ class PriorityReason(BaseModel):
 class Classification(BaseModel):
     """Who said what a ticket is, as it was accepted.
 
-    Sources are ``caller:<name>``, ``rule:<name>``, ``model:<version>``, ``integration:<name>``,
-    ``agent:<id>`` and ``default``.
+    Sources are ``caller:<name>``, ``rule:<name>``, ``form:<name>``, ``model:<version>``,
+    ``integration:<name>``, ``agent:<id>`` and ``default``.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")

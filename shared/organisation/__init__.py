@@ -7,7 +7,13 @@ on the bus, one message each; `Configuration.from_sections` reads them on the ot
 
 from __future__ import annotations
 
-from shared.organisation.catalogue import CatalogueSection, ConfigurationItem, Service
+from shared.organisation.catalogue import (
+    CatalogueSection,
+    ConfigurationItem,
+    Form,
+    FormField,
+    Service,
+)
 from shared.organisation.configuration import (
     ROSTER_PREFIX,
     SECTION_BYTES_MAX,
@@ -104,6 +110,8 @@ __all__ = [
     "Flapping",
     "FollowTheSun",
     "FollowupRule",
+    "Form",
+    "FormField",
     "IntakeSection",
     "Integration",
     "IntegrationsSection",

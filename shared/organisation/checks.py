@@ -278,12 +278,32 @@ def _catalogue(configuration: Configuration) -> Iterator[Finding]:
             if owner != item.name:
                 reason = f"{name!r} is what {owner!r} is called, too"
                 yield Finding(section, (*at, "names", number), reason)
+    yield from _forms(configuration, services)
     if not services:
         return
     for index, integration in enumerate(configuration.integrations.integrations):
         path = ("integrations", index, "defaults", "service")
         said = integration.defaults.service
         yield from _refer("integrations", path, "service", said, services)
+
+
+def _forms(configuration: Configuration, services: Collection[str]) -> Iterator[Finding]:
+    """Yield what is wrong with the forms of the catalogue."""
+    section, forms = "catalogue", configuration.catalogue.forms
+    categories = configuration.intake.classification.categories
+    yield from _unique(section, "forms", "form", (form.name for form in forms))
+    for index, form in enumerate(forms):
+        at: Path = ("forms", index)
+        if services:
+            yield from _refer(section, (*at, "service"), "service", form.service, services)
+        if categories:
+            yield from _refer(section, (*at, "category"), "category", form.category, categories)
+        seen: set[str] = set()
+        for number, field in enumerate(form.fields):
+            if field.name in seen:
+                path = (*at, "fields", number, "name")
+                yield Finding(section, path, f"a second field is named {field.name!r}")
+            seen.add(field.name)
 
 
 def _classification(configuration: Configuration) -> Iterator[Finding]:

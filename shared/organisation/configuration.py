@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from shared.calendar import CompiledCalendar, compile_calendar
 from shared.kernel import HeliodeskError
-from shared.organisation.catalogue import CatalogueSection, ConfigurationItem, Service
+from shared.organisation.catalogue import CatalogueSection, ConfigurationItem, Form, Service
 from shared.organisation.intake import IntakeSection
 from shared.organisation.integrations import Integration, IntegrationsSection, TemplatesSection
 from shared.organisation.places import (
@@ -231,6 +231,11 @@ class Configuration:
     def items_by_name(self) -> dict[str, ConfigurationItem]:
         """The configuration items of the catalogue."""
         return {item.name: item for item in self.catalogue.items}
+
+    @cached_property
+    def forms_by_name(self) -> dict[str, Form]:
+        """The forms of the catalogue."""
+        return {form.name: form for form in self.catalogue.forms}
 
     @cached_property
     def item_names(self) -> dict[str, str]:

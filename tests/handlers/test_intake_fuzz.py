@@ -63,13 +63,13 @@ each_good = pytest.mark.parametrize("example", GOOD, ids=lambda e: f"{e.door.nam
 async def test_a_good_example_is_accepted_durably(
     example: Example, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Over HTTP, with the door's own credentials: 2xx, and as many receipts as submissions."""
+    """With the door's own credentials: 2xx or a page that thanks, and a receipt a submission."""
     for name, value in secrets(like=example).items():
         monkeypatch.setenv(name, value)
     intake = intake_at(example)
     async with all_doors(intake) as client:
         answer = await client.request(**call_of(example))
-    assert answer.is_success, answer.text
+    assert answer.is_success or answer.has_redirect_location, answer.text
     keys = [read["key"] for read in example.expected["reads"]]
     distinct = {key for key in keys if key is not None}
     wanted = len(distinct) + keys.count(None)

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.intake.doors import DOORS, Fault, Raw, Read, Refused, Setup, Unauthenticated
+from services.intake.doors.people import web_form
 from services.intake.doors.people.contacts import PeopleSettings
 from services.intake.doors.people.fax import fax_sender
 from services.intake.doors.people.form_data import Form, read_form
 from services.intake.doors.people.help_button import HelpSettings
 from services.intake.doors.people.social import SocialSettings, verify
 from services.intake.doors.people.walk_up import WalkUpSettings
+from services.intake.doors.shape import Taken
 
 JSON = {"content-type": "application/json"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -259,3 +262,45 @@ def test_no_subject_makes_the_look_at_faxes_fail(subject: str, sender: str) -> N
     """Whatever a mail is called, the answer is a number or none."""
     found = fax_sender(f"New fax from: {subject}", f"fax{sender}", {}, country="DE")
     assert found is None or found.startswith("+")
+
+
+def page_form(body: bytes, *, origin: str = "https://www.example.org") -> Raw:
+    """Return a form that a browser posts from a page."""
+    return Raw(
+        body=body,
+        headers={"content-type": "application/x-www-form-urlencoded", "origin": origin},
+    )
+
+
+TAKEN = Taken(receipt="r", ticket="t", number="T-000007", link="/", location="/")
+
+
+def test_a_browser_goes_to_the_page_that_thanks() -> None:
+    """With the ticket's number; a script of the page gets it as JSON that it may read."""
+    thanks = b"subject=x&mail=a%40b.c&thanks=https%3A%2F%2Fwww.example.org%2Fok%3Fn%3D{number}"
+    sent = web_form.answer(page_form(thanks), [TAKEN])
+    assert (sent.status, sent.headers["Location"]) == (303, "https://www.example.org/ok?n=T-000007")
+    told = web_form.answer(page_form(b"subject=x&mail=a%40b.c"), [TAKEN])
+    assert (told.status, told.content) == (202, {"number": "T-000007"})
+    assert told.headers["Access-Control-Allow-Origin"] == "https://www.example.org"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "https://evil.example/",
+        "https://www.example.org.evil.example/",
+        "https://www.example.org@evil.example/",
+        "//evil.example/",
+        "javascript:alert(1)",
+        "https://www.example.org\\@evil.example/",
+        "https://[www.example.org/",
+        "/thanks",
+    ],
+)
+def test_a_form_leads_nobody_to_another_site(page: str) -> None:
+    """The page that thanks is of the form's own origin, written in full."""
+    body = f"subject=x&mail=a%40b.c&thanks={quote(page)}".encode()
+    with pytest.raises(Refused) as caught:
+        web_form.parse(page_form(body), Setup())
+    assert [fault.field for fault in caught.value.faults] == ["thanks"]

@@ -13,6 +13,14 @@ services:
 items:
   - {name: db-7, title: Database 7, service: payroll, names: [DB7.example.org, 10.0.0.7]}
   - {name: mx-1, title: Mail gateway, service: mail, criticality: high}
+forms:
+  - name: payslip
+    title: A payslip is wrong
+    service: payroll
+    category: business
+    fields:
+      - {name: month, title: Month, type: date, required: true}
+      - {name: kind_of, title: What is wrong, type: choice, choices: [amount, name]}
 """
 INTAKE = """\
 classification:
@@ -69,6 +77,9 @@ def test_a_wrong_rule_is_refused_with_its_place(
         ("name: mail, title", "name: payroll, title", "a second service is named 'payroll'"),
         ("name: mx-1", "name: db-7", "a second item is named 'db-7'"),
         ("service: mail,", "service: male,", "did you mean 'mail'?"),
+        ("category: business", "category: busines", "did you mean 'business'?"),
+        ("name: kind_of", "name: month", "a second field is named 'month'"),
+        ("choices: [amount, name]", "required: true", "choices are of the type choice"),
         (
             "criticality: high}",
             "criticality: high, names: [db7.EXAMPLE.org]}",

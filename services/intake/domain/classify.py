@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from services.intake.domain.catalogue import configuration_item, criticality_of, service_of
 from services.intake.domain.figures import DEFAULT, MODEL
+from services.intake.domain.forms import form_of
 from services.intake.domain.learning import Guess, Suggestion
 from services.intake.domain.normal import Request
 from services.intake.domain.priority import Weighed, prioritised
@@ -25,6 +26,7 @@ from shared.organisation import (
     REQUEST_FIELDS,
     ClassificationRule,
     Configuration,
+    Form,
     Integration,
     RequestDefaults,
 )
@@ -109,6 +111,7 @@ def classify_request(
         CommandRejected: the caller names a region, a site or a service that there is not.
     """
     _require_known(request, configuration)
+    form = form_of(request, configuration)
     defaults = integration.defaults if integration else NO_DEFAULTS
     site = request.site or (None if request.region else defaults.site)
     # A site says where its region is; the integration's default must not contradict it.
@@ -128,12 +131,14 @@ def classify_request(
         integration=integration.name if integration else None,
         suggestion=suggestion,
         apply_from=configuration.intake.classification.apply_from,
+        form=form,
     )
     kind, kind_by = _kind(request, ruled, defaults, sources)
     category, category_by = _category(request, ruled, defaults, sources)
     service = _first(
         request.service,
         ruled.get("service", UNSAID)[0],
+        form.service if form else None,
         service_of(draft.item, configuration),
         defaults.service,
     )
@@ -192,6 +197,7 @@ class _Sources:
     integration: str | None
     suggestion: Suggestion | None
     apply_from: float
+    form: Form | None = None
 
     def certain(self, guess: Guess | None) -> str | None:
         """Return a guess that is certain enough to be applied."""
@@ -214,6 +220,9 @@ def _kind(
     if "kind" in ruled:
         value, rule = ruled["kind"]
         return Kind(value), source("rule", rule)
+    form = sources.form
+    if form is not None and form.kind is not None:
+        return Kind(form.kind), source("form", form.name)
     guessed = sources.certain(sources.suggestion.kind if sources.suggestion else None)
     # A model may be older than a release that knows its words no more.
     if guessed is not None and Kind(guessed) is not Kind.UNKNOWN:
@@ -234,6 +243,9 @@ def _category(
     if "category" in ruled:
         value, rule = ruled["category"]
         return value, source("rule", rule)
+    form = sources.form
+    if form is not None and form.category is not None:
+        return form.category, source("form", form.name)
     guessed = sources.certain(sources.suggestion.category if sources.suggestion else None)
     if guessed is not None:
         return guessed, sources.model

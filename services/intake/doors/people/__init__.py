@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from services.intake.doors.people import forms, help_button, requests, social, walk_up
+from services.intake.doors.people import forms, help_button, requests, social, walk_up, web_form
 from services.intake.doors.shape import Door
 
-DOORS: tuple[Door, ...] = (requests.DOOR, forms.DOOR, walk_up.DOOR, help_button.DOOR, social.DOOR)
+DOORS: tuple[Door, ...] = (
+    requests.DOOR,
+    forms.DOOR,
+    web_form.DOOR,
+    walk_up.DOOR,
+    help_button.DOOR,
+    social.DOOR,
+)

@@ -15,7 +15,7 @@ from services.intake.doors.people.contacts import (
     country_of,
     phone_of,
 )
-from services.intake.doors.people.form_data import MULTIPART, URLENCODED, read_form
+from services.intake.doors.people.form_data import MULTIPART, URLENCODED, Form, read_form
 from services.intake.doors.people.requests import (
     FieldName,
     FieldText,
@@ -91,7 +91,15 @@ def parse(raw: Raw, setup: Setup) -> list[Read[Request]]:
     Raises:
         Refused: 415, 400 or 422.
     """
-    form = read_form(raw)
+    return [filled_in(read_form(raw), raw, setup)]
+
+
+def filled_in(form: Form, raw: Raw, setup: Setup) -> Read[Request]:
+    """Return the request of a form's fields and files.
+
+    Raises:
+        Refused: 422.
+    """
     custom = custom_fields(form.fields)
     plain = {
         name: value
@@ -113,14 +121,12 @@ def parse(raw: Raw, setup: Setup) -> list[Read[Request]]:
         name=body.name,
     )
     whole = _Filled(**body.model_dump(), custom=custom)
-    return [
-        Read(
-            form=body.request(contact, fields=custom, files=files),
-            content=content_of(whole, parts),
-            key=body.idempotency_key or raw.headers.get("idempotency-key"),
-            parts=parts,
-        )
-    ]
+    return Read(
+        form=body.request(contact, fields=custom, files=files),
+        content=content_of(whole, parts),
+        key=body.idempotency_key or raw.headers.get("idempotency-key"),
+        parts=parts,
+    )
 
 
 DOOR = Door(
