@@ -166,6 +166,7 @@ def create_app(settings: IntakeSettings, *, clock: Clock | None = None) -> FastA
                 clock=clock,
                 public_keys=PublicKeys(documents=Web(), clock=clock),
                 log=runtime.log,
+                came=runtime.telemetry.came,
             )
         ),
         title="Heliodesk intake",
