@@ -342,6 +342,7 @@ ENGLISH: Final[dict[str, str]] = {
     "notice.escalation": "escalation",
     "notice.resolution": "notice of resolution",
     "notice.refusal": "notice that the ticket is closed",
+    "notice.code": "code that confirms an address",
     "notice.reply": "reply",
     "notice.unknown": "message",
     "recipient.contact": "the contact",

@@ -20,11 +20,25 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from services.intake.domain.normal import FILES_MAX, File, NormalForm, Party
+from services.intake.domain.normal import File, NormalForm, Party
 from services.intake.doors.chat.ciphers import feishu_opened
 from services.intake.doors.chat.feishu_content import KINDS, Content, Piece, content_of
+from services.intake.doors.chat.feishu_event import (
+    Header,
+    MaybeSealed,
+    Mention,
+    Message,
+    OldMessage,
+    Opened,
+    Recalled,
+    Received,
+    Sealed,
+    Sender,
+    SentBy,
+    Tenant,
+)
 from services.intake.doors.chat.fetching import (
     Call,
     NotFetched,
@@ -35,10 +49,7 @@ from services.intake.doors.chat.fetching import (
 from services.intake.doors.chat.reading import (
     JSON,
     Body,
-    Count,
     DoorSettings,
-    Ident,
-    LongIdent,
     changed,
     conversation_of,
     file_of,
@@ -82,115 +93,6 @@ class FeishuSettings(DoorSettings):
     """To fetch files with, together with the secret ``app_secret``."""
     cloud: Literal["feishu", "lark"] = "feishu"
     """Where the app lives: Feishu in mainland China, Lark elsewhere."""
-
-
-def or_none(value: object) -> object:
-    """Return an id, None where it is left empty."""
-    return value or None
-
-
-class Sealed(Body):
-    """The body of every call: the rest is encrypted."""
-
-    encrypt: Annotated[str, Field(min_length=1)]
-
-
-class MaybeSealed(Body):
-    """A body that may be plain."""
-
-    encrypt: str | None = None
-    type: str | None = None
-    header: dict[str, Any] | None = None
-    action: Any = None
-
-
-class Header(Body):
-    """What every event has."""
-
-    event_id: LongIdent
-    event_type: str
-    create_time: Count = None
-
-
-class Tenant(Body):
-    """Whose organisation it is: the header has it, or of schema 1.0 the event."""
-
-    tenant_key: Ident
-
-
-class Opened(Body):
-    """What was encrypted: an event, or the handshake."""
-
-    type: str | None = None
-    challenge: str | None = None
-    token: str | None = None
-    uuid: LongIdent | None = None
-    header: dict[str, Any] | None = None
-    event: dict[str, Any] = {}
-
-
-class Sender(Body):
-    """The ids of who wrote."""
-
-    open_id: Ident
-
-
-class SentBy(Body):
-    """Who wrote: ``user``, or an app."""
-
-    sender_id: Sender
-    sender_type: str = "user"
-
-
-class Mention(Body):
-    """A placeholder within the text, and whom it stands for."""
-
-    key: Annotated[str, Field(min_length=1, max_length=100)]
-    name: str = ""
-    mentioned_type: str = "user"
-
-
-class Message(Body):
-    """A message."""
-
-    message_id: LongIdent
-    root_id: Annotated[LongIdent | None, BeforeValidator(or_none)] = None
-    thread_id: Annotated[LongIdent | None, BeforeValidator(or_none)] = None
-    chat_id: LongIdent
-    chat_type: str = "group"
-    message_type: str
-    content: str
-    mentions: tuple[Mention, ...] = ()
-
-
-class Received(Body):
-    """A message was sent."""
-
-    sender: SentBy
-    message: Message
-
-
-class Recalled(Body):
-    """A message was taken back; by whom is not told."""
-
-    message_id: LongIdent
-
-
-class OldMessage(Body):
-    """A message, as schema 1.0 has it."""
-
-    id: Annotated[LongIdent, Field(alias="open_message_id")]
-    root: Annotated[LongIdent | None, Field(alias="root_id"), BeforeValidator(or_none)] = None
-    chat: Annotated[LongIdent, Field(alias="open_chat_id")]
-    chat_type: str = "group"
-    kind: Annotated[str, Field(alias="msg_type")]
-    user: Annotated[Ident, Field(alias="open_id")]
-    text: str = ""
-    without_mention: Annotated[str, Field(alias="text_without_at_bot")] = ""
-    title: str = ""
-    image_key: LongIdent | None = None
-    pictures: Annotated[tuple[LongIdent, ...], Field(alias="image_keys", max_length=FILES_MAX)] = ()
-    file_key: LongIdent | None = None
 
 
 def _open(raw: Raw, setup: Setup) -> Opened:
