@@ -38,6 +38,7 @@ from shared.organisation import UnknownName
 from shared.threads import ThreadSigner
 
 MAIL = "mail:"
+LANGUAGE_DEFAULT = "en"
 
 
 class Proving:
@@ -80,8 +81,8 @@ class Proving:
             at=now,
             expires_at=now + CODE_LIFETIME,
         )
-        language = known.person.language
-        language = language or (known.document.state.language if _told(known) else "en")
+        state = known.document.state if known.document else None
+        language = known.person.language or (state.language if state else LANGUAGE_DEFAULT)
         # Where it goes is written first: once it is told, notify asks for it.
         await self._store.add_codes([sent])
         document = await self._committer.execute(
@@ -127,7 +128,7 @@ class Proving:
             party=party.model_copy(update={"verified": True}),
             by=by.name,
             at=self._clock.now(),
-            language_default=languages[0] if languages else "en",
+            language_default=languages[0] if languages else LANGUAGE_DEFAULT,
         )
         person = (await self._meeting.met([asking]))[asking.key]
         return await self.ask(person.id, mail, by=by)
@@ -232,7 +233,3 @@ class Proving:
             reason=by.reason or f"code {sent.id}",
         )
         await self._store.add_links([made])
-
-
-def _told(known: Known) -> bool:
-    return known.document is not None and known.document.state is not None
