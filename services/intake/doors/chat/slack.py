@@ -178,7 +178,8 @@ def _form(raw: Raw) -> Sequence[Read[NormalForm]]:
     user = action.user.id if event.bot_id or event.user is None else event.user
     kind = "im" if channel.startswith(DIRECT_PREFIX) else None
     asked = event.model_copy(update={"user": user, "bot_id": None, "channel_type": kind})
-    callback = Callback(team_id=action.team.id, event_id=channel)
+    team = {"team_id": action.workspace, "event_id": channel}
+    callback = fit(Callback, team, at="payload")
     return _message(asked, callback, frozenset(), at="payload.message")
 
 

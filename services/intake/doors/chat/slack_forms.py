@@ -53,6 +53,12 @@ class Named(Body):
     id: LongIdent
 
 
+class Actor(Named):
+    """Who did something; of an app that a whole organisation has, only this names a workspace."""
+
+    team_id: Ident | None = None
+
+
 class Kind(Body):
     """What every interaction has."""
 
@@ -60,12 +66,19 @@ class Kind(Body):
 
 
 class MessageAction(Body):
-    """A shortcut on a message was chosen."""
+    """A shortcut on a message was chosen. Of an organisation's app the workspace is left out."""
 
-    team: Named
+    team: Named | None = None
+    enterprise: Named | None = None
     channel: Named
-    user: Named
+    user: Actor
     message: dict[str, Any]
+
+    @property
+    def workspace(self) -> str | None:
+        """The workspace where it was chosen, or else the organisation."""
+        place = self.team or self.enterprise
+        return (self.team.id if self.team else self.user.team_id) or (place.id if place else None)
 
 
 def fields_of(raw: Raw) -> dict[str, str]:
