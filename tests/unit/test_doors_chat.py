@@ -294,6 +294,16 @@ def test_a_slack_message_and_the_mention_in_it_are_one() -> None:
     assert (told.key, told.content) == (again.key, again.content)
 
 
+def test_two_edits_of_a_teams_message_are_two_without_a_time_too() -> None:
+    """A repetition of either is known again."""
+    one, again, two = (
+        read("teams", "message-updated", {"timestamp": None, "text": text})
+        for text in ("first", "first", "second")
+    )
+    assert one.key == again.key
+    assert one.key != two.key
+
+
 def test_a_redelivered_line_event_is_the_same_submission() -> None:
     """``isRedelivery`` and another file address do not make another message of it."""
     body = json.loads(example("line", "text").payload)

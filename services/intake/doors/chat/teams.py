@@ -80,6 +80,7 @@ from services.intake.doors.shape import (
     signed_path,
 )
 from shared.contracts.facts import Channel
+from shared.kernel import digest
 
 VENDOR = "teams"
 LOGIN = "https://login.microsoftonline.com"
@@ -201,9 +202,11 @@ def parse(raw: Raw, setup: Setup) -> Sequence[Read[NormalForm]]:
     contact = _contact(message, tenant)
     if message.type == "message":
         return _message(message, tenant, contact, key)
-    told = message.timestamp.isoformat() if message.timestamp else ""
-    change = key_of(message.type, message.conversation.id, message.id, told)
     text = _text(message) if message.type == "messageUpdate" else None
+    # Where no time tells one edit from the next, their words do.
+    words = digest((text or "").encode("utf-8", "surrogatepass")) if text else ""
+    told = message.timestamp.isoformat() if message.timestamp else words
+    change = key_of(message.type, message.conversation.id, message.id, told)
     return (changed(key=change, of=key, contact=contact, text=text, at=message.timestamp),)
 
 
