@@ -106,8 +106,11 @@ def opened(raw: Raw, setup: Setup) -> tuple[Event, str]:
     """
     require_media_type(raw, (JSON,))
     sealed = read_json(raw, Sealed).encrypt
+    key = setup.secrets.get("aes_key")
+    if not key:
+        raise malformed("encrypt", "the integration has no secret aes_key to read it with")
     try:
-        plain, owner = wecom_opened(sealed, wecom_key(setup.secrets.get("aes_key", "")))
+        plain, owner = wecom_opened(sealed, wecom_key(key))
     except ValueError as error:
         raise malformed("encrypt", "not encrypted with the integration's aes_key") from error
     expected = settings_of(setup, CallbackSettings).owner_key
