@@ -13,9 +13,12 @@ from pydantic import BaseModel, ValidationError
 
 from shared.contracts.internal import (
     BATCH_MAX,
+    CODES_PATH,
     CONTACTS_PATH,
     CONVERSATIONS_PATH,
     MESSAGES_PATH,
+    CodesAnswer,
+    CodeView,
     ContactsAnswer,
     ContactView,
     IdsRequest,
@@ -75,6 +78,14 @@ class IntakeApi:
         for part in _parts(ids):
             answer = await self._ask(MESSAGES_PATH, tenant, part, MessagesAnswer)
             found.update((message.id, message) for message in answer.messages)
+        return found
+
+    async def codes(self, tenant: str, ids: Iterable[str]) -> dict[str, CodeView]:
+        """Return codes by id that can still be used."""
+        found: dict[str, CodeView] = {}
+        for part in _parts(ids):
+            answer = await self._ask(CODES_PATH, tenant, part, CodesAnswer)
+            found.update((code.id, code) for code in answer.codes)
         return found
 
     async def conversation(self, tenant: str, ticket: str) -> tuple[MessageView, ...]:

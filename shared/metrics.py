@@ -49,6 +49,12 @@ class Metrics:
         self.lag = Gauge(
             "heliodesk_lag", "Records that wait in the topic", ["topic"], registry=self.registry
         )
+        self.door_calls = Counter(
+            "heliodesk_door_calls",
+            "Calls of a door: read, ignored, greeted, refused or unauthenticated",
+            ["door", "outcome"],
+            registry=self.registry,
+        )
         self.requests = Counter(
             "heliodesk_http_requests",
             "HTTP requests answered",
@@ -100,6 +106,10 @@ class Telemetry:
         self._log.error(
             "record_parked", topic=topic, row=row.id, stream=row.stream, error=row.error
         )
+
+    def came(self, door: str, outcome: str) -> None:
+        """Count a call of a door, by what became of it."""
+        self._metrics.door_calls.labels(door, outcome).inc()
 
     def sent(self, count: int) -> None:
         """Count acknowledged events."""

@@ -23,6 +23,8 @@ VERSION: Final = "1"
 ORDINAL_BYTES: Final = 5
 SIGNATURE_BYTES: Final = 10
 """80 bits: at a million guesses a second one is right in forty billion years."""
+CODE_DIGITS: Final = 8
+"""Of a code that confirms an address: five tries hit one of a hundred million by chance."""
 LOCAL_PART_MAX: Final = 64
 """RFC 5321 4.5.3.1.1."""
 
@@ -96,6 +98,17 @@ class ThreadSigner:
         """Return whether the mark beside a number is its signature."""
         mark = self.mark(tenant=tenant, number=found.number)
         return bool(mark) and hmac.compare_digest(found.mark.encode(), mark.encode())
+
+    def code(self, *, tenant: str, name: str) -> str:
+        """Return the digits that confirm something of a tenant's; empty where there is no key.
+
+        Whoever knows the key and the name can say them again, so that they are kept nowhere.
+        """
+        if not self._key:
+            return ""
+        own = hmac.digest(self._key, b"heliodesk code\x00" + tenant.encode(), hashlib.sha256)
+        found = int.from_bytes(hmac.digest(own, name.encode(), hashlib.sha256)[:8], "big")
+        return f"{found % 10**CODE_DIGITS:0{CODE_DIGITS}d}"
 
     def _signature(self, tenant: str, name: bytes) -> bytes:
         own = hmac.digest(self._key, b"heliodesk thread\x00" + tenant.encode(), hashlib.sha256)

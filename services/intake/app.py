@@ -11,7 +11,7 @@ from services.intake.adapters.imap import ImapMailbox
 from services.intake.adapters.web import Web
 from services.intake.api.calls import call_router
 from services.intake.api.classification import classification_router
-from services.intake.api.contacts import contact_router
+from services.intake.api.contacts import confirmation_router, contact_router
 from services.intake.api.files import files_router
 from services.intake.api.internal import internal_router
 from services.intake.api.links import link_router
@@ -146,7 +146,10 @@ def create_app(settings: IntakeSettings, *, clock: Clock | None = None) -> FastA
             review_router(
                 reading=intake.reading, reviews=intake.reviews, proposals=intake.proposals
             ),
-            contact_router(contacts=intake.contacts, importing=intake.importing),
+            contact_router(
+                contacts=intake.contacts, importing=intake.importing, proving=intake.proving
+            ),
+            confirmation_router(intake.proving),
             classification_router(
                 reading=intake.reading,
                 reclassifying=intake.reclassifying,
@@ -155,7 +158,7 @@ def create_app(settings: IntakeSettings, *, clock: Clock | None = None) -> FastA
             monitor_router(intake.monitors),
             call_router(intake.call_desk),
             files_router(files, rows),
-            internal_router(intake.reading),
+            internal_router(intake.reading, intake.proving),
         ],
         routes=door_routes(
             Entering(
@@ -166,6 +169,7 @@ def create_app(settings: IntakeSettings, *, clock: Clock | None = None) -> FastA
                 clock=clock,
                 public_keys=PublicKeys(documents=Web(), clock=clock),
                 log=runtime.log,
+                came=runtime.telemetry.came,
             )
         ),
         title="Heliodesk intake",

@@ -16,7 +16,7 @@ import yaml
 from pydantic import ValidationError
 
 from services.intake.domain.evaluation import report
-from services.intake.doors import DOORS, Door, Raw, Refused, Setup
+from services.intake.doors import DOORS, Door, Raw, Refused, Setup, Unauthenticated
 from services.intake.doors.examples import content_type_of, read_as_json
 from services.intake.doors.shape import faults_of
 from services.intake.handlers.callers import default_setup
@@ -96,9 +96,10 @@ def parse(  # noqa: PLR0917 - each is an option of the command line
         known = ", ".join(routes) or "none"
         _fail(f"--route {route!r}: the door {door} has {known}", as_json=as_json)
     headers = {name.lower(): value for name, value in _pairs(header, "--header")}
-    headers.setdefault("content-type", content_type_of(file.name))
+    body = _body(file)
+    headers.setdefault("content-type", _content_type(found, file, body))
     raw = Raw(
-        body=_body(file),
+        body=body,
         headers=headers,
         query=dict(_pairs(query, "--query")),
         path=dict(_pairs(path, "--path")),
@@ -110,13 +111,21 @@ def parse(  # noqa: PLR0917 - each is an option of the command line
         given = {**_row(integrations, found, integration, as_json=as_json), **given}
     setup = _setup(found, given, _pairs(secret, "--secret"), as_json=as_json)
     try:
-        reads = found.parse(raw, setup)
+        greeting = found.greet(raw, setup) if found.greet else None
+        reads = () if greeting else found.parse(raw, setup)
     except Refused as error:
         faults = [{"field": f.field, "reason": f.reason} for f in error.faults]
         _fail(str(error), faults, status=error.kind.value, as_json=as_json)
+    except Unauthenticated as error:
+        # Credentials are not checked, but what is encrypted cannot be read without its key.
+        _fail(f"{error}; give it by --secret NAME=VALUE", as_json=as_json)
     shown = [read_as_json(read) for read in reads]
     if as_json:
-        _print_json({"reads": shown})
+        answered = {"answer": greeting.content} if greeting else {}
+        _print_json({"reads": shown, **answered})
+        return
+    if greeting:
+        sys.stdout.write(f"a handshake; it is answered with {greeting.content}\n")
         return
     if not shown:
         sys.stdout.write("nothing: the door takes it, and there is nothing to do\n")
@@ -190,6 +199,17 @@ def _body(file: Path) -> bytes:
     except OSError as error:
         sys.stderr.write(f"{file}: {error.strerror}\n")
         raise typer.Exit(BAD_INPUT) from error
+
+
+def _content_type(door: Door, file: Path, body: bytes) -> str:
+    """Return what a file is: as its name says, else the first of the door's types that it fits."""
+    named = content_type_of(file.name)
+    taken = [kind for entrance in door.entrances for kind in entrance.media_types]
+    if not taken or named in taken or file.suffix in {".json", ".xml", ".form", ".csv"}:
+        return named
+    first = body.lstrip()[:1]
+    fits = {b"{": "json", b"[": "json", b"<": "xml"}.get(first, "form")
+    return next((kind for kind in taken if fits in kind), named)
 
 
 def _pairs(given: Sequence[str] | None, option: str) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from services.notify.domain.notices import NOTICES
 from services.notify.handlers import Reach
 from shared.configuration import Configurations
 from shared.consumer import On
+from shared.contracts.contacts import ContactCodeAsked
 from shared.contracts.envelope import Event
 from shared.contracts.intake import FollowupRefused, MessageAdded, RequestAccepted
 from shared.contracts.routing import (
@@ -73,6 +74,11 @@ def on_tickets(reach: Reach, find: Configured) -> list[On]:
         On(TicketRegarded, NOTICES, lambda s, e, now: planning.tell_news(s, e, now, find(e))),
         On(TicketResolved, NOTICES, on_ticket_resolved),
     ]
+
+
+def on_contacts() -> list[On]:
+    """Return the rows of ``heliodesk.contacts``."""
+    return [On(ContactCodeAsked, NOTICES, planning.send_code)]
 
 
 def on_clocks(find: Configured) -> list[On]:

@@ -17,15 +17,15 @@ from services.notify.domain.mail import (
     thread_message_id,
     with_number,
 )
-from services.notify.domain.notices import NOTICES, REQUEST, Notice, Notices
+from services.notify.domain.notices import CODE, NOTICES, REQUEST, Notice, Notices
 from services.notify.ports import Directory, Later, Refused, Words
 from shared.clock import Clock
 from shared.commit import Command, Committer
 from shared.configuration import Configurations
 from shared.contracts.envelope import Body, EnvelopeInvalid, ValidationError, decode
 from shared.contracts.intake import FollowupRefused, RequestAccepted
-from shared.contracts.internal import ContactView, MessageView
-from shared.contracts.notify import RecipientKind
+from shared.contracts.internal import CodeView, ContactView, MessageView
+from shared.contracts.notify import NoticeKind, RecipientKind
 from shared.contracts.routing import FollowupRequested, TicketResolved
 from shared.organisation import Configuration, UnknownName
 from shared.streams import Record
@@ -37,6 +37,7 @@ LISTENER = "smtp"
 """The door of our own listener."""
 NO_ADDRESS = "no address"
 BAD_ADDRESS = "the address cannot be used"
+CODE_OVER = "the code can no longer be used"
 
 
 class Reach:
@@ -112,6 +113,7 @@ class _Known:
 
     contacts: Mapping[str, ContactView]
     messages: Mapping[str, MessageView]
+    codes: Mapping[str, CodeView]
 
 
 class Letters:
@@ -153,9 +155,11 @@ class Letters:
         contacts = {n.recipient for n in notices if n.recipient_kind is RecipientKind.CONTACT}
         messages = {n.message for n in notices if n.message is not None}
         messages |= {n.details[REQUEST] for n in notices if REQUEST in n.details}
+        codes = {n.details[CODE] for n in notices if n.kind is NoticeKind.CODE}
         return _Known(
             contacts=await self._directory.contacts(tenant, sorted(contacts)) if contacts else {},
             messages=await self._directory.messages(tenant, sorted(messages)) if messages else {},
+            codes=await self._directory.codes(tenant, sorted(codes)) if codes else {},
         )
 
     def _prepared(self, job: Job, known: _Known) -> Prepared:
@@ -163,7 +167,11 @@ class Letters:
         if version == 0 or version < job.notice.configversion:
             return None
         configuration = self._configurations.current(job.tenant)
-        recipient = _recipient(job.notice, known.contacts, configuration)
+        confirms = job.notice.kind is NoticeKind.CODE
+        code = known.codes.get(job.notice.details[CODE]) if confirms else None
+        recipient = (
+            _confirming(code) if confirms else _recipient(job.notice, known.contacts, configuration)
+        )
         if not isinstance(recipient, _Recipient):
             return recipient
         passed_on = known.messages.get(job.notice.message or "")
@@ -173,10 +181,11 @@ class Letters:
         rendered = self._words.render(
             kind=job.notice.kind,
             language=job.notice.language,
-            values=_values(job, recipient, request, passed_on, configuration),
+            values=_values(job, recipient, request, passed_on, configuration) | _code_of(code),
             configuration=configuration,
         )
-        to_contact = job.notice.recipient_kind is RecipientKind.CONTACT
+        # A code belongs to no conversation: nobody answers it, and it joins none.
+        to_contact = job.notice.recipient_kind is RecipientKind.CONTACT and not confirms
         sender = configuration.templates.sender or self._sender
         token = self._signer.token(tenant=job.tenant, number=job.number) if to_contact else ""
         mark = self._signer.mark(tenant=job.tenant, number=job.number) if to_contact else ""
@@ -189,7 +198,9 @@ class Letters:
             sender_name=configuration.templates.sender_name or configuration.organisation.name,
             to=recipient.address,
             to_name=recipient.name,
-            subject=with_number(rendered.subject, job.number, mark=mark),
+            subject=rendered.subject
+            if confirms
+            else with_number(rendered.subject, job.number, mark=mark),
             text=rendered.text,
             html=rendered.html,
             at=self._clock.now(),
@@ -218,6 +229,24 @@ def _reply_to(sender: str, token: str, configuration: Configuration) -> str | No
 class _Recipient:
     name: str
     address: str
+
+
+def _confirming(code: CodeView | None) -> _Recipient | Refused:
+    """Return where a code goes; nobody is named, for whose the address is, is not known yet."""
+    if code is None:
+        return Refused(CODE_OVER)
+    return _Recipient("", code.mail) if is_address(code.mail) else Refused(BAD_ADDRESS)
+
+
+def _code_of(code: CodeView | None) -> dict[str, str]:
+    """Return what a mail says of a code."""
+    if code is None:
+        return {}
+    half = len(code.code) // 2
+    return {
+        "code": f"{code.code[:half]} {code.code[half:]}",
+        "until": f"{code.expires_at:%Y-%m-%d %H:%M} UTC",
+    }
 
 
 def _recipient(
@@ -258,7 +287,7 @@ def _values(
     details = job.notice.details
     desk, agent = details.get("desk", ""), details.get("agent", "")
     begun = request or passed_on
-    values = {name: text for name, text in details.items() if name != REQUEST}
+    values = {name: text for name, text in details.items() if name not in {REQUEST, CODE}}
     values |= {
         "number": job.number,
         "organisation": configuration.organisation.name,

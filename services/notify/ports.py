@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from shared.contracts.internal import ContactView, MessageView
+from shared.contracts.internal import CodeView, ContactView, MessageView
 from shared.contracts.notify import NoticeKind
 from shared.kernel import HeliodeskError
 from shared.organisation import Configuration
@@ -24,6 +24,10 @@ class Directory(Protocol):
 
     async def messages(self, tenant: str, ids: Iterable[str]) -> dict[str, MessageView]:
         """Return messages by id; unknown ones are left out."""
+        ...
+
+    async def codes(self, tenant: str, ids: Iterable[str]) -> dict[str, CodeView]:
+        """Return codes by id that can still be used; others are left out."""
         ...
 
 

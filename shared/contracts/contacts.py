@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from shared.contracts.envelope import Body
-from shared.contracts.facts import Code, Id
+from shared.contracts.facts import Code, Id, Instant
 
 
 class ContactRecorded(Body):
@@ -59,6 +59,35 @@ class ContactUnlinked(Body):
     by: Id
     back_to: Id | None = None
     """None where nobody had it before."""
+
+
+class ContactCodeAsked(Body):
+    """A code goes to an address that a contact claims: who has it can read the address's mail.
+
+    Neither the address nor the code is part of any event.
+    """
+
+    type: ClassVar[str] = "heliodesk.contact.code_asked.v1"
+
+    code: Id
+    """Names the code; it says nothing of it."""
+    address: Id
+    by: Id
+    """The agent or the integration that asked for it."""
+    language: Code = "en"
+    expires_at: Instant
+
+
+class ContactCodeTried(Body):
+    """A code was entered. With the right one its address is linked; after too many it is void."""
+
+    type: ClassVar[str] = "heliodesk.contact.code_tried.v1"
+
+    code: Id
+    right: bool
+    left: Annotated[int, Field(ge=0)]
+    """Tries that are left."""
+    by: Id
 
 
 class ContactMerged(Body):

@@ -14,6 +14,7 @@ from shared.contracts.intake import Direction
 
 BATCH_MAX = 200
 CONTACTS_PATH = "/internal/v1/contacts"
+CODES_PATH = "/internal/v1/codes"
 MESSAGES_PATH = "/internal/v1/messages"
 CONVERSATIONS_PATH = "/internal/v1/conversations"
 FILES_PATH = "/internal/v1/files"
@@ -56,6 +57,26 @@ class ContactsAnswer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     contacts: tuple[ContactView, ...]
+
+
+class CodeView(BaseModel):
+    """A code that confirms an address, while it can be used. Never written anywhere."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: Id
+    mail: str
+    """The address that is to be confirmed: whose it is, is not known yet."""
+    code: str
+    expires_at: Instant
+
+
+class CodesAnswer(BaseModel):
+    """Answer of ``/internal/v1/codes``; what can no longer be used is left out."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    codes: tuple[CodeView, ...]
 
 
 class MessageView(BaseModel):

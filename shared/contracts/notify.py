@@ -23,6 +23,8 @@ class NoticeKind(Word):
     """A message to a closed ticket was not taken by itself: a person looks at it."""
     NEWS = "news"
     """Alerts began to fire that join an incident which somebody holds already."""
+    CODE = "code"
+    """A code that confirms an address. It goes to the address itself, and belongs to no ticket."""
     UNKNOWN = "unknown"
 
 
@@ -41,6 +43,7 @@ class NoticePlanned(Body):
     type: ClassVar[str] = "heliodesk.notice.planned.v1"
 
     number: Code
+    """Of the ticket; empty for a code, whose stream is the contact."""
     notice: Code
     """Unique within the ticket: kind, cause and recipient."""
     kind: NoticeKind

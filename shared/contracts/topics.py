@@ -118,8 +118,10 @@ CONTACTS = Topic(
         contacts.ContactAbsorbed,
         contacts.ContactUnmerged,
         contacts.ContactReleased,
+        contacts.ContactCodeAsked,
+        contacts.ContactCodeTried,
     ),
-    consumers=(),
+    consumers=("notify",),
 )
 CALLS = Topic(
     name="heliodesk.calls",

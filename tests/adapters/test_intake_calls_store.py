@@ -154,9 +154,12 @@ async def test_open_calls_are_the_oldest_first(both: Both) -> None:
     for call, minute, ends in (("a", 3, False), ("b", 1, False), ("c", 2, True), ("d", 0, False)):
         await keep_call(both, call, minute=minute, ends=ends)
     await keep_call(both, "e", minute=0, ends=False, tenant="other")
-    found = await both.calls.open_calls(tenant="main", limit=2)
+    found = await both.calls.open_calls(tenant="main", since=T0, limit=2)
     assert [identifier for identifier, _ in found] == ["d", "b"]
     assert all(call.open for _, call in found)
+    later = T0 + timedelta(minutes=1)
+    found = await both.calls.open_calls(tenant="main", since=later, limit=9)
+    assert [identifier for identifier, _ in found] == ["b", "a"]
 
 
 async def test_calls_of_a_span(both: Both) -> None:

@@ -15,7 +15,7 @@ from services.intake.domain.contact import CONTACT, Person
 from services.intake.domain.finding import question_words, search_keys
 from services.intake.domain.learning import BUCKETS, Head, Model, packed
 from services.intake.domain.messages import Message
-from services.intake.domain.people import Address, address_id, linked, noted
+from services.intake.domain.people import Address, SentCode, address_id, linked, noted
 from services.intake.domain.ticket import TICKET, decide_accepted
 from services.intake.ports import ContactStore, LinkMade, ModelStore
 from services.intake.store import MongoContacts, MongoIntake, MongoModels
@@ -190,6 +190,23 @@ async def test_notes_and_links_are_kept_once(both: Both) -> None:
     assert await both.contacts.links_of("c-2") == []
     await both.contacts.add_notes([])
     await both.contacts.add_links([])
+
+
+async def test_where_codes_were_sent_is_kept_as_it_was(both: Both) -> None:
+    """A row is inserted once, and found by its id."""
+    sent = SentCode(
+        id="k-1",
+        tenant="main",
+        contact="c-1",
+        address="mail:a@b.c",
+        by="ann",
+        at=T0,
+        expires_at=T0 + timedelta(minutes=15),
+    )
+    await both.contacts.add_codes([sent])
+    await both.contacts.add_codes([sent.model_copy(update={"address": "mail:evil@b.c"})])
+    assert await both.contacts.codes(["k-1", "k-2"]) == {"k-1": sent}
+    assert await both.contacts.codes([]) == {}
 
 
 def model(version: int, *, tenant: str = "main") -> Model:

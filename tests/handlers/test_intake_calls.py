@@ -236,6 +236,17 @@ def site(stage: Stage, *, kind: IdentityKind = IdentityKind.AGENT) -> httpx.Asyn
     )
 
 
+async def test_a_call_whose_end_was_never_told_is_not_shown_for_ever() -> None:
+    """After a day it no longer stands among those that are on the line."""
+    stage = Stage()
+    await stage.tell(*LOST[:2])
+    async with site(stage) as client:
+        before = (await client.get("/v1/calls")).json()
+        await stage.clock.advance((T0 - START).total_seconds() + 86_401)
+        after = (await client.get("/v1/calls")).json()
+    assert [len(before), len(after)] == [1, 0]
+
+
 async def test_the_card_before_the_answer() -> None:
     """Who rings, with their open tickets, by the call's name, its id, or the number alone."""
     stage = Stage()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from fastapi import FastAPI
 
 from services.intake.adapters.web import Web
 from services.intake.api.classification import classification_router
-from services.intake.api.contacts import contact_router
+from services.intake.api.contacts import confirmation_router, contact_router
 from services.intake.api.submit import Answers, Entering, door_routes
 from services.intake.doors import DOORS
 from services.intake.handlers.public_keys import PublicKeys
@@ -22,7 +23,7 @@ from shared.kernel import rfc3339
 from shared.log import silent
 from shared.testing.clock import START
 from tests.support.callers import Callers, identities
-from tests.support.intake import TENANT, Intake
+from tests.support.intake import SIGNER, TENANT, Intake
 from tests.support.intake_input import request
 
 ROWS = [
@@ -38,7 +39,10 @@ class Service:
         self.intake = Intake()
         cases = self.intake.use_cases
         self.callers = Callers(
-            contact_router(contacts=cases.contacts, importing=cases.importing),
+            contact_router(
+                contacts=cases.contacts, importing=cases.importing, proving=cases.proving
+            ),
+            confirmation_router(cases.proving),
             classification_router(
                 reading=self.intake.reading,
                 reclassifying=cases.reclassifying,
@@ -368,3 +372,80 @@ async def test_the_figures_of_wrong_kinds() -> None:
     early = "from=0001-01-01T00:00:00%2B10:00&to=2026-01-01T00:00:00Z"
     odd = await service.call("GET", f"/v1/classification/figures?{early}")
     assert (odd.status_code, errors(odd)) == (422, ["from"])
+
+
+async def test_an_agent_has_an_address_confirmed_by_a_code() -> None:
+    """The answer names the code and not its digits; the right ones link, as they are said."""
+    service = Service()
+    grace, _ = await service.imported()
+    path = f"/v1/contacts/{grace['id']}/codes"
+    asked = await service.call("POST", path, body={"mail": "g.hopper@example.net"})
+    assert asked.status_code == 202
+    assert sorted(asked.json()) == ["expires_at", "id"]
+    code = asked.json()["id"]
+    wrong = await service.call("POST", f"{path}/{code}", body={"code": "0"})
+    assert (wrong.status_code, errors(wrong)) == (422, ["code"])
+    digits = SIGNER.code(tenant=TENANT, name=code)
+    said = f"{digits[:4]} {digits[4:]}"
+    right = await service.call("POST", f"{path}/{code}", body={"code": said})
+    assert right.status_code == 200, right.text
+    linked = [a for a in right.json()["addresses"] if a["address"] == "mail:g.hopper@example.net"]
+    assert [(a["verified"], a["reason"]) for a in linked] == [(True, "code")]
+
+
+@pytest.mark.parametrize("body", [{}, {"mail": "no address"}, {"mail": "a@example.org", "x": 1}])
+async def test_a_code_goes_to_a_mail_address_only(body: dict[str, Any]) -> None:
+    """Anything else is refused with its field."""
+    service = Service()
+    grace, _ = await service.imported()
+    answer = await service.call("POST", f"/v1/contacts/{grace['id']}/codes", body=body)
+    assert answer.status_code == 422
+
+
+async def test_an_integration_that_vouches_for_nobody_confirms_nothing() -> None:
+    """It is told so whatever it asks for, and learns of no address and no code."""
+    service = Service()
+    await service.imported()
+    answers = [
+        await service.call(
+            "POST",
+            "/v1/confirmations",
+            by="mail-demo",
+            body={"contact": {"id": "E1"}, "mail": mail},
+        )
+        for mail in ("grace@example.org", "nobody@example.org")
+    ]
+    answers += [
+        await service.call("POST", "/v1/confirmations/x", by="mail-demo", body={"code": "1"})
+    ]
+    assert [a.status_code for a in answers] == [403, 403, 403]
+    assert answers[0].content == answers[1].content
+
+
+async def test_a_confirmation_tells_nothing_of_whose_an_address_is() -> None:
+    """Known or not, somebody else's or nobody's: the answers differ in their ids alone."""
+    service = Service()
+    await service.imported()
+    current = service.intake.configurations.current(TENANT)
+    portal = current.integration("requests-demo").model_copy(
+        update={"name": "mail-demo", "settings": {"vouches": True}}
+    )
+    others = [i for i in current.integrations.integrations if i.name != "mail-demo"]
+    section = current.integrations.model_copy(update={"integrations": (*others, portal)})
+    service.intake.configurations.install(TENANT, replace(current, integrations=section))
+    shapes = []
+    for mail in ("grace@example.org", "nobody@example.org"):
+        asked = await service.call(
+            "POST",
+            "/v1/confirmations",
+            by="mail-demo",
+            body={"contact": {"id": f"portal-{mail}"}, "mail": mail},
+        )
+        code = asked.json()["id"]
+        path = f"/v1/confirmations/{code}"
+        wrong = await service.call("POST", path, by="mail-demo", body={"code": "1"})
+        digits = SIGNER.code(tenant=TENANT, name=code)
+        right = await service.call("POST", path, by="mail-demo", body={"code": digits})
+        shapes.append((asked.status_code, sorted(asked.json()), wrong.content, right.content))
+    assert shapes[0] == shapes[1]
+    assert (shapes[0][0], shapes[0][3]) == (202, b'{"confirmed":true}')

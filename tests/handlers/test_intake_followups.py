@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -131,9 +132,9 @@ def said(key: str, text: str) -> Read[Any]:
     return Read(form=form, content=text.encode(), key=key)
 
 
-def changed(key: str, of: str, text: str | None) -> Read[Any]:
+def changed(key: str, of: str, text: str | None, *, at: datetime | None = None) -> Read[Any]:
     """Return an edit of a chat's message, or a delete."""
-    form = Amendment(key=of, contact=Party(chat="slack:T1:U1"), text=text)
+    form = Amendment(key=of, contact=Party(chat="slack:T1:U1"), text=text, at=at)
     return Read(form=form, content=f"{text}".encode(), key=key)
 
 
@@ -166,6 +167,27 @@ async def test_an_edit_is_taken_in_once_and_keeps_what_was_said(order: tuple[int
     assert sorted(texts) == ["hello", "hello!", "helo"]
     views = await intake.reading.messages([message.id], tenant=TENANT)
     assert [v.text for v in views] == [message.text]
+
+
+async def test_an_older_edit_that_comes_in_later_undoes_nothing() -> None:
+    """A vendor's second try of an edit comes after a newer one: the newer text stays."""
+    intake = Intake()
+    started = intake.clock.now()
+    for read in (
+        said("1", "helo"),
+        changed("1b", "1", "hello!", at=started + timedelta(seconds=20)),
+        changed("1a", "1", "hello", at=started + timedelta(seconds=10)),
+        said("1", "helo"),
+    ):
+        await hand_in(intake, read)
+        await intake.clock.advance(60)
+    await intake.settle()
+    (ticket,) = intake.tickets()
+    conversation = await intake.reading.conversation(ticket.id, tenant=TENANT)
+    assert conversation is not None
+    (message,) = conversation.messages
+    assert message.text == "hello!"
+    assert [version.text for version in message.versions] == ["helo", "hello"]
 
 
 async def test_a_deleted_message_keeps_its_text_for_agents() -> None:

@@ -55,6 +55,26 @@ def intake_at(example: Example | None = None) -> Intake:
     return intake
 
 
+async def test_calls_of_a_door_are_counted_by_what_became_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a vendor tells and nobody needs is acknowledged, and seen in the figures."""
+    wanted = ("text", "reaction", "missing-id", "bad-signature", "handshake")
+    found = {e.case: e for e in examples() if e.door.name == "whatsapp" and e.case in wanted}
+    for name, value in secrets(like=found["text"]).items():
+        monkeypatch.setenv(name, value)
+    intake, seen = intake_at(found["text"]), Counter[tuple[str, str]]()
+
+    def came(door: str, outcome: str) -> None:
+        seen[door, outcome] += 1
+
+    async with all_doors(intake, came=came) as client:
+        statuses = [(await client.request(**call_of(found[case]))).status_code for case in wanted]
+    assert statuses == [200, 200, 422, 401, 200]
+    outcomes = ("read", "ignored", "refused", "unauthenticated", "greeted")
+    assert seen == {("whatsapp", outcome): 1 for outcome in outcomes}
+
+
 GOOD = list(good_examples())
 each_good = pytest.mark.parametrize("example", GOOD, ids=lambda e: f"{e.door.name}-{e.case}")
 

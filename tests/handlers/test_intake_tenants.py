@@ -19,9 +19,10 @@ from services.intake.api.links import link_router
 from services.intake.api.monitors import monitor_router
 from services.intake.api.reviews import review_router
 from services.intake.api.tickets import ticket_router
+from services.intake.handlers.contacts import Agent
 from shared.contracts.internal import FILES_PATH
 from tests.support.callers import Callers
-from tests.support.intake import TENANT, Intake
+from tests.support.intake import SIGNER, TENANT, Intake
 from tests.support.letters import letter, post
 
 SECRET = "zebra crossing"
@@ -43,7 +44,7 @@ def routers(intake: Intake) -> list[APIRouter]:
         ticket_router(reading=intake.reading, accepting=intake.accepting, wait_seconds_max=1),
         link_router(reading=intake.reading, linker=cases.linker, splitter=cases.splitter),
         review_router(reading=intake.reading, reviews=cases.reviews, proposals=cases.proposals),
-        contact_router(contacts=cases.contacts, importing=cases.importing),
+        contact_router(contacts=cases.contacts, importing=cases.importing, proving=cases.proving),
         classification_router(
             reading=intake.reading,
             reclassifying=cases.reclassifying,
@@ -52,7 +53,7 @@ def routers(intake: Intake) -> list[APIRouter]:
         monitor_router(cases.monitors),
         call_router(cases.call_desk),
         files_router(intake.files, intake.store),
-        internal_router(intake.reading),
+        internal_router(intake.reading, cases.proving),
     ]
 
 
@@ -81,7 +82,11 @@ async def filled() -> tuple[Intake, dict[str, str], dict[str, Any]]:
     assert ticket.state is not None
     assert other.state is not None
     assert await intake.store.reviews(tenant=TENANT, limit=9)
+    contact = ticket.state.facts.contact
+    by = Agent(TENANT, "h-clarke")
+    sent = await intake.use_cases.proving.ask(contact, f"{SECRET}@x.y", by=by)
     names = {
+        "code": sent.id,
         "ticket": ticket.id,
         "name": one.id,
         "receipt": one.id,
@@ -103,6 +108,8 @@ async def filled() -> tuple[Intake, dict[str, str], dict[str, Any]]:
         "/v1/tickets/{ticket}/classification": {"category": "network", "reason": "x"},
         "/v1/reviews/{review}/accept": {"ticket": ticket.id},
         "/v1/contacts/{contact}/addresses": {"kind": "mail", "value": "evil@x.y"},
+        "/v1/contacts/{contact}/codes": {"mail": "evil@x.y"},
+        "/v1/contacts/{contact}/codes/{code}": {"code": SIGNER.code(tenant=TENANT, name=sent.id)},
         "/v1/contacts/{contact}/merge": {"into": other.state.facts.contact},
         "/v1/calls/route": {"dialled": "+493012345678"},
     }

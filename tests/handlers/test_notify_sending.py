@@ -11,10 +11,11 @@ import pytest
 from services.notify.domain.notices import NoticeStatus
 from services.notify.ports import Answer, ChannelDown, Later, Refused
 from services.notify.ticker import SendingLimits
+from shared.contracts.contacts import ContactCodeAsked
 from shared.contracts.envelope import decode
 from shared.contracts.facts import Channel, Kind, Level, Priority, TicketFacts
 from shared.contracts.intake import Direction, FollowupRefused, MessageAdded, RequestAccepted
-from shared.contracts.internal import ContactView, MessageView
+from shared.contracts.internal import CodeView, ContactView, MessageView
 from shared.contracts.notify import NoticePlanned, NoticeSent
 from shared.contracts.routing import (
     Explanation,
@@ -556,3 +557,60 @@ async def test_told_to_stop_while_sending() -> None:
         await round_
     settled = [n.status for t in (1, 2) for n in (await notify.notices(f"t-{t}")).values()]
     assert (sorted(settled), len(notify.channel.mails)) == (["planned", "sent"], 1)
+
+
+def code_asked(*, minutes: float = 15) -> ContactCodeAsked:
+    """Return that a code goes to an address that a contact claims."""
+    expires_at = START + timedelta(minutes=minutes)
+    return ContactCodeAsked(
+        code="c-1", address="a-1", by="h-clarke", language="zh", expires_at=expires_at
+    )
+
+
+def with_code() -> MemoryDirectory:
+    """Return a directory that knows the code."""
+    view = CodeView(
+        id="c-1", mail="new@example.com", code="12345678", expires_at=START + timedelta(minutes=15)
+    )
+    found = people()
+    found.sent_codes["c-1"] = view
+    return found
+
+
+async def test_a_code_goes_to_the_claimed_address_and_names_nobody() -> None:
+    """The mail has the digits and the end of their time; no event has them, and no ticket."""
+    notify = Notify(directory=with_code(), thread_key="k")
+    await notify.receive(notify.event("wei", code_asked()))
+    await notify.sender.round()
+    await notify.relay.drain()
+    (mail,) = notify.channel.parsed
+    assert notify.channel.recipients == ["new@example.com"]
+    body = mail.get_body(("plain",))
+    assert body is not None
+    text = body.get_content()
+    assert "1234 5678" in text
+    assert f"{START + timedelta(minutes=15):%Y-%m-%d %H:%M} UTC" in text
+    assert "王伟" not in mail.as_string()
+    assert "12345678" not in mail["Subject"].replace(" ", "")
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["Reply-To"] is None
+    told = b"".join(r.value or b"" for r in notify.log.records(NOTICES.name))
+    assert b"12345678" not in told
+    assert b"new@example.com" not in told
+
+
+async def test_a_code_that_is_over_is_not_sent() -> None:
+    """Neither one whose time was over before it was planned, nor one that intake no longer has."""
+    late = Notify(directory=with_code())
+    await late.receive(late.event("wei", code_asked(minutes=0)))
+    await late.sender.round()
+    assert late.channel.mails == []
+    used = Notify(directory=people())
+    await used.receive(used.event("wei", code_asked()))
+    await used.sender.round()
+    (notice,) = await used.desk.notices("wei", tenant=TENANT)
+    assert (notice.status, notice.reason) == (
+        NoticeStatus.FAILED,
+        "the code can no longer be used",
+    )
+    assert used.channel.mails == []

@@ -21,7 +21,7 @@ from services.routing.domain.tickets import TICKETS, TicketState
 from services.routing.ports import TicketDocument
 from services.sla.domain.evolve import TICKET_CLOCKS
 from services.sla.ports import Due
-from shared.contracts.internal import ContactView, MessageView
+from shared.contracts.internal import CodeView, ContactView, MessageView
 from shared.contracts.notify import NoticeKind
 from shared.contracts.topics import Topic
 from shared.documents import Row, document_from
@@ -173,6 +173,14 @@ class IntakeOverNetwork:
         wanted = list(ids)
         views: list[MessageView] = await self._ask(
             lambda intake: intake.app.reading.messages(wanted, tenant=tenant)
+        )
+        return {view.id: view for view in views}
+
+    async def codes(self, tenant: str, ids: Iterable[str]) -> dict[str, CodeView]:
+        """Return codes by id."""
+        wanted = list(ids)
+        views: list[CodeView] = await self._ask(
+            lambda intake: intake.app.proving.codes(wanted, tenant=tenant)
         )
         return {view.id: view for view in views}
 

@@ -102,10 +102,13 @@ class MemoryCalls:
         await self._faults.point("calls.call")
         return dict(self._calls(tenant)).get(call)
 
-    async def open_calls(self, *, tenant: str, limit: int) -> list[tuple[str, Call]]:
+    async def open_calls(
+        self, *, tenant: str, since: datetime, limit: int
+    ) -> list[tuple[str, Call]]:
         """Return calls that are not over."""
         await self._faults.point("calls.open_calls")
-        return [pair for pair in self._calls(tenant) if pair[1].open][:limit]
+        calls = self._calls(tenant)
+        return [pair for pair in calls if pair[1].open and pair[1].offered_at >= since][:limit]
 
     async def calls_between(
         self, *, tenant: str, start: datetime, end: datetime, limit: int

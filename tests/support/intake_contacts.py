@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from services.intake.domain.contact import Person
 from services.intake.domain.figures import COUNTED, Correction, Decided, decided_by, teaches
 from services.intake.domain.learning import Model
-from services.intake.domain.people import Address, Noted
+from services.intake.domain.people import Address, Noted, SentCode
 from services.intake.domain.ticket import TICKET
 from services.intake.ports import LinkMade, Sample
 from shared.documents import Row, plain
@@ -102,6 +102,16 @@ class MemoryContacts:
         """Return the newest addresses that nobody proved."""
         found = [n for n in self._all("address_notes", Noted) if n.contact == contact]
         return sorted(found, key=lambda n: n.at, reverse=True)[:20]
+
+    async def add_codes(self, codes: Sequence[SentCode]) -> None:
+        """Insert where codes were sent."""
+        await self._faults.point("intake.add_codes")
+        self._insert("codes", codes)
+
+    async def codes(self, ids: Collection[str]) -> dict[str, SentCode]:
+        """Return where codes were sent."""
+        rows = self.data.collection("codes")
+        return {i: SentCode.model_validate(copy.deepcopy(rows[i])) for i in ids if i in rows}
 
     async def add_links(self, links: Sequence[LinkMade]) -> None:
         """Insert what was done to links."""

@@ -12,7 +12,7 @@ from email.policy import default
 from pathlib import Path
 
 from services.notify.adapters.words import JinjaWords
-from services.notify.consumers import configured, on_clocks, on_requests, on_tickets
+from services.notify.consumers import configured, on_clocks, on_contacts, on_requests, on_tickets
 from services.notify.domain.notices import NOTICES, Notice
 from services.notify.handlers import Letters, NoticeDesk, Reach
 from services.notify.ports import Answer, ChannelDown, Claim, Due, Session, Taken
@@ -21,8 +21,8 @@ from shared.commit import Committer
 from shared.configuration import Configurations
 from shared.consumer import Consumer
 from shared.contracts.envelope import Body, Event, numbered
-from shared.contracts.internal import ContactView, MessageView
-from shared.contracts.topics import CLOCKS, REQUESTS, TICKETS, topic_of
+from shared.contracts.internal import CodeView, ContactView, MessageView
+from shared.contracts.topics import CLOCKS, CONTACTS, REQUESTS, TICKETS, topic_of
 from shared.kernel import Infrastructure
 from shared.log import silent
 from shared.organisation import Configuration, parse_sections
@@ -114,6 +114,7 @@ class MemoryDirectory:
 
     people: dict[str, ContactView] = field(default_factory=dict)
     texts: dict[str, MessageView] = field(default_factory=dict)
+    sent_codes: dict[str, CodeView] = field(default_factory=dict)
     down: bool = False
 
     async def contacts(self, tenant: str, ids: Iterable[str]) -> dict[str, ContactView]:
@@ -125,6 +126,11 @@ class MemoryDirectory:
         """Return messages by id."""
         self._answer()
         return {i: self.texts[i] for i in ids if i in self.texts}
+
+    async def codes(self, tenant: str, ids: Iterable[str]) -> dict[str, CodeView]:
+        """Return codes by id."""
+        self._answer()
+        return {i: self.sent_codes[i] for i in ids if i in self.sent_codes}
 
     def _answer(self) -> None:
         if self.down:
@@ -237,12 +243,13 @@ class Notify:
                 configured=self.configurations,
                 clock=self.clock,
                 owner="notify",
-                first=None if topic is CLOCKS else self.reach.learn,
+                first=None if topic in {CLOCKS, CONTACTS} else self.reach.learn,
             )
             for topic, rows in (
                 (REQUESTS, on_requests(self.reach)),
                 (TICKETS, on_tickets(self.reach, find)),
                 (CLOCKS, on_clocks(find)),
+                (CONTACTS, on_contacts()),
             )
         }
         self._sequences: dict[tuple[str, str], int] = {}

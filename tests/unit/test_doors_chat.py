@@ -7,19 +7,21 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 import pytest
 
 from services.intake.domain.fetches import is_host_of
 from services.intake.domain.normal import Amendment, File, Request
-from services.intake.doors import DOORS, Raw, Read, Setup, Unauthenticated
+from services.intake.doors import DOORS, Raw, Read, Setup, Taken, Unauthenticated
 from services.intake.doors.chat import DOORS as CHAT
 from services.intake.doors.chat import DOORS as CHATS
-from services.intake.doors.chat import bot_token, slack, twilio
+from services.intake.doors.chat import bot_token, dingtalk, dingtalk_callback, slack, twilio
 from services.intake.doors.chat.ciphers import feishu_opened, wecom_key, wecom_opened
 from services.intake.doors.chat.fetching import Call, NotFetched
-from services.intake.doors.chat.reading import key_of, phone_of, subject_of
+from services.intake.doors.chat.reading import instant_of, key_of, phone_of, subject_of
 from services.intake.doors.chat.signing import require_recent, sorted_sha1
+from services.intake.doors.chat.slack_text import text_of_blocks
 from services.intake.doors.chat.teams_text import clean_html, plain_text
 from services.intake.doors.examples import Example, examples
 from shared.contracts.facts import Channel
@@ -83,6 +85,171 @@ def test_twilio_signs_as_its_documentation_says() -> None:
         twilio.verify(other, Setup(secrets={"auth_token": "12345"}), NOW)
 
 
+@pytest.mark.parametrize(
+    ("url", "signature"),
+    [
+        ("https://mycompany.com/myapp.php?foo=1&bar=2", "RSOYDt4T1cUTdK1PDd93/VVr8B8="),
+        ("https://mycompany.com:1234/myapp.php?foo=1&bar=2", "RSOYDt4T1cUTdK1PDd93/VVr8B8="),
+        ("http://mycompany.com:1234/myapp.php?foo=1&bar=2", "Zmvh+3yNM1Phv2jhDCwEM3q5ebU="),
+        ("https://mycompany.com/myapp.php?foo=1&bar=2", "kvajT1Ptam85bY51eRf/AJRuM3w="),
+        ("http://mycompany.com/myapp.php?foo=1&bar=2", "0ZXoZLH/DfblKGATFgpif+LLRf4="),
+    ],
+)
+def test_twilio_signs_with_a_port_or_without(url: str, signature: str) -> None:
+    """The vectors of Twilio's library are accepted, whichever of both it signed."""
+    body = (
+        b"CallSid=CA1234567890ABCDE&Digits=1234&From=%2B14158675309&To=%2B18005551212"
+        b"&Caller=%2B14158675309"
+    )
+    raw = Raw(body=body, headers={"x-twilio-signature": signature}, url=url)
+    twilio.verify(raw, Setup(secrets={"auth_token": "12345"}), NOW)
+
+
+def test_twilio_signs_a_field_that_is_there_twice() -> None:
+    """Both values count, sorted, as in the vector of Twilio's library."""
+    raw = Raw(
+        body=b"Sid=CA123&SidAccount=AC123&Digits=5678&Digits=1234",
+        headers={"x-twilio-signature": "IK+Dwps556ElfBT0I3Rgjkr1wJU="},
+        url="https://mycompany.com/myapp.php?foo=1&bar=2",
+    )
+    twilio.verify(raw, Setup(secrets={"auth_token": "12345"}), NOW)
+
+
+@pytest.mark.parametrize("public_url", [None, "https://mycompany.com/myapp.php?foo=1&bar=2"])
+def test_twilio_signs_json_by_its_digest(public_url: str | None) -> None:
+    """The vector of Twilio's library is accepted, and no other body under the same URL."""
+    digest = "0a1ff7634d9ab3b95db5c9a2dfe9416e41502b283a80c7cf19632632f96e6620"
+    raw = Raw(
+        body=b'{"property": "value", "boolean": true}',
+        headers={
+            "x-twilio-signature": "a9nBmqA0ju/hNViExpshrM61xv4=",
+            "content-type": "application/json",
+        },
+        query={"foo": "1", "bar": "2", "bodySHA256": digest},
+        url=f"https://mycompany.com/myapp.php?foo=1&bar=2&bodySHA256={digest}",
+    )
+    settings = twilio.TwilioSettings(public_url=public_url)
+    setup = Setup(settings=settings, secrets={"auth_token": "12345"})
+    twilio.verify(raw, setup, NOW)
+    with pytest.raises(Unauthenticated):
+        twilio.verify(dataclasses.replace(raw, body=b"{}"), setup, NOW)
+
+
+def test_dingtalk_encrypts_as_its_documentation_says() -> None:
+    """The call that DingTalk's documentation shows is taken, and its random text comes back."""
+    sealed = (
+        "1a3NBxmCFwkCJvfoQ7WhJHB+iX3qHPsc9JbaDznE1i03peOk1LaOQoRz3+nlyGNhwmwJ3vDMG+OzrHMeiZI7gTRW"
+        "VdUBmfxjZ8Ej23JVYa9VrYeJ5as7XM/ZpulX8NEQis44w53h1qAgnC3PRzM7Zc/D6Ibr0rgUathB6zRHP8PYrfgn"
+        "NOS9PhSBdHlegK+AGGanfwjXuQ9+0pZcy0w9lQ=="
+    )
+    key = "4g5j64qlyl3zvetqxz5jiocdr586fn2zvjpa8zls3ij"
+    setup = Setup(
+        settings=dingtalk.DingtalkSettings(owner_key="suite4xxxxxxxxxxxxxxx"),
+        secrets={"app_secret": "x", "token": "123456", "aes_key": key},
+    )
+    raw = Raw(
+        body=json.dumps({"encrypt": sealed}).encode(),
+        headers={"content-type": "application/json"},
+        query={
+            "signature": "5a65ceeef9aab2d149439f82dc191dd6c5cbe2c0",
+            "timestamp": "1445827045067",
+            "nonce": "nEXhMP4r",
+        },
+        received_at=NOW,
+    )
+    dingtalk.verify(raw, setup, datetime.fromtimestamp(1_445_827_045, UTC))
+    answer = dingtalk_callback.greet(raw, setup)
+    assert answer is not None
+    said = answer.content
+    assert wecom_opened(said["encrypt"], wecom_key(key)) == (b"LPIdSnlF", "suite4xxxxxxxxxxxxxxx")
+    signed = sorted_sha1("123456", said["timeStamp"], said["nonce"], said["encrypt"])
+    assert said["msg_signature"] == signed
+
+
+def test_an_event_of_dingtalk_is_answered_with_an_encrypted_success() -> None:
+    """Otherwise DingTalk would send it again, and give the address up."""
+    found = example("dingtalk", "event")
+    answer = dingtalk_callback.greet(found.raw, found.setup)
+    assert answer is not None
+    key = wecom_key(found.setup.secret("aes_key"))
+    assert wecom_opened(answer.content["encrypt"], key) == (b"success", "dingexample")
+
+
+def test_a_slash_command_is_answered_with_the_number_and_for_its_writer_alone() -> None:
+    """A command without words is told how it is used; an event is answered with nothing."""
+    found = example("slack", "slash-command")
+    taken = Taken(receipt="r", ticket="t", number="HD-7", link="", location="")
+    assert slack.DOOR.answer is not None
+    assert slack.DOOR.answer(found.raw, [taken]).content == {
+        "response_type": "ephemeral",
+        "text": "HD-7",
+    }
+    alone = slack.DOOR.answer(example("slack", "slash-command-alone").raw, [])
+    assert "/helpdesk" in alone.content["text"]
+    assert slack.DOOR.answer(example("slack", "message").raw, [taken]).content == ""
+
+
+def test_a_message_of_slack_and_the_shortcut_on_it_are_one() -> None:
+    """Whoever makes a ticket of a message that was heard already makes no second one."""
+    event = json.loads(example("slack", "message").payload)["event"]
+    told = read("slack", "message")
+    payload = {
+        "type": "message_action",
+        "team": {"id": "T123ABC456"},
+        "channel": {"id": event["channel"]},
+        "user": {"id": "U0"},
+        "message": {k: v for k, v in event.items() if k != "channel"},
+    }
+    body = urlencode({"payload": json.dumps(payload)}).encode()
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    (again,) = slack.parse(Raw(body=body, headers=headers), Setup())
+    assert (told.key, told.content) == (again.key, again.content)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "text"),
+    [
+        (None, ""),
+        ("words", "words"),
+        ([{"type": "section", "text": {"type": "mrkdwn", "text": "a <@U1>"}}], "a <@U1>"),
+        ([{"type": "section", "fields": [{"text": "a"}, {"text": "b"}]}, 7, [None]], "ab"),
+        (
+            [{"type": "user", "user_id": "U1"}, {"type": "link", "url": "https://x"}],
+            "<@U1><https://x>",
+        ),
+    ],
+)
+def test_blocks_of_any_shape_are_read(blocks: Any, text: str) -> None:
+    """What is known of them is words, and what is not is passed over."""
+    assert text_of_blocks(blocks) == text
+
+
+def test_deep_blocks_cost_little() -> None:
+    """Blocks within blocks are looked at up to a number of pieces."""
+    blocks: Any = "x"
+    for _ in range(20_000):
+        blocks = {"elements": [blocks]}
+    assert text_of_blocks(blocks) == ""
+
+
+@pytest.mark.parametrize(
+    ("written", "per_second", "expected"),
+    [
+        ("1355517523.000005", 1, datetime(2012, 12, 14, 20, 38, 43, 5, UTC)),
+        (1_355_517_523_000, 1_000, datetime(2012, 12, 14, 20, 38, 43, tzinfo=UTC)),
+        ("", 1, None),
+        ("soon", 1, None),
+        ("9" * 14, 1, None),
+        ("1e9", 1, None),
+    ],
+)
+def test_a_time_of_a_change_is_read_where_it_is_one(
+    written: int | str, per_second: int, expected: datetime | None
+) -> None:
+    """A vendor that tells a wrong time is still heard."""
+    assert instant_of(written, per_second=per_second) == expected
+
+
 def test_wecom_encrypts_as_its_sample_says() -> None:
     """The sample that WeCom ships with its libraries has the right signature and words."""
     signature = sorted_sha1("QDG6eK", "1409659589", "263014780", WECOM_ECHO)
@@ -125,6 +292,16 @@ def test_a_slack_message_and_the_mention_in_it_are_one() -> None:
     told = read("slack", "message")
     again = read("slack", "message", {"event": {**event, "type": "app_mention"}, "event_id": "Ev2"})
     assert (told.key, told.content) == (again.key, again.content)
+
+
+def test_two_edits_of_a_teams_message_are_two_without_a_time_too() -> None:
+    """A repetition of either is known again."""
+    one, again, two = (
+        read("teams", "message-updated", {"timestamp": None, "text": text})
+        for text in ("first", "first", "second")
+    )
+    assert one.key == again.key
+    assert one.key != two.key
 
 
 def test_a_redelivered_line_event_is_the_same_submission() -> None:

@@ -138,3 +138,44 @@ def test_a_webhook_is_tried_with_the_row_of_its_integration() -> None:
     assert json.loads(out)["refused"]["errors"] == [
         {"field": "settings.fields", "reason": "Field required"}
     ]
+
+
+def test_a_handshake_is_shown_with_its_answer(tmp_path: Path) -> None:
+    """What a vendor sends to try an address is no submission, and the answer to it is shown."""
+    file = tmp_path / "try.json"
+    file.write_text('{"type": "url_verification", "challenge": "abc", "token": "x"}')
+    code, out, _ = run("parse", "slack", str(file), "--json")
+    assert (code, json.loads(out)) == (0, {"reads": [], "answer": {"challenge": "abc"}})
+    code, out, _ = run("parse", "slack", str(file))
+    assert (code, "abc" in out) == (0, True)
+
+
+def test_what_is_encrypted_needs_its_key() -> None:
+    """Without the secret the reason is said, and where it goes."""
+    example = KNOWN["feishu-text"]
+    code, out, _ = run("parse", "feishu", str(path_of(example)), "--json")
+    refused = json.loads(out)["refused"]
+    assert code == 2
+    assert "encrypt_key" in refused["reason"]
+    assert "--secret" in refused["reason"]
+
+
+@pytest.mark.parametrize(
+    ("door", "case", "name"),
+    [
+        ("twilio", "sms", "payload"),
+        ("twilio", "sms", "payload.txt"),
+        ("slack", "message", "payload.txt"),
+        ("slack", "slash-command", "payload"),
+        ("wecom", "dry-run", "payload.dat"),
+    ],
+)
+def test_a_payload_whose_name_says_nothing_is_what_the_door_takes(
+    door: str, case: str, name: str, tmp_path: Path
+) -> None:
+    """A payload that is copied from a vendor's page needs no header to be read."""
+    file = tmp_path / name
+    file.write_bytes(KNOWN[f"{door}-{case}"].payload)
+    code, out, err = run("parse", door, str(file), "--json")
+    assert (code, err) == (0, "")
+    assert [r["form"]["form"] for r in json.loads(out)["reads"]] == ["request"]

@@ -343,6 +343,7 @@ ENGLISH: Final[dict[str, str]] = {
     "notice.resolution": "notice of resolution",
     "notice.refusal": "notice that the ticket is closed",
     "notice.news": "notice of new alerts",
+    "notice.code": "code that confirms an address",
     "notice.reply": "reply",
     "notice.unknown": "message",
     "recipient.contact": "the contact",

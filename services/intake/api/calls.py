@@ -297,7 +297,7 @@ def call_router(desk: CallDesk) -> APIRouter:
 
     @router.get("/v1/calls")
     async def list_open_calls(actor: Actor = read) -> list[CallShown]:
-        """List calls that are not over, the oldest first, at most five hundred."""
+        """List calls of the last day that are not over, the oldest first, at most five hundred."""
         found = await desk.open_calls(tenant=actor.tenant)
         return [CallShown.of(identifier, call) for identifier, call in found]
 

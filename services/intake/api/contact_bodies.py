@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.intake.domain.contact import Person
 from services.intake.domain.importing import ROWS_MAX, Line
 from services.intake.domain.normal import ADDRESS_MAX, Party
+from services.intake.doors.people.contacts import ContactBody, Mail
 from services.intake.handlers.contacts import REASON_MAX, Known
 from shared.contracts.facts import Id, Instant
 
@@ -46,6 +47,50 @@ class AddressBody(BaseModel):
             message = "the address is empty"
             raise ValueError(message)
         return party.address
+
+
+class CodeAskedBody(BaseModel):
+    """An address that a contact claims, and to which a code goes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mail: Mail
+    reason: Reason = ""
+
+
+class ConfirmationBody(BaseModel):
+    """Who claims an address, as an integration vouches, and the address."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    contact: ContactBody
+    mail: Mail
+
+
+class CodeBody(BaseModel):
+    """The digits of a code, as they are said."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code: Annotated[str, Field(min_length=1, max_length=40)]
+
+    @property
+    def digits(self) -> str:
+        """Without what people write between them."""
+        return "".join(c for c in self.code if c not in " -\u00a0")
+
+
+class CodeShown(BaseModel):
+    """A code that was asked for. Where it goes is known to the caller; its digits to nobody."""
+
+    id: str
+    expires_at: Instant
+
+
+class Confirmed(BaseModel):
+    """The right code was entered."""
+
+    confirmed: Literal[True] = True
 
 
 class MergeBody(BaseModel):

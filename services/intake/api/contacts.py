@@ -9,6 +9,11 @@ from pydantic import ValidationError
 
 from services.intake.api.contact_bodies import (
     AddressBody,
+    CodeAskedBody,
+    CodeBody,
+    CodeShown,
+    ConfirmationBody,
+    Confirmed,
     ContactDetail,
     ImportBody,
     MergeBody,
@@ -17,8 +22,10 @@ from services.intake.api.contact_bodies import (
     WhyBody,
 )
 from services.intake.domain.importing import ContactRow, Fault, read_csv
+from services.intake.doors import Refused
 from services.intake.handlers.contacts import FOUND_MAX, REASON_MAX, Agent, Contacts
 from services.intake.handlers.importing import Importing, ImportRefused
+from services.intake.handlers.proving import Proving
 from shared.auth import Action, Actor
 from shared.http import Problem, allowed, invalid, malformed, media_type_refused
 
@@ -27,14 +34,63 @@ CSV_TYPE = "text/csv"
 JSON_TYPE = "application/json"
 
 
-def contact_router(*, contacts: Contacts, importing: Importing) -> APIRouter:
+def contact_router(*, contacts: Contacts, importing: Importing, proving: Proving) -> APIRouter:
     """Return the routes under ``/v1/contacts``."""
     router = APIRouter(prefix="/v1/contacts", tags=["contacts"])
     _reading(router, contacts)
     _importing(router, importing)
     _linking(router, contacts)
     _merging(router, contacts)
+    _proving(router, proving)
     return router
+
+
+def confirmation_router(proving: Proving) -> APIRouter:
+    """Return the routes under ``/v1/confirmations``: for people, through their own portal."""
+    router = APIRouter(prefix="/v1/confirmations", tags=["contacts"])
+    submit: Any = allowed(Action.SUBMIT)
+
+    @router.post("", status_code=202)
+    async def ask_confirmation(body: ConfirmationBody, actor: Actor = submit) -> CodeShown:
+        """Have a code sent to an address that somebody claims whom the integration signed in.
+
+        The answer is the same whoever the address belongs to, or whether it is known.
+        """
+        setup = proving.vouching(tenant=actor.tenant, name=actor.name)
+        try:
+            party = body.contact.party(setup, verified=True)
+        except Refused as error:
+            raise _refused([Fault(f.field, f.reason) for f in error.faults]) from error
+        sent = await proving.ask_for(party, body.mail, by=Agent(actor.tenant, actor.name))
+        return CodeShown(id=sent.id, expires_at=sent.expires_at)
+
+    @router.post("/{code}")
+    async def confirm(code: Contact, body: CodeBody, actor: Actor = submit) -> Confirmed:
+        """Enter a code; what is wrong with one that is refused is not told."""
+        proving.vouching(tenant=actor.tenant, name=actor.name)
+        await proving.confirm_for(code, body.digits, by=Agent(actor.tenant, actor.name))
+        return Confirmed()
+
+    return router
+
+
+def _proving(router: APIRouter, proving: Proving) -> None:
+    work: Any = allowed(Action.WORK)
+
+    @router.post("/{contact}/codes", status_code=202)
+    async def ask_code(contact: Contact, body: CodeAskedBody, actor: Actor = work) -> CodeShown:
+        """Have a code sent to an address that a contact claims: they say it, and it is linked."""
+        by = Agent(actor.tenant, actor.name, body.reason)
+        sent = await proving.ask(contact, body.mail, by=by)
+        return CodeShown(id=sent.id, expires_at=sent.expires_at)
+
+    @router.post("/{contact}/codes/{code}")
+    async def enter_code(
+        contact: Contact, code: Contact, body: CodeBody, actor: Actor = work
+    ) -> ContactDetail:
+        """Enter the digits that a contact says: the right ones link the address, on that proof."""
+        by = Agent(actor.tenant, actor.name)
+        return ContactDetail.of(await proving.confirm(code, body.digits, by=by, contact=contact))
 
 
 def _reading(router: APIRouter, contacts: Contacts) -> None:

@@ -6,12 +6,15 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from services.intake.handlers.proving import Proving
 from services.intake.handlers.reading import Reading
 from shared.auth import Action, Actor
 from shared.contracts.internal import (
+    CODES_PATH,
     CONTACTS_PATH,
     CONVERSATIONS_PATH,
     MESSAGES_PATH,
+    CodesAnswer,
     ContactsAnswer,
     IdsRequest,
     MessagesAnswer,
@@ -19,7 +22,7 @@ from shared.contracts.internal import (
 from shared.http import allowed
 
 
-def internal_router(reading: Reading) -> APIRouter:
+def internal_router(reading: Reading, proving: Proving) -> APIRouter:
     """Return the routes under ``/internal/v1``.
 
     The tenant is that of the body: a service works for all of them with one token.
@@ -44,5 +47,11 @@ def internal_router(reading: Reading) -> APIRouter:
         """Return all messages of tickets, each ticket's oldest first."""
         found = await reading.conversations(body.ids, tenant=body.tenant)
         return MessagesAnswer(messages=tuple(found))
+
+    @router.post(CODES_PATH)
+    async def codes(body: IdsRequest, _actor: Actor = internal) -> CodesAnswer:
+        """Return codes that can still be used, and where they go: for the mails with them."""
+        found = await proving.codes(body.ids, tenant=body.tenant)
+        return CodesAnswer(codes=tuple(found))
 
     return router

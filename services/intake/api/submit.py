@@ -68,6 +68,10 @@ class Answers:
         )
 
 
+def _uncounted(_door: str, _outcome: str) -> None:
+    """Count nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entering:
     """What the routes of the doors work with.
@@ -80,6 +84,8 @@ class Entering:
         clock: for the age of what is signed.
         public_keys: of vendors that sign with such.
         log: is told why a signature was refused; the caller is not.
+        came: counts a call of a door, by what became of it: read, ignored, greeted, refused,
+            unauthenticated.
     """
 
     accepting: Accepting
@@ -89,6 +95,7 @@ class Entering:
     clock: Clock
     public_keys: PublicKeys
     log: Log
+    came: Callable[[str, str], None] = _uncounted
     limiter: Limiter = field(init=False)
 
     def __post_init__(self) -> None:
@@ -103,15 +110,20 @@ class Entering:
         try:
             greeting = door.greet(raw, caller.setup) if door.greet else None
             if greeting is not None:
+                self.came(door.name, "greeted")
                 greeted = response_of(greeting)
                 self._follow(door, raw, caller, greeted)
                 return greeted
             self._limit(caller)
             reads = door.parse(raw, caller.setup)
         except Refused as error:
+            self.came(door.name, "refused")
             if door.refuse is not None:
                 return response_of(door.refuse(raw, error))
             raise problem_of_refusal(error) from error
+        except Unauthenticated as error:
+            raise self._nobody(door, caller.tenant, caller.name, error) from error
+        self.came(door.name, "read" if reads else "ignored")
         taken = await self._accept(door, reads, caller, raw)
         answer = _accepted(taken) if door.answer is None else response_of(door.answer(raw, taken))
         self._follow(door, raw, caller, answer)
@@ -163,10 +175,8 @@ class Entering:
     async def _signed(self, door: Door, signature: Signature, raw: Raw) -> Caller:
         tenant, name = raw.path.get("tenant", ""), raw.path.get("integration", "")
         found = self._find(tenant, name)
-        # One answer for all of it: an outsider must not learn which integrations there are.
-        nobody = Problem(401, "unauthorized", "the signature is missing or wrong")
         if found is None or not found.enabled or found.door != door.configured_as:
-            raise nobody
+            raise _unauthorized()
         try:
             own = setup_of(found, door)
         except SetupInvalid as error:
@@ -178,15 +188,16 @@ class Entering:
             setup = await self.public_keys.complete(signature, raw, own)
             signature.verify(raw, setup, self.clock.now())
         except Unauthenticated as error:
-            self.log.warning(
-                "signature_refused",
-                door=door.name,
-                tenant=tenant,
-                integration=found.name,
-                error=str(error),
-            )
-            raise nobody from error
+            raise self._nobody(door, tenant, found.name, error) from error
         return Caller(tenant=tenant, name=found.name, integration=found, setup=setup)
+
+    def _nobody(self, door: Door, tenant: str, name: str, error: Unauthenticated) -> Problem:
+        """Return the one answer to whoever cannot be recognised; the reason is for the log."""
+        self.came(door.name, "unauthenticated")
+        self.log.warning(
+            "signature_refused", door=door.name, tenant=tenant, integration=name, error=str(error)
+        )
+        return _unauthorized()
 
     def _known(self, door: Door, actor: Actor) -> Caller:
         if actor.kind is not IdentityKind.INTEGRATION:
@@ -243,6 +254,11 @@ def door_routes(entering: Entering) -> list[Route]:
         return Route(entrance.path, enter, methods=list(entrance.methods), name=door.name)
 
     return [route(d, entrance) for d in DOORS.values() for entrance in d.entrances]
+
+
+def _unauthorized() -> Problem:
+    # One answer for all of it: an outsider must not learn which integrations there are.
+    return Problem(401, "unauthorized", "the signature is missing or wrong")
 
 
 def response_of(answer: Answer) -> Response:

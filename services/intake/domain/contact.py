@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared.aggregate import Aggregate
 from shared.contracts.contacts import (
     ContactAbsorbed,
+    ContactCodeAsked,
+    ContactCodeTried,
     ContactLinked,
     ContactMerged,
     ContactRecorded,
@@ -18,7 +21,7 @@ from shared.contracts.contacts import (
     ContactUnmerged,
 )
 from shared.contracts.envelope import Body, Event
-from shared.contracts.facts import Code, Id
+from shared.contracts.facts import Code, Id, Instant
 from shared.contracts.topics import CONTACTS
 from shared.kernel import CommandRejected, stream_id
 
@@ -26,6 +29,8 @@ LINKS_MAX = 50
 ABSORBED_MAX = 50
 KEYS_MAX = 64
 VIP = "vip"
+CODE_TRIES_MAX = 5
+"""Tries of one code: enough for a slip of the finger, too few for a guess."""
 
 
 class Person(BaseModel):
@@ -71,6 +76,18 @@ class Person(BaseModel):
         return self.level or (VIP if self.vip else None)
 
 
+class AskedCode(BaseModel):
+    """A code that was sent to an address which the contact claims."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: Id
+    address: Id
+    expires_at: Instant
+    left: int
+    """Tries that are left."""
+
+
 class Contact(BaseModel):
     """State of a contact's stream.
 
@@ -91,6 +108,8 @@ class Contact(BaseModel):
     links: tuple[Id, ...] = ()
     merged_into: Id | None = None
     absorbed: tuple[Id, ...] = ()
+    codes: tuple[AskedCode, ...] = ()
+    """Those that may still be entered; what is too old is forgotten with the next one."""
 
 
 def contact_id(*, tenant: str, address: str) -> str:
@@ -120,6 +139,8 @@ def evolve_contact(state: Contact | None, event: Event[Any]) -> Contact:
             changes["absorbed"] = (*_without(state.absorbed, body.contact), body.contact)
         case ContactReleased():
             changes["absorbed"] = _without(state.absorbed, body.contact)
+        case ContactCodeAsked() | ContactCodeTried():
+            changes["codes"] = _codes(state.codes, body, event.time)
         case _:
             message = f"{event.type} is not folded into a contact"
             raise ValueError(message)
@@ -139,6 +160,24 @@ def _recorded(state: Contact | None, body: ContactRecorded) -> Contact:
         links=state.links if state else (),
         merged_into=state.merged_into if state else None,
         absorbed=state.absorbed if state else (),
+        codes=state.codes if state else (),
+    )
+
+
+def _codes(
+    codes: Sequence[AskedCode], body: ContactCodeAsked | ContactCodeTried, at: datetime
+) -> tuple[AskedCode, ...]:
+    """Return the open codes after one was asked for, or tried."""
+    if isinstance(body, ContactCodeAsked):
+        code = AskedCode(
+            id=body.code, address=body.address, expires_at=body.expires_at, left=CODE_TRIES_MAX
+        )
+        return (*(c for c in codes if c.expires_at > at), code)
+    gone = body.right or body.left == 0
+    return tuple(
+        c.model_copy(update={"left": body.left}) if c.id == body.code else c
+        for c in codes
+        if c.id != body.code or not gone
     )
 
 

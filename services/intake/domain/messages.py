@@ -67,6 +67,8 @@ class Message(BaseModel):
     entry: Entry = Entry.MESSAGE
     amends: Id | None = None
     """The message whose newer text this is."""
+    amended_at: Instant | None = None
+    """When it was edited or deleted, as the vendor says: an older edit may come in later."""
     moved_to: Id | None = None
     """The ticket into which it was split off; there it has a row of its own."""
     versions: tuple[Version, ...] = ()
@@ -127,7 +129,7 @@ def amended(rows: Iterable[Message], amendments: Iterable[Message] = ()) -> list
 
 
 def _folded(message: Message, amendments: Iterable[Message]) -> Message:
-    for row in sorted(amendments, key=lambda row: (row.at, row.n)):
+    for row in sorted(amendments, key=lambda row: (row.amended_at or row.at, row.n)):
         if message.deleted_at is not None:
             break
         if row.deleted_at is not None:

@@ -164,6 +164,8 @@ class Amendment(BaseModel):
     contact: Party
     text: Annotated[str, Field(max_length=TEXT_MAX)] | None = None
     """None where it was deleted."""
+    at: Instant | None = None
+    """When it was edited or deleted; None: when it came in."""
 
 
 class AlertSignal(StrEnum):

@@ -3,7 +3,7 @@
 An address belongs to one contact. It comes to another only on proof: a door that proves several
 addresses at once, an agent's word, an import by the organisation. What nobody proves is noted
 beside the contact, and links nothing: whoever writes a name or a second address into a mail must
-not become somebody else by it.
+not become somebody else by it. Who can read what is sent to an address has proven that it is theirs.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from shared.kernel import derived_id, stream_id
 BY_DOOR = "door"
 BY_AGENT = "agent"
 BY_IMPORT = "import"
+BY_CODE = "code"
+"""Somebody entered the code that was sent to the address: they can read its mail."""
 MET = "met"
 """The reason of an address under which a contact was made: it links nothing."""
 
@@ -61,6 +63,20 @@ class Noted(BaseModel):
     address: Annotated[str, Field(max_length=ADDRESS_MAX + 10)]
     by: Code
     at: Instant
+
+
+class SentCode(BaseModel):
+    """Where a code was sent. A row of the store; what the code is, is kept nowhere."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: Id
+    tenant: Code
+    contact: Id
+    address: Annotated[str, Field(max_length=ADDRESS_MAX + 10)]
+    by: Code
+    at: Instant
+    expires_at: Instant
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,8 @@ class Joining(BaseModel):
     """The message of which this is a newer text."""
     deleted: bool = False
     """The message was deleted where it was written."""
+    amended_at: Instant | None = None
+    """When it was edited or deleted, as the vendor says."""
     alone: Classified | None = None
     """What it is as a ticket of its own, should the one that it joins never open."""
 

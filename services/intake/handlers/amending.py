@@ -72,6 +72,7 @@ def _amending(receipt: Receipt, task: Amending, row: Message) -> Receipt:
         evidence=row.evidence,
         amends=row.id,
         deleted=text is None,
+        amended_at=task.amendment.at,
     )
     return receipt.model_copy(update={"ticket": row.ticket, "task": joining})
 

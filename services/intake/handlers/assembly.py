@@ -47,6 +47,7 @@ from services.intake.handlers.meeting import Meeting
 from services.intake.handlers.monitors import Monitors
 from services.intake.handlers.numbers import Numbers
 from services.intake.handlers.proposing import Proposing
+from services.intake.handlers.proving import Proving
 from services.intake.handlers.reading import Reading
 from services.intake.handlers.reclassifying import Reclassifying
 from services.intake.handlers.reporting import Reporting
@@ -365,6 +366,15 @@ class UseCases:
             contacts=stores.contacts,
             committer=around.committer,
             clock=around.clock,
+        )
+        self.proving = Proving(
+            contacts=self.contacts,
+            store=stores.contacts,
+            meeting=self.meeting,
+            committer=around.committer,
+            configurations=around.configurations,
+            clock=around.clock,
+            signer=around.signer,
         )
         self.importing = Importing(
             contacts=stores.contacts,

@@ -26,6 +26,8 @@ from shared.organisation import Configuration, UnknownName
 
 TICKETS_MAX = 20
 OPEN_CALLS_MAX = 500
+OPEN_CALLS_AGE_MAX = timedelta(days=1)
+"""Of an older call the end was never told: it would stand before those that are on the line."""
 FIGURES_CALLS_MAX = 50_000
 """Calls of one answer: a larger span is asked for in parts."""
 FIGURES_SPAN_MAX = timedelta(days=366)
@@ -108,7 +110,8 @@ class CallDesk:
 
     async def open_calls(self, *, tenant: str) -> list[tuple[str, Call]]:
         """Return calls that are not over, the oldest first."""
-        return await self._calls.open_calls(tenant=tenant, limit=OPEN_CALLS_MAX)
+        since = self._clock.now() - OPEN_CALLS_AGE_MAX
+        return await self._calls.open_calls(tenant=tenant, since=since, limit=OPEN_CALLS_MAX)
 
     async def figures(self, *, tenant: str, start: datetime, end: datetime) -> CallFigures:
         """Return the figures of calls offered in ``[start, end)``.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,9 @@ from shared.clock import Clock
 from shared.commit import CONFLICTS_MAX, Command, Committer
 from shared.contracts.envelope import Body
 from shared.kernel import CommandRejected, Infrastructure
+
+Decision = Callable[[Contact | None], Sequence[Body]]
+"""What follows for a contact as it is: pure."""
 
 FOUND_MAX = 50
 REASON_MAX = 500
@@ -100,8 +103,23 @@ class Contacts:
             links=await self._contacts.links_of(contact),
         )
 
-    async def link(self, contact: str, address: str, *, by: Agent) -> Known:
-        """Put an address to a contact, whoever had it: an agent's word.
+    async def link(
+        self,
+        contact: str,
+        address: str,
+        *,
+        by: Agent,
+        reason: str = BY_AGENT,
+        first: Decision | None = None,
+    ) -> Known:
+        """Put an address to a contact, whoever had it.
+
+        Args:
+            contact: who they are.
+            address: with its kind in front.
+            by: whose word or deed it is.
+            reason: what proves it.
+            first: is told in the same commit, or refuses the link.
 
         Raises:
             CommandRejected: there is no such contact, or it has too many addresses.
@@ -111,19 +129,22 @@ class Contacts:
         for _ in range(CONFLICTS_MAX):
             before = (await self._contacts.addresses([identifier])).get(identifier)
             if before is not None and before.contact == contact and before.verified:
+                if first is not None:
+                    command = Command(target=contact, tenant=by.tenant, decide=first)
+                    await self._committer.execute(CONTACT, command)
                 return await self.show(contact, tenant=by.tenant)
             row = linked(
                 before or self._blank(address, by=by),
                 contact=contact,
                 by=by.name,
                 at=self._clock.now(),
-                reason=BY_AGENT,
+                reason=reason,
             )
             if before is None:
                 row = row.model_copy(update={"was": None})
             changed = reachable(person, [row])
             document = await self._committer.execute(
-                CONTACT, _linking(changed, row, tenant=by.tenant)
+                CONTACT, _linking(changed, row, tenant=by.tenant, first=first)
             )
             if before is not None and before.contact != contact:
                 await self._forget(before, by=by)
@@ -316,8 +337,10 @@ def _left(state: Contact | None, person: Person, row: Address, *, by: str) -> li
     return [*gone, *decide_profile(state, person, language=state.language)]
 
 
-def _linking(person: Person, row: Address, *, tenant: str) -> Command:
+def _linking(person: Person, row: Address, *, tenant: str, first: Decision | None) -> Command:
     link = told(row)
-    return Command(
-        target=person.id, tenant=tenant, decide=lambda state: decide_linked(state, person, link)
-    )
+
+    def decide(state: Contact | None) -> Sequence[Body]:
+        return [*(first(state) if first else ()), *decide_linked(state, person, link)]
+
+    return Command(target=person.id, tenant=tenant, decide=decide)

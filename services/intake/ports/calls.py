@@ -50,7 +50,9 @@ class CallStore(Protocol):
         """Return a call."""
         ...
 
-    async def open_calls(self, *, tenant: str, limit: int) -> list[tuple[str, Call]]:
+    async def open_calls(
+        self, *, tenant: str, since: datetime, limit: int
+    ) -> list[tuple[str, Call]]:
         """Return calls that are not over, with their ids, the oldest first."""
         ...
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.intake.domain.contact import Person
-from services.intake.domain.people import Address, Noted
+from services.intake.domain.people import Address, Noted, SentCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class LinkMade:
     tenant: str
     contact: str
     action: str
-    """linked, unlinked, merged, unmerged."""
+    """linked, unlinked, merged, unmerged, code-asked, claimed."""
     other: str
     """The address, or the other contact."""
     by: str
@@ -65,6 +65,14 @@ class ContactStore(Protocol):
 
     async def notes_of(self, contact: str) -> list[Noted]:
         """Return the newest addresses that nobody proved, at most twenty."""
+        ...
+
+    async def add_codes(self, codes: Sequence[SentCode]) -> None:
+        """Insert where codes were sent."""
+        ...
+
+    async def codes(self, ids: Collection[str]) -> dict[str, SentCode]:
+        """Return where codes were sent, by id."""
         ...
 
     async def add_links(self, links: Sequence[LinkMade]) -> None:

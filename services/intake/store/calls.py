@@ -34,7 +34,9 @@ class MongoCalls:
             await self._calls.create_index(
                 [("tenant", 1), ("state.offered_at", 1)], name="offered_at"
             )
-            await self._calls.create_index([("tenant", 1), ("state.open", 1)], name="open")
+            await self._calls.create_index(
+                [("tenant", 1), ("state.open", 1), ("state.offered_at", 1)], name="open_since"
+            )
             await self._tickets.create_index(
                 [("tenant", 1), ("state.facts.contact", 1)], name="contact"
             )
@@ -69,10 +71,13 @@ class MongoCalls:
             row = await self._calls.find_one({"_id": call, "tenant": tenant}, {"state": 1})
         return Call.model_validate(row["state"]) if row and row.get("state") else None
 
-    async def open_calls(self, *, tenant: str, limit: int) -> list[tuple[str, Call]]:
-        """Return calls that are not over, with their ids, the oldest first."""
+    async def open_calls(
+        self, *, tenant: str, since: datetime, limit: int
+    ) -> list[tuple[str, Call]]:
+        """Return calls that are not over and were offered since, with their ids, oldest first."""
+        query = {"tenant": tenant, "state.open": True, "state.offered_at": {"$gte": since}}
         async with infrastructure():
-            cursor = self._calls.find({"tenant": tenant, "state.open": True}, {"state": 1})
+            cursor = self._calls.find(query, {"state": 1})
             rows = await cursor.sort("state.offered_at", 1).limit(limit).to_list(None)
         return [(str(row["_id"]), Call.model_validate(row["state"])) for row in rows]
 

@@ -12,7 +12,7 @@ from pymongo import ReplaceOne
 from pymongo.errors import BulkWriteError
 
 from services.intake.domain.contact import Person
-from services.intake.domain.people import Address, Noted
+from services.intake.domain.people import Address, Noted, SentCode
 from services.intake.ports import LinkMade
 from shared.documents import Row
 from shared.mongo import Collection_, Database, duplicates_of, infrastructure, plain
@@ -31,6 +31,7 @@ class MongoContacts:
         self._addresses = database["addresses"]
         self._notes = database["address_notes"]
         self._links = database["links"]
+        self._codes = database["codes"]
 
     async def ensure_indexes(self) -> None:
         """Create the indexes; an address has one row, for its id is derived from it."""
@@ -109,6 +110,18 @@ class MongoContacts:
             cursor = self._notes.find({"contact": contact}).sort("at", -1)
             rows = await cursor.limit(NOTES_MAX).to_list(None)
         return [_model(Noted, row) for row in rows]
+
+    async def add_codes(self, codes: Sequence[SentCode]) -> None:
+        """Insert where codes were sent; what is there stays as it is."""
+        await _insert(self._codes, [_row(code) for code in codes])
+
+    async def codes(self, ids: Collection[str]) -> dict[str, SentCode]:
+        """Return where codes were sent, by id."""
+        if not ids:
+            return {}
+        async with infrastructure():
+            rows = await self._codes.find({"_id": {"$in": list(ids)}}).to_list(None)
+        return {row["_id"]: _model(SentCode, row) for row in rows}
 
     async def add_links(self, links: Sequence[LinkMade]) -> None:
         """Insert what was done to links; what is there stays as it is."""

@@ -1,4 +1,4 @@
-"""The notices of one ticket: their state, and how their own events change it."""
+"""The notices of one ticket, or the codes of one contact: their state, and what changes it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ from shared.contracts.notify import (
     RecipientKind,
 )
 from shared.contracts.topics import NOTICES as NOTICES_TOPIC
+
+CODE: Final = "code"
+"""Name of the detail that names a code; what the code is, no event says."""
 
 SETTLED_KEPT_MAX: Final = 50
 """Settled notices that a document remembers; older ones are in the topic and in the console."""
@@ -186,4 +189,4 @@ def _with(state: Notices, notices: Iterable[Notice]) -> Notices:
 
 
 NOTICES: Final = Aggregate(name="notices", topic=NOTICES_TOPIC, state=Notices, evolve=evolve)
-"""One document per ticket."""
+"""One document per ticket; of the codes that are sent for a contact, one per contact."""

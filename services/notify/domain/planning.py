@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from services.notify.domain.notices import OPEN_MAX, REQUEST, Notices
+from services.notify.domain.notices import CODE, OPEN_MAX, REQUEST, Notices
+from shared.contracts.contacts import ContactCodeAsked
 from shared.contracts.envelope import Body, Event
 from shared.contracts.facts import TicketFacts
 from shared.contracts.intake import Direction, FollowupRefused, MessageAdded, RequestAccepted
@@ -120,6 +121,27 @@ def refuse_followup(
             recipient=body.author if isinstance(body, FollowupRefused) else facts.contact,
             language=facts.language,
             details={**_details(facts), **_request(state)},
+        ),
+    )
+
+
+def send_code(
+    state: Notices | None, event: Event[ContactCodeAsked], now: datetime
+) -> Sequence[Body]:
+    """Plan to send a code to the address that it confirms; none where it is too old by now."""
+    body = event.body
+    if now >= body.expires_at:
+        return ()
+    return _new(
+        state,
+        NoticePlanned(
+            number="",
+            notice=key(NoticeKind.CODE.value, body.code),
+            kind=NoticeKind.CODE,
+            recipient_kind=RecipientKind.CONTACT,
+            recipient=event.subject,
+            language=body.language,
+            details={CODE: body.code},
         ),
     )
 

@@ -1,4 +1,4 @@
-"""Ciphers of chats that encrypt what they send: WeCom, WeChat and Feishu, all AES-256-CBC."""
+"""Ciphers of chats that encrypt what they send: WeCom, WeChat, DingTalk, Feishu: AES-256-CBC."""
 
 from __future__ import annotations
 
@@ -63,6 +63,22 @@ def wecom_opened(encrypted: str, key: bytes) -> tuple[bytes, str]:
         message = "shorter than it says"
         raise ValueError(message)
     return plain[start : start + length], plain[start + length :].decode()
+
+
+def wecom_sealed(message: bytes, key: bytes, *, receiver: str, nonce: bytes) -> str:
+    """Return a message as WeCom and DingTalk encrypt it; the opposite of `wecom_opened`.
+
+    Args:
+        message: what is said.
+        key: see `wecom_key`.
+        receiver: the id that the message is for.
+        nonce: 16 random bytes, so that equal messages do not look equal.
+    """
+    plain = nonce + len(message).to_bytes(LENGTH_BYTES, "big") + message + receiver.encode()
+    count = WECOM_BLOCK_BYTES - len(plain) % WECOM_BLOCK_BYTES
+    encryptor = Cipher(algorithms.AES256(key), modes.CBC(key[:BLOCK_BYTES])).encryptor()
+    sealed = encryptor.update(plain + bytes([count]) * count) + encryptor.finalize()
+    return base64.b64encode(sealed).decode("ascii")
 
 
 def feishu_opened(encrypted: str, encrypt_key: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Door ``dingtalk``: messages to a robot of an organisation's own app, over HTTP.
+"""Door ``dingtalk``: messages to a robot of an organisation's own app, and its event callback.
 
 Sources: open.dingtalk.com, "接收消息的消息协议" (headers ``timestamp`` and ``sign``, one hour),
 "机器人接收消息" (text, richText, picture, file, audio, video), "获取机器人消息中文件下载链接".
@@ -6,6 +6,8 @@ Sources: open.dingtalk.com, "接收消息的消息协议" (headers ``timestamp``
 What DingTalk signs is the time, not the body: a signature of the last hour could be put on other
 words by whoever reads the call. So the call must come over TLS. DingTalk tells of neither edits
 nor deletions.
+
+An app's events come encrypted to the same address, see `dingtalk_callback`.
 
 The URL of a file is ``dingtalk:<robot code>:<download code>``.
 """
@@ -15,11 +17,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from services.intake.domain.normal import File, NormalForm
+from services.intake.doors.chat import dingtalk_callback
 from services.intake.doors.chat.fetching import (
     Call,
     NotFetched,
@@ -31,11 +34,11 @@ from services.intake.doors.chat.fetching import (
 from services.intake.doors.chat.reading import (
     JSON,
     Body,
-    DoorSettings,
     Ident,
     LongIdent,
     conversation_of,
     file_of,
+    fit,
     key_of,
     party_of,
     said,
@@ -87,7 +90,7 @@ Blank = Ident | Literal[""]
 """An id that may be left empty."""
 
 
-class DingtalkSettings(DoorSettings):
+class DingtalkSettings(dingtalk_callback.CallbackSettings):
     """Settings of an integration."""
 
     app_key: Annotated[str, Field(max_length=100)] = ""
@@ -111,6 +114,7 @@ class Piece(Body):
 class Content(Body):
     """What a message says that is no plain text."""
 
+    thumbnail: Annotated[Code | None, Field(alias="pictureDownloadCode")] = None
     code: Annotated[Code | None, Field(alias="downloadCode")] = None
     file_name: Annotated[str | None, Field(alias="fileName")] = None
     recognition: str = ""
@@ -134,15 +138,18 @@ class Message(Body):
     robot_user: Annotated[str | None, Field(alias="chatbotUserId")] = None
     robot: Annotated[str | None, Field(alias="robotCode", max_length=200)] = None
     text: Words | None = None
-    content: Content | None = None
+    content: Any = None
 
 
 def verify(raw: Raw, setup: Setup, now: datetime) -> None:
-    """Check ``sign``: HMAC-SHA256 of time and secret, in base64.
+    """Check ``sign``: HMAC-SHA256 of time and secret, in base64; of a callback its signature.
 
     Raises:
         Unauthenticated: it is missing, wrong or older than an hour.
     """
+    if dingtalk_callback.is_callback(raw):
+        dingtalk_callback.verify(raw, setup, now)
+        return
     at, given = signed_header(raw, "timestamp"), signed_header(raw, "sign")
     secret = setup.secret("app_secret")
     base = f"{at}\n{secret}".encode("utf-8", "surrogatepass")
@@ -150,13 +157,16 @@ def verify(raw: Raw, setup: Setup, now: datetime) -> None:
     require_recent(at, now, per_second=1_000, window_seconds=WINDOW_SECONDS)
 
 
-def parse(raw: Raw, _setup: Setup) -> Sequence[Read[NormalForm]]:
-    """Read a message.
+def parse(raw: Raw, setup: Setup) -> Sequence[Read[NormalForm]]:
+    """Read a message; events of a callback are empty.
 
     Raises:
         Refused: 415, 400 or 422.
     """
     require_media_type(raw, (JSON,))
+    if dingtalk_callback.is_callback(raw):
+        dingtalk_callback.opened(raw, setup)
+        return ()
     message = read_json(raw, Message)
     if message.sender == message.robot_user:
         return ()
@@ -191,16 +201,17 @@ def _said(message: Message) -> tuple[str, list[File]]:
         return message.text.content, []
     if kind != "richText" and kind not in MEDIA:
         return unread_text(kind), []
-    content = message.content
-    if content is None:
+    if message.content is None:
         raise _missing("content")
+    content = fit(Content, message.content, at="content")
     if kind == "richText":
         codes = [piece.code for piece in content.rich_text if piece.code]
         text = "".join(piece.text for piece in content.rich_text)
         return text, [_file(message, code, "picture") for code in codes]
-    if content.code is None:
+    code = content.code or content.thumbnail
+    if code is None:
         raise _missing("content.downloadCode")
-    return content.recognition, [_file(message, content.code, kind, name=content.file_name)]
+    return content.recognition, [_file(message, code, kind, name=content.file_name)]
 
 
 def _missing(field: str) -> Refused:
@@ -268,19 +279,21 @@ def download(file: File, setup: Setup, answers: Sequence[bytes] = ()) -> Call:
 
 DOOR = Door(
     name=VENDOR,
-    title="DingTalk: messages to a robot",
+    title="DingTalk: messages to a robot, and an app's encrypted events",
     parse=parse,
     channel=Channel.CHAT,
     credentials=Signature(verify, secrets=("app_secret",)),
     settings=DingtalkSettings,
+    secrets=("token", "aes_key"),
     entrances=(
         HttpEntrance(
             path=signed_path(VENDOR),
             media_types=(JSON,),
             model=Message,
-            summary="A message to a robot of DingTalk",
+            summary="A message to a robot of DingTalk, or an encrypted event",
         ),
     ),
+    greet=dingtalk_callback.greet,
     answer=answer,
     answers_at_once=True,
     download=download,

@@ -4,8 +4,9 @@ Sources: open.feishu.cn, "接收事件" (Encrypt Key, X-Lark-Signature), "将事
 (url_verification), "接收消息" (im.message.receive_v1), "消息撤回事件"
 (im.message.recalled_v1), "接收消息内容结构", "获取消息中的资源文件".
 
-An Encrypt Key is required: without it Feishu signs nothing. Feishu tells of messages that were
-recalled, and of no edits.
+An Encrypt Key is required: without it Feishu signs nothing, and no call is taken. What is plain
+is read in a dry run. Feishu tells of messages that were recalled, and of no edits. Events are of
+schema 2.0, or of 1.0, which older apps still have; cards that were pressed are of neither.
 
 The URL of a file is ``feishu:<message id>/<key>?<image or file>``.
 """
@@ -23,7 +24,21 @@ from pydantic import Field
 
 from services.intake.domain.normal import File, NormalForm, Party
 from services.intake.doors.chat.ciphers import feishu_opened
-from services.intake.doors.chat.feishu_content import Content, content_of
+from services.intake.doors.chat.feishu_content import KINDS, Content, Piece, content_of
+from services.intake.doors.chat.feishu_event import (
+    Header,
+    MaybeSealed,
+    Mention,
+    Message,
+    OldMessage,
+    Opened,
+    Recalled,
+    Received,
+    Sealed,
+    Sender,
+    SentBy,
+    Tenant,
+)
 from services.intake.doors.chat.fetching import (
     Call,
     NotFetched,
@@ -35,17 +50,17 @@ from services.intake.doors.chat.reading import (
     JSON,
     Body,
     DoorSettings,
-    Ident,
-    LongIdent,
     changed,
     conversation_of,
     file_of,
     fit,
+    instant_of,
     key_of,
     malformed,
     party_of,
     said,
     settings_of,
+    unread_text,
 )
 from services.intake.doors.chat.signing import require_recent, require_same, signed_header
 from services.intake.doors.shape import (
@@ -66,6 +81,8 @@ from services.intake.doors.shape import (
 from shared.contracts.facts import Channel
 
 VENDOR = "feishu"
+SILENT = frozenset({"sticker", "system"})
+"""Types of messages in which nobody asks for anything."""
 FILE_HOSTS = ("open.feishu.cn", "open.larksuite.com")
 
 
@@ -78,77 +95,6 @@ class FeishuSettings(DoorSettings):
     """Where the app lives: Feishu in mainland China, Lark elsewhere."""
 
 
-class Sealed(Body):
-    """The body of every call: the rest is encrypted."""
-
-    encrypt: Annotated[str, Field(min_length=1)]
-
-
-class Header(Body):
-    """What every event has."""
-
-    event_id: LongIdent
-    event_type: str
-    tenant_key: Ident
-
-
-class Opened(Body):
-    """What was encrypted: an event, or the handshake."""
-
-    type: str | None = None
-    challenge: str | None = None
-    token: str | None = None
-    header: dict[str, Any] | None = None
-    event: dict[str, Any] = {}
-
-
-class Sender(Body):
-    """The ids of who wrote."""
-
-    open_id: Ident
-
-
-class SentBy(Body):
-    """Who wrote: ``user``, or an app."""
-
-    sender_id: Sender
-    sender_type: str = "user"
-
-
-class Mention(Body):
-    """A placeholder within the text, and whom it stands for."""
-
-    key: Annotated[str, Field(min_length=1, max_length=100)]
-    name: str = ""
-    mentioned_type: str = "user"
-
-
-class Message(Body):
-    """A message."""
-
-    message_id: LongIdent
-    root_id: LongIdent | None = None
-    thread_id: LongIdent | None = None
-    chat_id: LongIdent
-    chat_type: str = "group"
-    message_type: str
-    content: str
-    mentions: tuple[Mention, ...] = ()
-
-
-class Received(Body):
-    """A message was sent."""
-
-    sender: SentBy
-    message: Message
-
-
-class Recalled(Body):
-    """A message was taken back; by whom is not told."""
-
-    message_id: LongIdent
-
-
 def _open(raw: Raw, setup: Setup) -> Opened:
     """Return what a call encrypts.
 
@@ -157,7 +103,10 @@ def _open(raw: Raw, setup: Setup) -> Opened:
         Unauthenticated: there is no key.
     """
     require_media_type(raw, (JSON,))
-    sealed = read_json(raw, Sealed).encrypt
+    body = read_json(raw, MaybeSealed)
+    if body.encrypt is None and (body.type or body.header or body.action):
+        return read_json(raw, Opened)
+    sealed = fit(Sealed, {"encrypt": body.encrypt}).encrypt
     try:
         plain = feishu_opened(sealed, setup.secret("encrypt_key"))
     except ValueError as error:
@@ -213,11 +162,13 @@ def parse(raw: Raw, setup: Setup) -> Sequence[Read[NormalForm]]:
     opened = _open(raw, setup)
     if opened.type == "url_verification":
         return ()
+    if opened.header is None:
+        return _old(opened)
     header = fit(Header, opened.header, at="header")
     match header.event_type:
         case "im.message.receive_v1":
             received = fit(Received, opened.event, at="event")
-            return _message(received, header.tenant_key)
+            return _message(received, fit(Tenant, opened.header, at="header").tenant_key)
         case "im.message.recalled_v1":
             recalled = fit(Recalled, opened.event, at="event")
             return (
@@ -226,15 +177,47 @@ def parse(raw: Raw, setup: Setup) -> Sequence[Read[NormalForm]]:
                     of=key_of(recalled.message_id),
                     contact=Party(verified=True),
                     text=None,
+                    at=instant_of(header.create_time or "", per_second=1_000),
                 ),
             )
         case _:
             return ()
 
 
+def _old(opened: Opened) -> Sequence[Read[NormalForm]]:
+    """Read an event of schema 1.0: it has the same messages, under other names."""
+    if opened.type != "event_callback" or opened.event.get("type") != "message":
+        return ()
+    old = fit(OldMessage, opened.event, at="event")
+    tenant = fit(Tenant, opened.event, at="event").tenant_key
+    words = {"text": f"{old.title}\n{old.without_mention or old.text}".strip()}
+    pictures = [Piece(tag="img", image_key=key) for key in old.pictures]
+    match old.kind:
+        case "text":
+            content: Any = words
+        case "post":
+            content = {"content": [[{"tag": "text", **words}], [p.model_dump() for p in pictures]]}
+        case _:
+            content = {"image_key": old.image_key, "file_key": old.file_key}
+    return _message(
+        Received(
+            sender=SentBy(sender_id=Sender(open_id=old.user)),
+            message=Message(
+                message_id=old.id,
+                root_id=old.root,
+                chat_id=old.chat,
+                chat_type="p2p" if old.chat_type == "private" else "group",
+                message_type=old.kind,
+                content=json.dumps(content),
+            ),
+        ),
+        tenant,
+    )
+
+
 def _message(event: Received, tenant: str) -> Sequence[Read[NormalForm]]:
     message = event.message
-    if event.sender.sender_type != "user" or message.message_type == "sticker":
+    if event.sender.sender_type != "user" or message.message_type in SILENT:
         return ()
     content = _content(message)
     user = event.sender.sender_id.open_id
@@ -261,6 +244,9 @@ def _message(event: Received, tenant: str) -> Sequence[Read[NormalForm]]:
 
 
 def _content(message: Message) -> Content:
+    if message.message_type not in KINDS:
+        # What is not read need not be JSON: of forwarded messages it is a sentence.
+        return Content(unread_text(message.message_type))
     try:
         written = json.loads(message.content)
     except (ValueError, RecursionError) as error:

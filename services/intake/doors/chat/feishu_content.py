@@ -9,9 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from services.intake.doors.chat.reading import Body, LongIdent, fit, place_text, unread_text
+from services.intake.doors.chat.reading import Body, LongIdent, fit, place_text
 
 LINES_MAX = 2_000
+KINDS = frozenset({"text", "post", "image", "file", "audio", "media", "location"})
+"""Types of messages whose content is read."""
 Kind = Literal["image", "file"]
 """How the vendor calls a file when it is fetched."""
 
@@ -71,7 +73,7 @@ class PostContent(Body):
 
 
 def content_of(message_type: str, written: Any, *, at: str) -> Content:
-    """Return what a message of a type says; ``at`` is its path, for the faults.
+    """Return what a message of one of the `KINDS` says; ``at`` is its path, for the faults.
 
     Raises:
         Refused: 422.
@@ -86,14 +88,12 @@ def content_of(message_type: str, written: Any, *, at: str) -> Content:
         case "file" | "audio" | "media":
             found = fit(FileContent, written, at=at)
             return Content(files=[("file", found.file_key, found.file_name or message_type)])
-        case "location":
+        case _:
             place = fit(PlaceContent, written, at=at)
             names = (place.name,)
             return Content(
                 place_text(latitude=place.latitude, longitude=place.longitude, names=names)
             )
-        case _:
-            return Content(unread_text(message_type))
 
 
 def _post(post: PostContent) -> Content:

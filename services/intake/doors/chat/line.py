@@ -29,6 +29,7 @@ from services.intake.doors.chat.reading import (
     conversation_of,
     file_of,
     fit,
+    instant_of,
     key_of,
     party_of,
     place_text,
@@ -120,6 +121,7 @@ class UnsendEvent(Body):
     """A message was taken back."""
 
     event_id: Annotated[LongIdent, Field(alias="webhookEventId")]
+    timestamp: Count = None
     source: Source
     unsend: Unsend
 
@@ -194,6 +196,7 @@ def _unsent(event: UnsendEvent, destination: str) -> Read[NormalForm]:
         of=key_of(event.unsend.message),
         contact=_contact(event.source, destination),
         text=None,
+        at=instant_of(event.timestamp or "", per_second=1_000),
     )
 
 

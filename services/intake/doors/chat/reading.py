@@ -5,9 +5,17 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from services.intake.domain.normal import (
     FILES_MAX,
@@ -48,9 +56,12 @@ URL_MAX = 2_000
 LANGUAGE_MAX = 35
 CODE_MAX = 80
 FILE_NAME_MAX = 255
+SECONDS_MAX = 32_503_680_000
+"""The year 3000, as Unix time: a later one is none."""
 MEDIA_TYPE_MAX = 127
 
 _COUNT = re.compile(r"[0-9]{1,15}\Z")
+_SECONDS = re.compile(r"[0-9]{1,14}(?:\.[0-9]{1,9})?\Z")
 _PHONE = re.compile(r"\+?([1-9][0-9]{3,14})\Z")
 _WORD = r"^[^\s\x00-\x1f\x7f]+$"
 Ident = Annotated[str, Field(min_length=1, max_length=100, pattern=_WORD)]
@@ -72,9 +83,20 @@ Count = Annotated[int | None, BeforeValidator(_number)]
 
 
 class Body(BaseModel):
-    """Base of what vendors send: fields that this release does not know are passed over."""
+    """Base of what vendors send.
+
+    Fields that this release does not know are passed over. A field that is null is one that is
+    not there: vendors write both for the same, and the same vendor now the one, now the other.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or all(v is not None for v in value.values()):
+            return value
+        return {name: v for name, v in value.items() if v is not None}
 
 
 class DoorSettings(BaseModel):
@@ -223,11 +245,31 @@ def said(
     )
 
 
-def changed(*, key: str, of: str, contact: Party, text: str | None) -> Read[NormalForm]:
-    """Return an edit, or a deletion where ``text`` is None, of the message with the key ``of``."""
+def instant_of(written: float | str | None, *, per_second: int = 1) -> datetime | None:
+    """Return when something happened; None where what is written is no Unix time.
+
+    A time never decides whether a message is taken: vendors that tell it wrongly are still heard.
+
+    Args:
+        written: Unix time, as a number or in digits, with or without a fraction.
+        per_second: 1 where the vendor counts seconds, 1,000 where it counts milliseconds.
+    """
+    if not _SECONDS.match(str(written)):
+        return None
+    seconds = float(str(written)) / per_second
+    return datetime.fromtimestamp(seconds, UTC) if seconds < SECONDS_MAX else None
+
+
+def changed(
+    *, key: str, of: str, contact: Party, text: str | None, at: datetime | None = None
+) -> Read[NormalForm]:
+    """Return an edit, or a deletion where ``text`` is None, of the message with the key ``of``.
+
+    ``at`` is when it was changed, as the vendor says: what is delivered late undoes nothing.
+    """
     cleaned = None if text is None else shortened(clean_text(text), characters_max=TEXT_MAX)
     return Read(
-        form=Amendment(key=of, contact=contact, text=cleaned),
+        form=Amendment(key=of, contact=contact, text=cleaned, at=at),
         content=key.encode(),
         key=key,
     )

@@ -1,24 +1,22 @@
-"""Door ``slack``: messages of Slack's Events API.
+"""Door ``slack``: messages of Slack's Events API, slash commands, and shortcuts on a message.
 
 Sources: docs.slack.dev, "Using the Events API", "message event" with its subtypes, "Verifying
-requests from Slack", "url_verification", "File object" (``check_file_info``).
+requests from Slack", "url_verification", "File object" (``check_file_info``), and those of
+`slack_forms`.
 
 A message is known by its channel and its ``ts``, so that ``message`` and ``app_mention`` of the
-same words, and every retry of either, are one. Edits name the message in the same way.
+same words, and every retry of either, are one. Edits name the message in the same way. Slack
+stops sending to whoever refuses many events: those that are not known are taken, and say nothing.
 """
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from urllib.parse import quote, urlsplit
 
-from pydantic import Field
-
 from services.intake.domain.normal import File, NormalForm, Party
+from services.intake.doors.chat import slack_forms
 from services.intake.doors.chat.fetching import (
     Call,
     NotFetched,
@@ -27,20 +25,17 @@ from services.intake.doors.chat.fetching import (
     secret_of,
 )
 from services.intake.doors.chat.reading import (
-    EVENTS_MAX,
     JSON,
     URL_MAX,
     Body,
-    Count,
     DoorSettings,
-    Ident,
-    LongIdent,
-    answer_empty,
     changed,
     conversation_of,
     file_of,
     fit,
+    instant_of,
     key_of,
+    malformed,
     party_of,
     said,
     settings_of,
@@ -51,6 +46,18 @@ from services.intake.doors.chat.signing import (
     require_same,
     signed_header,
 )
+from services.intake.doors.chat.slack_event import (
+    Callback,
+    Changed,
+    Envelope,
+    Happened,
+    Message,
+    MessageEvent,
+    SlackFile,
+    Spoken,
+)
+from services.intake.doors.chat.slack_text import plain_text, text_of_blocks
+from services.intake.doors.people.form_data import URLENCODED
 from services.intake.doors.shape import (
     Answer,
     Door,
@@ -68,6 +75,8 @@ from shared.contracts.facts import Channel
 VENDOR = "slack"
 FILE_HOSTS = ("slack.com", "files.slack.com")
 FILES_INFO = "https://slack.com/api/files.info"
+DIRECT_PREFIX = "D"
+"""Ids of direct conversations begin so."""
 SPOKEN = frozenset({"", "file_share", "thread_broadcast", "me_message"})
 """Subtypes of a message in which a person speaks; all others report something."""
 
@@ -77,99 +86,6 @@ class SlackSettings(DoorSettings):
 
     mentions_only: bool = False
     """In channels only messages that mention the app count; direct messages always do."""
-
-
-class SlackFile(Body):
-    """A file of a message."""
-
-    id: str = ""
-    name: str | None = None
-    title: str | None = None
-    mimetype: str | None = None
-    size: Count = None
-    mode: str = ""
-    is_external: bool = False
-    url_private: str = ""
-    url_private_download: str = ""
-    file_access: str = ""
-
-
-class Shared(Body):
-    """A message that was forwarded with, or instead of, words of one's own."""
-
-    text: str | None = None
-    fallback: str | None = None
-
-
-class Edited(Body):
-    """When a message was edited."""
-
-    ts: LongIdent
-
-
-class Message(Body):
-    """A message, as itself or within an event about it."""
-
-    user: Ident | None = None
-    bot_id: str | None = None
-    subtype: str | None = None
-    text: str | None = None
-    ts: LongIdent | None = None
-    thread_ts: LongIdent | None = None
-    team: Ident | None = None
-    user_team: Ident | None = None
-    edited: Edited | None = None
-    files: tuple[SlackFile, ...] = ()
-    attachments: tuple[Shared, ...] = ()
-
-
-class MessageEvent(Message):
-    """An event ``message`` or ``app_mention``."""
-
-    channel: LongIdent
-    channel_type: str | None = None
-    message: Message | None = None
-    previous_message: Message | None = None
-    deleted_ts: LongIdent | None = None
-
-
-class Authorization(Body):
-    """One installation of the app that the event is for."""
-
-    user_id: str | None = None
-    is_bot: bool = False
-
-
-class Envelope(Body):
-    """The body of every call."""
-
-    type: str
-    challenge: str | None = None
-    team_id: Ident | None = None
-    event_id: LongIdent | None = None
-    event: dict[str, Any] | None = None
-    authorizations: tuple[Authorization, ...] | None = Field(default=None, max_length=EVENTS_MAX)
-
-
-class Callback(Body):
-    """What an ``event_callback`` must have."""
-
-    team_id: Ident
-    event_id: LongIdent
-    event: dict[str, Any]
-
-
-class Kind(Body):
-    """What every event must have."""
-
-    type: str
-
-
-class Spoken(Body):
-    """What a message of a person must have."""
-
-    user: Ident
-    ts: LongIdent
 
 
 def verify(raw: Raw, setup: Setup, now: datetime) -> None:
@@ -192,6 +108,8 @@ def greet(raw: Raw, _setup: Setup) -> Answer | None:
     Raises:
         Refused: 415, 400 or 422.
     """
+    if raw.media_type == URLENCODED:
+        return None
     body = _envelope(raw)
     if body.type != "url_verification" or body.challenge is None:
         return None
@@ -199,20 +117,24 @@ def greet(raw: Raw, _setup: Setup) -> Answer | None:
 
 
 def parse(raw: Raw, setup: Setup) -> Sequence[Read[NormalForm]]:
-    """Read an event; everything but messages of people is empty.
+    """Read an event, a command or a shortcut; everything but words of people is empty.
 
     Raises:
         Refused: 415, 400 or 422.
     """
+    if raw.media_type == URLENCODED:
+        return _form(raw)
     body = _envelope(raw)
-    if body.type != "event_callback":
-        return ()
-    callback = fit(Callback, body.model_dump(include={"team_id", "event_id", "event"}))
-    kind = fit(Kind, callback.event, at="event").type
+    return _happened(body, setup) if body.type == "event_callback" else ()
+
+
+def _happened(body: Envelope, setup: Setup) -> Sequence[Read[NormalForm]]:
+    kind = fit(Happened, {"event": body.event}).event.type
     if kind not in {"message", "app_mention"}:
         return ()
+    event = fit(MessageEvent, body.event, at="event")
+    callback = fit(Callback, {"team_id": _team(body, event), "event_id": body.event_id})
     own = frozenset(a.user_id for a in body.authorizations or () if a.is_bot and a.user_id)
-    event = fit(MessageEvent, callback.event, at="event")
     mentioned = kind == "app_mention" or any(f"<@{user}>" in (event.text or "") for user in own)
     match event.subtype or "":
         case "message_changed":
@@ -228,16 +150,45 @@ def parse(raw: Raw, setup: Setup) -> Sequence[Read[NormalForm]]:
 
 
 def _envelope(raw: Raw) -> Envelope:
-    require_media_type(raw, (JSON,))
+    require_media_type(raw, (JSON, URLENCODED))
     return read_json(raw, Envelope)
 
 
+def _team(body: Envelope, event: MessageEvent) -> str | None:
+    """Return the workspace; of an app that a whole organisation has, Slack may leave it out."""
+    installed = (a.team_id for a in body.authorizations or ())
+    found = (body.team_id, event.team, *installed, body.enterprise_id)
+    return next((team for team in found if team), None)
+
+
+def _form(raw: Raw) -> Sequence[Read[NormalForm]]:
+    fields = slack_forms.fields_of(raw)
+    if "command" in fields:
+        return slack_forms.parse_command(fields)
+    if "payload" not in fields:
+        if fields.get("ssl_check"):
+            return ()
+        raise malformed("", "neither a slash command nor an interaction of Slack")
+    action = slack_forms.message_action(fields)
+    if action is None:
+        return ()
+    channel = action.channel.id
+    event = fit(MessageEvent, {**action.message, "channel": channel}, at="payload.message")
+    # What a machine wrote is asked by whoever chose it; what a person wrote, by that person.
+    user = action.user.id if event.bot_id or event.user is None else event.user
+    kind = "im" if channel.startswith(DIRECT_PREFIX) else None
+    asked = event.model_copy(update={"user": user, "bot_id": None, "channel_type": kind})
+    team = {"team_id": action.workspace, "event_id": channel}
+    callback = fit(Callback, team, at="payload")
+    return _message(asked, callback, frozenset(), at="payload.message")
+
+
 def _message(
-    event: MessageEvent, callback: Callback, own: frozenset[str]
+    event: MessageEvent, callback: Callback, own: frozenset[str], *, at: str = "event"
 ) -> Sequence[Read[NormalForm]]:
     if event.bot_id or event.user in own:
         return ()
-    spoken = fit(Spoken, {"user": event.user, "ts": event.ts}, at="event")
+    spoken = fit(Spoken, {"user": event.user, "ts": event.ts}, at=at)
     # A direct conversation is one, whatever threads people open in it: what a reply in such a
     # thread answers would otherwise be known only where its first message began one.
     thread = () if event.channel_type == "im" else (event.thread_ts or spoken.ts,)
@@ -263,14 +214,16 @@ def _edit(
     gone = after.subtype == "tombstone"
     if not gone and (after.edited is None or after.text == before.text):
         return ()
-    spoken = fit(Edited, {"ts": after.ts}, at="event.message")
+    spoken = fit(Changed, {"ts": after.ts or before.ts}, at="event.message")
     author = before if gone else after
+    edited = after.edited.ts if after.edited else None
     return (
         changed(
             key=key_of("event", callback.event_id),
             of=key_of(event.channel, spoken.ts),
             contact=_contact(author, callback),
             text=None if gone else _text(after, own),
+            at=instant_of(edited or event.ts or ""),
         ),
     )
 
@@ -281,13 +234,14 @@ def _deletion(
     before = event.previous_message or Message()
     if before.bot_id or before.user in own:
         return ()
-    gone = fit(Edited, {"ts": event.deleted_ts or before.ts}, at="event.previous_message")
+    gone = fit(Changed, {"ts": event.deleted_ts or before.ts}, at="event.previous_message")
     return (
         changed(
             key=key_of("event", callback.event_id),
             of=key_of(event.channel, gone.ts),
             contact=_contact(before, callback),
             text=None,
+            at=instant_of(event.ts or ""),
         ),
     )
 
@@ -298,26 +252,14 @@ def _contact(message: Message, callback: Callback) -> Party:
     return party_of(VENDOR, message.user_team or message.team or callback.team_id, message.user)
 
 
-_LINK = re.compile(r"<([^<>|]{1,3000})(?:\|([^<>]{0,3000}))?>")
-
-
 def _text(message: Message, own: frozenset[str]) -> str:
-    """Return the words as people read them: Slack writes links and mentions in angle brackets."""
-    written = message.text or "\n".join(
-        shown for a in message.attachments if (shown := a.text or a.fallback)
+    """Return the words as people read them."""
+    written = (
+        message.text
+        or "\n".join(shown for a in message.attachments if (shown := a.text or a.fallback))
+        or text_of_blocks(message.blocks)
     )
-
-    def plain(found: re.Match[str]) -> str:
-        target, label = found[1], found[2] or ""
-        if target.startswith("@"):
-            return "" if target[1:] in own else f"@{label.lstrip('@') or target[1:]}"
-        if target.startswith("#"):
-            return f"#{label or target[1:]}"
-        if target.startswith("!"):
-            return label or f"@{target[1:].partition('^')[0]}"
-        return f"{label} ({target})" if label and label not in target else target
-
-    words = html.unescape(_LINK.sub(plain, written)).strip()
+    words = plain_text(written, own)
     links = [
         f"{f.title or f.name or 'file'}: {f.url_private}" for f in message.files if f.is_external
     ]
@@ -368,7 +310,7 @@ def download(file: File, setup: Setup, answers: Sequence[bytes] = ()) -> Call:
 
 DOOR = Door(
     name=VENDOR,
-    title="Slack: messages to an app, by its Events API",
+    title="Slack: messages to an app, slash commands, and shortcuts on a message",
     parse=parse,
     channel=Channel.CHAT,
     credentials=Signature(verify, secrets=("signing_secret",)),
@@ -377,13 +319,13 @@ DOOR = Door(
     entrances=(
         HttpEntrance(
             path=signed_path(VENDOR),
-            media_types=(JSON,),
+            media_types=(JSON, URLENCODED),
             model=Envelope,
-            summary="An event of Slack",
+            summary="An event of Slack, a slash command, or a shortcut on a message",
         ),
     ),
     greet=greet,
-    answer=answer_empty,
+    answer=slack_forms.answer,
     answers_at_once=True,
     download=download,
     file_hosts=tuple(FILE_HOSTS),

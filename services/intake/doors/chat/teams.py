@@ -60,10 +60,12 @@ from services.intake.doors.chat.signing import (
     signed_header,
 )
 from services.intake.doors.chat.teams_activity import Activity, FileInfo, Message
-from services.intake.doors.chat.teams_text import clean_html, plain_text
+from services.intake.doors.chat.teams_text import clean_html, plain_text, without_first_mention
 from services.intake.doors.shape import (
     Answer,
     Door,
+    Fault,
+    Fault4xx,
     Fetch,
     HttpEntrance,
     Raw,
@@ -78,6 +80,7 @@ from services.intake.doors.shape import (
     signed_path,
 )
 from shared.contracts.facts import Channel
+from shared.kernel import digest
 
 VENDOR = "teams"
 LOGIN = "https://login.microsoftonline.com"
@@ -187,7 +190,9 @@ def parse(raw: Raw, setup: Setup) -> Sequence[Read[NormalForm]]:
         return ()
     message = read_json(raw, Message)
     sender = message.sender
-    if sender.role == "bot" or sender.id.startswith(BOT_PREFIX):
+    if sender is None and message.type != "messageDelete":
+        raise Refused(Fault4xx.INVALID, [Fault("from", "Field required")])
+    if sender is not None and (sender.role == "bot" or sender.id.startswith(BOT_PREFIX)):
         return ()
     tenant = _tenant(message)
     heard = settings_of(setup, TeamsSettings).tenant_ids
@@ -197,10 +202,12 @@ def parse(raw: Raw, setup: Setup) -> Sequence[Read[NormalForm]]:
     contact = _contact(message, tenant)
     if message.type == "message":
         return _message(message, tenant, contact, key)
-    told = message.timestamp.isoformat() if message.timestamp else ""
-    change = key_of(message.type, message.conversation.id, message.id, told)
     text = _text(message) if message.type == "messageUpdate" else None
-    return (changed(key=change, of=key, contact=contact, text=text),)
+    # Where no time tells one edit from the next, their words do.
+    words = digest((text or "").encode("utf-8", "surrogatepass")) if text else ""
+    told = message.timestamp.isoformat() if message.timestamp else words
+    change = key_of(message.type, message.conversation.id, message.id, told)
+    return (changed(key=change, of=key, contact=contact, text=text, at=message.timestamp),)
 
 
 def _message(message: Message, tenant: str, contact: Party, key: str) -> Sequence[Read[NormalForm]]:
@@ -228,12 +235,15 @@ def _tenant(message: Message) -> str:
 
 
 def _contact(message: Message, tenant: str) -> Party:
+    sender = message.sender
+    if sender is None:
+        return Party(verified=True)
     zones = (e.time_zone for e in message.entities or () if e.type == "clientInfo")
     return party_of(
         VENDOR,
         tenant,
-        message.sender.entra or message.sender.id,
-        name=message.sender.name or "",
+        sender.entra or sender.id,
+        name=sender.name or "",
         language=message.locale,
         time_zone=next((zone for zone in zones if zone), None),
     )
@@ -247,15 +257,22 @@ def _conversation(message: Message, tenant: str) -> str:
             place = where.id if rooted else f"{where.id};messageid={message.id}"
             return conversation_of(VENDOR, tenant, place)
         case "groupChat":
-            user = message.sender.entra or message.sender.id
+            writer = message.sender
+            user = (writer.entra or writer.id) if writer else ""
             return conversation_of(VENDOR, tenant, where.id, user)
         case _:
             return conversation_of(VENDOR, tenant, where.id)
 
 
 def _text(message: Message) -> str:
-    """Return the words without the mention of the bot; other mentions become ``@name``."""
+    """Return the words without the mention of the bot; other mentions become ``@name``.
+
+    An outgoing webhook is called by its mention, which comes first; nothing else says that it is
+    the webhook's.
+    """
     text = message.text or ""
+    if message.recipient.id is None:
+        text = without_first_mention(text)
     for entity in message.entities or ():
         of = entity.mentioned.id if entity.mentioned else ""
         if entity.text and of and (of == message.recipient.id or of.startswith(BOT_PREFIX)):

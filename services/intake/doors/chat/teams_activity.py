@@ -93,7 +93,8 @@ class Message(Body):
     type: str
     id: LongIdent
     timestamp: AwareDatetime | None = None
-    sender: Annotated[Account, Field(alias="from")]
+    sender: Annotated[Account | None, Field(alias="from")] = None
+    """Left out of some deletions: whose message it was is known by its id."""
     conversation: Conversation
     recipient: Recipient = Recipient()
     text: str | None = None

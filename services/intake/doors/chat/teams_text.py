@@ -23,6 +23,12 @@ _TAG = re.compile(r"</?[a-z][^<>]{0,2000}>", re.IGNORECASE)
 _MARKUP = re.compile(r"<(?:p|div|br|span|ul|ol|b|i)\b[^<>]{0,300}>", re.IGNORECASE)
 
 
+def without_first_mention(text: str) -> str:
+    """Return words without the mention that they begin with."""
+    found = _AT.match(text.lstrip())
+    return text.lstrip()[found.end() :] if found else text
+
+
 def plain_text(text: str, *, marked_up: bool) -> str:
     """Return words without markup; a mention becomes ``@name``.
 

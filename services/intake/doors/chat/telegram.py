@@ -17,7 +17,8 @@ from urllib.parse import quote
 
 from pydantic import Field
 
-from services.intake.domain.normal import File, NormalForm, Party
+from services.intake.domain.normal import NAME_MAX, File, NormalForm, Party
+from services.intake.domain.text import clean_line
 from services.intake.doors.chat.fetching import (
     Call,
     NotFetched,
@@ -35,6 +36,7 @@ from services.intake.doors.chat.reading import (
     conversation_of,
     file_of,
     fit,
+    instant_of,
     key_of,
     party_of,
     place_text,
@@ -60,6 +62,9 @@ WORKSPACE = "global"
 API = "https://api.telegram.org"
 FILE_HOSTS = ("api.telegram.org",)
 
+LINKS_MAX = 100
+"""What Telegram itself marks in a message."""
+
 Number = Annotated[int, Field(gt=-(2**63), lt=2**63)]
 _START = re.compile(r"/start(@\w{1,64})?(\s+\S{0,64})?\Z")
 _TOKEN = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{1,200}\Z")
@@ -81,6 +86,14 @@ class Chat(Body):
 
     id: Number
     type: str
+    title: str = ""
+
+
+class Entity(Body):
+    """A piece of a text; of a link behind words only the URL is looked at."""
+
+    type: str = ""
+    url: str = ""
 
 
 class Media(Body):
@@ -121,9 +134,16 @@ class Message(Body):
     message_thread_id: Number | None = None
     is_topic_message: bool = False
     sender: Annotated[User | None, Field(alias="from")] = None
+    sender_chat: Chat | None = None
+    """As whom it was written: a group's administrators may write in its name, people in theirs."""
     chat: Chat
+    edit_date: Number | None = None
+    is_automatic_forward: bool = False
+    """A channel's post, which Telegram itself repeats in the channel's group."""
     text: str | None = None
     caption: str | None = None
+    entities: tuple[Entity, ...] = ()
+    caption_entities: tuple[Entity, ...] = ()
     photo: tuple[Media, ...] = ()
     """One picture in several sizes, the largest last."""
     document: Media | None = None
@@ -163,24 +183,24 @@ def parse(raw: Raw, _setup: Setup) -> Sequence[Read[NormalForm]]:
     require_media_type(raw, (JSON,))
     update = read_json(raw, Update)
     message = update.message or update.edited_message
-    if message is None or (message.sender and message.sender.is_bot):
+    if message is None or _nobody_wrote(message):
         return ()
     text, files = _text(message), _files(message)
     edited = update.message is None
     # A channel's posts have no sender: they are published, and ask nobody for anything.
     if message.chat.type == "channel" or not (text or files) or _START.match(text):
         return ()
-    sender = fit(Sent, {"from": message.sender}, at="edited_message" if edited else "message")
-    contact = _contact(sender.sender)
+    contact, writer = _author(message, at="edited_message" if edited else "message")
     key = key_of(str(message.chat.id), str(message.message_id))
     if edited:
         edit = key_of("update", str(update.update_id))
-        return (changed(key=edit, of=key, contact=contact, text=text),)
+        at = instant_of(message.edit_date or "")
+        return (changed(key=edit, of=key, contact=contact, text=text, at=at),)
     return (
         said(
             key=key,
             contact=contact,
-            conversation=_conversation(message, sender.sender),
+            conversation=_conversation(message, writer),
             text=text,
             title="Telegram",
             files=files,
@@ -194,21 +214,41 @@ class Sent(Body):
     sender: Annotated[User, Field(alias="from")]
 
 
-def _contact(user: User) -> Party:
+def _nobody_wrote(message: Message) -> bool:
+    """Return whether a machine wrote: a bot in its own name, or Telegram that repeats a post."""
+    by_bot = message.sender is not None and message.sender.is_bot and message.sender_chat is None
+    return by_bot or message.is_automatic_forward
+
+
+def _author(message: Message, *, at: str) -> tuple[Party, str]:
+    """Return who wrote, and their id.
+
+    Raises:
+        Refused: 422, nobody is named.
+    """
+    group = message.sender_chat
+    if group is not None and (message.sender is None or message.sender.is_bot):
+        # One of several people, who do not say which: the name proves none of them.
+        name = clean_line(group.title)[:NAME_MAX]
+        return Party(chat=f"{VENDOR}:{WORKSPACE}:{group.id}", name=name), str(group.id)
+    user = fit(Sent, {"from": message.sender}, at=at).sender
     name = f"{user.first_name} {user.last_name or ''}"
-    return party_of(VENDOR, WORKSPACE, str(user.id), name=name, language=user.language_code)
+    contact = party_of(VENDOR, WORKSPACE, str(user.id), name=name, language=user.language_code)
+    return contact, str(user.id)
 
 
-def _conversation(message: Message, user: User) -> str:
+def _conversation(message: Message, writer: str) -> str:
     if message.chat.type == "private":
         return conversation_of(VENDOR, str(message.chat.id))
     topic = message.message_thread_id if message.is_topic_message else None
     place = (str(message.chat.id), *(() if topic is None else (str(topic),)))
-    return conversation_of(VENDOR, *place, str(user.id))
+    return conversation_of(VENDOR, *place, writer)
 
 
 def _text(message: Message) -> str:
-    lines = [message.text or message.caption or ""]
+    words = message.text or message.caption or ""
+    links = (e.url for e in (*message.entities, *message.caption_entities)[:LINKS_MAX])
+    lines = [words, *(url for url in links if url and url not in words)]
     if message.location is not None:
         venue = message.venue or Venue()
         place = message.location

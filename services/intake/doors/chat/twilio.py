@@ -5,13 +5,15 @@ security", "Twilio support for opt-out keywords (SMS STOP filtering)".
 
 Twilio signs the URL that it was given, and the sorted fields, but no time. A proxy may change the
 URL on its way: then the integration's ``public_url`` says how it was. A message is known by its
-``MessageSid``.
+``MessageSid``. What Twilio sends as JSON is about our own messages and calls: there the URL has
+the body's digest as ``bodySHA256``, and only the URL is signed.
 
 The URL of a file is Twilio's ``MediaUrl``.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
@@ -22,6 +24,7 @@ from pydantic import AliasChoices, Field
 from services.intake.domain.normal import File, NormalForm
 from services.intake.doors.chat.fetching import Call, NotFetched, checked_url, secret_of
 from services.intake.doors.chat.reading import (
+    JSON,
     URL_MAX,
     Body,
     DoorSettings,
@@ -38,7 +41,14 @@ from services.intake.doors.chat.reading import (
     said,
     settings_of,
 )
-from services.intake.doors.chat.signing import base64_text, hmac_sha1, same, signed_header
+from services.intake.doors.chat.signing import (
+    base64_text,
+    hmac_sha1,
+    require_same,
+    same,
+    signed_header,
+    signed_query,
+)
 from services.intake.doors.shape import (
     Answer,
     Door,
@@ -95,6 +105,10 @@ class Message(Body):
     address: Annotated[str, Field(alias="Address")] = ""
     latitude: Annotated[float | None, Field(alias="Latitude")] = None
     longitude: Annotated[float | None, Field(alias="Longitude")] = None
+    answers: Annotated[str, Field(validation_alias=AliasChoices("FlowData", "InteractiveData"))] = (
+        ""
+    )
+    """JSON of a form of WhatsApp's that was filled in."""
 
 
 def _fields(body: bytes) -> list[tuple[str, str]]:
@@ -134,13 +148,8 @@ def verify(raw: Raw, setup: Setup, _now: datetime) -> None:
     """
     given = signed_header(raw, "x-twilio-signature")
     secret = setup.secret("auth_token").encode()
-    try:
-        pairs = sorted(set(_fields(raw.body)))
-    except ValueError as error:
-        message = "what is signed is no form"
-        raise Unauthenticated(message) from error
-    fields = "".join(name + value for name, value in pairs)
-    urls = _urls(settings_of(setup, TwilioSettings).public_url or raw.url)
+    fields = _signed_fields(raw)
+    urls = _urls(_url(raw, setup))
     expected = [
         base64_text(hmac_sha1(secret, f"{url}{fields}".encode("utf-8", "surrogatepass")))
         for url in urls
@@ -151,13 +160,41 @@ def verify(raw: Raw, setup: Setup, _now: datetime) -> None:
         raise Unauthenticated(message)
 
 
+def _signed_fields(raw: Raw) -> str:
+    """Return what is signed beside the URL: nothing of JSON, whose digest the URL has.
+
+    Raises:
+        Unauthenticated: it is no form, or another body than the URL's.
+    """
+    if raw.media_type == JSON:
+        require_same(signed_query(raw, "bodySHA256").lower(), hashlib.sha256(raw.body).hexdigest())
+        return ""
+    try:
+        pairs = sorted(set(_fields(raw.body)))
+    except ValueError as error:
+        message = "what is signed is no form"
+        raise Unauthenticated(message) from error
+    return "".join(name + value for name, value in pairs)
+
+
+def _url(raw: Raw, setup: Setup) -> str:
+    """Return the URL as Twilio has it; the digest of JSON is put behind it call by call."""
+    public = settings_of(setup, TwilioSettings).public_url
+    digest = raw.query.get("bodySHA256")
+    if public is None or digest is None or "bodySHA256=" in public:
+        return public or raw.url
+    return f"{public}{'&' if '?' in public else '?'}bodySHA256={digest}"
+
+
 def parse(raw: Raw, _setup: Setup) -> Sequence[Read[NormalForm]]:
     """Read a message; calls about calls, or about our own messages, are empty.
 
     Raises:
         Refused: 415, 400 or 422.
     """
-    require_media_type(raw, (FORM,))
+    require_media_type(raw, (FORM, JSON))
+    if raw.media_type == JSON:
+        return ()
     try:
         fields = dict(_fields(raw.body))
     except ValueError as error:
@@ -199,7 +236,7 @@ def _is_opt(message: Message, fields: Mapping[str, str]) -> bool:
 
 def _text(message: Message) -> str:
     if message.latitude is None or message.longitude is None:
-        return message.text
+        return message.text or message.answers
     place = place_text(
         latitude=message.latitude,
         longitude=message.longitude,
@@ -251,7 +288,7 @@ DOOR = Door(
     entrances=(
         HttpEntrance(
             path=signed_path(VENDOR),
-            media_types=(FORM,),
+            media_types=(FORM, JSON),
             summary="A message to a number of Twilio's",
         ),
     ),

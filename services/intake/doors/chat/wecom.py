@@ -2,7 +2,8 @@
 
 Sources: developer.work.weixin.qq.com, "接收消息与事件", "加解密方案说明" (document/path/91144),
 "消息格式" (document/path/90239), "获取临时素材"; developers.weixin.qq.com, "消息加解密说明",
-"接收普通消息". An official account must be in the safe mode: otherwise the body is not signed.
+"接收普通消息". An official account must be in the safe mode: otherwise the body is not signed, and
+no call is taken. A plain body is read in a dry run only.
 
 Both have one format. The handshake differs: WeCom encrypts its ``echostr``, WeChat does not.
 
@@ -120,6 +121,12 @@ class Kind(Body):
     type: Annotated[str, Field(alias="MsgType", min_length=1)]
 
 
+class Plain(Body):
+    """What a body says that is not encrypted."""
+
+    receiver: Annotated[str, Field(alias="ToUserName", max_length=100)] = ""
+
+
 class Sealed(Body):
     """The body of every call: the rest is encrypted."""
 
@@ -211,12 +218,17 @@ def parse(raw: Raw, setup: Setup) -> Sequence[Read[NormalForm]]:
     if raw.method == "GET":
         return ()
     require_media_type(raw, XML)
-    sealed = fit(Sealed, _fields(raw.body))
-    plain, receiver = _opened(sealed.encrypt, setup, at="Encrypt")
-    fields = _fields(plain, at="Encrypt")
-    if fit(Kind, fields, at="Encrypt").type == "event":
+    fields, at = _fields(raw.body), ""
+    if "Encrypt" in fields or not fields.keys() & {"MsgType", "InfoType"}:
+        at = "Encrypt"
+        plain, receiver = _opened(fit(Sealed, fields).encrypt, setup, at=at)
+        fields = _fields(plain, at=at)
+    else:
+        # Whoever may call has signed what is encrypted, so this is a dry run.
+        receiver = fit(Plain, fields).receiver
+    if "InfoType" in fields or fit(Kind, fields, at=at).type == "event":
         return ()
-    message = fit(Message, fields, at="Encrypt")
+    message = fit(Message, fields, at=at)
     product = settings_of(setup, WecomSettings).product
     text, files = _text(message), _files(message)
     apps = (message.agent,) if message.agent else ()
@@ -242,7 +254,7 @@ def _text(message: Message) -> str:
             return place_text(
                 latitude=message.latitude, longitude=message.longitude, names=(message.label,)
             )
-        case "link":
+        case "link" | "file" | "miniprogrampage":
             lines = (message.title, message.description, message.url)
             return "\n".join(line for line in lines if line)
         case _:

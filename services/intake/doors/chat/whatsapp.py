@@ -25,12 +25,14 @@ from services.intake.doors.chat.reading import (
     EVENTS_MAX,
     JSON,
     Body,
+    Count,
     Ident,
     LongIdent,
     answer_empty,
     changed,
     conversation_of,
     fit,
+    instant_of,
     key_of,
     party_of,
     phone_of,
@@ -81,6 +83,7 @@ class Message(Content):
     """A message of a person. ``user`` is left out where they are known by their number only."""
 
     id: LongIdent
+    timestamp: Count = None
     sender: Annotated[Ident | None, Field(alias="from")] = None
     user: Annotated[Ident | None, Field(alias="from_user_id")] = None
     group: Annotated[Ident | None, Field(alias="group_id")] = None
@@ -116,23 +119,34 @@ class Value(Body):
     messages: Annotated[tuple[Message, ...], Field(max_length=EVENTS_MAX)] = ()
 
 
+class Numbered(Body):
+    """What messages must have: which number was written to."""
+
+    metadata: Metadata
+
+
 class Change(Body):
     """What changed: ``messages``, or something about the account."""
 
     field: str
-    value: dict[str, Any] = {}
+    value: Any = None
 
 
 class Entry(Body):
     """Changes of one account."""
 
-    changes: Annotated[tuple[Change, ...], Field(max_length=EVENTS_MAX)]
+    changes: Annotated[tuple[Change, ...], Field(max_length=EVENTS_MAX)] = ()
 
 
-class Webhook(Body):
-    """The body of every call."""
+class Kind(Body):
+    """What the body of every call of Meta's has."""
 
     object: str
+
+
+class Webhook(Kind):
+    """The body of a call about messages."""
+
     entry: Annotated[tuple[Entry, ...], Field(max_length=EVENTS_MAX)]
 
 
@@ -166,20 +180,22 @@ def parse(raw: Raw, _setup: Setup) -> Sequence[Read[NormalForm]]:
     if raw.method == "GET":
         return ()
     require_media_type(raw, (JSON,))
-    body = read_json(raw, Webhook)
+    # An app may hear of other things of Meta's by the same webhook: they have other shapes.
+    if read_json(raw, Kind).object != "whatsapp_business_account":
+        return ()
     found: list[Read[NormalForm]] = []
-    for i, entry in enumerate(body.entry):
+    for i, entry in enumerate(read_json(raw, Webhook).entry):
         for j, change in enumerate(entry.changes):
-            if body.object == "whatsapp_business_account" and change.field == "messages":
+            if change.field == "messages":
                 found += _messages(change.value, at=f"entry.{i}.changes.{j}.value")
     return found
 
 
-def _messages(written: dict[str, Any], *, at: str) -> list[Read[NormalForm]]:
+def _messages(written: Any, *, at: str) -> list[Read[NormalForm]]:
     value = fit(Value, written, at=at)
     if not value.messages:
         return []
-    number = fit(Metadata, written.get("metadata"), at=f"{at}.metadata").phone_number_id
+    number = fit(Numbered, {"metadata": value.metadata}, at=at).metadata.phone_number_id
     reads = (
         _read(message, value, number, at=f"{at}.messages.{n}")
         for n, message in enumerate(value.messages)
@@ -199,14 +215,14 @@ def _read(message: Message, value: Value, number: str, *, at: str) -> Read[Norma
     # The business-scoped id stays when a person hides the number behind a name.
     user = message.user or fit(Writer, {"from": message.sender}, at=at).sender
     contact = _contact(message, value, number, user)
+    told = instant_of(message.timestamp or "")
     if message.type == "revoke" and message.revoke is not None:
         of = key_of(message.revoke.original_message_id)
-        return changed(key=key_of(message.id), of=of, contact=contact, text=None)
+        return changed(key=key_of(message.id), of=of, contact=contact, text=None, at=told)
     if message.type == "edit" and message.edit is not None:
         of = key_of(message.edit.original_message_id)
-        return changed(
-            key=key_of(message.id), of=of, contact=contact, text=words_of(message.edit.message)
-        )
+        edited = words_of(message.edit.message)
+        return changed(key=key_of(message.id), of=of, contact=contact, text=edited, at=told)
     text, files = words_of(message), files_of(message)
     return said(
         key=key_of(message.id),
@@ -214,7 +230,7 @@ def _read(message: Message, value: Value, number: str, *, at: str) -> Read[Norma
         conversation=conversation_of(
             VENDOR, number, *((message.group,) if message.group else ()), user
         ),
-        text=text if text or files else unread_text(message.type),
+        text=text if text or files else unread_text(message.type or "message"),
         title="WhatsApp",
         files=files,
     )

@@ -5,7 +5,9 @@ Source: developers.facebook.com, "Messages webhook reference".
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
+
+from pydantic import Field
 
 from services.intake.domain.normal import File
 from services.intake.doors.chat.reading import Body, LongIdent, file_of, place_text
@@ -91,10 +93,27 @@ class Card(Body):
     phones: tuple[CardPhone, ...] = ()
 
 
-class Content(Body):
-    """What a message says; the field that its type names is there."""
+class Item(Body):
+    """A product of an order."""
 
-    type: str
+    product: Annotated[str, Field(alias="product_retailer_id")] = ""
+    quantity: float = 1
+
+
+class Order(Body):
+    """What was put into a cart."""
+
+    text: str = ""
+    items: Annotated[tuple[Item, ...], Field(alias="product_items")] = ()
+
+
+class Content(Body):
+    """What a message says; the field that its type names is there.
+
+    Meta's own examples of places and cards have no type.
+    """
+
+    type: str = ""
     text: Words | None = None
     image: Media | None = None
     document: Media | None = None
@@ -104,6 +123,7 @@ class Content(Body):
     interactive: Interactive | None = None
     location: Location | None = None
     contacts: tuple[Card, ...] = ()
+    order: Order | None = None
 
 
 def _media(message: Content) -> tuple[str, Media] | None:
@@ -137,11 +157,18 @@ def words_of(message: Content) -> str:
         return place_text(
             latitude=place.latitude, longitude=place.longitude, names=(place.name, place.address)
         )
-    cards = [
-        " ".join([card.name.formatted_name, *(p.phone for p in card.phones)])
+    return "\n".join(line for line in _listed(message) if line)
+
+
+def _listed(message: Content) -> list[str]:
+    """Return an order or cards, one to a line."""
+    if message.order is not None:
+        items = (f"{item.quantity:g} × {item.product}" for item in message.order.items)
+        return [message.order.text, *items]
+    return [
+        " ".join([card.name.formatted_name, *(p.phone for p in card.phones)]).strip()
         for card in message.contacts
     ]
-    return "\n".join(card.strip() for card in cards if card.strip())
 
 
 def _choice(chosen: Interactive) -> str:

@@ -54,6 +54,8 @@ class PeopleSettings(BaseModel):
 
     country: Country | None = None
     """Of telephone numbers that are written without their country's code."""
+    vouches: bool = False
+    """It signs its people in: they may have further addresses of theirs confirmed by a code."""
 
 
 class ContactBody(BaseModel):

@@ -7,7 +7,8 @@ is XML that asks for the further events; other answers are discarded.
 sipgate can be given a URL and nothing else, so the token is in its query: use one that is for
 this integration alone. Its events have no time of their own: the time of arrival counts.
 
-A transferred call is a new call with ``origCallId``: its events are the transfer of the first.
+A transferred call is a new call with another ``origCallId``: its events are the transfer of the
+first.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def find_token(raw: Raw) -> str | None:
 
 
 def parse(raw: Raw, setup: Setup) -> list[Read[CallProgress]]:
-    """Read an event.
+    """Read an event; one of another kind is empty.
 
     Raises:
         Refused: 415, 400 or 422.
@@ -73,13 +74,14 @@ def parse(raw: Raw, setup: Setup) -> list[Read[CallProgress]]:
         fields.setdefault(name.removesuffix("[]"), []).append(clean_line(value))
     event = _needed(fields, "event")
     if event not in EVENTS:
-        fault = Fault("event", f"one of {', '.join(EVENTS)}, not {event[:40]!r}")
-        raise Refused(Fault4xx.INVALID, [fault])
+        # Events are added over time: one that is not known says nothing of a call.
+        return []
     call = _needed(fields, "callId")
     if len(call) > CALL_MAX:
         raise Refused(Fault4xx.INVALID, [Fault("callId", f"more than {CALL_MAX} characters")])
-    origin = _first(fields, "origCallId")[:CALL_MAX]
-    return _moments(event, fields, raw, setup, call=origin or call, transferred=bool(origin))
+    # A call that nobody transferred is its own origin, where sipgate names one.
+    origin = _first(fields, "origCallId")[:CALL_MAX] or call
+    return _moments(event, fields, raw, setup, call=origin, transferred=origin != call)
 
 
 def _moments(
