@@ -438,6 +438,7 @@ ENGLISH: Final[dict[str, str]] = {
     "link.split_from": "Split off from",
     "link.follows": "Follow-up of",
     "link.follow_ups": "Followed up by",
+    "link.merged": "Merged into",
     "link.merged_into": "This ticket is merged. Its conversation goes on in",
     "link.moved": "Split off into",
     "link.merge": "Merge into another",

@@ -159,9 +159,7 @@ class _ContactPages:
             kinds=KINDS,
             here_now={address.address for address in found.addresses},
             same=same,
-            alike=[p for p in alike if p.id != found.contact.id]
-            if not isinstance(alike, Refusal)
-            else [],
+            alike=_others(alike, found),
             fault=fault,
             given=given or {},
             said=said,
@@ -176,6 +174,14 @@ class _ContactPages:
             if not isinstance(found, Refusal):
                 people[identifier] = found.contact
         return people
+
+
+def _others(alike: Sequence[Person] | Refusal, detail: ContactDetail) -> list[Person]:
+    """Return those who could be the same person, and are not said to be so already."""
+    if isinstance(alike, Refusal):
+        return []
+    own = {detail.contact.id, *detail.absorbed}
+    return [person for person in alike if person.id not in own]
 
 
 def _query(request: Request, name: str) -> str:
