@@ -20,8 +20,9 @@ from services.console.adapters import HttpOwners
 from shared.clock import SystemClock
 from shared.contracts import intake, routing, sla
 from shared.contracts.routing import Explanation
-from tests.support.console import MemoryConsole, Signer, Stories, facts, project, ticket_id
+from tests.support.console import MemoryConsole, Stories, facts, project, ticket_id
 from tests.support.console_services import FakeServices, served
+from tests.support.console_signer import Signer
 from tests.support.intake import sample_configuration
 from tests.support.product import RunningProduct, running_product
 

@@ -122,6 +122,9 @@ async def test_messages_are_split_off_and_come_back(console: MemoryConsole) -> N
     assert "Split off into" in page
     assert f'name="source" value="{SECOND}"' in page
     assert 'name="messages" value="m-2"' not in page
+    console.fakes.conversations[SECOND] = told(links=Links(split_from=FIRST))
+    part = (await get(console, SECOND)).split("Split off from")[1]
+    assert f'name="into" value="{FIRST}"' in part
     back = await post(console, "unsplit", source=SECOND)
     assert "The split is undone." in back.text
     assert console.services.intake.commands == [

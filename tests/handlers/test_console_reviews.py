@@ -178,6 +178,27 @@ async def test_a_ticket_that_is_none_is_said_beside_the_field(console: MemoryCon
     assert len(console.services.intake.commands) == 1
 
 
+async def test_a_decision_is_shown_in_place_of_the_page(console: MemoryConsole) -> None:
+    """With scripts only the content comes, with the outcome and the numbers beside it."""
+    console.services.intake.reviews["r-1"] = review()
+    async with console.client(**{"hx-request": "true"}) as client:
+        wrong = await client.post("/reviews/r-1/join", data={"ticket": "HD-404"})
+        done = await client.post("/reviews/r-1/join", data={"ticket": "HD-1"})
+    assert (wrong.status_code, done.status_code) == (200, 200)
+    for answer in (wrong, done):
+        assert "<html" not in answer.text
+        assert '<div id="outcome" hx-swap-oob="innerHTML">' in answer.text
+    assert 'class="fault"' in wrong.text
+    assert 'id="badge-reviews" hidden hx-swap-oob="outerHTML"' in done.text
+
+
+async def test_a_form_s_answer_leads_back_to_the_page(console: MemoryConsole) -> None:
+    """Without scripts the answer is at the form's address; choosing a language goes to the page's."""
+    console.services.intake.reviews["r-1"] = review()
+    page = (await post(console, "/reviews/r-1/join", ticket="HD-404")).text
+    assert 'href="/language?to=zh&amp;next=%2Freviews%2Fr-1"' in page
+
+
 async def test_who_decided_first_is_named_to_the_second(console: MemoryConsole) -> None:
     """Another decision changes nothing and says who was faster; the same one says that too."""
     done = VerdictShown(action="dismissed", by="m-alvarez", at=NOON, ticket=None, reason="spam")
@@ -286,8 +307,9 @@ async def test_the_navigation_counts_what_waits(console: MemoryConsole) -> None:
     assert console.services.intake.asked.count("/reviews") == 1
     assert 'id="badge-reviews">3</span>' in await get(console, "/desks")
     await post(console, "/reviews/r-1/dismiss")
-    await get(console, "/reviews")
     assert 'id="badge-reviews">2</span>' in await get(console, "/desks")
+    await post(console, f"/tickets/{FIRST}/suggestions/s-1/dismiss")
+    assert 'id="badge-suggestions" hidden>' in await get(console, "/desks")
 
 
 async def test_the_navigation_claims_nothing_while_intake_is_down(console: MemoryConsole) -> None:

@@ -222,8 +222,10 @@ class FakeIntake:
                 return self.refusal
             try:
                 address = body.address()
-            except ValueError:
+            except ValidationError:
                 return refused("value", "telephone numbers are written as E.164")
+            except ValueError as error:
+                return refused("value", str(error))
             new = AddressShown(
                 id=f"a-{body.value}",
                 address=address,

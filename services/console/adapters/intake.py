@@ -27,7 +27,7 @@ from services.console.ports import (
     Suggestion,
     Window,
 )
-from services.console.ports.intake import GROUPS_SHOWN_MAX, People, Placed, Split
+from services.console.ports.intake import GROUPS_SHOWN_MAX, PEOPLE_SHOWN_MAX, People, Placed, Split
 
 WINDOW_DAYS = 30
 SERVICE = "intake"
@@ -123,7 +123,9 @@ class HttpIntake:
 
     async def contacts(self, caller: Caller, query: str) -> Sequence[Person]:
         """Find people."""
-        found = await self._get(caller, "/contacts", TypeAdapter(People), q=query)
+        found = await self._get(
+            caller, "/contacts", TypeAdapter(People), q=query, limit=str(PEOPLE_SHOWN_MAX)
+        )
         return found.contacts
 
     async def contact(self, caller: Caller, contact: str) -> ContactDetail:

@@ -53,11 +53,14 @@ class Waiting:
             known = replace(known, suggestions=suggestions)
         self._known[tenant] = (at, known)
 
-    async def counts(self, caller: Caller) -> Counts:
-        """Return what waits now; where intake does not answer, nothing is claimed."""
+    async def counts(self, caller: Caller, *, anew: bool = False) -> Counts:
+        """Return what waits now; where intake does not answer, nothing is claimed.
+
+        ``anew`` asks in any case: the caller has just decided on something.
+        """
         now = self._clock.monotonic()
         known = self._known.get(caller.tenant)
-        if known is not None and now - known[0] < FRESH_SECONDS:
+        if known is not None and not anew and now - known[0] < FRESH_SECONDS:
             return known[1]
         reviews, suggestions = await asyncio.gather(
             ask(self._intake.reviews(caller)), ask(self._intake.suggestions(caller))

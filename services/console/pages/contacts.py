@@ -11,8 +11,9 @@ from starlette.responses import Response
 from services.console.handlers.asking import DOWN, Refusal, ask
 from services.console.pages.faults import Fault, fault_of, told
 from services.console.pages.forms import fields_of
-from services.console.pages.frame import Frame
+from services.console.pages.frame import Frame, is_partial
 from services.console.ports import Caller, ContactDetail, Person
+from services.console.ports.intake import PEOPLE_SHOWN_MAX
 from shared.auth import Action
 
 QUERY_CHARACTERS_MAX: Final = 200
@@ -38,6 +39,7 @@ def contact_router(frame: Frame) -> APIRouter:
             "contacts.html",
             caller,
             query=query,
+            limit=PEOPLE_SHOWN_MAX,
             found=() if isinstance(found, Refusal) else found,
             problem=told(found, frame.words(request)) if isinstance(found, Refusal) else None,
         )
@@ -148,9 +150,11 @@ class _ContactPages:
         merged = [i for i in (found.contact.merged_into, *found.absorbed) if i]
         return frame.page(
             request,
-            "contact.html",
+            "contact_live.html" if is_partial(request) else "contact.html",
             caller,
-            status=status,
+            # htmx swaps every status; a browser without it should keep the true one.
+            status=200 if is_partial(request) else status,
+            at=f"/contacts/{contact}",
             detail=found,
             tickets=await frame.console.relating.of_contacts(
                 caller, [found.contact.id, *found.absorbed]

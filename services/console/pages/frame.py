@@ -126,9 +126,13 @@ class Frame:
         *,
         status: int = 200,
         headers: Mapping[str, str] | None = None,
+        at: str | None = None,
         **content: Any,
     ) -> Response:
-        """Render a whole page or a part of one; everything in it is escaped."""
+        """Render a whole page or a part of one; everything in it is escaped.
+
+        ``at`` is where the page is found again, where the answer to a form is not at its address.
+        """
         words = self.words(request)
         zone = self.zone(request)
         text = self._environment.get_template(template).render(
@@ -140,7 +144,7 @@ class Frame:
             show=Showing(words=words, zone=zone or UTC, now=self.console.clock.now()),
             zone=zone,
             here=request.url.path,
-            here_query=_here(request),
+            here_query=at or _here(request),
             options=self.console.options,
             icon=self._icon,
             works=caller is not None and can(caller.actor, Action.WORK, tenant=caller.tenant),

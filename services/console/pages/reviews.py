@@ -14,7 +14,7 @@ from services.console.pages.faults import ALREADY_DECIDED, Fault, fault_of, told
 from services.console.pages.forms import fields_of
 from services.console.pages.frame import Frame, is_partial
 from services.console.ports import Caller, Review
-from services.console.ports.intake import Placed
+from services.console.ports.intake import WAITING_SHOWN_MAX, Placed
 from shared.auth import Action
 from shared.http import Problem
 
@@ -55,6 +55,7 @@ def review_router(frame: Frame) -> APIRouter:
             tickets=tickets,
             down=down,
             partial=is_partial(request),
+            limit=WAITING_SHOWN_MAX,
         )
 
     @router.get("/{review}")
@@ -114,6 +115,7 @@ class _ReviewPages:
                 given=fields,
                 is_late=done.code == ALREADY_DECIDED,
             )
+        await self._frame.console.waiting.counts(caller, anew=True)
         return await self.show(
             request, caller, review, said=words(f"review.done.{choice.value}"), placed=done
         )
@@ -143,9 +145,11 @@ class _ReviewPages:
         ids = [found.ticket, verdict.ticket if verdict else None]
         return frame.page(
             request,
-            "review.html",
+            "review_live.html" if is_partial(request) else "review.html",
             caller,
-            status=status,
+            # htmx swaps every status; a browser without it should keep the true one.
+            status=200 if is_partial(request) else status,
+            at=f"/reviews/{review}",
             review=found,
             tickets=await frame.console.relating.named(caller, ids),
             placed=_new_ticket(found, placed),

@@ -16,6 +16,7 @@ from services.console.pages.faults import ALREADY_DECIDED, told
 from services.console.pages.forms import fields_of
 from services.console.pages.frame import Frame, is_partial
 from services.console.ports import Caller
+from services.console.ports.intake import WAITING_SHOWN_MAX
 from shared.auth import Action
 
 
@@ -53,7 +54,9 @@ def suggestion_router(frame: Frame) -> APIRouter:
             caller,
             # htmx swaps every status; a browser without it should keep the true one.
             status=200 if is_partial(request) else status,
+            at="/suggestions",
             suggestions=waiting,
+            limit=WAITING_SHOWN_MAX,
             down=down,
             said=decided.said if decided else None,
             said_tone="good" if status < 300 else "bad",  # noqa: PLR2004
@@ -94,6 +97,7 @@ async def decision(
     done = await ask(asked)
     if isinstance(done, Refusal):
         return Decided(await _why(frame, caller, suggestion, done, words), done.status)
+    await frame.console.waiting.counts(caller, anew=True)
     by = done.verdict.by if done.verdict else caller.name
     if by != caller.name:
         return Decided(words("suggestion.done.same", by=frame.agent(caller, by)))

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from services.console.domain.actions import PEND_REASONS, RESOLUTIONS
 from services.console.pages.faults import Fault
 from services.console.pages.frame import Frame, is_partial
-from services.console.ports import Caller
+from services.console.ports import Caller, Conversation
 from shared.contracts.facts import Kind
 from shared.http import Problem
 from shared.kernel import CommandRejected
@@ -76,15 +76,20 @@ class TicketPages:
         relations = await relating.of_ticket(caller, view.ticket, texts.conversation)
         configuration = views.configuration(caller.tenant)
         classification = configuration.intake.classification if configuration else None
+        told = texts.conversation
         return frame.page(
             request,
             "ticket_live.html" if is_partial(request) else "ticket.html",
             caller,
             # htmx swaps every status; a browser without it should keep the true one.
             status=200 if is_partial(request) else status,
+            at=f"/tickets/{view.ticket.id}",
             view=view,
             texts=texts,
             relations=relations,
+            revision=told.revision if told else None,
+            splittable=_splittable(told, view.ticket.id),
+            renew=status < 300 and said is not None,  # noqa: PLR2004
             names=views.names(caller.tenant),
             desks=configuration.desks.desks if configuration else (),
             kinds=KINDS,
@@ -99,3 +104,14 @@ class TicketPages:
             fault=fault,
             given=given or {},
         )
+
+
+def _splittable(told: Conversation | None, ticket: str) -> frozenset[str]:
+    """Return the messages to offer for a split: the ticket's own, but for the first."""
+    return frozenset(
+        message.id
+        for message in (told.messages[1:] if told else ())
+        if message.entry == "message"
+        and message.moved_to is None
+        and message.ticket in {None, ticket}
+    )

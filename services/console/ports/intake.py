@@ -10,6 +10,8 @@ from shared.contracts.facts import Code, Id, Instant
 
 WAITING_SHOWN_MAX = 200
 """Intake lists so many reviews, and so many suggestions, at most."""
+PEOPLE_SHOWN_MAX = 50
+"""Intake finds so many contacts at most."""
 GROUPS_SHOWN_MAX = 100
 """So many groups of alerts are asked for: a page for people, not an export."""
 
