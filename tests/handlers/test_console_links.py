@@ -234,8 +234,13 @@ async def test_a_ticket_shows_who_said_what_it_is(console: MemoryConsole) -> Non
         "Kind: Inquiry → Incident, by Maria Alvarez",
         '<option value="incident" selected>',
         '<option value="hardware" selected>',
+        "Take the model&#39;s suggestion",
+        'name="kind" value="service-request"',
     ):
         assert part in card
+    assert 'name="category" value="hardware"' not in card  # It is so already.
+    await post(console, "classification", kind="service-request", revision="4")
+    assert console.services.intake.commands[0][2] == {"kind": "service-request", "reason": ""}
 
 
 async def test_a_correction_says_only_what_is_other(console: MemoryConsole) -> None:

@@ -245,6 +245,9 @@ class FakeIntake:
             found = next(a for a in self.contacts[contact].addresses if a.id == address)
             return self._changed(contact, "unlinked", found.address, request, gone=address)
 
+        self._merges(app, base)
+
+    def _merges(self, app: FastAPI, base: str) -> None:
         @app.post(f"{base}/contacts/{{contact}}/{{verb}}")
         async def merge(contact: str, verb: str, request: Request) -> Response:
             body = await request.json()

@@ -475,6 +475,7 @@ ENGLISH: Final[dict[str, str]] = {
     "class.by.integration": "by integration {name}",
     "class.by.agent": "corrected by {name}",
     "class.by.default": "by default",
+    "class.take": "Take the model's suggestion",
     "class.correct": "Correct",
     "class.reason": "Why",
     "class.hint": "The priority follows, unless it was set by hand. Each correction is counted for whoever was wrong: rule, model or person.",

@@ -475,6 +475,7 @@ CHINESE: Final[dict[str, str]] = {
     "class.by.integration": "按集成 {name} 的默认值",
     "class.by.agent": "由 {name} 更正",
     "class.by.default": "默认",
+    "class.take": "采用模型建议",
     "class.correct": "更正",
     "class.reason": "原因",
     "class.hint": "除非手工设定，优先级随之调整。每次更正都会计入出错的一方：规则、模型或人员。",

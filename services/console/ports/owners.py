@@ -103,6 +103,11 @@ class Classification(Answer):
     suggested_category: Code | None = None
     category_probability: float | None = None
 
+    def otherwise(self, facts: TicketFacts) -> dict[str, str]:
+        """Return what the model suggests and is not so, by field."""
+        suggested = {"kind": self.suggested_kind, "category": self.suggested_category}
+        return {f: s for f, s in suggested.items() if s is not None and s != getattr(facts, f)}
+
 
 class Correction(Answer):
     """One fact of a ticket that an agent corrected."""
