@@ -377,6 +377,11 @@ async def test_an_agent_decides_what_intake_leaves_to_people(
     await expect(page.locator("#links")).to_contain_text("Merged into this one")
     await expect(page.locator("#links")).to_contain_text(second["number"])
 
+    await page.get_by_role("link", name="Ana Lima").click()
+    await expect(page.get_by_role("heading", name="Ana Lima")).to_be_visible()
+    await expect(page.locator("main")).to_contain_text("ana@helio.example")
+    await expect(page.locator("main")).to_contain_text(second["number"])
+
     await page.goto(f"{product.url('console')}/tickets/{second['number']}")
     await expect(page.get_by_text("This ticket is merged.")).to_be_visible()
     await expect(page.locator(".standing")).to_contain_text("Closed")
