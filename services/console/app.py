@@ -12,11 +12,13 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from services.console.adapters import Addresses, HttpOwners
+from services.console.adapters import Addresses, HttpIntake, HttpOwners
 from services.console.consumers import Projector
 from services.console.handlers.commands import Commands
 from services.console.handlers.feed import Feed
+from services.console.handlers.relating import Relating
 from services.console.handlers.views import Views
+from services.console.handlers.waiting import Waiting
 from services.console.pages import Console, install
 from services.console.pages.frame import Options
 from services.console.settings import ConsoleSettings
@@ -75,6 +77,7 @@ def create_app(settings: ConsoleSettings, *, clock: Clock | None = None) -> Fast
         service_token=secret(settings.service_token),
         subject_seconds_max=settings.subject_seconds_max,
     )
+    intake = HttpIntake(addresses_of(settings), client)
     app = runtime.application(
         title="Heliodesk console", description="The web pages of Heliodesk.", routers=()
     )
@@ -87,6 +90,9 @@ def create_app(settings: ConsoleSettings, *, clock: Clock | None = None) -> Fast
         ),
         commands=Commands(owners=owners, projection=projection, clock=clock),
         owners=owners,
+        intake=intake,
+        relating=Relating(projection=projection, owners=owners, intake=intake),
+        waiting=Waiting(intake, clock),
         authenticator=Authenticator(runtime.identities, clock),
         clock=clock,
         feed=feed,

@@ -70,6 +70,11 @@ class MongoProjection:
                 await tickets.create_index(
                     [("tenant", 1), (f"{part}.facts.number", 1)], name=f"number_{part}"
                 )
+            for field, name in (
+                ("intake.facts.contact", "contact"),
+                ("opening.follows", "follows"),
+            ):
+                await tickets.create_index([("tenant", 1), (field, 1)], name=name)
             await self._database[Kind.HOLD].create_index(
                 [("tenant", 1), ("hold.weight", 1)], name="held"
             )
@@ -215,6 +220,30 @@ class MongoProjection:
             found = await self._tickets.find_one({"tenant": tenant, "$or": places}, {"_id": 1})
         return str(found["_id"]) if found else None
 
+    async def tickets(self, tenant: str, ids: Collection[str]) -> dict[str, Ticket]:
+        """Return summaries by id; what is not known here is left out."""
+        query = {"_id": {"$in": list(ids)}, "tenant": tenant}
+        async with infrastructure():
+            found = await self._tickets.find(query).to_list(None) if ids else []
+        return {document["_id"]: _ticket_from(document) for document in found}
+
+    async def of_contacts(
+        self, tenant: str, contacts: Collection[str], *, limit: int
+    ) -> list[Ticket]:
+        """Return the tickets of contacts, the newest first."""
+        query = {"tenant": tenant, "intake.facts.contact": {"$in": list(contacts)}}
+        return await self._sorted(query, [("intake.facts.accepted_at", -1), ("_id", 1)], limit)
+
+    async def follow_ups(self, tenant: str, ticket: str, *, limit: int) -> list[Ticket]:
+        """Return the tickets that follow up a closed one, the oldest first."""
+        query = {"tenant": tenant, "opening.follows": ticket}
+        return await self._sorted(query, [("intake.facts.accepted_at", 1), ("_id", 1)], limit)
+
+    async def _sorted(self, query: Json, order: list[tuple[str, int]], limit: int) -> list[Ticket]:
+        async with infrastructure():
+            found = await self._tickets.find(query).sort(order).limit(limit).to_list(None)
+        return [_ticket_from(document) for document in found]
+
     async def queue(self, tenant: str, chosen: QueueFilter) -> list[Ticket]:
         """Return the tickets of a selection, sorted, at most its limit."""
         query: Json = {"tenant": tenant, "routing.status": {"$in": _values(chosen.statuses())}}
@@ -222,10 +251,7 @@ class MongoProjection:
             query["routing.desk"] = chosen.desk
         if chosen.agent is not None:
             query["routing.agent"] = chosen.agent
-        async with infrastructure():
-            cursor = self._tickets.find(query).sort(_order(chosen)).limit(chosen.limit)
-            found = await cursor.to_list(None)
-        return [_ticket_from(document) for document in found]
+        return await self._sorted(query, _order(chosen), chosen.limit)
 
     async def counts(self, tenant: str) -> Counts:
         """Return how many open and resolved tickets there are."""

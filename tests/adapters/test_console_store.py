@@ -250,3 +250,30 @@ async def test_the_list_of_changes_is_trimmed(mongo: str) -> None:
     assert await store.is_rebuilt()
     await client.drop_database(name)
     client.close()
+
+
+async def test_tickets_are_found_by_what_they_hang_together_with(projection: Projection) -> None:
+    """By id, by contact the newest first, by what they follow; each in its tenant only."""
+    stories = Stories()
+    for minutes, number in enumerate(("HD-1", "HD-2", "HD-3")):
+        at = NOON + timedelta(minutes=minutes)
+        known = facts(number, accepted_at=at, contact="ada" if number != "HD-2" else "bob")
+        follows = ticket_id("HD-1") if number == "HD-3" else None
+        accepted = intake.RequestAccepted(facts=known, message=f"m-{number}", follows=follows)
+        stories.say(ticket_id(number), accepted, at=at)
+    await tell(projection, stories)
+    first, second, third = (ticket_id(f"HD-{n}") for n in (1, 2, 3))
+    assert set(await projection.tickets("main", [first, third, "gone"])) == {first, third}
+    assert await projection.tickets("main", []) == {}
+    assert await projection.tickets("other", [first]) == {}
+
+    async def of(*contacts: str, tenant: str = "main", limit: int = 9) -> list[str]:
+        found = await projection.of_contacts(tenant, contacts, limit=limit)
+        return [ticket.id for ticket in found]
+
+    assert await of("ada") == [third, first]
+    assert await of("ada", "bob") == [third, second, first]
+    assert await of("ada", limit=1) == [third]
+    assert await of("ada", tenant="other") == []
+    assert [t.id for t in await projection.follow_ups("main", first, limit=9)] == [third]
+    assert await projection.follow_ups("other", first, limit=9) == []

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator
+import smtplib
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from email.message import EmailMessage
 from typing import Any
 
 import httpx
@@ -18,9 +20,11 @@ from services.console.adapters import HttpOwners
 from shared.clock import SystemClock
 from shared.contracts import intake, routing, sla
 from shared.contracts.routing import Explanation
-from tests.support.console import MemoryConsole, Signer, Stories, facts, project, ticket_id
+from tests.support.console import MemoryConsole, Stories, facts, project, ticket_id
 from tests.support.console_services import FakeServices, served
+from tests.support.console_signer import Signer
 from tests.support.intake import sample_configuration
+from tests.support.product import RunningProduct, running_product
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = [
@@ -32,6 +36,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PASSWORD = "right"
+PRODUCT_PASSWORD = "daylight-round-the-clock"
 EVIL = "<img src=x onerror='window.broken=1'><script>window.broken=2</script>"
 
 
@@ -146,15 +152,24 @@ async def world() -> AsyncIterator[World]:
         following.cancel()
 
 
-async def signed_in(browser: Browser, world: World, complaints: list[str]) -> Page:
+@pytest.fixture
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProduct]:
+    """Start a product, with an account whose password is known."""
+    with running_product(tmp_path_factory.mktemp("decide")) as running:
+        yield running
+
+
+async def signed_in(
+    browser: Browser, url: str, complaints: list[str], *, password: str = PASSWORD
+) -> Page:
     """Sign in at the door like a person; note everything that the browser complains about."""
     context = await browser.new_context(locale="en-GB", timezone_id="Europe/London")
     page = await context.new_page()
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-    await page.goto(f"{world.url}/")
+    await page.goto(f"{url}/")
     await page.get_by_label("Name", exact=True).fill("h-clarke")
-    await page.get_by_label("Password").fill("right")
+    await page.get_by_label("Password").fill(password)
     await page.get_by_role("button", name="Sign in").click()
     await expect(page.get_by_role("heading", name="Queue")).to_be_visible()
     return page
@@ -165,7 +180,7 @@ async def test_a_queue_lives_without_reloading(browser: Browser, world: World) -
     world.ticket("HD-1", "Printer jams")
     await world.tell()
     complaints: list[str] = []
-    page = await signed_in(browser, world, complaints)
+    page = await signed_in(browser, world.url, complaints)
     await expect(page.get_by_text("Printer jams")).to_be_visible()
     await expect(page.locator("[data-live].is-on")).to_be_visible()
     await page.evaluate("window.sameDocument = true")
@@ -189,7 +204,7 @@ async def test_an_agent_works_on_a_ticket(browser: Browser, world: World) -> Non
     ticket = world.ticket("HD-1", "Printer jams", agent="h-clarke")
     await world.tell()
     complaints: list[str] = []
-    page = await signed_in(browser, world, complaints)
+    page = await signed_in(browser, world.url, complaints)
     await page.get_by_role("link", name="Printer jams").click()
     await expect(page.get_by_role("heading", name="Printer jams")).to_be_visible()
     await expect(page.get_by_text("Hannah Clarke started work.")).to_be_visible()
@@ -238,7 +253,7 @@ async def test_who_was_faster_is_shown(browser: Browser, world: World) -> None:
     """A command on a state that is past changes nothing, and the page names who has the ticket."""
     ticket = world.ticket("HD-1", "Printer jams", agent="h-clarke")
     await world.tell()
-    page = await signed_in(browser, world, [])
+    page = await signed_in(browser, world.url, [])
     await page.goto(f"{world.url}/tickets/HD-1")
     world.services.standings[ticket] = {
         "status": "assigned",
@@ -257,7 +272,7 @@ async def test_the_keyboard_is_enough(browser: Browser, world: World) -> None:
     """The first Tab offers to skip the navigation; a slash finds a ticket by its number."""
     world.ticket("HD-1", "Printer jams")
     await world.tell()
-    page = await signed_in(browser, world, [])
+    page = await signed_in(browser, world.url, [])
     await page.keyboard.press("Tab")
     await expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     await page.keyboard.press("/")
@@ -270,9 +285,110 @@ async def test_a_session_s_end_leads_to_the_door(browser: Browser, world: World)
     """Signing out ends the session in this browser: the page that was open leads to the sign-in."""
     world.ticket("HD-1", "Printer jams")
     await world.tell()
-    page = await signed_in(browser, world, [])
+    page = await signed_in(browser, world.url, [])
     await page.locator("details.menu summary").click()
     await page.get_by_role("button", name="Sign out").click()
     await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     await page.goto(f"{world.url}/desks")
     await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+async def asked(product: RunningProduct, key: str) -> dict[str, Any]:
+    """Hand the same request of one contact in under another key; return its number and ticket."""
+    body = {
+        "subject": "The printer on the third floor jams",
+        "text": "Whenever I print on both sides of the paper, the printer beside the kitchen jams.",
+        "contact": {"mail": "ana@helio.example", "name": "Ana Lima"},
+    }
+    answer = await product.post("intake", "/v1/requests", body, **{"Idempotency-Key": key})
+    assert answer.status_code == 202, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def mail_in(product: RunningProduct, *, sender: str, subject: str, text: str) -> None:
+    """Send a mail to the desk."""
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = sender, "help@helio.example", subject
+    mail["Message-ID"] = "<one@stranger.example>"
+    mail.set_content(text)
+    host, _, port = product.product.addresses.mail_in.rpartition(":")
+    with smtplib.SMTP(host, int(port), timeout=30) as smtp:
+        smtp.send_message(mail)
+
+
+async def let_in(product: RunningProduct, name: str, password: str) -> None:
+    """Give an account a password that the test knows."""
+    (account,) = [i for i in await product.get("control", "/v1/identities") if i["name"] == name]
+    async with httpx.AsyncClient(timeout=20, trust_env=False) as client:
+        answer = await client.put(
+            f"{product.url('control')}/v1/identities/{account['id']}/password",
+            json={"password": password},
+            headers=product.headers,
+        )
+    assert answer.is_success, answer.text
+
+
+@pytest.mark.timeout(900)
+async def test_an_agent_decides_what_intake_leaves_to_people(
+    product: RunningProduct, browser: Browser
+) -> None:
+    """A stranger's mail is put where it belongs, a duplicate is merged, and the merge undone."""
+    await let_in(product, "h-clarke", PRODUCT_PASSWORD)
+    first, second = await asked(product, "1"), await asked(product, "2")
+    await asyncio.to_thread(
+        mail_in,
+        product,
+        sender="eve@stranger.example",
+        subject=f"Re: {first['number']}",
+        text="The same happens to me on the fourth floor.",
+    )
+
+    async def waits() -> bool:
+        reviews = await product.get("intake", "/v1/reviews")
+        return bool(reviews and await product.get("intake", "/v1/suggestions"))
+
+    await product.until(waits, seconds=120, what="a review and a suggestion wait")
+    complaints: list[str] = []
+    page = await signed_in(browser, product.url("console"), complaints, password=PRODUCT_PASSWORD)
+    await expect(page.locator("#badge-reviews")).to_have_text("1")
+    await expect(page.locator("#badge-suggestions")).to_have_text("1")
+
+    await page.get_by_role("link", name="Review").click()
+    await page.get_by_role("link", name="eve@stranger.example").click()
+    await expect(page.get_by_text("A number can be guessed.")).to_be_visible()
+    await expect(page.get_by_label("Ticket number").last).to_have_value(first["number"])
+    async with page.expect_download() as saving:
+        await page.get_by_role("link", name="Download the original").click()
+    original = await (await saving.value).path()
+    assert b"Message-ID: <one@stranger.example>" in original.read_bytes()
+    await page.get_by_role("button", name="Put into this ticket").click()
+    await expect(page.get_by_text("Hannah Clarke put it into this ticket:")).to_be_visible()
+    await page.locator("#decide").get_by_role("link").click()
+    await expect(page.get_by_text("The same happens to me on the fourth floor.")).to_be_visible()
+
+    await page.get_by_role("link", name="Suggestions").click()
+    await expect(page.get_by_text("One contact asked twice in a short time")).to_be_visible()
+    await page.get_by_role("button", name="Merge").click()
+    await expect(page.locator("#outcome")).to_contain_text("Merged, and it can be undone.")
+    await expect(page.get_by_text("Nothing is suggested.")).to_be_visible()
+    await expect(page.locator("#badge-suggestions")).to_be_hidden()
+    await page.locator("#outcome").get_by_role("link", name=first["number"]).click()
+    await expect(page.locator("#links")).to_contain_text("Merged into this one")
+    await expect(page.locator("#links")).to_contain_text(second["number"])
+
+    await page.get_by_role("link", name="Ana Lima").click()
+    await expect(page.get_by_role("heading", name="Ana Lima")).to_be_visible()
+    await expect(page.locator("main")).to_contain_text("ana@helio.example")
+    await expect(page.locator("main")).to_contain_text(second["number"])
+
+    await page.goto(f"{product.url('console')}/tickets/{second['number']}")
+    await expect(page.get_by_text("This ticket is merged.")).to_be_visible()
+    await expect(page.locator(".standing")).to_contain_text("Closed")
+    await page.get_by_role("button", name="Undo the merge").click()
+    await expect(page.locator("#outcome")).to_contain_text("The merge is undone.")
+    await expect(page.get_by_text("This ticket is merged.")).to_be_hidden()
+    await expect(page.locator(".standing")).not_to_contain_text("Closed")
+    shown = await product.get("intake", f"/v1/tickets/{first['ticket']}")
+    assert shown["links"]["absorbed"] == []
+    assert complaints == []

@@ -24,8 +24,9 @@ from shared.contracts.topics import CONFIGURATION, IDENTITIES, topic_of
 from shared.mongo import connect
 from shared.organisation import digest
 from shared.provision import ensure_topics
-from tests.support.console import Signer, Stories, facts, ticket_id
+from tests.support.console import Stories, facts, ticket_id
 from tests.support.console_services import FakeServices, served
+from tests.support.console_signer import Signer
 from tests.support.intake import sample_configuration
 
 pytestmark = pytest.mark.timeout(600)

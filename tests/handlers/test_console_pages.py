@@ -25,7 +25,7 @@ from tests.support.console import (
 from tests.support.intake import sample_configuration
 
 TICKET = ticket_id("HD-1")
-EVIL = "<img src=x onerror=alert(1)>\"'><script>alert(2)</script>{{7*7}}"
+EVIL = "<img src=x onerror=alert(1)>\"'><script>alert(2)</script>{{1234*5678}}"
 
 
 @pytest.fixture
@@ -292,7 +292,7 @@ async def test_what_people_write_is_text_and_nothing_else(console: MemoryConsole
         text = (await show(console, path)).text
         assert "<img src=x" not in text
         assert "<script>alert" not in text
-        assert "{{7*7}}" in text or "49" not in text
+        assert "7006652" not in text
         if path.startswith("/tickets"):
             assert "&lt;img src=x onerror=alert(1)&gt;" in text
 

@@ -352,6 +352,8 @@ async def test_the_same_text_by_web_and_by_mail_is_proposed_and_never_joined() -
         assert answer.status_code == 200
     refused = await act(calls, f"/v1/suggestions/{found['id']}/dismiss")
     assert (refused.status_code, refused.json()["title"]) == (409, "already decided")
+    kept = (await calls.call("GET", f"/v1/suggestions/{found['id']}")).json()
+    assert (kept["verdict"]["action"], kept["verdict"]["by"]) == ("accepted", "h-clarke")
     await intake.settle()
     assert said(intake, mailed.ticket or "") == [
         RequestAccepted.__name__,
@@ -426,6 +428,22 @@ async def test_an_agent_puts_a_review_where_it_belongs() -> None:
         assert (await calls.call("GET", "/v1/reviews")).json() == []
         other = await act(calls, f"/v1/reviews/{review}/dismiss")
         assert other.status_code == 409
+
+
+async def test_a_list_of_reviews_stays_small_however_long_the_mails_are() -> None:
+    """A text is listed by its beginning, and shown whole."""
+    intake = Intake()
+    receipt = await post(intake, letter("<a@x>"))
+    await intake.settle()
+    text = "me too! " * 1_000
+    body = letter("<s@x>", sender="eve@e.example", subject=f"Re: {receipt.number}", text=text)
+    review = await post(intake, body, sender="eve@e.example")
+    await intake.settle()
+    calls = callers(intake)
+    (listed,) = (await calls.call("GET", "/v1/reviews")).json()
+    assert listed["text"] == text[:500]
+    shown = (await calls.call("GET", f"/v1/reviews/{review.id}")).json()
+    assert shown["text"].strip() == text.strip()
 
 
 async def test_a_dismissed_review_is_kept() -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import httpx
 from fastapi import FastAPI
-from joserfc import jwt
-from joserfc.jwk import OKPKey
 
+from services.console.adapters import HttpIntake
 from services.console.consumers import Projector
 from services.console.domain.projection import NEVER, Kind, Part, Row
 from services.console.domain.tickets import (
@@ -27,7 +26,9 @@ from services.console.domain.tickets import (
 )
 from services.console.handlers.commands import Commands
 from services.console.handlers.feed import Feed
+from services.console.handlers.relating import Relating
 from services.console.handlers.views import Views
+from services.console.handlers.waiting import Waiting
 from services.console.pages import Console, install
 from services.console.pages.frame import Options
 from services.console.ports import (
@@ -35,6 +36,7 @@ from services.console.ports import (
     Caller,
     Contact,
     Conversation,
+    Intake,
     Mail,
     Message,
     Noted,
@@ -44,10 +46,9 @@ from services.console.ports import (
     Standing,
     Submitted,
 )
-from shared.auth import ISSUER, Authenticator, Identities
+from shared.auth import Authenticator
 from shared.clock import Clock
 from shared.configuration import Configurations
-from shared.contracts import control
 from shared.contracts.envelope import Body, Event, numbered
 from shared.contracts.facts import Channel, Level, Priority, TicketFacts
 from shared.contracts.facts import Kind as RequestKind
@@ -58,8 +59,9 @@ from shared.http import equip
 from shared.kernel import CommandRejected, Infrastructure, stream_id
 from shared.organisation import Configuration
 from shared.streams import ParkedRecord, Record
+from tests.support.console_services import FakeServices
+from tests.support.console_signer import TENANT, Signer
 
-TENANT = "main"
 NOON = datetime.fromisoformat("2026-03-02T12:00:00+00:00")
 """A Monday. London and, until 14:00, nobody in New York are open; Shanghai has closed."""
 
@@ -113,6 +115,29 @@ class MemoryProjection:
         self._check()
         found = (t.id for t in self._tickets(tenant) if t.facts and t.facts.number == number)
         return next(found, None)
+
+    async def tickets(self, tenant: str, ids: Collection[str]) -> dict[str, Ticket]:
+        """Return summaries by id."""
+        self._check()
+        return {t.id: t for t in self._tickets(tenant) if t.id in ids}
+
+    async def of_contacts(
+        self, tenant: str, contacts: Collection[str], *, limit: int
+    ) -> list[Ticket]:
+        """Return the tickets of contacts, the newest first."""
+        self._check()
+        found = [t for t in self._asked(tenant) if _facts(t).contact in contacts]
+        return sorted(found, key=lambda t: -_facts(t).accepted_at.timestamp())[:limit]
+
+    async def follow_ups(self, tenant: str, ticket: str, *, limit: int) -> list[Ticket]:
+        """Return the tickets that follow up a closed one, the oldest first."""
+        self._check()
+        found = [t for t in self._asked(tenant) if t.opening.follows == ticket]
+        return sorted(found, key=lambda t: _facts(t).accepted_at)[:limit]
+
+    def _asked(self, tenant: str) -> list[Ticket]:
+        """Return the tickets that intake has told of, by id."""
+        return sorted((t for t in self._tickets(tenant) if t.intake.facts), key=lambda t: t.id)
 
     async def queue(self, tenant: str, chosen: QueueFilter) -> list[Ticket]:
         """Return the tickets of a selection, sorted."""
@@ -168,6 +193,12 @@ class MemoryProjection:
         """Return changes behind a number."""
         self._check()
         return self.noted[after : after + limit]
+
+
+def _facts(ticket: Ticket) -> TicketFacts:
+    if ticket.intake.facts is None:
+        raise AssertionError(ticket.id)
+    return ticket.intake.facts
 
 
 def _rank(ticket: Ticket, chosen: QueueFilter) -> tuple[Any, ...]:
@@ -267,57 +298,6 @@ def facts(number: str, **changed: Any) -> TicketFacts:
         **changed,
     }
     return TicketFacts(**given)
-
-
-@dataclass
-class Signer:
-    """Control's signing key, and the accounts that were published."""
-
-    clock: Clock
-    key: OKPKey = field(default_factory=lambda: OKPKey.generate_key("Ed25519"))
-    identities: Identities = field(default_factory=Identities)
-
-    def __post_init__(self) -> None:
-        """Publish the key."""
-        public = {k: str(v) for k, v in self.key.as_dict(private=False).items()}
-        self._learn("key", control.SigningKeyPublished(kid="one", jwk=public))
-
-    def _learn(self, subject: str, body: Body, *, tenant: str = TENANT, sequence: int = 1) -> None:
-        event: Event[Any] = numbered(
-            source="/control/identity",
-            subject=subject,
-            sequence=sequence,
-            time=self.clock.now(),
-            tenant=tenant,
-            configversion=0,
-            body=body,
-        )
-        self.identities.learn(event.encoded())
-
-    def account(
-        self, name: str, *, role: control.Role = control.Role.AGENT, enabled: bool = True
-    ) -> None:
-        """Publish an account."""
-        changed = control.IdentityChanged(
-            identity=name,
-            kind=control.IdentityKind.AGENT,
-            name=name,
-            roles=(role,),
-            enabled=enabled,
-        )
-        self._learn(name, changed)
-
-    def token(self, name: str, *, seconds: float = 3_600) -> SignedIn:
-        """Return a session of an account."""
-        expires = self.clock.now() + timedelta(seconds=seconds)
-        claims = {
-            "iss": ISSUER,
-            "sub": name,
-            "tenant": TENANT,
-            "exp": int(expires.timestamp()),
-        }
-        token = jwt.encode({"alg": "Ed25519", "kid": "one"}, claims, self.key, ["Ed25519"])
-        return SignedIn(token=token, expires_at=expires)
 
 
 @dataclass
@@ -450,6 +430,8 @@ class MemoryConsole:
     configuration: Configuration | None = None
     options: Options = field(default_factory=lambda: Options(tenant=TENANT, has_mailbox=True))
     owners: Owners | None = None
+    intake: Intake | None = None
+    """None: the services by hand, asked over HTTP without a socket."""
 
     def __post_init__(self) -> None:
         """Wire it as `create_app` does."""
@@ -457,6 +439,9 @@ class MemoryConsole:
         self.signer.account("h-clarke")
         self.fakes = FakeOwners(self.signer, passwords={"h-clarke": "right"})
         asked: Owners = self.owners or self.fakes
+        self.services = FakeServices(self.signer)
+        unconnected = httpx.AsyncClient(transport=httpx.ASGITransport(app=self.services.app()))
+        intake = self.intake or HttpIntake(self.services.addresses("http://services"), unconnected)
         self.projection = MemoryProjection()
         self.dead = MemoryDeadLetters()
         self.projector = Projector(
@@ -479,6 +464,9 @@ class MemoryConsole:
                 ),
                 commands=Commands(owners=asked, projection=self.projection, clock=self.clock),
                 owners=asked,
+                intake=intake,
+                relating=Relating(projection=self.projection, owners=asked, intake=intake),
+                waiting=Waiting(intake, self.clock),
                 authenticator=Authenticator(self.signer.identities, self.clock),
                 clock=self.clock,
                 feed=self.feed,

@@ -14,13 +14,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from deploy.local.ports import free_ports
 from services.console.adapters import Addresses
-from tests.support.console import Signer
+from tests.support.console_intake import FakeIntake, problem
+from tests.support.console_signer import Signer
 
-
-def problem(status: int, code: str, detail: str) -> Response:
-    """Return problem details as all services do."""
-    content = {"type": f"urn:heliodesk:problem:{code}", "status": status, "detail": detail}
-    return JSONResponse(content, status, media_type="application/problem+json")
+__all__ = ["FakeServices", "problem", "served"]
 
 
 @dataclass
@@ -34,6 +31,8 @@ class FakeServices:
     standings: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Ticket to what routing shows of it; ``revision`` guards commands."""
     received: list[dict[str, Any]] = field(default_factory=list)
+    intake: FakeIntake = field(default_factory=FakeIntake)
+    """What intake's agents decide on."""
 
     def addresses(self, base: str) -> Addresses:
         """Return where the console finds them."""
@@ -51,6 +50,7 @@ class FakeServices:
         app = FastAPI()
         self._people(app)
         self._tickets(app)
+        self.intake.serve(app, "/intake/v1")
         self._others(app)
         return app
 

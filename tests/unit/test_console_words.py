@@ -1,17 +1,23 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from string import Formatter
 
 import pytest
 
+from services.console.domain import words
 from services.console.domain.actions import PEND_REASONS, RESOLUTIONS, Verb
 from services.console.domain.tickets import Order, Tab, Urgency
 from services.console.domain.words import CATALOGUES, Language, Words, chosen
+from services.intake.domain.people import BY_AGENT, BY_DOOR, BY_IMPORT, MET
 from shared.contracts.facts import Channel, Kind, Level
-from shared.contracts.intake import Direction
+from shared.contracts.intake import AlertStatus, Direction
+from shared.contracts.monitors import HeldReason
 from shared.contracts.notify import NoticeKind
 from shared.contracts.routing import Presence, QueueReason, Status
 from shared.contracts.sla import Metric
+from shared.organisation.intake import CATEGORIES_DEFAULT
 
 EN, ZH = CATALOGUES[Language.EN], CATALOGUES[Language.ZH]
 
@@ -47,6 +53,10 @@ def test_both_catalogues_fill_in_the_same_fields() -> None:
         ("order", Order),
         ("resolution", RESOLUTIONS),
         ("pend", PEND_REASONS),
+        ("alert", AlertStatus),
+        ("held", HeldReason),
+        ("category", CATEGORIES_DEFAULT),
+        ("proof", (BY_DOOR, BY_AGENT, BY_IMPORT, MET)),
     ],
 )
 def test_every_code_of_the_contracts_has_a_word(group: str, words: object) -> None:
@@ -88,3 +98,15 @@ def test_the_language_is_the_chosen_or_the_preferred_one(
 def test_a_code_without_a_word_reads_as_written() -> None:
     """A code from a configuration or a newer release is shown readably."""
     assert Words(Language.EN).code("reason", "asked-again") == "asked again"
+
+
+def test_every_sentence_that_a_template_names_is_there() -> None:
+    """A key that is misspelt would be shown as it is written."""
+    templates = Path(words.__file__).parents[1] / "templates"
+    named = {
+        key: path.name
+        for path in sorted(templates.glob("*.html"))
+        for key in re.findall(r'\bt\("([a-z_.0-9-]+)"[,)]', path.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 200
+    assert {key: name for key, name in named.items() if key not in EN} == {}

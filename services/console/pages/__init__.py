@@ -9,15 +9,21 @@ from fastapi import FastAPI
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
+from services.console.pages.alerts import alert_router
+from services.console.pages.contacts import contact_router
 from services.console.pages.desks import desks_router
 from services.console.pages.frame import STATIC, Console, Frame
 from services.console.pages.guard import install_answers
 from services.console.pages.knowledge import knowledge_router, request_router
+from services.console.pages.links import link_router
 from services.console.pages.live import live_router
 from services.console.pages.mailbox import mailbox_router
 from services.console.pages.queue import queue_router
+from services.console.pages.reviews import review_router
 from services.console.pages.session import session_router
+from services.console.pages.suggestions import suggestion_router
 from services.console.pages.ticket import ticket_router
+from services.console.pages.waiting import waiting_router
 
 STATIC_SECONDS: Final = 365 * 24 * 3_600
 
@@ -41,6 +47,12 @@ def install(app: FastAPI, console: Console) -> None:
         session_router(frame),
         queue_router(frame),
         ticket_router(frame),
+        link_router(frame),
+        review_router(frame),
+        suggestion_router(frame),
+        contact_router(frame),
+        alert_router(frame),
+        waiting_router(frame),
         desks_router(frame),
         knowledge_router(frame),
         request_router(frame),

@@ -19,12 +19,15 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from services.console.domain.sayings import Names
 from services.console.domain.words import Language, Words, chosen
 from services.console.handlers.commands import Commands
 from services.console.handlers.feed import Feed
+from services.console.handlers.relating import Relating
 from services.console.handlers.views import Views
+from services.console.handlers.waiting import Counts, Waiting
 from services.console.pages.showing import FILTERS, Showing
-from services.console.ports import Caller, Owners
+from services.console.ports import Caller, Intake, Owners
 from shared.auth import Action, Authenticator, can
 from shared.clock import Clock
 from shared.http import Problem
@@ -76,6 +79,9 @@ class Console:
     views: Views
     commands: Commands
     owners: Owners
+    intake: Intake
+    relating: Relating
+    waiting: Waiting
     authenticator: Authenticator
     clock: Clock
     feed: Feed
@@ -120,9 +126,13 @@ class Frame:
         *,
         status: int = 200,
         headers: Mapping[str, str] | None = None,
+        at: str | None = None,
         **content: Any,
     ) -> Response:
-        """Render a whole page or a part of one; everything in it is escaped."""
+        """Render a whole page or a part of one; everything in it is escaped.
+
+        ``at`` is where the page is found again, where the answer to a form is not at its address.
+        """
         words = self.words(request)
         zone = self.zone(request)
         text = self._environment.get_template(template).render(
@@ -134,13 +144,23 @@ class Frame:
             show=Showing(words=words, zone=zone or UTC, now=self.console.clock.now()),
             zone=zone,
             here=request.url.path,
-            here_query=_here(request),
+            here_query=at or _here(request),
             options=self.console.options,
             icon=self._icon,
+            works=caller is not None and can(caller.actor, Action.WORK, tenant=caller.tenant),
+            waiting=self.console.waiting.last(caller.tenant) if caller else Counts(),
+            agents=self._agents(caller),
         )
         return HTMLResponse(
             text, status_code=status, headers={**SECURITY_HEADERS, **NO_STORE, **(headers or {})}
         )
+
+    def agent(self, caller: Caller, name: str) -> str:
+        """Return an agent's name as the configuration has it."""
+        return self._agents(caller).agent(name)
+
+    def _agents(self, caller: Caller | None) -> Names:
+        return self.console.views.names(caller.tenant) if caller else Names()
 
     def _icon(self, name: str) -> Markup:
         macro = self._environment.get_template("icons.html").module

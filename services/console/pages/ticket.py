@@ -9,12 +9,13 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from services.console.domain.actions import PEND_REASONS, RESOLUTIONS, Verb
+from services.console.domain.actions import RESOLUTIONS, Verb
 from services.console.domain.sayings import Names
 from services.console.domain.words import Words
 from services.console.handlers.commands import Outcome, Result
 from services.console.pages.forms import fields_of
-from services.console.pages.frame import Frame, is_partial
+from services.console.pages.frame import Frame
+from services.console.pages.ticket_page import TicketPages
 from services.console.ports import Caller
 from shared.auth import Action
 from shared.http import Problem
@@ -30,7 +31,7 @@ class FormWrong(Exception):
 def ticket_router(frame: Frame) -> APIRouter:
     """Return the routes of a ticket."""
     router = APIRouter(include_in_schema=False, prefix="/tickets")
-    pages = _TicketPages(frame)
+    pages = TicketPages(frame)
     console = frame.console
     router.add_api_route("/files/{file}", pages.save)
 
@@ -97,61 +98,6 @@ def ticket_router(frame: Frame) -> APIRouter:
         )
 
     return router
-
-
-class _TicketPages:
-    """Renders a ticket, whole or its live part, with what became of a command."""
-
-    def __init__(self, frame: Frame) -> None:
-        self._frame = frame
-
-    async def save(self, request: Request, file: str) -> Response:
-        """Give a file of a message, to be saved."""
-        caller = self._frame.caller(request)
-        try:
-            found = await self._frame.console.owners.file(caller, file)
-        except CommandRejected as error:
-            raise Problem(error.status, error.code, error.reason) from error
-        return Response(found.content, headers=dict(found.headers))
-
-    async def show(
-        self,
-        request: Request,
-        caller: Caller,
-        name: str,
-        *,
-        said: str | None = None,
-        status: int = 200,
-        clear: bool = False,
-    ) -> Response:
-        frame, views = self._frame, self._frame.console.views
-        found = await views.find(caller, name[:80])
-        words = frame.words(request)
-        view = await views.ticket(caller, found, words) if found is not None else None
-        if view is None:
-            text = words("ticket.not_found")
-            partial = is_partial(request)
-            template = "notice.html" if partial else "error.html"
-            return frame.page(request, template, caller, status=404, text=text, tone="quiet")
-        texts = await views.texts(caller, view.ticket.id)
-        configuration = views.configuration(caller.tenant)
-        return frame.page(
-            request,
-            "ticket_live.html" if is_partial(request) else "ticket.html",
-            caller,
-            # htmx swaps every status; a browser without it should keep the true one.
-            status=200 if is_partial(request) else status,
-            view=view,
-            texts=texts,
-            names=views.names(caller.tenant),
-            desks=configuration.desks.desks if configuration else (),
-            resolutions=RESOLUTIONS,
-            pend_reasons=PEND_REASONS,
-            said=said,
-            said_tone="good" if status < 300 else "bad",  # noqa: PLR2004
-            reply_key=frame.console.clock.unique(),
-            clear=clear,
-        )
 
 
 def _body(

@@ -76,6 +76,11 @@
     if (form) form.requestSubmit();
   });
 
+  /* On a narrow screen the navigation scrolls: where one is must be seen. */
+  document
+    .querySelector(".nav [aria-current]")
+    ?.scrollIntoView({ block: "nearest", inline: "center" });
+
   /* One open menu or action at a time; Escape closes it. */
   const close = (except) => {
     for (const open of document.querySelectorAll("details.menu[open], details.act[open]")) {

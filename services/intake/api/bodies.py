@@ -326,8 +326,8 @@ class ReviewShown(BaseModel):
     verdict: VerdictShown | None
 
     @classmethod
-    def of(cls, review: Review) -> ReviewShown:
-        """Return the view of a review."""
+    def of(cls, review: Review, *, text_characters_max: int = TEXT_MAX) -> ReviewShown:
+        """Return the view of a review, with so much of its text."""
         author = review.mail.author
         return cls(
             id=review.id,
@@ -336,7 +336,7 @@ class ReviewShown(BaseModel):
             reason=review.mail.reason,
             sender=author.mail or author.name,
             subject=review.mail.words.subject,
-            text=review.mail.words.text,
+            text=review.mail.words.text[:text_characters_max],
             ticket=review.mail.ticket,
             verdict=VerdictShown.of(review.verdict) if review.verdict else None,
         )

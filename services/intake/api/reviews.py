@@ -16,6 +16,8 @@ from shared.contracts.facts import Instant
 from shared.http import Problem, allowed
 
 Name = Annotated[str, Path(min_length=1, max_length=64)]
+LISTED_TEXT_CHARACTERS_MAX = 500
+"""Of each text in a list: whoever writes long mails must not make the list too large to read."""
 
 
 class AcceptReviewBody(BaseModel):
@@ -108,8 +110,12 @@ def _reviewing(router: APIRouter, reading: Reading, reviews: ReviewDesk) -> None
 
     @router.get("/v1/reviews")
     async def list_reviews(actor: Actor = read) -> list[ReviewShown]:
-        """List what waits for people to look at, the newest first: it became no ticket yet."""
-        return [ReviewShown.of(r) for r in await reading.reviews(tenant=actor.tenant)]
+        """List what waits for people to look at, the newest first: it became no ticket yet.
+
+        Of a long text only the beginning is listed; showing one gives all of it.
+        """
+        found = await reading.reviews(tenant=actor.tenant)
+        return [ReviewShown.of(r, text_characters_max=LISTED_TEXT_CHARACTERS_MAX) for r in found]
 
     @router.get("/v1/reviews/{review}")
     async def show_review(review: Name, actor: Actor = read) -> ReviewShown:
@@ -138,6 +144,11 @@ def _proposing(router: APIRouter, reading: Reading, proposals: ProposalDesk) -> 
     async def list_suggestions(actor: Actor = read) -> list[ProposalShown]:
         """List tickets that look as if they belonged together, the newest suggestion first."""
         return [ProposalShown.of(p) for p in await proposals.waiting(tenant=actor.tenant)]
+
+    @router.get("/v1/suggestions/{suggestion}")
+    async def show_suggestion(suggestion: Name, actor: Actor = read) -> ProposalShown:
+        """Show tickets that look as if they belonged together, or what became of that."""
+        return ProposalShown.of(await proposals.found(suggestion, tenant=actor.tenant))
 
     @router.post("/v1/suggestions/{suggestion}/accept")
     async def accept(

@@ -229,7 +229,7 @@ class ProposalDesk:
                 not allow it any more.
             Infrastructure: it may or may not have been done; ask again.
         """
-        found = await self._found(proposal, tenant=tenant)
+        found = await self.found(proposal, tenant=tenant)
         first = parent or found.tickets[0]
         if first not in found.tickets:
             reason = "the ticket is none of the proposal's"
@@ -246,7 +246,7 @@ class ProposalDesk:
         Raises:
             CommandRejected: there is no such proposal, or another verdict on it.
         """
-        found = await self._found(proposal, tenant=tenant)
+        found = await self.found(proposal, tenant=tenant)
         wanted = Verdict(action="dismissed", by=by, at=self._clock.now(), reason=reason, done=True)
         decided = await self._conversations.decide_proposal(found, wanted)
         _required(decided.verdict, wanted)
@@ -256,17 +256,22 @@ class ProposalDesk:
         """Return the newest proposals that nobody has decided on."""
         return await self._conversations.proposals(tenant=tenant, limit=PROPOSALS_SHOWN_MAX)
 
+    async def found(self, proposal: str, *, tenant: str) -> Proposal:
+        """Return what is suggested, or was decided on.
+
+        Raises:
+            CommandRejected: there is no such suggestion.
+        """
+        found = await self._conversations.proposals(tenant=tenant, ids=[proposal], limit=1)
+        if not found:
+            raise CommandRejected("not-found", "there is no such suggestion", status=404)
+        return found[0]
+
     async def carry_out(self, proposals: Sequence[Proposal]) -> None:
         """Carry out what a crash left; what the tickets do not allow any more is over."""
         for proposal in proposals:
             with suppress(CommandRejected):
                 await self._carry_out(proposal)
-
-    async def _found(self, proposal: str, *, tenant: str) -> Proposal:
-        found = await self._conversations.proposals(tenant=tenant, ids=[proposal], limit=1)
-        if not found:
-            raise CommandRejected("not-found", "there is no such suggestion", status=404)
-        return found[0]
 
     async def _carry_out(self, proposal: Proposal) -> None:
         verdict = proposal.verdict

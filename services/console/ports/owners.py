@@ -1,4 +1,4 @@
-"""What the console's use cases need of the outside: its projection, and the owning services."""
+"""The services that own what the console only shows, and who asks them."""
 
 from __future__ import annotations
 
@@ -9,65 +9,9 @@ from typing import Annotated, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.console.domain.projection import Part, Row
-from services.console.domain.tickets import AgentNow, Change, Counts, QueueFilter, Ticket
 from shared.auth import Actor
-from shared.contracts.facts import Code, Id, Instant
+from shared.contracts.facts import Code, Id, Instant, TicketFacts
 from shared.contracts.intake import Direction
-
-MESSAGE_CHARACTERS_SHOWN_MAX = 50_000
-
-
-@dataclass(frozen=True, slots=True)
-class Noted:
-    """Whose pages a batch of events changes, in one tenant."""
-
-    tenant: str
-    tickets: frozenset[str] = frozenset()
-    agents: bool = False
-
-
-class Projection(Protocol):
-    """The console's own store. Every method may raise `Infrastructure`, and then says nothing."""
-
-    async def add(self, rows: Sequence[Row], parts: Sequence[Part], notes: Sequence[Noted]) -> None:
-        """Keep rows that are not there yet, replace older parts, then note the changes.
-
-        The changes are noted last, so that who reads of one finds what changed.
-        """
-        ...
-
-    async def timeline(self, tenant: str, ticket: str, *, limit: int) -> list[Row]:
-        """Return a ticket's rows, at most the newest ``limit``."""
-        ...
-
-    async def ticket(self, tenant: str, ticket: str) -> Ticket | None:
-        """Return a ticket's summary."""
-        ...
-
-    async def by_number(self, tenant: str, number: str) -> str | None:
-        """Return the id of the ticket of a number."""
-        ...
-
-    async def queue(self, tenant: str, chosen: QueueFilter) -> list[Ticket]:
-        """Return the tickets of a selection, sorted, at most its limit."""
-        ...
-
-    async def counts(self, tenant: str) -> Counts:
-        """Return how many open and resolved tickets there are."""
-        ...
-
-    async def agents(self, tenant: str) -> dict[str, AgentNow]:
-        """Return presence and load of the agents that have been heard of."""
-        ...
-
-    async def last_change(self) -> int:
-        """Return the number of the newest change; 0 where there is none."""
-        ...
-
-    async def changes(self, *, after: int, limit: int) -> list[Change]:
-        """Return changes behind a number, in order."""
-        ...
 
 
 class Answer(BaseModel):
@@ -119,20 +63,95 @@ class Message(Answer):
     author: str = ""
     """Id of the agent or the contact."""
     author_name: str = ""
+    ticket: Id | None = None
+    """Another than the one shown where that was merged into it."""
+    entry: Code = "message"
+    """Only a ``message`` can be split off."""
+    moved_to: Id | None = None
+    """The ticket into which it was split off."""
 
 
 class Contact(Answer):
     """Who asked."""
 
+    id: Id | None = None
     name: str = ""
     mail: str | None = None
 
 
-class Conversation(Answer):
-    """The texts of a ticket."""
+class Links(Answer):
+    """How a ticket hangs together with others."""
 
+    merged_into: Id | None = None
+    absorbed: tuple[Id, ...] = ()
+    split_from: Id | None = None
+    parent: Id | None = None
+    children: tuple[Id, ...] = ()
+
+
+class Classification(Answer):
+    """Who said what a ticket is, and what the trained model suggested.
+
+    Sources are ``caller:<name>``, ``rule:<name>``, ``model:<version>``, ``integration:<name>``,
+    ``agent:<id>`` and ``default``.
+    """
+
+    kind_by: Code = "default"
+    category_by: Code | None = None
+    suggested_kind: Code | None = None
+    kind_probability: float | None = None
+    suggested_category: Code | None = None
+    category_probability: float | None = None
+
+    def otherwise(self, facts: TicketFacts) -> dict[str, str]:
+        """Return what the model suggests and is not so, by field."""
+        suggested = {"kind": self.suggested_kind, "category": self.suggested_category}
+        return {f: s for f, s in suggested.items() if s is not None and s != getattr(facts, f)}
+
+
+class Correction(Answer):
+    """One fact of a ticket that an agent corrected."""
+
+    field: Code
+    was: Code | None = None
+    now: Code | None = None
+    was_by: Code | None = None
+    by: Id
+    at: Instant
+
+
+class Alerts(Answer):
+    """The group of alerts that a ticket is about."""
+
+    key: Code
+    firing: int = 0
+
+
+class Conversation(Answer):
+    """A ticket as intake shows it to agents: its texts, its links, what it is and who said so."""
+
+    revision: int | None = None
+    """The ticket's in intake; commands there are guarded by it."""
     messages: tuple[Message, ...] = ()
     contact: Contact | None = None
+    links: Links = Links()
+    follows: Id | None = None
+    facts: TicketFacts | None = None
+    classification: Classification | None = None
+    corrections: tuple[Correction, ...] = ()
+    closed: bool = False
+    alerts: Alerts | None = None
+    """Of a ticket that is about alerts; such a one is merged into no other."""
+
+    def said_by(self, field: str) -> str | None:
+        """Return who said a kind or a category last; None where nobody did."""
+        for correction in reversed(self.corrections):
+            if correction.field == field:
+                return f"agent:{correction.by}"
+        if self.classification is None:
+            return None
+        found = self.classification
+        return found.kind_by if field == "kind" else found.category_by
 
 
 class Standing(Answer):

@@ -1,15 +1,21 @@
-"""The owning services over HTTP."""
+"""The owners of what the console shows, over HTTP."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
-from urllib.parse import quote
+from typing import Any
 
 import httpx
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from services.console.adapters.sending import (
+    FILE_BYTES_MAX,
+    Addresses,
+    name,
+    read,
+    saved,
+    send,
+)
 from services.console.ports import (
     Article,
     Caller,
@@ -22,48 +28,8 @@ from services.console.ports import (
 )
 from shared.clock import Clock
 from shared.contracts.internal import BATCH_MAX, MESSAGES_PATH, MessagesAnswer
-from shared.kernel import CommandRejected, Infrastructure
 
 SUBJECTS_KEPT_MAX = 5_000
-ANSWER_BYTES_MAX = 8 * 1024 * 1024
-FILE_BYTES_MAX = 100_000_000
-"""What an integration's limits may allow at most."""
-FILE_HEADERS = ("content-type", "content-disposition")
-HARMLESS = {
-    "content-type": "application/octet-stream",
-    "content-disposition": "attachment",
-    "x-content-type-options": "nosniff",
-    "content-security-policy": "sandbox; default-src 'none'",
-    "cache-control": "private, no-store",
-}
-"""A file came from outside: the console's origin saves it and never shows it."""
-
-M = TypeVar("M")
-
-
-@dataclass(frozen=True, slots=True)
-class Addresses:
-    """Base URLs. An empty mailbox means that there is none."""
-
-    control: str
-    intake: str
-    routing: str
-    sla: str
-    knowledge: str
-    mailbox: str = ""
-
-
-class _Problem(BaseModel):
-    """Problem details (RFC 9457), as far as they are read here."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    type: str = ""
-    detail: str = ""
-
-    @property
-    def code(self) -> str:
-        return self.type.rpartition(":")[2]
 
 
 class HttpOwners:
@@ -87,28 +53,27 @@ class HttpOwners:
         """Open a session at control."""
         body = {"tenant": tenant, "name": name, "password": password}
         answer = await self._send("control", "POST", f"{self._at.control}/v1/sessions", json=body)
-        return _read("control", TypeAdapter(SignedIn), answer)
+        return read("control", TypeAdapter(SignedIn), answer)
 
     async def renew(self, token: str) -> SignedIn:
         """Exchange a token that is still valid for a new one."""
         url = f"{self._at.control}/v1/sessions/renew"
         answer = await self._send("control", "POST", url, token=token)
-        return _read("control", TypeAdapter(SignedIn), answer)
+        return read("control", TypeAdapter(SignedIn), answer)
 
     async def conversation(self, caller: Caller, ticket: str) -> Conversation:
         """Read a ticket's texts from intake."""
-        url = f"{self._at.intake}/v1/tickets/{_name(ticket)}"
+        url = f"{self._at.intake}/v1/tickets/{name(ticket)}"
         answer = await self._send("intake", "GET", url, token=caller.token)
-        return _read("intake", TypeAdapter(Conversation), answer)
+        return read("intake", TypeAdapter(Conversation), answer)
 
     async def file(self, caller: Caller, file: str) -> Saved:
         """Read a file of a message from intake; only headers that keep it harmless go on."""
-        url = f"{self._at.intake}/v1/files/{_name(file)}"
+        url = f"{self._at.intake}/v1/files/{name(file)}"
         answer = await self._send(
             "intake", "GET", url, token=caller.token, bytes_max=FILE_BYTES_MAX
         )
-        kept = {name: answer.headers[name] for name in FILE_HEADERS if name in answer.headers}
-        return Saved(content=answer.content, headers={**HARMLESS, **kept})
+        return saved(answer)
 
     async def subjects(self, tenant: str, messages: Collection[str]) -> Mapping[str, str]:
         """Read subject lines by message id; they are remembered in memory for a short time."""
@@ -119,28 +84,28 @@ class HttpOwners:
             body = {"tenant": tenant, "ids": part}
             url = f"{self._at.intake}{MESSAGES_PATH}"
             answer = await self._send("intake", "POST", url, token=self._token, json=body)
-            for message in _read("intake", TypeAdapter(MessagesAnswer), answer).messages:
+            for message in read("intake", TypeAdapter(MessagesAnswer), answer).messages:
                 known[message.id] = message.subject
                 self._subjects.put(tenant, message.id, message.subject)
         return known
 
     async def explain(self, caller: Caller, ticket: str, *, language: str) -> str:
         """Read from sla, in plain text, how each clock came to stand as it does."""
-        url = f"{self._at.sla}/v1/clocks/{_name(ticket)}/explain"
+        url = f"{self._at.sla}/v1/clocks/{name(ticket)}/explain"
         params = {"lang": language}
         return (await self._send("sla", "GET", url, token=caller.token, params=params)).text
 
     async def standing(self, caller: Caller, ticket: str) -> Standing:
         """Read from routing where a ticket stands now."""
-        url = f"{self._at.routing}/v1/tickets/{_name(ticket)}"
+        url = f"{self._at.routing}/v1/tickets/{name(ticket)}"
         answer = await self._send("routing", "GET", url, token=caller.token)
-        return _read("routing", TypeAdapter(Standing), answer)
+        return read("routing", TypeAdapter(Standing), answer)
 
     async def command(
         self, caller: Caller, ticket: str, verb: str, body: Mapping[str, Any], *, revision: int
     ) -> int:
         """Send a command to routing, guarded by the revision that the agent saw."""
-        url = f"{self._at.routing}/v1/tickets/{_name(ticket)}/{verb}"
+        url = f"{self._at.routing}/v1/tickets/{name(ticket)}/{verb}"
         headers = {"If-Match": f'"{revision}"'}
         answer = await self._send(
             "routing", "POST", url, token=caller.token, json=dict(body), headers=headers
@@ -152,7 +117,7 @@ class HttpOwners:
         self, caller: Caller, ticket: str, *, text: str, visibility: str, key: str
     ) -> None:
         """Add a reply or a note to a conversation in intake."""
-        url = f"{self._at.intake}/v1/tickets/{_name(ticket)}/messages"
+        url = f"{self._at.intake}/v1/tickets/{name(ticket)}/messages"
         body = {"text": text, "visibility": visibility}
         headers = {"Idempotency-Key": key}
         await self._send("intake", "POST", url, token=caller.token, json=body, headers=headers)
@@ -164,77 +129,39 @@ class HttpOwners:
         answer = await self._send(
             "intake", "POST", url, token=caller.token, json=dict(body), headers=headers
         )
-        return _read("intake", TypeAdapter(Submitted), answer)
+        return read("intake", TypeAdapter(Submitted), answer)
 
     async def search(self, caller: Caller, query: str, *, language: str) -> Sequence[Article]:
         """Search articles."""
         url = f"{self._at.knowledge}/v1/search"
         params = {"q": query, "language": language} if language else {"q": query}
         answer = await self._send("knowledge", "GET", url, token=caller.token, params=params)
-        return _read("knowledge", TypeAdapter(_Found), answer).results
+        return read("knowledge", TypeAdapter(_Found), answer).results
 
     async def article(self, caller: Caller, article: str) -> Article:
         """Read an article."""
-        url = f"{self._at.knowledge}/v1/articles/{_name(article)}"
+        url = f"{self._at.knowledge}/v1/articles/{name(article)}"
         answer = await self._send("knowledge", "GET", url, token=caller.token)
-        return _read("knowledge", TypeAdapter(Article), answer)
+        return read("knowledge", TypeAdapter(Article), answer)
 
     async def presence(self, caller: Caller, presence: str) -> None:
         """Say whether the caller takes work."""
-        url = f"{self._at.routing}/v1/agents/{_name(caller.name)}/presence"
+        url = f"{self._at.routing}/v1/agents/{name(caller.name)}/presence"
         body = {"presence": presence}
         await self._send("routing", "PUT", url, token=caller.token, json=body)
 
     async def mails(self) -> Sequence[Mail]:
         """List what the local mail sink received, newest first."""
         answer = await self._send("mailbox", "GET", f"{self._at.mailbox}/messages")
-        return _read("mailbox", TypeAdapter(tuple[Mail, ...]), answer)
+        return read("mailbox", TypeAdapter(tuple[Mail, ...]), answer)
 
     async def mail(self, mail: str) -> Mail:
         """Read one mail of the local mail sink."""
-        url = f"{self._at.mailbox}/messages/{_name(mail)}"
-        return _read("mailbox", TypeAdapter(Mail), await self._send("mailbox", "GET", url))
+        url = f"{self._at.mailbox}/messages/{name(mail)}"
+        return read("mailbox", TypeAdapter(Mail), await self._send("mailbox", "GET", url))
 
-    async def _send(
-        self,
-        service: str,
-        method: str,
-        url: str,
-        *,
-        token: str = "",
-        headers: Mapping[str, str] | None = None,
-        json: Any = None,
-        params: Mapping[str, str] | None = None,
-        bytes_max: int = ANSWER_BYTES_MAX,
-    ) -> httpx.Response:
-        """Return a 2xx answer.
-
-        Raises:
-            CommandRejected: any other answer below 500, with the service's own words.
-            Infrastructure: no answer, or 5xx.
-        """
-        sent = dict(headers or {})
-        if token:
-            sent["Authorization"] = f"Bearer {token}"
-        try:
-            answer = await self._client.request(method, url, headers=sent, json=json, params=params)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            message = f"{service}: {type(error).__name__}"
-            raise Infrastructure(message) from error
-        if answer.is_success and len(answer.content) <= bytes_max:
-            return answer
-        if answer.is_success or answer.is_server_error:
-            message = f"{service}: status {answer.status_code}"
-            raise Infrastructure(message)
-        try:
-            problem = _Problem.model_validate_json(answer.content)
-        except ValidationError:
-            problem = _Problem()
-        raise CommandRejected(
-            problem.code or "refused",
-            problem.detail or answer.reason_phrase,
-            status=answer.status_code,
-        )
+    async def _send(self, service: str, method: str, url: str, **given: Any) -> httpx.Response:
+        return await send(self._client, service, method, url, **given)
 
 
 class _Found(BaseModel):
@@ -264,18 +191,3 @@ class _Remembered:
         while len(self._kept) >= SUBJECTS_KEPT_MAX:
             self._kept.pop(next(iter(self._kept)))
         self._kept[(tenant, message)] = (self._clock.monotonic(), subject)
-
-
-def _name(part: str) -> str:
-    """Return a path segment that cannot reach beyond itself."""
-    if part in {"", ".", ".."}:
-        raise CommandRejected("not-found", "there is nothing of that name", status=404)
-    return quote(part, safe="")
-
-
-def _read(service: str, shape: TypeAdapter[M], answer: httpx.Response) -> M:
-    try:
-        return shape.validate_json(answer.content)
-    except ValidationError as error:
-        message = f"{service}: the answer does not fit: {error.errors()[0]['msg']}"
-        raise Infrastructure(message) from error

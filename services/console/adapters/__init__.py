@@ -1,0 +1,9 @@
+"""The owning services over HTTP."""
+
+from __future__ import annotations
+
+from services.console.adapters.intake import HttpIntake
+from services.console.adapters.owners import HttpOwners
+from services.console.adapters.sending import Addresses
+
+__all__ = ["Addresses", "HttpIntake", "HttpOwners"]
