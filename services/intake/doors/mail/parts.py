@@ -104,7 +104,11 @@ _EXTENSIONS = {
     "text/plain": ".txt",
     "text/rfc822-headers": ".txt",
 }
-_REPORTS = frozenset({"message/delivery-status", "message/disposition-notification"})
+DELIVERY_STATUS = frozenset(
+    {"message/delivery-status", "message/global-delivery-status", "message/xdelivery-status"}
+)
+"""RFC 3464, RFC 6533 for addresses beyond ASCII, and what XWall writes."""
+_REPORTS = DELIVERY_STATUS | {"message/disposition-notification"}
 
 
 def _take(part: Mail, kind: str, found: Parts) -> None:

@@ -161,7 +161,8 @@ def _told(
 def _verdict(
     raw: Raw, headers: Headers, parts: Parts, settings: MailSettings, *, text: str
 ) -> Verdict:
-    returned = raw.sender == "" or headers.raw("return-path").strip() == "<>"
+    back = headers.word("return-path")
+    returned = raw.sender == "" or back == "<>" or back.startswith("<mailer-daemon")
     return verdict_on(
         headers,
         parts,
