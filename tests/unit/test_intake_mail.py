@@ -138,6 +138,9 @@ def test_two_mails_that_differ_in_a_file_only_are_two() -> None:
         (b"text/plain; charset=rot13", b"plain", "plain"),
         (b"text/plain; charset=unicode-escape", b"C:\\new", "C:\\new"),
         (b"text/plain; charset=utf-16", "grüße".encode("utf-16"), "grüße"),
+        (b"text/plain; charset=utf-16", "grüße".encode("utf-16") + b"\n", "grüße"),
+        (b"text/plain; charset=iso-2022-jp", b"\x1b$B-!F|\x1b(B a \x1b$B-j\x1b(B", "①日 a ㈱"),
+        (b"text/plain; charset=iso-2022-jp", b"\x1b$B-!\x1b(I1\x1b(B\n.", "①ｱ\n."),
         (
             b"text/plain; charset=utf-8",
             "grüße, cut here: ü".encode()[:-1],

@@ -81,6 +81,8 @@ _STATEFUL = frozenset({"hz", "iso2022_kr", "iso2022_jp_ext", "utf-7"})
 """Their bytes are all ASCII."""
 _BEYOND = re.compile(rb"[\x80-\xff]")
 _ESCAPES = re.compile(rb"\x1b(?:\$[@B]|\$\([A-Z@]|\([BJI])")
+_TWO_BYTES = frozenset({b"$@", b"$B", b"$(@", b"$(B"})
+_PAIRS = re.compile(rb"[!-~]{2}")
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -99,6 +101,9 @@ def decoded(content: bytes, charset: str | None) -> str:
     for mark, name in _MARKS:
         if content.startswith(mark) and (text := _strict(content, name)) is not None:
             return text
+    if content.startswith(_UTF16):
+        # A line feed that was added as one byte, or a cut: half a character is no other charset.
+        return content.decode("utf-16", "replace").rstrip("\ufffd")
     if declared not in _STATEFUL and _ESCAPES.search(content, 0, SAMPLE_BYTES * 16):
         declared = "iso2022_jp_ext"
     return _best(content, declared)
@@ -106,6 +111,8 @@ def decoded(content: bytes, charset: str | None) -> str:
 
 def _best(content: bytes, declared: str | None) -> str:
     text = None if declared is None else _strict(content, declared)
+    if text is None and declared == "iso2022_jp_ext":
+        text = _vendors_japanese(content)
     if text is not None and (content.isascii() or _is_wide(declared)):
         return text
     sample = _sample(content)
@@ -124,6 +131,32 @@ def _best(content: bytes, declared: str | None) -> str:
         # The sample fits; a broken byte behind it does not make the rest unreadable.
         return content.decode(best, "replace")
     return _unlikely(content, declared) if text is None else text
+
+
+def _vendors_japanese(content: bytes) -> str:
+    """Return ISO-2022-JP with the characters that NEC and IBM added, as Windows writes it.
+
+    No codec of Python's has them; Shift JIS of Windows does, and both count by the same rows.
+    """
+    found: list[str] = []
+    end, mode = 0, b"(B"
+    for match in (*_ESCAPES.finditer(content), None):
+        piece = content[end : match.start() if match else len(content)]
+        if mode in _TWO_BYTES:
+            piece = _PAIRS.sub(lambda pair: _shifted(*pair[0]), piece)
+        elif mode == b"(I":
+            piece = bytes(byte | 0x80 if 0x21 <= byte < 0x60 else byte for byte in piece)  # noqa: PLR2004 - JIS X 0201
+        found.append(piece.decode("cp932", "replace"))
+        if match:
+            end, mode = match.end(), match[0][1:]
+    return "".join(found)
+
+
+def _shifted(row: int, cell: int) -> bytes:
+    """Return a character of JIS X 0208 as Shift JIS, by the rule of JIS X 0208 appendix 1."""
+    lead = ((row - 0x21) >> 1) + (0x81 if row < 0x5F else 0xC1)  # noqa: PLR2004
+    trail = cell + 0x7E if row % 2 == 0 else cell + 0x1F + (cell >= 0x60)  # noqa: PLR2004
+    return bytes((lead, trail))
 
 
 def _unlikely(content: bytes, declared: str | None) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from email import message_from_bytes, policy
+from email.errors import MissingHeaderBodySeparatorDefect
 from email.parser import BytesHeaderParser
 
 from services.intake.domain.mail_quotes import is_forward, split_reply
@@ -33,6 +34,7 @@ from services.intake.domain.text import clean_line, clean_text, normal_mail, sho
 from services.intake.doors.mail.automatic import Verdict, list_id, verdict_on
 from services.intake.doors.mail.charsets import decoded
 from services.intake.doors.mail.headers import Headers
+from services.intake.doors.mail.mending import HEAD_BYTES_MAX, HEAD_END, mended
 from services.intake.doors.mail.pages import cleaned
 from services.intake.doors.mail.parts import (
     Attached,
@@ -52,11 +54,9 @@ UNKNOWN_SENDER = Party(id="unknown-sender", name="Unknown sender")
 NO_SUBJECT = "(no subject)"
 UNREADABLE = "(unreadable mail)"
 RECIPIENTS_MAX = 200
-HEAD_BYTES_MAX = 1_000_000
 SUBJECT_READ_MAX = 2_000
 
 _TAGS = re.compile(r"^(?:\s*(?:\[[^\]]{0,60}\]|(?:re|aw|sv|fwd?|wg)\s*:))+\s*", re.IGNORECASE)
-_HEAD_END = re.compile(rb"\r?\n\r?\n")
 
 
 def parse(raw: Raw, setup: Setup) -> Sequence[Read[NormalForm]]:
@@ -108,8 +108,11 @@ def _taken_apart(body: bytes) -> tuple[Headers, Parts]:
     """Return headers and parts; of a mail of more parts than anybody's, the mail as one file."""
     if not is_too_complex(body):
         mail = message_from_bytes(body, policy=policy.compat32)
+        broken = any(isinstance(d, MissingHeaderBodySeparatorDefect) for d in mail.defects)
+        if broken or (mail.get_unixfrom() or "").startswith("From :"):
+            mail = message_from_bytes(mended(body), policy=policy.compat32)
         return Headers(mail), parts_of(mail)
-    end = _HEAD_END.search(body, 0, HEAD_BYTES_MAX)
+    end = HEAD_END.search(body, 0, HEAD_BYTES_MAX)
     head = body[: end.start() if end else HEAD_BYTES_MAX]
     mail = BytesHeaderParser(policy=policy.compat32).parsebytes(head)
     shown = decoded(body[len(head) : len(head) + TEXT_MAX], None)
