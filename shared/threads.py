@@ -4,6 +4,9 @@ A token names a ticket by its count and carries 80 bits of an HMAC under a key o
 Notify writes it, intake reads it. It stands in three places of our mails, since mailers keep some and
 drop others: last in the left part of a Message-ID, in the plus-address to which an answer goes,
 and shortened to its signature beside the number in the subject.
+
+Beside tokens every mail of ours carries a mark that signs its Message-ID, in a header: what comes
+back is known by it, and nobody else can make a mail pass for ours.
 """
 
 from __future__ import annotations
@@ -25,6 +28,9 @@ SIGNATURE_BYTES: Final = 10
 """80 bits: at a million guesses a second one is right in forty billion years."""
 LOCAL_PART_MAX: Final = 64
 """RFC 5321 4.5.3.1.1."""
+OWN_HEADER: Final = "X-Heliodesk"
+"""On every mail that notify sends; its value is `ThreadSigner.own_mark`."""
+OWN_WORD: Final = "notice"
 
 _TOKEN = rf"{VERSION}[a-z2-7]{{24}}"
 _IN_MESSAGE_ID = re.compile(rf"\.({_TOKEN})@", re.IGNORECASE)
@@ -96,6 +102,34 @@ class ThreadSigner:
         """Return whether the mark beside a number is its signature."""
         mark = self.mark(tenant=tenant, number=found.number)
         return bool(mark) and hmac.compare_digest(found.mark.encode(), mark.encode())
+
+    def own_mark(self, *, tenant: str, message_id: str) -> str:
+        """Return what stands in `OWN_HEADER` of a mail of ours: a word, and its signature.
+
+        Without a key it is the word alone, which proves nothing.
+        """
+        if not self._key:
+            return OWN_WORD
+        own = hmac.digest(self._key, b"heliodesk mail\x00" + tenant.encode(), hashlib.sha256)
+        signed = hmac.digest(
+            own, VERSION.encode() + message_id.encode("utf-8", "replace"), "sha256"
+        )
+        return f"{OWN_WORD}; {VERSION}{_text(signed[:SIGNATURE_BYTES])}"
+
+    def is_own(self, mark: str, *, tenant: str, message_id: str | None) -> bool:
+        """Return whether a mail is ours: by its mark, or by a token in its own Message-ID.
+
+        The token tells of mails that were sent before there were marks, and of those whose mark
+        a server on the way has dropped. Only who got a mail of ours knows one, and can hide no
+        mail with it but the own.
+        """
+        if message_id is None or not self._key:
+            return False
+        expected = self.own_mark(tenant=tenant, message_id=message_id)
+        if hmac.compare_digest(mark.strip().encode("utf-8", "replace"), expected.encode()):
+            return True
+        tokens = tokens_in_message_ids([message_id])
+        return any(self.number_of(token, tenant=tenant) is not None for token in tokens)
 
     def _signature(self, tenant: str, name: bytes) -> bytes:
         own = hmac.digest(self._key, b"heliodesk thread\x00" + tenant.encode(), hashlib.sha256)

@@ -56,7 +56,7 @@ def reason_of(
         ("X-Loop: help@helio.example", "loop"),
         ("X-Loop: Help+abc@Helio.example", "loop"),
         ("X-Loop: other@example.org", ""),
-        ("X-Heliodesk: notice", "own-mail"),
+        ("X-Heliodesk: notice", ""),
         ("Return-Path: <>", "null-return-path"),
         ("List-Unsubscribe-Post: List-Unsubscribe=One-Click", "bulk"),
         ("List-Unsubscribe: <mailto:x@y.z>", ""),

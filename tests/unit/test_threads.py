@@ -131,3 +131,17 @@ def test_numbers_are_written_and_read() -> None:
     assert ordinal_of("T-000007") == 7
     assert ordinal_of(number_text(1_234_567)) == 1_234_567
     assert [ordinal_of(text) for text in ("", "T-", "T-x", "T-²", "T-" + "9" * 30)] == [0] * 5
+
+
+def test_a_mark_is_of_one_mail_and_of_one_tenant() -> None:
+    """Without a key, and of another mail, tenant or deployment, it proves nothing."""
+    mark = SIGNER.own_mark(tenant="main", message_id="<a@x>")
+    assert SIGNER.is_own(f" {mark} ", tenant="main", message_id="<a@x>")
+    assert not SIGNER.is_own(mark, tenant="main", message_id="<b@x>")
+    assert not SIGNER.is_own(mark, tenant="main", message_id=None)
+    assert not SIGNER.is_own(mark, tenant="other", message_id="<a@x>")
+    assert not ThreadSigner("another").is_own(mark, tenant="main", message_id="<a@x>")
+    bare = ThreadSigner("")
+    own = bare.own_mark(tenant="main", message_id="<a@x>")
+    assert not bare.is_own(own, tenant="main", message_id="<a@x>")
+    assert not SIGNER.is_own("\ud800", tenant="main", message_id="<a@x>")

@@ -16,7 +16,7 @@ from typing import Any
 from services.intake.domain.files import file_limits
 from services.intake.domain.mail_facts import Delivery, delivery_id
 from services.intake.domain.mail_rules import base_address, guarded, without_files
-from services.intake.domain.normal import NormalForm, Request
+from services.intake.domain.normal import Automatic, NormalForm, Request
 from services.intake.domain.receipts import Opening, Receipt
 from services.intake.domain.text import normal_mail
 from services.intake.doors import Door, Raw, Read
@@ -203,10 +203,17 @@ class Mailing:
         return replace(read, form=form, parts=())
 
     async def _guarded(self, taking: _Taking, form: Request, sender: str) -> Request:
-        """Return a request as it is taken from a sender who has written so often of late."""
+        """Return a request as it is taken: not as one where it is ours, or where nobody wrote it.
+
+        A mail that merely says that it is ours is anybody's.
+        """
+        thread, tenant = form.thread, taking.caller.tenant
+        if self._signer.is_own(thread.own_mark, tenant=tenant, message_id=thread.message_id):
+            own = Automatic(reason="own-mail")
+            return form.model_copy(update={"automatic": own, "silent": True})
         if not sender or form.automatic is not None:
             return form
-        tenant, now = taking.caller.tenant, self._clock.now()
+        now = self._clock.now()
         replies_max = self._configurations.current(tenant).intake.auto_replies_per_day
         settings = taking.settings
         limits = (

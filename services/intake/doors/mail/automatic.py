@@ -3,6 +3,9 @@
 Sources: RFC 3834 (Auto-Submitted), RFC 3464 and RFC 8098 (reports), RFC 2919 and 2369 (lists),
 [MS-OXCMAIL] 2.1.3.2.20 (X-Auto-Response-Suppress), and the headers of common responders.
 
+Our own mail that comes back is told by its signature, which is not the door's to check: see
+`services.intake.handlers.mailing`.
+
 ``X-Auto-Response-Suppress`` says what the sender does not want to be told, not that a machine
 wrote: Exchange puts it on mails of people too. So it is only ever a second sign, and so are
 subjects, but for the few that only programs write: a person may well write about an automatic reply.
@@ -20,9 +23,6 @@ from services.intake.doors.mail.failures import words_of_failure
 from services.intake.doors.mail.headers import Headers
 from services.intake.doors.mail.parts import Parts
 from services.intake.doors.mail.reports import delivery_report, disposition
-
-OWN_HEADER = "x-heliodesk"
-"""On every mail that notify sends: one that comes back is known by it."""
 
 _RESPONDERS = (
     "x-autoreply",
@@ -87,8 +87,7 @@ def verdict_on(
         lists: addresses and List-Ids of mailing lists that requests come by.
     """
     found = (
-        _own(headers)
-        or _reported(headers, parts, text, returned=returned)
+        _reported(headers, parts, text, returned=returned)
         or _answered(headers, returned=returned)
         or _looped(headers, ours)
         or _bulk(headers, ours, lists)
@@ -96,10 +95,6 @@ def verdict_on(
     if found is None and (returned or "mailer-daemon@" in headers.word("from")):
         found = Automatic(reason="null-return-path")
     return Verdict(automatic=found, silent=found is not None or _wants_silence(headers))
-
-
-def _own(headers: Headers) -> Automatic | None:
-    return Automatic(reason="own-mail") if OWN_HEADER in headers else None
 
 
 def _reported(headers: Headers, parts: Parts, text: str, *, returned: bool) -> Automatic | None:

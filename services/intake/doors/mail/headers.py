@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Iterator
 from email.message import Message
 from email.utils import getaddresses
 from typing import TypeAlias
@@ -37,6 +38,7 @@ class Headers:
     """The headers of a mail or of a part of one."""
 
     def __init__(self, mail: Mail) -> None:
+        self._mail = mail
         self._found: dict[str, list[str]] = {}
         for name, value in mail.raw_items():
             kept = self._found.setdefault(name.lower(), [])
@@ -80,6 +82,11 @@ class Headers:
     def addresses(self, *names: str) -> list[str]:
         """Return the addresses of headers as they are compared, each once."""
         return list(dict.fromkeys(normal_mail(a) for _, a in self.parties(*names)))
+
+    def ordered(self) -> Iterator[tuple[str, str]]:
+        """Return all headers as they stand: the name in lower case, and the text."""
+        for name, value in self._mail.raw_items():
+            yield name.lower(), _text(str(value)[:HEADER_MAX])
 
     def as_dict(self) -> dict[str, str]:
         """Return the first header of each name, by its name in lower case."""

@@ -18,6 +18,7 @@ from services.intake.domain.normal import (
     ADDRESS_MAX,
     HTML_MAX,
     NAME_MAX,
+    OWN_MARK_MAX,
     REFERENCES_MAX,
     SUBJECT_MAX,
     TEXT_MAX,
@@ -31,6 +32,7 @@ from services.intake.domain.normal import (
     Thread,
 )
 from services.intake.domain.text import clean_line, clean_text, normal_mail, shortened
+from services.intake.doors.mail.authentication import is_proven
 from services.intake.doors.mail.automatic import Verdict, list_id, verdict_on
 from services.intake.doors.mail.charsets import decoded
 from services.intake.doors.mail.headers import Headers
@@ -49,6 +51,7 @@ from services.intake.doors.monitoring.mails import monitor_mail
 from services.intake.doors.people.fax import fax_sender
 from services.intake.doors.shape import Part, Raw, Read, Setup
 from shared.kernel import digest
+from shared.threads import OWN_HEADER
 
 UNKNOWN_SENDER = Party(id="unknown-sender", name="Unknown sender")
 NO_SUBJECT = "(no subject)"
@@ -85,8 +88,9 @@ def _read(raw: Raw, settings: MailSettings) -> Read[NormalForm]:
     files = limited(parts.files, raw.body)
     split = split_reply(shortened(text, characters_max=TEXT_MAX), forwarded=is_forward(subject))
     verdict = _verdict(raw, headers, parts, settings, text=text)
+    contact = _contact(headers, raw, settings, subject=subject)
     request = Request(
-        contact=_contact(headers, raw, settings, subject=subject),
+        contact=contact,
         subject=subject or NO_SUBJECT,
         text=split.new,
         quoted="" if split.whole else shortened(text, characters_max=TEXT_MAX),
@@ -97,6 +101,8 @@ def _read(raw: Raw, settings: MailSettings) -> Read[NormalForm]:
             references=_references(headers),
             recipients=_recipients(headers, raw),
             list_id=list_id(headers),
+            own_mark=headers.raw(OWN_HEADER.lower()).strip()[:OWN_MARK_MAX],
+            unproven=_is_unproven(headers, contact, settings),
         ),
         automatic=verdict.automatic,
         silent=verdict.silent,
@@ -183,6 +189,15 @@ def _contact(headers: Headers, raw: Raw, settings: MailSettings, *, subject: str
         return party
     number = fax_sender(subject, party.mail or "", headers.as_dict(), country=settings.fax_country)
     return Party(phone=number, name=number) if number else party
+
+
+def _is_unproven(headers: Headers, contact: Party, settings: MailSettings) -> bool:
+    return settings.authserv_id is not None and not is_proven(
+        headers,
+        sender=contact.mail or "",
+        authserv_id=settings.authserv_id,
+        aligned=settings.sender_proof == "aligned",
+    )
 
 
 def _sender(headers: Headers, raw: Raw) -> Party:
