@@ -141,6 +141,7 @@ def test_two_mails_that_differ_in_a_file_only_are_two() -> None:
         (b"text/plain; charset=utf-16", "grüße".encode("utf-16") + b"\n", "grüße"),
         (b"text/plain; charset=iso-2022-jp", b"\x1b$B-!F|\x1b(B a \x1b$B-j\x1b(B", "①日 a ㈱"),
         (b"text/plain; charset=iso-2022-jp", b"\x1b$B-!\x1b(I1\x1b(B\n.", "①ｱ\n."),
+        (b"text/plain; charset=iso-2022-jp", "プリンター：暗い".encode(), "プリンター：暗い"),
         (
             b"text/plain; charset=utf-8",
             "grüße, cut here: ü".encode()[:-1],
@@ -165,6 +166,7 @@ def test_no_charset_loses_a_text(header: bytes, content: bytes, expected: str) -
         (b"=?iso-8859-1?Q?Gr=FC=DFe?=\r\n =?iso-8859-1?Q?_aus?= Bonn", "Grüße aus Bonn"),
         (b"=?utf-8?q?two words?= C:\\users", "two words C:\\users"),
         (b"=?nonsense", "=?nonsense"),
+        (b"=?iso-2022-jp?B?g2OBW4OLIEE=?=", "ツール A"),
         (b"a\x00b\x07c", "abc"),
     ],
 )

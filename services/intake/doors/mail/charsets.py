@@ -81,6 +81,7 @@ _STATEFUL = frozenset({"hz", "iso2022_kr", "iso2022_jp_ext", "utf-7"})
 """Their bytes are all ASCII."""
 _BEYOND = re.compile(rb"[\x80-\xff]")
 _ESCAPES = re.compile(rb"\x1b(?:\$[@B]|\$\([A-Z@]|\([BJI])")
+_JAPANESE = frozenset({"iso2022_jp_ext", "euc_jp", "cp932"})
 _TWO_BYTES = frozenset({b"$@", b"$B", b"$(@", b"$(B"})
 _PAIRS = re.compile(rb"[!-~]{2}")
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -111,8 +112,8 @@ def decoded(content: bytes, charset: str | None) -> str:
 
 def _best(content: bytes, declared: str | None) -> str:
     text = None if declared is None else _strict(content, declared)
-    if text is None and declared == "iso2022_jp_ext":
-        text = _vendors_japanese(content)
+    if text is None and declared in _JAPANESE:
+        text = _japanese(content)
     if text is not None and (content.isascii() or _is_wide(declared)):
         return text
     sample = _sample(content)
@@ -131,6 +132,15 @@ def _best(content: bytes, declared: str | None) -> str:
         # The sample fits; a broken byte behind it does not make the rest unreadable.
         return content.decode(best, "replace")
     return _unlikely(content, declared) if text is None else text
+
+
+def _japanese(content: bytes) -> str | None:
+    """Return what was declared in one of the Japanese charsets, and is in another of them."""
+    if content.isascii():
+        return _vendors_japanese(content)
+    scores = {g.charset: _score(_sample(content), g) for g in _GUESSES if g.letters == "kana"}
+    best = max(scores, key=scores.__getitem__)
+    return _strict(content, best) if scores[best] > 0 else None
 
 
 def _vendors_japanese(content: bytes) -> str:

@@ -201,7 +201,7 @@ def _is_unproven(headers: Headers, contact: Party, settings: MailSettings) -> bo
 
 
 def _sender(headers: Headers, raw: Raw) -> Party:
-    for name, address in headers.parties("from"):
+    for name, address in headers.senders():
         party = _party(shortened(name, characters_max=NAME_MAX), address)
         if party is not None:
             return party
