@@ -95,6 +95,7 @@ Lähettäjä: Ana|Lähetetty: x|Vastaanottaja: y|Aihe: z
 差出人: Ana|送信日時: x|宛先: y|件名: z
 寄件者: Ana|寄件日期: x|收件者: y|主旨: z
 From: Ana Sand|To: x|Subject: y
+От: Ana Sand|Отправлено: четверг, 26 июня 2014 г.|Кому: Bo
 ----------|From: Ana Sand <ana@example.org>|Date: x|Subject: y
 Date: Wed, 15 Jun 2016|From: Ana|To: x|Subject: y
 Subject: y|From: Ana|To: x|Date: z

@@ -198,14 +198,14 @@ def _begins_headers(lines: Sequence[str], at: int) -> bool:
     block = [line[:LINE_MAX] for line in lines[at + 1 : at + HEADER_LINES_MAX]]
     if not words.FROM.match(first):
         # Some begin with another header, and then all of them stand together.
-        if not any(header.match(first) for header in (words.SENT, words.SUBJECT, words.TO)):
+        if not any(header.match(first) for header in words.HEADERS):
             return False
         block = block[: next((n for n, line in enumerate(block) if not line.strip()), None)]
         if not any(words.FROM.match(line) for line in block):
             return False
         block.append(first)
-    placed = any(words.SENT.match(line) or words.TO.match(line) for line in block)
-    return placed and any(words.SUBJECT.match(line) for line in block)
+    sent, dated, to, named = (any(header.match(x) for x in block) for header in words.HEADERS)
+    return (sent and to) or (named and (sent or dated or to))
 
 
 def _without_signature(lines: list[str]) -> list[str]:

@@ -122,21 +122,16 @@ FROM = _header(
     ),
 )
 SENT = _header(
-    *("sent", "date", "gesendet", "datum", "envoyé", "enviado(?: el)?", "enviada(?: em)?", "fecha"),
-    *("inviato", "data", "verzonden", "skickat", "sendt", "wysłano", "odesláno", "odoslané"),
-    *("отправлено", "дата", "надіслано", "发送时间", "发送日期", "日期", "时间", "寄件日期"),
-    *(
-        "傳送時間",
-        "送信日時",
-        "日時",
-        "보낸 ?날짜",
-        "보낸 ?시간",
-        "날짜",
-        "tarih",
-        "gönderme tarihi",
-    ),
-    *("lähetetty", "päivämäärä", "elküldve", "dátum", "dato", "ημερομηνία", "trimis"),
+    *("sent", "gesendet", "envoyé", "enviado(?: el)?", "enviada(?: em)?", "inviato", "verzonden"),
+    *("skickat", "sendt", "wysłano", "odesláno", "odoslané", "отправлено", "надіслано"),
+    *("发送时间", "发送日期", "寄件日期", "傳送時間", "送信日時", "보낸 ?날짜", "보낸 ?시간"),
+    *("gönderme tarihi", "lähetetty", "elküldve", "trimis"),
 )
+DATE = _header(
+    *("date", "datum", "fecha", "data", "дата", "日期", "时间", "日時", "날짜", "tarih", "päivämäärä"),
+    *("dátum", "dato", "ημερομηνία"),
+)
+"""Unlike `SENT` a word that people write, too."""
 TO = _header(
     *("to", "an", "à", "para", "a", "aan", "till", "til", "do", "komu", "кому", "收件人", "收件者"),
     *("宛先", "받는 ?사람", "alıcı", "kime", "vastaanottaja", "címzett", "προς", "către"),
@@ -158,6 +153,7 @@ SUBJECT = _header(
     ),
     *("θέμα", "subiect", "assumpte"),
 )
+HEADERS: Final = (SENT, DATE, TO, SUBJECT)
 ATTRIBUTION_START = re.compile(
     r"(?:on|am|le|el|il|em|op|den|dne|dňa|w dniu|dnia|at|în|в|\d+|в\w*|在|于|na|pe|p[åa])\b"
     r"|.{0,120}?[<@]|[^\x00-\x7f]|.{1,80}\b(?:wrote on|schrieb am)\b",

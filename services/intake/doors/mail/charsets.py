@@ -23,6 +23,8 @@ BROKEN_SHARE = 2
 """Of so many characters more than one is whole, where bytes count as nearly UTF-8."""
 TELLING_MIN = 8
 """Of fewer bytes beyond ASCII a declared charset that fits is believed."""
+VALID_MIN = 3
+"""So many valid characters of UTF-8 are no accident where others have one byte each."""
 FITS_MIN = 0.3
 """How plausible a declared charset of several bytes a character is by fitting at all."""
 PLAUSIBLE_MIN = 0.12
@@ -55,6 +57,7 @@ _GUESSES = (
     _Guess("cp1253", "greek"),
     _Guess("cp1255", "hebrew"),
     _Guess("cp1256", "arabic"),
+    _Guess("cp874", "thai"),
     _Guess("cp1252", "western", accented=True),
     _Guess("cp1250", "central", accented=True),
     _Guess("cp1254", "turkish", accented=True),
@@ -82,6 +85,7 @@ _STATEFUL = frozenset({"hz", "iso2022_kr", "iso2022_jp_ext", "utf-7"})
 _BEYOND = re.compile(rb"[\x80-\xff]")
 _ESCAPES = re.compile(rb"\x1b(?:\$[@B]|\$\([A-Z@]|\([BJI])")
 _JAPANESE = frozenset({"iso2022_jp_ext", "euc_jp", "cp932"})
+_ONE_BYTE = frozenset({"cp1252", "cp1250", "cp1251", "cp1254", "koi8_u", "iso8859-15", "iso8859-2"})
 _TWO_BYTES = frozenset({b"$@", b"$B", b"$(@", b"$(B"})
 _PAIRS = re.compile(rb"[!-~]{2}")
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -119,7 +123,7 @@ def _best(content: bytes, declared: str | None) -> str:
     sample = _sample(content)
     own = 0.0 if text is None else _plausible(sample, str(declared), text)
     whole = _strict(content, "utf-8")
-    if whole is not None and (text is None or _likely(whole) >= own + BETTER_UTF_8):
+    if whole is not None and (text is None or _is_utf8(whole, declared, own)):
         return whole
     if text is None and _is_nearly_utf8(content):
         return content.decode("utf-8", "replace")
@@ -167,6 +171,18 @@ def _shifted(row: int, cell: int) -> bytes:
     lead = ((row - 0x21) >> 1) + (0x81 if row < 0x5F else 0xC1)  # noqa: PLR2004
     trail = cell + 0x7E if row % 2 == 0 else cell + 0x1F + (cell >= 0x60)  # noqa: PLR2004
     return bytes((lead, trail))
+
+
+def _is_utf8(text: str, declared: str | None, own: float) -> bool:
+    """Return whether bytes that are valid UTF-8 are that, in spite of their declaration.
+
+    Letters of one byte each hardly ever make two valid characters; those of two bytes may.
+    """
+    if declared in _ONE_BYTE:
+        beyond = sum(character > "\x7f" for character in text[:SAMPLE_BYTES])
+        if beyond >= VALID_MIN:
+            return True
+    return _likely(text) >= own + BETTER_UTF_8
 
 
 def _unlikely(content: bytes, declared: str | None) -> str:
