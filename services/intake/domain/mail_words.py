@@ -128,7 +128,19 @@ SENT = _header(
     *("gönderme tarihi", "lähetetty", "elküldve", "trimis"),
 )
 DATE = _header(
-    *("date", "datum", "fecha", "data", "дата", "日期", "时间", "日時", "날짜", "tarih", "päivämäärä"),
+    *(
+        "date",
+        "datum",
+        "fecha",
+        "data",
+        "дата",
+        "日期",
+        "时间",
+        "日時",
+        "날짜",
+        "tarih",
+        "päivämäärä",
+    ),
     *("dátum", "dato", "ημερομηνία"),
 )
 """Unlike `SENT` a word that people write, too."""

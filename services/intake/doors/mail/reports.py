@@ -58,6 +58,9 @@ _GOOD = frozenset({"delivered", "relayed", "expanded"})
 WRONG_FOR_GOOD = frozenset({(1, 1), (1, 2), (1, 3), (1, 6), (1, 10), (2, 1)})
 """Subjects and details of RFC 3463 that speak of the address: no mailbox, no system, moved."""
 
+UNSPECIFIC = frozenset({(0, 0), (7, 1)})
+"""What servers say that know no better: the words tell more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reported:
@@ -176,7 +179,7 @@ def says_hard(text: str, *, coded: bool = True) -> bool:
     codes = [(int(m[2]), int(m[3])) for m in _STATUS.finditer(words) if m[1] == "5"]
     if any(code in WRONG_FOR_GOOD for code in codes):
         return True
-    if codes and coded and all(code != (0, 0) for code in codes):
+    if codes and coded and UNSPECIFIC.isdisjoint(codes):
         return False
     reply = _REPLY.search(words)
     return (reply is None or reply[1].startswith("5")) and _UNKNOWN.search(words) is not None
