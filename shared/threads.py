@@ -5,8 +5,9 @@ Notify writes it, intake reads it. It stands in three places of our mails, since
 drop others: last in the left part of a Message-ID, in the plus-address to which an answer goes,
 and shortened to its signature beside the number in the subject.
 
-Beside tokens every mail of ours carries a mark that signs its Message-ID, in a header: what comes
-back is known by it, and nobody else can make a mail pass for ours.
+Beside tokens every mail of ours carries a mark in a header, which signs its Message-ID and to whom
+it goes: what comes back is known by it, and nobody else can make a mail pass for ours, or say of
+an address that a mail of ours did not reach it.
 """
 
 from __future__ import annotations
@@ -37,6 +38,11 @@ _IN_MESSAGE_ID = re.compile(rf"\.({_TOKEN})@", re.IGNORECASE)
 _IN_ADDRESS = re.compile(rf"\+t\.({_TOKEN})@", re.IGNORECASE)
 _IN_SUBJECT = re.compile(
     r"(?<![\w-])T-([0-9]{6,15})(?![\w-])(?: {0,2}#([a-z2-7]{16})(?!\w))?", re.IGNORECASE
+)
+
+_MARKED = re.compile(
+    rf"^{OWN_HEADER}:\s{{0,3}}{OWN_WORD};\s{{0,3}}({VERSION}[a-z2-7]{{16}})",
+    re.MULTILINE | re.IGNORECASE,
 )
 
 
@@ -103,30 +109,36 @@ class ThreadSigner:
         mark = self.mark(tenant=tenant, number=found.number)
         return bool(mark) and hmac.compare_digest(found.mark.encode(), mark.encode())
 
-    def own_mark(self, *, tenant: str, message_id: str) -> str:
-        """Return what stands in `OWN_HEADER` of a mail of ours: a word, and its signature.
+    def own_mark(self, *, tenant: str, message_id: str, to: str) -> str:
+        """Return what stands in `OWN_HEADER` of a mail of ours: a word, and a signature.
 
-        Without a key it is the word alone, which proves nothing.
+        It signs which mail it is and to whom it goes. Without a key it is the word alone, which
+        proves nothing.
         """
         if not self._key:
             return OWN_WORD
         own = hmac.digest(self._key, b"heliodesk mail\x00" + tenant.encode(), hashlib.sha256)
-        signed = hmac.digest(
-            own, VERSION.encode() + message_id.encode("utf-8", "replace"), "sha256"
-        )
-        return f"{OWN_WORD}; {VERSION}{_text(signed[:SIGNATURE_BYTES])}"
+        signed = f"{VERSION}{message_id}\x00{to.strip().lower()}".encode("utf-8", "replace")
+        mark = hmac.digest(own, signed, hashlib.sha256)[:SIGNATURE_BYTES]
+        return f"{OWN_WORD}; {VERSION}{_text(mark)}"
 
-    def is_own(self, mark: str, *, tenant: str, message_id: str | None) -> bool:
+    def went_to(self, address: str, mark: str, *, tenant: str, message_id: str) -> bool:
+        """Return whether a mark proves that we sent a mail to an address."""
+        if not self._key:
+            return False
+        expected = self.own_mark(tenant=tenant, message_id=message_id, to=address)
+        return hmac.compare_digest(mark.strip().encode("utf-8", "replace"), expected.encode())
+
+    def is_own(self, mark: str, *, tenant: str, message_id: str | None, to: Iterable[str]) -> bool:
         """Return whether a mail is ours: by its mark, or by a token in its own Message-ID.
 
         The token tells of mails that were sent before there were marks, and of those whose mark
         a server on the way has dropped. Only who got a mail of ours knows one, and can hide no
         mail with it but the own.
         """
-        if message_id is None or not self._key:
+        if message_id is None:
             return False
-        expected = self.own_mark(tenant=tenant, message_id=message_id)
-        if hmac.compare_digest(mark.strip().encode("utf-8", "replace"), expected.encode()):
+        if mark and any(self.went_to(a, mark, tenant=tenant, message_id=message_id) for a in to):
             return True
         tokens = tokens_in_message_ids([message_id])
         return any(self.number_of(token, tenant=tenant) is not None for token in tokens)
@@ -152,6 +164,11 @@ def numbers_in(subject: str) -> list[Numbered]:
         Numbered(number=number_text(int(digits)), mark=mark.lower())
         for digits, mark in _IN_SUBJECT.findall(subject)
     ]
+
+
+def marks_in(text: str) -> list[str]:
+    """Return what looks like marks of ours in the headers of a mail that was returned."""
+    return [f"{OWN_WORD}; {mark}" for mark in _MARKED.findall(text)]
 
 
 def plus_address(address: str, token: str) -> str:

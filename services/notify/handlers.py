@@ -183,7 +183,9 @@ class Letters:
         message_id = notice_message_id(job.notice.id, self._domain, token=token)
         return Letter(
             message_id=message_id,
-            own_mark=self._signer.own_mark(tenant=job.tenant, message_id=message_id),
+            own_mark=self._signer.own_mark(
+                tenant=job.tenant, message_id=message_id, to=recipient.address
+            ),
             thread=thread_message_id(job.ticket, self._domain, token=token),
             reply_to=_reply_to(sender, token, configuration),
             answers=request.message_id if request is not None and to_contact else None,

@@ -110,7 +110,7 @@ def notice(
     return compose(
         Letter(
             message_id=message_id,
-            own_mark=signer.own_mark(tenant=TENANT, message_id=message_id),
+            own_mark=signer.own_mark(tenant=TENANT, message_id=message_id, to=HELP),
             thread="<t-1.thread@desk.example>",
             sender="desk@helio.example",
             sender_name="Desk",
@@ -141,7 +141,7 @@ async def test_a_mail_of_ours_without_a_mark_is_known_by_its_token() -> None:
     mailing = mailing_of(intake)
     first = await take(mailing, letter("<a@x>"))
     await intake.settle()
-    mark = SIGNER.own_mark(tenant=TENANT, message_id="").partition(";")[0].encode()
+    mark = SIGNER.own_mark(tenant=TENANT, message_id="", to=HELP).partition(";")[0].encode()
     lines = notice(number=first.number or "").split(b"\r\n")
     bare = [b"X-Heliodesk: " + mark if x.startswith(b"X-Heliodesk") else x for x in lines]
     receipt = await take(mailing, b"\r\n".join(bare), sender="desk@helio.example")
@@ -154,7 +154,7 @@ async def test_a_mail_of_ours_without_a_mark_is_known_by_its_token() -> None:
     [
         "notice",
         "",
-        SIGNER.own_mark(tenant=TENANT, message_id="<other@x>"),
+        SIGNER.own_mark(tenant=TENANT, message_id="<other@x>", to=HELP),
         "notice; 1aaaaaaaaaaaaaaaa",
     ],
 )
