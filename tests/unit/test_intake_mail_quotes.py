@@ -153,6 +153,8 @@ HOSTILE = {
     "bracketed": "<a@b.c> 2026 10:30:\n" * (SIZE // 20),
     "threes": "x\ny\nz wrote\n" * (SIZE // 12),
     "named": "Subject: x\nTo: y\n" * (SIZE // 17),
+    "telephones": "Sent from my iPhone\n" * (SIZE // 20),
+    "broken": ("> " + "a" * 70 + "\nb\n") * (SIZE // 75),
     "spaces": "\u00a0" * SIZE,
 }
 

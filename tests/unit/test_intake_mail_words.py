@@ -243,6 +243,22 @@ def test_the_line_above_an_attribution_is_no_part_of_it() -> None:
     assert split_reply(text).new == "Hello"
 
 
+def test_the_rest_of_a_quoted_line_that_was_broken_is_quoted() -> None:
+    """Programs break marked lines without marking the rest; an answer follows a whole line."""
+    long = "> " + "the screen on the second floor is dark again " * 2
+    text = f"{ANSWER}\n\nOn 2 March Desk wrote:\n{long}\nsince nine.\n> Bye"
+    assert split_reply(text).new == ANSWER
+    assert (
+        split_reply("> Which floor?\nThe second.\n> Since when?\nNine.").new == "The second.\nNine."
+    )
+
+
+def test_what_a_telephone_adds_stands_below_a_signature() -> None:
+    """Both go."""
+    assert split_reply(f"{ANSWER}\n\nBest,\nAna\n\nSent from my iPhone").new == ANSWER
+    assert split_reply(f"{ANSWER}\n\n————————————————————\nAna\nIT").new == ANSWER
+
+
 def test_marks_of_the_direction_of_writing_hide_no_attribution() -> None:
     """Programs put them around lines in Hebrew and Arabic."""
     head = "\u202bבתאריך יום ד׳, 15 ביוני 2016 ב-20:42 מאת \u202aAna\u202c <\u202aana@example.org\u202c\u200f>:\u202c"

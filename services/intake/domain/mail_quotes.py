@@ -21,6 +21,8 @@ TRIES_MAX = 300
 """Lines that may begin a quotation, of which nobody's mail has so many."""
 ATTRIBUTION_LINES_MAX = 3
 """Programs break a long attribution."""
+BROKEN_LINE_MIN = 65
+"""Characters of a quoted line whose end was put on a line of its own."""
 HEADER_NAME_MAX = 25
 HEADER_LINES_MAX = 8
 """A header block has its subject within so many lines."""
@@ -75,7 +77,7 @@ def _parted(lines: list[str]) -> tuple[list[str], list[str]]:
         tries += headed
         if tries > TRIES_MAX:
             break
-        if words.FORWARDED.match(line) or _ends_here(lines, at, line, headed=headed):
+        if _is_forward_mark(line) or _ends_here(lines, at, line, headed=headed):
             return lines[:at], lines[at:]
     return lines, []
 
@@ -90,12 +92,14 @@ def _without_quotes(lines: Sequence[str]) -> tuple[list[str], Sequence[str]]:
     ends = {n for n, x in enumerate(lines) if x[-9:].rstrip(words.INVISIBLE).endswith(words.ENDS)}
     while at < len(lines):
         line = lines[at][:LINE_MAX].strip()
-        if line.startswith(">") and not words.GROUPWISE.match(line):
+        begun = line.endswith(">>>") and words.GROUPWISE.match(line)
+        rest = at and lines[at - 1].startswith(">") and _is_rest(lines, at)
+        if rest or (line.startswith(">") and not begun):
             at += 1
             continue
         taken = 0
         if line and tries < TRIES_MAX:
-            if words.FORWARDED.match(line):
+            if _is_forward_mark(line):
                 return kept, lines[at:]
             near = not ends.isdisjoint(range(at, at + ATTRIBUTION_LINES_MAX))
             headed = not words.COLONS.isdisjoint(line[:HEADER_NAME_MAX])
@@ -115,9 +119,21 @@ def _without_quotes(lines: Sequence[str]) -> tuple[list[str], Sequence[str]]:
     return kept, ()
 
 
+def _is_rest(lines: Sequence[str], at: int) -> bool:
+    """Return whether a line is the rest of a quoted one that was broken."""
+    if at == len(lines) - 1 or not lines[at].strip():
+        return False
+    return len(lines[at - 1]) >= BROKEN_LINE_MIN and lines[at + 1].startswith(">")
+
+
+def _is_forward_mark(line: str) -> bool:
+    return line[-1:] in words.MARKS_END and words.FORWARDED.match(line) is not None
+
+
 def _ends_here(lines: Sequence[str], at: int, line: str, *, headed: bool) -> bool:
     """Return whether all from here on is an earlier mail."""
-    if words.SEPARATOR.match(line) or words.GROUPWISE.match(line):
+    telling = line[-1:] in words.MARKS_END or "above" in line or "oberhalb" in line
+    if (telling and words.SEPARATOR.match(line)) or words.GROUPWISE.match(line):
         return True
     return headed and _begins_headers(lines, at)
 
@@ -208,8 +224,8 @@ def _begins_headers(lines: Sequence[str], at: int) -> bool:
     return (sent and to) or (named and (sent or dated or to))
 
 
-def _without_signature(lines: list[str]) -> list[str]:
-    """Return lines without the signature at their end."""
+def _without_signature(lines: list[str], *, telephone: bool = True) -> list[str]:
+    """Return lines without the signature at their end, and without what a telephone adds to it."""
     filled = [n for n, line in enumerate(lines) if line.strip()]
     if not filled:
         return lines
@@ -217,8 +233,8 @@ def _without_signature(lines: list[str]) -> list[str]:
         if lines[n].rstrip() == "--" and n != filled[0]:
             return lines[:n]
     last = lines[filled[-1]][:LINE_MAX].strip()
-    if words.SENT_FROM.match(last) and len(filled) > 1:
-        return lines[: filled[-1]]
+    if telephone and words.SENT_FROM.match(last) and len(filled) > 1:
+        return _without_signature(lines[: filled[-1]], telephone=False)
     closed = _closing(lines, filled)
     if closed is not None:
         return lines[:closed]

@@ -13,6 +13,8 @@ def _any(*texts: str) -> str:
 INVISIBLE: Final = " \t\u00a0\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\ufeff*"
 """What programs put around lines: spaces, marks of the direction of writing, a bold line's stars."""
 COLONS: Final = frozenset(":：")
+MARKS_END: Final = frozenset("-:：*#=_")
+"""With what the lines end that stand between a mail and an earlier one, but for those in words."""
 ENDS: Final = (":", "：", "wrote", "wrote ----", "wrote ---", "napsal(a)", ">")
 """How an attribution ends."""
 
@@ -221,7 +223,7 @@ SENT_FROM = re.compile(
     + _any(
         r"sent (?:from|via|with|by) (?:my|a|outlook|yahoo|mail|mobile|proton|samsung|windows|airmail"
         r"|galaxy|gmail|iphone|ipad|android)\b(?:.{0,25}\.|.{0,60}[^.\s])?",
-        r"get outlook for .{0,60}",
+        r"get outlook for .{0,120}",
         r"from my (?:iphone|ipad|android|mobile|phone|blackberry)\b.{0,20}",
         r"von meinem .{2,40} gesendet",
         r"gesendet (?:von|mit) (?:meinem|mein|outlook|der|gmx|web|iphone|samsung)\b.{0,60}",
@@ -289,5 +291,5 @@ CLOSING = re.compile(
     + r")\s*[,.!，。！]?$",
     re.IGNORECASE,
 )
-FOOTER = re.compile(r"^_{40,}\s*$")
+FOOTER = re.compile(r"^(?:_{30,}|[—―]{15,})\s*$")
 """The rule that mailing lists put above their own words."""
