@@ -4,6 +4,10 @@ A token names a ticket by its count and carries 80 bits of an HMAC under a key o
 Notify writes it, intake reads it. It stands in three places of our mails, since mailers keep some and
 drop others: last in the left part of a Message-ID, in the plus-address to which an answer goes,
 and shortened to its signature beside the number in the subject.
+
+Beside tokens every mail of ours carries a mark in a header, which signs its Message-ID and to whom
+it goes: what comes back is known by it, and nobody else can make a mail pass for ours, or say of
+an address that a mail of ours did not reach it.
 """
 
 from __future__ import annotations
@@ -27,12 +31,20 @@ CODE_DIGITS: Final = 8
 """Of a code that confirms an address: five tries hit one of a hundred million by chance."""
 LOCAL_PART_MAX: Final = 64
 """RFC 5321 4.5.3.1.1."""
+OWN_HEADER: Final = "X-Heliodesk"
+"""On every mail that notify sends; its value is `ThreadSigner.own_mark`."""
+OWN_WORD: Final = "notice"
 
 _TOKEN = rf"{VERSION}[a-z2-7]{{24}}"
 _IN_MESSAGE_ID = re.compile(rf"\.({_TOKEN})@", re.IGNORECASE)
 _IN_ADDRESS = re.compile(rf"\+t\.({_TOKEN})@", re.IGNORECASE)
 _IN_SUBJECT = re.compile(
     r"(?<![\w-])T-([0-9]{6,15})(?![\w-])(?: {0,2}#([a-z2-7]{16})(?!\w))?", re.IGNORECASE
+)
+
+_MARKED = re.compile(
+    rf"^{OWN_HEADER}:\s{{0,3}}{OWN_WORD};\s{{0,3}}({VERSION}[a-z2-7]{{16}})",
+    re.MULTILINE | re.IGNORECASE,
 )
 
 
@@ -110,6 +122,40 @@ class ThreadSigner:
         found = int.from_bytes(hmac.digest(own, name.encode(), hashlib.sha256)[:8], "big")
         return f"{found % 10**CODE_DIGITS:0{CODE_DIGITS}d}"
 
+    def own_mark(self, *, tenant: str, message_id: str, to: str) -> str:
+        """Return what stands in `OWN_HEADER` of a mail of ours: a word, and a signature.
+
+        It signs which mail it is and to whom it goes. Without a key it is the word alone, which
+        proves nothing.
+        """
+        if not self._key:
+            return OWN_WORD
+        own = hmac.digest(self._key, b"heliodesk mail\x00" + tenant.encode(), hashlib.sha256)
+        signed = f"{VERSION}{message_id}\x00{to.strip().lower()}".encode("utf-8", "replace")
+        mark = hmac.digest(own, signed, hashlib.sha256)[:SIGNATURE_BYTES]
+        return f"{OWN_WORD}; {VERSION}{_text(mark)}"
+
+    def went_to(self, address: str, mark: str, *, tenant: str, message_id: str) -> bool:
+        """Return whether a mark proves that we sent a mail to an address."""
+        if not self._key:
+            return False
+        expected = self.own_mark(tenant=tenant, message_id=message_id, to=address)
+        return hmac.compare_digest(mark.strip().encode("utf-8", "replace"), expected.encode())
+
+    def is_own(self, mark: str, *, tenant: str, message_id: str | None, to: Iterable[str]) -> bool:
+        """Return whether a mail is ours: by its mark, or by a token in its own Message-ID.
+
+        The token tells of mails that were sent before there were marks, and of those whose mark
+        a server on the way has dropped. Only who got a mail of ours knows one, and can hide no
+        mail with it but the own.
+        """
+        if message_id is None:
+            return False
+        if mark and any(self.went_to(a, mark, tenant=tenant, message_id=message_id) for a in to):
+            return True
+        tokens = tokens_in_message_ids([message_id])
+        return any(self.number_of(token, tenant=tenant) is not None for token in tokens)
+
     def _signature(self, tenant: str, name: bytes) -> bytes:
         own = hmac.digest(self._key, b"heliodesk thread\x00" + tenant.encode(), hashlib.sha256)
         return hmac.digest(own, VERSION.encode() + name, hashlib.sha256)[:SIGNATURE_BYTES]
@@ -131,6 +177,11 @@ def numbers_in(subject: str) -> list[Numbered]:
         Numbered(number=number_text(int(digits)), mark=mark.lower())
         for digits, mark in _IN_SUBJECT.findall(subject)
     ]
+
+
+def marks_in(text: str) -> list[str]:
+    """Return what looks like marks of ours in the headers of a mail that was returned."""
+    return [f"{OWN_WORD}; {mark}" for mark in _MARKED.findall(text)]
 
 
 def plus_address(address: str, token: str) -> str:

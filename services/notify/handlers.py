@@ -189,8 +189,12 @@ class Letters:
         sender = configuration.templates.sender or self._sender
         token = self._signer.token(tenant=job.tenant, number=job.number) if to_contact else ""
         mark = self._signer.mark(tenant=job.tenant, number=job.number) if to_contact else ""
+        message_id = notice_message_id(job.notice.id, self._domain, token=token)
         return Letter(
-            message_id=notice_message_id(job.notice.id, self._domain, token=token),
+            message_id=message_id,
+            own_mark=self._signer.own_mark(
+                tenant=job.tenant, message_id=message_id, to=recipient.address
+            ),
             thread=thread_message_id(job.ticket, self._domain, token=token),
             reply_to=_reply_to(sender, token, configuration),
             answers=request.message_id if request is not None and to_contact else None,

@@ -29,7 +29,7 @@ from shared.kernel import CommandRejected, Infrastructure
 from shared.organisation import Template
 from shared.testing.clock import START
 from shared.testing.memory import MemoryData, MemoryStreams
-from shared.threads import ThreadSigner, tokens_in_message_ids
+from shared.threads import OWN_HEADER, ThreadSigner, marks_in, tokens_in_message_ids
 from tests.support.notify import (
     TENANT,
     Killed,
@@ -138,6 +138,9 @@ async def test_a_mail_to_a_contact_carries_the_token_of_its_conversation() -> No
     assert len(mail["Message-ID"]) <= 80
     assert tokens_in_message_ids(mail["References"].split()) == [token]
     assert mail["Subject"].startswith(f"[T-000001 #{mark}] ")
+    sent = {"tenant": TENANT, "message_id": mail["Message-ID"]}
+    assert signer.went_to(mail["To"].addresses[0].addr_spec, mail[OWN_HEADER], **sent)
+    assert marks_in(mail.as_string()) == [mail[OWN_HEADER]]
     assert mail["Reply-To"] == f"Helio Works Service Desk <help+t.{token}@helio.example>"
 
 

@@ -149,6 +149,13 @@ HOSTILE = {
     "at": "@\n" * (SIZE // 2),
     "one line": "a" * SIZE,
     "brackets": "[" * SIZE,
+    "ruled": "---- on a wrote b\n" * (SIZE // 18),
+    "bracketed": "<a@b.c> 2026 10:30:\n" * (SIZE // 20),
+    "threes": "x\ny\nz wrote\n" * (SIZE // 12),
+    "named": "Subject: x\nTo: y\n" * (SIZE // 17),
+    "telephones": "Sent from my iPhone\n" * (SIZE // 20),
+    "broken": ("> " + "a" * 70 + "\nb\n") * (SIZE // 75),
+    "spaces": "\u00a0" * SIZE,
 }
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from shared.threads import (
     Numbered,
     ThreadSigner,
+    marks_in,
     number_text,
     numbers_in,
     ordinal_of,
@@ -131,3 +132,29 @@ def test_numbers_are_written_and_read() -> None:
     assert ordinal_of("T-000007") == 7
     assert ordinal_of(number_text(1_234_567)) == 1_234_567
     assert [ordinal_of(text) for text in ("", "T-", "T-x", "T-²", "T-" + "9" * 30)] == [0] * 5
+
+
+def test_a_mark_is_of_one_mail_to_one_address_of_one_tenant() -> None:
+    """Without a key, and of another mail, address, tenant or deployment, it proves nothing."""
+    mark = SIGNER.own_mark(tenant="main", message_id="<a@x>", to="Ana@example.org")
+    to = ("bo@example.org", "ana@example.org")
+    assert SIGNER.is_own(f" {mark} ", tenant="main", message_id="<a@x>", to=to)
+    assert SIGNER.went_to("ANA@example.org", mark, tenant="main", message_id="<a@x>")
+    assert not SIGNER.went_to("bo@example.org", mark, tenant="main", message_id="<a@x>")
+    assert not SIGNER.is_own(mark, tenant="main", message_id="<a@x>", to=to[:1])
+    assert not SIGNER.is_own(mark, tenant="main", message_id="<b@x>", to=to)
+    assert not SIGNER.is_own(mark, tenant="main", message_id=None, to=to)
+    assert not SIGNER.is_own(mark, tenant="other", message_id="<a@x>", to=to)
+    assert not ThreadSigner("another").is_own(mark, tenant="main", message_id="<a@x>", to=to)
+    assert not SIGNER.is_own("\ud800", tenant="main", message_id="<a@x>", to=to)
+    bare = ThreadSigner("")
+    own = bare.own_mark(tenant="main", message_id="<a@x>", to=to[0])
+    assert not bare.is_own(own, tenant="main", message_id="<a@x>", to=to)
+
+
+def test_marks_are_found_in_what_a_report_returns() -> None:
+    """In the headers of the mail, wherever they stand in the report."""
+    mark = SIGNER.own_mark(tenant="main", message_id="<a@x>", to="ana@example.org")
+    report = f"Subject: x\r\n\r\n--b\r\n\r\nMessage-ID: <a@x>\r\nX-HELIODESK: {mark}\r\nTo: y\r\n"
+    assert marks_in(report) == [mark]
+    assert marks_in("X-Heliodesk: notice\r\n") == []

@@ -20,6 +20,7 @@ SUBJECT_MAX = 300
 NAME_MAX = 200
 ADDRESS_MAX = 254
 """RFC 5321: a path is at most 256 octets with its brackets."""
+OWN_MARK_MAX = 100
 REFERENCES_MAX = 50
 FILES_MAX = 100
 FIELDS_MAX = 100
@@ -79,6 +80,10 @@ class Thread(BaseModel):
     chat: Annotated[str, Field(max_length=KEY_MAX)] | None = None
     """The chat's own name of the conversation, unique among all vendors and workspaces."""
     list_id: Annotated[str, Field(max_length=300)] | None = None
+    own_mark: Annotated[str, Field(max_length=OWN_MARK_MAX)] = ""
+    """What a mail shows to prove that we sent it; it proves nothing before it is checked."""
+    unproven: bool = False
+    """A mail server that is trusted in this does not say that the mail is from its sender."""
 
 
 class File(BaseModel):

@@ -2,7 +2,8 @@
 
 The strongest evidence counts: our own signed token, then the Message-IDs of mails of the
 conversation, then the chat's own name of it. A subject alone is none, and a bare number is one
-only where the sender takes part in the conversation already.
+only where the sender takes part in the conversation already. Where a trusted mail server does not
+find the sender proven, only the signed token counts.
 
 A Message-ID belongs to the ticket that named it first, as its own or as one that it answers. So a
 reply that comes before the mail that it answers, by another way, is found by that mail.
@@ -43,10 +44,18 @@ class Evidence(StrEnum):
     NUMBER_PARTICIPANT = "number-participant"
     NUMBER_ONLY = "number-only"
     """Not enough: an agent decides."""
+    SENDER_UNPROVEN = "sender-unproven"
+    """It says that it belongs there, but the sender may be forged: an agent decides."""
     AGENT = "agent"
     """An agent wrote it there, or put it there."""
     FOLLOWUP = "followup"
     """It was said to a ticket that was closed by then."""
+
+
+SIGNED: Final = frozenset(
+    {Evidence.SIGNED_REFERENCE, Evidence.SIGNED_ADDRESS, Evidence.SIGNED_SUBJECT}
+)
+"""What nobody can make up, whoever the sender is."""
 
 
 class Claim(BaseModel):

@@ -16,7 +16,7 @@ from typing import Any
 from services.intake.domain.files import file_limits
 from services.intake.domain.mail_facts import Delivery, delivery_id
 from services.intake.domain.mail_rules import base_address, guarded, without_files
-from services.intake.domain.normal import NormalForm, Request
+from services.intake.domain.normal import Automatic, NormalForm, Request
 from services.intake.domain.receipts import Opening, Receipt
 from services.intake.domain.text import normal_mail
 from services.intake.doors import Door, Raw, Read
@@ -28,7 +28,7 @@ from shared.clock import Clock
 from shared.configuration import Configurations
 from shared.kernel import CommandRejected, Infrastructure
 from shared.organisation import Integration
-from shared.threads import ThreadSigner, tokens_in_message_ids
+from shared.threads import ThreadSigner, marks_in
 
 PARSED_INLINE_BYTES_MAX = 64 * 1024
 """A larger mail is parsed in a thread: others must not wait for it."""
@@ -39,6 +39,9 @@ TOO_LARGE = 413
 DAY = timedelta(days=1)
 RETURNED_BYTES_MAX = 256 * 1024
 """Of a report: the headers that it returns come before the text that it may return."""
+RETURNED_IDS_MAX = 100
+RETURNED_MARKS_MAX = 3
+"""A report returns one mail, whose headers name those that it answers."""
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,996}>")
 
 
@@ -203,10 +206,19 @@ class Mailing:
         return replace(read, form=form, parts=())
 
     async def _guarded(self, taking: _Taking, form: Request, sender: str) -> Request:
-        """Return a request as it is taken from a sender who has written so often of late."""
+        """Return a request as it is taken: not as one where it is ours, or where nobody wrote it.
+
+        A mail that merely says that it is ours is anybody's.
+        """
+        thread, tenant = form.thread, taking.caller.tenant
+        if self._signer.is_own(
+            thread.own_mark, tenant=tenant, message_id=thread.message_id, to=thread.recipients
+        ):
+            own = Automatic(reason="own-mail")
+            return form.model_copy(update={"automatic": own, "silent": True})
         if not sender or form.automatic is not None:
             return form
-        tenant, now = taking.caller.tenant, self._clock.now()
+        now = self._clock.now()
         replies_max = self._configurations.current(tenant).intake.auto_replies_per_day
         settings = taking.settings
         limits = (
@@ -227,14 +239,20 @@ class Mailing:
     async def _note_bounce(self, receipt: Receipt, form: Request, raw: Raw) -> None:
         """Note that an address cannot be reached, where a mail of ours has come back.
 
-        Anybody can write a report: only one that returns our signed Message-ID proves anything.
+        Anybody can write a report, and whoever writes to us gets a mail that he could return: only
+        a mark that signs the address proves that our mail went there.
         """
         automatic = form.automatic
         if automatic is None or not automatic.bounced:
             return
-        returned = _MESSAGE_ID.findall(raw.body[:RETURNED_BYTES_MAX].decode("ascii", "replace"))
-        tokens = tokens_in_message_ids(returned)
-        if any(self._signer.number_of(token, tenant=receipt.tenant) for token in tokens):
+        returned = raw.body[:RETURNED_BYTES_MAX].decode("ascii", "replace")
+        ids = list(dict.fromkeys(_MESSAGE_ID.findall(returned)))[:RETURNED_IDS_MAX]
+        went = self._signer.went_to
+        if any(
+            went(automatic.bounced, mark, tenant=receipt.tenant, message_id=message_id)
+            for mark in marks_in(returned)[:RETURNED_MARKS_MAX]
+            for message_id in ids
+        ):
             await self._bounces.mark_bounced(
                 tenant=receipt.tenant,
                 address=automatic.bounced,

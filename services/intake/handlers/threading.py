@@ -9,6 +9,7 @@ from services.intake.domain.normal import Request
 from services.intake.domain.receipts import Receipt
 from services.intake.domain.text import normal_mail
 from services.intake.domain.threads import (
+    SIGNED,
     Candidate,
     Claim,
     Clues,
@@ -206,9 +207,12 @@ class Threads:
         ticket = document.id if document is not None and state is not None else candidate.ticket
         number = state.facts.number if state is not None else candidate.number
         evidence = candidate.evidence
+        unproven = asked.request.thread.unproven and evidence not in SIGNED
         if evidence is Evidence.CHAT and state is not None and state.closed:
             return None
         if candidate.proven or await self._takes_part(asked, {candidate.ticket, ticket}, state):
+            if unproven:
+                return Placed(ticket, number, Evidence.SENDER_UNPROVEN, state, quarantined=True)
             return Placed(ticket, number, evidence, state)
         if evidence is Evidence.NUMBER_PARTICIPANT:
             return Placed(ticket, number, Evidence.NUMBER_ONLY, state, quarantined=True)

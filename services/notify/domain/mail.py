@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Final, TypeGuard
 
 from shared.contracts.notify import NoticeKind
+from shared.threads import OWN_HEADER, OWN_WORD
 
 SUBJECT_MAX: Final = 200
 NAME_MAX: Final = 120
@@ -57,6 +58,8 @@ class Letter:
     """Message-ID of the mail with which the conversation began, if a mail did."""
     reply_to: str | None = None
     """Where answers go; None: to the sender's address."""
+    own_mark: str = OWN_WORD
+    """What proves to intake that the mail is ours, should it come back."""
 
 
 def notice_message_id(notice: str, domain: str, *, token: str = "") -> str:
@@ -133,7 +136,7 @@ def compose(letter: Letter) -> bytes:
         mail["Reply-To"] = _address(letter.sender_name, letter.reply_to)
     mail["Subject"] = header_text(letter.subject, characters_max=SUBJECT_MAX)
     mail["Date"] = letter.at
-    mail["X-Heliodesk"] = "notice"
+    mail[OWN_HEADER] = letter.own_mark
     if letter.automatic is not None:
         mail["Auto-Submitted"] = letter.automatic.value
         mail["X-Auto-Response-Suppress"] = "All"

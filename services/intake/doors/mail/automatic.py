@@ -3,9 +3,12 @@
 Sources: RFC 3834 (Auto-Submitted), RFC 3464 and RFC 8098 (reports), RFC 2919 and 2369 (lists),
 [MS-OXCMAIL] 2.1.3.2.20 (X-Auto-Response-Suppress), and the headers of common responders.
 
+Our own mail that comes back is told by its signature, which is not the door's to check: see
+`services.intake.handlers.mailing`.
+
 ``X-Auto-Response-Suppress`` says what the sender does not want to be told, not that a machine
 wrote: Exchange puts it on mails of people too. So it is only ever a second sign, and so are
-subjects: a person may well write about an automatic reply.
+subjects, but for the few that only programs write: a person may well write about an automatic reply.
 """
 
 from __future__ import annotations
@@ -16,16 +19,10 @@ from dataclasses import dataclass
 
 from services.intake.domain.mail_rules import base_address
 from services.intake.domain.normal import Automatic
+from services.intake.doors.mail.failures import words_of_failure
 from services.intake.doors.mail.headers import Headers
 from services.intake.doors.mail.parts import Parts
-from services.intake.doors.mail.reports import (
-    delivery_report,
-    is_read_receipt,
-    words_of_failure,
-)
-
-OWN_HEADER = "x-heliodesk"
-"""On every mail that notify sends: one that comes back is known by it."""
+from services.intake.doors.mail.reports import delivery_report, disposition
 
 _RESPONDERS = (
     "x-autoreply",
@@ -33,17 +30,34 @@ _RESPONDERS = (
     "x-autoresponse",
     "x-autoreply-from",
     "x-mail-autoreply",
+    "x-auto-reply",
+    "x-vacation",
+    "x-fc-machinegenerated",
+    "x-ms-exchange-inbox-rules-loop",
 )
+_ANSWERING = frozenset({"auto_reply", "auto-reply"})
 _NO = frozenset({"", "no", "false", "0", "none"})
 _AWAY = re.compile(
-    r"^(?:re: |aw: )?(?:out of (?:the )?office|automatic reply|auto(?:matic)?[- ]?(?:reply|response)"
-    r"|autoreply|abwesen(?:d|heit)|abwesenheits|automatische antwort|réponse automatique"
-    r"|absence du bureau|respuesta automática|fuera de (?:la )?oficina|risposta automatica"
-    r"|fuori sede|resposta automática|automatisch antwoord|afwezig|automatiskt svar|autosvar"
-    r"|odpowiedź automatyczna|automatická odpověď|автоматический ответ|автоответ|自动回复|自動回覆"
-    r"|自动答复|外出|自動応答|不在|자동 ?회신|부재중|on (?:vacation|holiday|leave)|im urlaub)",
+    r"^(?:re: |aw: |\[[^\]]{0,40}\] ?)?\[?(?:out of (?:the )?office|ooo:|automatic(?:ally)? (?:generated )?repl"
+    r"|auto(?:mated|matic)?[- ]?(?:reply|response)|auto: |away from (?:my|the) (?:desk|office|mail)"
+    r"|vacation (?:reply|response|message)|on (?:vacation|holiday|leave|annual leave)"
+    r"|abwesen(?:d|heit)|(?:ich bin )?(?:im urlaub|nicht im (?:büro|haus))|automatische (?:antwort|e-?mail)"
+    r"|auto-?antwort|réponse (?:automatique|d['’]absence)|absen[ct]e? (?:du|de|from)|en congés?"
+    r"|message d['’]absence|respuesta autom[áa]tica|fuera de (?:la )?oficina|ausente|risposta automatica"
+    r"|fuori (?:sede|ufficio)|assente|resposta autom[áa]tica|fora do escritório|ausência"
+    r"|automatisch(?:e)? antwoord|afwezig|niet aanwezig|automatiskt svar|autosvar|autom(?:atisk|aattinen) (?:svar|vastaus)"
+    r"|frånvaro|poissa|ikke til stede|odpowied[źz] automatyczna|automatyczna odpowied[źz]|poza biurem"
+    r"|automatick[áa] odpov[ěe]|mimo kancelář|automatikus válasz|házon kívül|răspuns automat"
+    r"|otomatik yanıt|ofis dışında|αυτόματη απάντηση|автоматический ответ|автоответ|автоматична відповідь"
+    r"|自动(?:回复|答复)|自動(?:回覆|答覆|応答|返信)|外出|不在|자동 ?(?:회신|응답|답장)|부재중)",
     re.IGNORECASE,
 )
+_AWAY_FOR_SURE = re.compile(
+    r"^(?:out of office autoreply: |auto: .{1,120} is out of the office"
+    r"|\[?(?:automatyczna odpowied[źz]|auto-?reply|automatic reply)\])",
+    re.IGNORECASE,
+)
+"""What Exchange 2003 and Notes write, neither of which adds a header."""
 _ANSWERS_UNWANTED = frozenset({"all", "autoreply", "oof"})
 
 
@@ -78,26 +92,25 @@ def verdict_on(
         lists: addresses and List-Ids of mailing lists that requests come by.
     """
     found = (
-        _own(headers)
-        or _reported(headers, parts, text, returned=returned)
+        _reported(headers, parts, text, returned=returned)
         or _answered(headers, returned=returned)
         or _looped(headers, ours)
         or _bulk(headers, ours, lists)
     )
-    if found is None and returned:
+    if found is None and (returned or "mailer-daemon@" in headers.word("from")):
         found = Automatic(reason="null-return-path")
     return Verdict(automatic=found, silent=found is not None or _wants_silence(headers))
 
 
-def _own(headers: Headers) -> Automatic | None:
-    return Automatic(reason="own-mail") if OWN_HEADER in headers else None
-
-
 def _reported(headers: Headers, parts: Parts, text: str, *, returned: bool) -> Automatic | None:
     report = delivery_report(parts)
-    if report is None and is_read_receipt(parts):
+    read = disposition(parts, text=text) if report is None else None
+    if read is not None and not read.failed:
         return Automatic(reason="read-receipt")
-    report = report or words_of_failure(headers, text, returned=returned)
+    report = report or read
+    if report is None or report.silent or (report.failed and report.address is None):
+        told = words_of_failure(headers, parts, text=text, returned=returned)
+        report = told or report
     if report is None:
         return None
     if not report.failed:
@@ -109,11 +122,18 @@ def _answered(headers: Headers, *, returned: bool) -> Automatic | None:
     """Return whether a responder wrote it, or a program that says so."""
     submitted = headers.raw("auto-submitted").partition(";")[0].strip().lower()
     by_responder = any(name in headers and headers.word(name) not in _NO for name in _RESPONDERS)
-    by_responder = by_responder or headers.word("precedence") in {"auto_reply", "auto-reply"}
+    by_responder = by_responder or not _ANSWERING.isdisjoint(
+        headers.word(name) for name in ("precedence", "x-precedence", "preference")
+    )
+    by_responder = by_responder or headers.word("x-autogenerated") == "reply"
     by_responder = by_responder or "autoresponder" in headers.word("x-post-messageclass")
     says_so = bool(submitted) and submitted != "no"
-    away = _AWAY.match(headers.text("subject")) is not None
-    if away and (says_so or by_responder or returned or _wants_silence(headers)):
+    subject = headers.text("subject")
+    away = _AWAY.match(subject) is not None
+    # Who answers our mail keeps its subject: only a responder puts words of its own in front.
+    answers = "in-reply-to" in headers and not subject.lower().startswith(("re:", "aw:"))
+    signed = says_so or by_responder or returned or answers or _wants_silence(headers)
+    if (away and signed) or _AWAY_FOR_SURE.match(subject):
         return Automatic(reason="out-of-office")
     if says_so:
         return Automatic(reason="auto-submitted")

@@ -23,6 +23,8 @@ BROKEN_SHARE = 2
 """Of so many characters more than one is whole, where bytes count as nearly UTF-8."""
 TELLING_MIN = 8
 """Of fewer bytes beyond ASCII a declared charset that fits is believed."""
+VALID_MIN = 3
+"""So many valid characters of UTF-8 are no accident where others have one byte each."""
 FITS_MIN = 0.3
 """How plausible a declared charset of several bytes a character is by fitting at all."""
 PLAUSIBLE_MIN = 0.12
@@ -55,6 +57,7 @@ _GUESSES = (
     _Guess("cp1253", "greek"),
     _Guess("cp1255", "hebrew"),
     _Guess("cp1256", "arabic"),
+    _Guess("cp874", "thai"),
     _Guess("cp1252", "western", accented=True),
     _Guess("cp1250", "central", accented=True),
     _Guess("cp1254", "turkish", accented=True),
@@ -81,6 +84,10 @@ _STATEFUL = frozenset({"hz", "iso2022_kr", "iso2022_jp_ext", "utf-7"})
 """Their bytes are all ASCII."""
 _BEYOND = re.compile(rb"[\x80-\xff]")
 _ESCAPES = re.compile(rb"\x1b(?:\$[@B]|\$\([A-Z@]|\([BJI])")
+_JAPANESE = frozenset({"iso2022_jp_ext", "euc_jp", "cp932"})
+_ONE_BYTE = frozenset({"cp1252", "cp1250", "cp1251", "cp1254", "koi8_u", "iso8859-15", "iso8859-2"})
+_TWO_BYTES = frozenset({b"$@", b"$B", b"$(@", b"$(B"})
+_PAIRS = re.compile(rb"[!-~]{2}")
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -99,6 +106,9 @@ def decoded(content: bytes, charset: str | None) -> str:
     for mark, name in _MARKS:
         if content.startswith(mark) and (text := _strict(content, name)) is not None:
             return text
+    if content.startswith(_UTF16):
+        # A line feed that was added as one byte, or a cut: half a character is no other charset.
+        return content.decode("utf-16", "replace").rstrip("\ufffd")
     if declared not in _STATEFUL and _ESCAPES.search(content, 0, SAMPLE_BYTES * 16):
         declared = "iso2022_jp_ext"
     return _best(content, declared)
@@ -106,12 +116,14 @@ def decoded(content: bytes, charset: str | None) -> str:
 
 def _best(content: bytes, declared: str | None) -> str:
     text = None if declared is None else _strict(content, declared)
+    if text is None and declared in _JAPANESE:
+        text = _japanese(content)
     if text is not None and (content.isascii() or _is_wide(declared)):
         return text
     sample = _sample(content)
     own = 0.0 if text is None else _plausible(sample, str(declared), text)
     whole = _strict(content, "utf-8")
-    if whole is not None and (text is None or _likely(whole) >= own + BETTER_UTF_8):
+    if whole is not None and (text is None or _is_utf8(whole, declared, own)):
         return whole
     if text is None and _is_nearly_utf8(content):
         return content.decode("utf-8", "replace")
@@ -124,6 +136,53 @@ def _best(content: bytes, declared: str | None) -> str:
         # The sample fits; a broken byte behind it does not make the rest unreadable.
         return content.decode(best, "replace")
     return _unlikely(content, declared) if text is None else text
+
+
+def _japanese(content: bytes) -> str | None:
+    """Return what was declared in one of the Japanese charsets, and is in another of them."""
+    if content.isascii():
+        return _vendors_japanese(content)
+    scores = {g.charset: _score(_sample(content), g) for g in _GUESSES if g.letters == "kana"}
+    best = max(scores, key=scores.__getitem__)
+    return _strict(content, best) if scores[best] > 0 else None
+
+
+def _vendors_japanese(content: bytes) -> str:
+    """Return ISO-2022-JP with the characters that NEC and IBM added, as Windows writes it.
+
+    No codec of Python's has them; Shift JIS of Windows does, and both count by the same rows.
+    """
+    found: list[str] = []
+    end, mode = 0, b"(B"
+    for match in (*_ESCAPES.finditer(content), None):
+        piece = content[end : match.start() if match else len(content)]
+        if mode in _TWO_BYTES:
+            piece = _PAIRS.sub(lambda pair: _shifted(*pair[0]), piece)
+        elif mode == b"(I":
+            piece = bytes(byte | 0x80 if 0x21 <= byte < 0x60 else byte for byte in piece)  # noqa: PLR2004 - JIS X 0201
+        found.append(piece.decode("cp932", "replace"))
+        if match:
+            end, mode = match.end(), match[0][1:]
+    return "".join(found)
+
+
+def _shifted(row: int, cell: int) -> bytes:
+    """Return a character of JIS X 0208 as Shift JIS, by the rule of JIS X 0208 appendix 1."""
+    lead = ((row - 0x21) >> 1) + (0x81 if row < 0x5F else 0xC1)  # noqa: PLR2004
+    trail = cell + 0x7E if row % 2 == 0 else cell + 0x1F + (cell >= 0x60)  # noqa: PLR2004
+    return bytes((lead, trail))
+
+
+def _is_utf8(text: str, declared: str | None, own: float) -> bool:
+    """Return whether bytes that are valid UTF-8 are that, in spite of their declaration.
+
+    Letters of one byte each hardly ever make two valid characters; those of two bytes may.
+    """
+    if declared in _ONE_BYTE:
+        beyond = sum(character > "\x7f" for character in text[:SAMPLE_BYTES])
+        if beyond >= VALID_MIN:
+            return True
+    return _likely(text) >= own + BETTER_UTF_8
 
 
 def _unlikely(content: bytes, declared: str | None) -> str:

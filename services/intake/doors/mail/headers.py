@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Iterator
 from email.message import Message
 from email.utils import getaddresses
 from typing import TypeAlias
@@ -22,8 +23,14 @@ HEADER_MAX = 20_000
 SAME_MAX = 20
 """Headers of one name that are looked at."""
 ADDRESSES_MAX = 200
+SENDER_MAX = 2_000
+"""Characters of From that are looked at."""
 
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,996}>")
+_BRACKETED = re.compile(r"<\s{0,3}(?:mailto:)?([^<>\s\"']{1,190}@[^<>\s\"'@]{1,190})\s{0,3}>")
+_ANOTHER = re.compile(r"[^\s,\"]@[^\s,\"]{1,190}\"?\s{0,3}[,;]")
+"""Another address before the one in brackets."""
+_PLAIN = re.compile(r"[^\s<>\"'(),;:\[\]@]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
 _BYTES = re.compile("[\udc80-\udcff]")
 _WORD = re.compile(
     r"=\?(?P<charset>[^?*\s]{1,60})(?:\*[^?\s]{0,40})?\?(?P<encoding>[BbQq])\?"
@@ -37,6 +44,7 @@ class Headers:
     """The headers of a mail or of a part of one."""
 
     def __init__(self, mail: Mail) -> None:
+        self._mail = mail
         self._found: dict[str, list[str]] = {}
         for name, value in mail.raw_items():
             kept = self._found.setdefault(name.lower(), [])
@@ -77,9 +85,36 @@ class Headers:
             if (cleaned := clean_line(address)) and "@" in cleaned and " " not in cleaned
         ]
 
+    def senders(self) -> list[tuple[str, str]]:
+        """Return display names and addresses of From, however somebody wrote it.
+
+        Where there is one address in brackets, all before it is the name, with a comma or an @ of
+        its own; where the parser finds none, what looks like an address is one.
+        """
+        found: list[tuple[str, str]] = []
+        texts = [text[:SENDER_MAX] for text in self.all("from")]
+        for text in texts:
+            bracketed = _BRACKETED.findall(text)
+            shown, _, _ = text.partition("<")
+            quoted = shown.count('"') % 2 == 1  # What stands in brackets is a part of the name.
+            if len(bracketed) == 1 and not quoted and not _ANOTHER.search(shown):
+                name = clean_line(words(shown.replace('\\"', '"').strip())).strip("\"' ")
+                found.append((name.replace('\\"', '"'), bracketed[0]))
+        found = found or [(n, a.strip("'")) for n, a in self.parties("from")]
+        found = [(name, a) for name, a in found if a.partition("@")[0]]
+        if not found:
+            plain = (_PLAIN.search(words(text)) for text in texts)
+            found = [("", match[0]) for match in plain if match]
+        return [("" if name == address else name, address) for name, address in found]
+
     def addresses(self, *names: str) -> list[str]:
         """Return the addresses of headers as they are compared, each once."""
         return list(dict.fromkeys(normal_mail(a) for _, a in self.parties(*names)))
+
+    def ordered(self) -> Iterator[tuple[str, str]]:
+        """Return all headers as they stand: the name in lower case, and the text."""
+        for name, value in self._mail.raw_items():
+            yield name.lower(), _text(str(value)[:HEADER_MAX])
 
     def as_dict(self) -> dict[str, str]:
         """Return the first header of each name, by its name in lower case."""

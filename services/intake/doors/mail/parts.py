@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import posixpath
 import re
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ _BOUNDARY = re.compile(
 _INVISIBLE = re.compile("[\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 """Among them what turns the direction of writing: by it ``gpj.exe`` looks like a picture."""
 _BYTES = re.compile("[\udc80-\udcff]")
+_UUENCODED = frozenset({"x-uuencode", "uuencode", "uue", "x-uue"})
+_UU_LINE = re.compile(rb"(?:[!-M][ -`]{1,62}\r?\n){0,5}[ -M`][ -`]{0,62}(?:\r?\n|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,11 @@ _EXTENSIONS = {
     "text/plain": ".txt",
     "text/rfc822-headers": ".txt",
 }
-_REPORTS = frozenset({"message/delivery-status", "message/disposition-notification"})
+DELIVERY_STATUS = frozenset(
+    {"message/delivery-status", "message/global-delivery-status", "message/xdelivery-status"}
+)
+"""RFC 3464, RFC 6533 for addresses beyond ASCII, and what XWall writes."""
+_REPORTS = DELIVERY_STATUS | {"message/disposition-notification"}
 
 
 def _take(part: Mail, kind: str, found: Parts) -> None:
@@ -141,8 +148,8 @@ def whole_mail(content: bytes) -> Attached:
 
 
 def _text(part: Mail) -> str:
-    payload = part.get_payload(decode=True)
-    if not isinstance(payload, bytes):
+    payload = _bytes_of(part)
+    if payload is None:
         return str(part.get_payload())
     return decoded(payload, _charset(part))
 
@@ -160,10 +167,25 @@ def _content(part: Mail, kind: str) -> bytes:
     if isinstance(payload, list):
         inner = [p for p in payload if isinstance(p, Message)]
         return b"".join(_as_bytes(p) for p in inner)
-    taken = part.get_payload(decode=True)
-    if isinstance(taken, bytes):
+    taken = _bytes_of(part)
+    if taken is not None:
         return taken
     return str(payload).encode("utf-8", "surrogateescape") if kind else b""
+
+
+def _bytes_of(part: Mail) -> bytes | None:
+    """Return what a part holds, decoded; None where it has parts itself."""
+    taken = part.get_payload(decode=True)
+    if not isinstance(taken, bytes):
+        return None
+    encoding = str(part.get("Content-Transfer-Encoding", "")).strip().lower()
+    if encoding not in _UUENCODED or not _UU_LINE.match(taken):
+        return taken
+    # The library needs the line that names the file; here a header names it, and some leave it out.
+    try:
+        return b"".join(binascii.a2b_uu(line) for line in taken.split(b"\n") if line.strip())
+    except binascii.Error:
+        return taken
 
 
 def _as_bytes(mail: Mail) -> bytes:

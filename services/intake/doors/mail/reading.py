@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from email import message_from_bytes, policy
+from email.errors import MissingHeaderBodySeparatorDefect
 from email.parser import BytesHeaderParser
 
 from services.intake.domain.mail_quotes import is_forward, split_reply
@@ -17,6 +18,7 @@ from services.intake.domain.normal import (
     ADDRESS_MAX,
     HTML_MAX,
     NAME_MAX,
+    OWN_MARK_MAX,
     REFERENCES_MAX,
     SUBJECT_MAX,
     TEXT_MAX,
@@ -30,9 +32,11 @@ from services.intake.domain.normal import (
     Thread,
 )
 from services.intake.domain.text import clean_line, clean_text, normal_mail, shortened
+from services.intake.doors.mail.authentication import is_proven
 from services.intake.doors.mail.automatic import Verdict, list_id, verdict_on
 from services.intake.doors.mail.charsets import decoded
 from services.intake.doors.mail.headers import Headers
+from services.intake.doors.mail.mending import HEAD_BYTES_MAX, HEAD_END, mended
 from services.intake.doors.mail.pages import cleaned
 from services.intake.doors.mail.parts import (
     Attached,
@@ -47,16 +51,15 @@ from services.intake.doors.monitoring.mails import monitor_mail
 from services.intake.doors.people.fax import fax_sender
 from services.intake.doors.shape import Part, Raw, Read, Setup
 from shared.kernel import digest
+from shared.threads import OWN_HEADER
 
 UNKNOWN_SENDER = Party(id="unknown-sender", name="Unknown sender")
 NO_SUBJECT = "(no subject)"
 UNREADABLE = "(unreadable mail)"
 RECIPIENTS_MAX = 200
-HEAD_BYTES_MAX = 1_000_000
 SUBJECT_READ_MAX = 2_000
 
 _TAGS = re.compile(r"^(?:\s*(?:\[[^\]]{0,60}\]|(?:re|aw|sv|fwd?|wg)\s*:))+\s*", re.IGNORECASE)
-_HEAD_END = re.compile(rb"\r?\n\r?\n")
 
 
 def parse(raw: Raw, setup: Setup) -> Sequence[Read[NormalForm]]:
@@ -85,8 +88,9 @@ def _read(raw: Raw, settings: MailSettings) -> Read[NormalForm]:
     files = limited(parts.files, raw.body)
     split = split_reply(shortened(text, characters_max=TEXT_MAX), forwarded=is_forward(subject))
     verdict = _verdict(raw, headers, parts, settings, text=text)
+    contact = _contact(headers, raw, settings, subject=subject)
     request = Request(
-        contact=_contact(headers, raw, settings, subject=subject),
+        contact=contact,
         subject=subject or NO_SUBJECT,
         text=split.new,
         quoted="" if split.whole else shortened(text, characters_max=TEXT_MAX),
@@ -97,6 +101,8 @@ def _read(raw: Raw, settings: MailSettings) -> Read[NormalForm]:
             references=_references(headers),
             recipients=_recipients(headers, raw),
             list_id=list_id(headers),
+            own_mark=headers.raw(OWN_HEADER.lower()).strip()[:OWN_MARK_MAX],
+            unproven=_is_unproven(headers, contact, settings),
         ),
         automatic=verdict.automatic,
         silent=verdict.silent,
@@ -108,8 +114,11 @@ def _taken_apart(body: bytes) -> tuple[Headers, Parts]:
     """Return headers and parts; of a mail of more parts than anybody's, the mail as one file."""
     if not is_too_complex(body):
         mail = message_from_bytes(body, policy=policy.compat32)
+        broken = any(isinstance(d, MissingHeaderBodySeparatorDefect) for d in mail.defects)
+        if broken or (mail.get_unixfrom() or "").startswith("From :"):
+            mail = message_from_bytes(mended(body), policy=policy.compat32)
         return Headers(mail), parts_of(mail)
-    end = _HEAD_END.search(body, 0, HEAD_BYTES_MAX)
+    end = HEAD_END.search(body, 0, HEAD_BYTES_MAX)
     head = body[: end.start() if end else HEAD_BYTES_MAX]
     mail = BytesHeaderParser(policy=policy.compat32).parsebytes(head)
     shown = decoded(body[len(head) : len(head) + TEXT_MAX], None)
@@ -161,7 +170,8 @@ def _told(
 def _verdict(
     raw: Raw, headers: Headers, parts: Parts, settings: MailSettings, *, text: str
 ) -> Verdict:
-    returned = raw.sender == "" or headers.raw("return-path").strip() == "<>"
+    back = headers.word("return-path")
+    returned = raw.sender == "" or back == "<>" or back.startswith("<mailer-daemon")
     return verdict_on(
         headers,
         parts,
@@ -181,8 +191,17 @@ def _contact(headers: Headers, raw: Raw, settings: MailSettings, *, subject: str
     return Party(phone=number, name=number) if number else party
 
 
+def _is_unproven(headers: Headers, contact: Party, settings: MailSettings) -> bool:
+    return settings.authserv_id is not None and not is_proven(
+        headers,
+        sender=contact.mail or "",
+        authserv_id=settings.authserv_id,
+        aligned=settings.sender_proof == "aligned",
+    )
+
+
 def _sender(headers: Headers, raw: Raw) -> Party:
-    for name, address in headers.parties("from"):
+    for name, address in headers.senders():
         party = _party(shortened(name, characters_max=NAME_MAX), address)
         if party is not None:
             return party

@@ -27,6 +27,17 @@ class MailSettings(BaseModel):
     """The country of a fax number without its country's code, ISO 3166-1."""
     lists: Annotated[tuple[ListName, ...], Field(max_length=100)] = ()
     """Mailing lists that requests come by: List-Ids or addresses, in lower case."""
+    authserv_id: Annotated[str, Field(pattern=r"^(?:\*|[A-Za-z0-9._-]{1,253})$")] | None = None
+    """By what name your own mail server signs its ``Authentication-Results`` (RFC 8601), such as
+    ``mx.example.org``; ``*`` where it writes one at the top of every mail without a name, as
+    Exchange Online does. It has to remove what others wrote under its name (section 5 of the RFC), as
+    most do. A mail whose sender it does not find proven joins a ticket only by our
+    signed token: with a number in the subject, or as an answer to a mail of the ticket, it waits
+    for an agent. None: nobody is asked, and whoever writes a participant's address into From
+    counts as that participant."""
+    sender_proof: Literal["dmarc", "aligned"] = "dmarc"
+    """What an ``authserv_id`` has to say: that DMARC does not fail, or (``aligned``) that DMARC
+    passes, or DKIM or SPF for the domain of From; silence is no proof then."""
     sender_mails_per_hour: Annotated[int, Field(ge=1, le=100_000)] = 60
     """More of one sender are no person's: they are kept for review."""
     conversation_mails_per_hour: Annotated[int, Field(ge=1, le=100_000)] = 20
