@@ -16,6 +16,7 @@ from services.intake.domain.receipts import Receipt
 from services.intake.doors import (
     DOORS,
     Answer,
+    Denied,
     Door,
     HttpEntrance,
     Raw,
@@ -35,7 +36,8 @@ from shared.auth import Action, Actor
 from shared.clock import Clock
 from shared.configuration import Configurations
 from shared.contracts.control import IdentityKind
-from shared.http import Problem, authenticated_by
+from shared.http import Problem, authenticated_by, problem_of
+from shared.kernel import CommandRejected, Infrastructure
 from shared.log import Log
 from shared.organisation import Integration, UnknownName
 
@@ -97,9 +99,21 @@ class Entering:
         object.__setattr__(self, "limiter", Limiter(self.clock))
 
     async def enter(self, door: Door, entrance: HttpEntrance, request: Request) -> Response:
-        """Take one call through a door."""
-        require_open(self.closed)
+        """Take one call through a door; what is wrong is said in the caller's own words."""
         raw = await self._raw(entrance, request)
+        if door.deny is None:
+            return await self._through(door, request, raw)
+        try:
+            return await self._through(door, request, raw)
+        except (Problem, CommandRejected, Infrastructure) as error:
+            problem = problem_of(error)
+            denied = response_of(door.deny(raw, Denied(problem.status, problem.detail)))
+            if "Retry-After" in (problem.headers or {}):
+                denied.headers["Retry-After"] = (problem.headers or {})["Retry-After"]
+            return denied
+
+    async def _through(self, door: Door, request: Request, raw: Raw) -> Response:
+        require_open(self.closed)
         caller = await self._caller(door, request, raw)
         if door.greet is not None:
             greeting = door.greet(raw, caller.setup)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from services.intake.doors import chat, mail, monitoring, people, phone
 from services.intake.doors.shape import (
     Answer,
+    Denied,
     Door,
     Fault,
     Fault4xx,
@@ -37,6 +38,7 @@ __all__ = [
     "DOORS",
     "GROUPS",
     "Answer",
+    "Denied",
     "Door",
     "Fault",
     "Fault4xx",

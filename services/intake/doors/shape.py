@@ -65,6 +65,15 @@ class Unauthenticated(HeliodeskError):
 
 
 @dataclass(frozen=True, slots=True)
+class Denied:
+    """Why a call is not taken, before or after it was read: its credentials, a limit, not now."""
+
+    status: int
+    """Of HTTP: 401, 403, 404, 409, 422, 429 or 503."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Raw:
     """What was handed in, as it came.
 
@@ -264,7 +273,7 @@ class HttpEntrance:
     media_types: tuple[str, ...]
     model: type[BaseModel] | None = None
     """Of the body, for the OpenAPI document; None where it is not JSON or has no fixed shape."""
-    methods: tuple[Literal["GET", "POST", "PUT"], ...] = ("POST",)
+    methods: tuple[Literal["GET", "POST", "PUT", "PATCH", "DELETE"], ...] = ("POST",)
     summary: str = ""
 
 
@@ -299,6 +308,8 @@ class Door:
     """None: 202 with number, link and ``Location``."""
     refuse: Callable[[Raw, Refused], Answer] | None = None
     """Refuses in the caller's own protocol; None: RFC 9457 problem details."""
+    deny: Callable[[Raw, Denied], Answer] | None = None
+    """Says in the caller's own protocol why a call is not taken; None: RFC 9457 problem details."""
     follow: Callable[[Raw, Setup], str | None] | None = None
     """An address to GET once the call is answered, such as one that confirms a subscription."""
     answers_at_once: bool = False
