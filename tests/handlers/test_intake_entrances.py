@@ -41,6 +41,7 @@ def listener(intake: Intake, *, closed: Callable[[], str] = lambda: "") -> Liste
         mailing=mailing_of(intake),
         closed=closed,
         clock=intake.clock,
+        monitors=intake.monitors,
         log=silent(),
         host="127.0.0.1",
         port=1,

@@ -133,6 +133,7 @@ def all_doors(intake: Intake) -> httpx.AsyncClient:
         public_keys=PublicKeys(
             documents=Web(transport=httpx.MockTransport(vendor_keys)), clock=intake.clock
         ),
+        monitors=intake.monitors,
         log=silent(),
     )
     app.router.routes.extend(door_routes(entering))

@@ -16,9 +16,11 @@ from services.intake.domain.receipts import Receipt
 from services.intake.doors import (
     DOORS,
     Answer,
+    Asked,
     Denied,
     Door,
     HttpEntrance,
+    Known,
     Raw,
     Read,
     Refused,
@@ -31,6 +33,7 @@ from services.intake.doors import (
 from services.intake.handlers.accepting import Accepting
 from services.intake.handlers.callers import Caller, SetupInvalid, setup_of
 from services.intake.handlers.limiting import Limiter
+from services.intake.handlers.monitors import Monitors
 from services.intake.handlers.public_keys import PublicKeys
 from shared.auth import Action, Actor
 from shared.clock import Clock
@@ -82,6 +85,7 @@ class Entering:
         closed: says why nobody can be recognised yet; empty once everybody can.
         clock: for the age of what is signed.
         public_keys: of vendors that sign with such.
+        monitors: for callers that ask what is known of their alerts.
         log: is told why a signature was refused; the caller is not.
     """
 
@@ -91,6 +95,7 @@ class Entering:
     closed: Callable[[], str]
     clock: Clock
     public_keys: PublicKeys
+    monitors: Monitors
     log: Log
     limiter: Limiter = field(init=False)
 
@@ -123,6 +128,9 @@ class Entering:
                 return greeted
         self._limit(caller)
         try:
+            asked = door.ask(raw) if door.ask is not None else None
+            if asked is not None:
+                return response_of(asked.tell(await self._known_alert(asked, caller)))
             reads = door.parse(raw, caller.setup)
         except Refused as error:
             if door.refuse is not None:
@@ -132,6 +140,14 @@ class Entering:
         answer = _accepted(taken) if door.answer is None else response_of(door.answer(raw, taken))
         self._follow(door, raw, caller, answer)
         return answer
+
+    async def _known_alert(self, asked: Asked, caller: Caller) -> Known | None:
+        """Return what is known of an alert of the caller's own; people have none."""
+        if caller.integration is None:
+            return None
+        return await self.monitors.known(
+            asked, tenant=caller.tenant, integration=caller.integration
+        )
 
     async def _accept(
         self, door: Door, reads: Sequence[Read[NormalForm]], caller: Caller, raw: Raw

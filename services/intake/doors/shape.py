@@ -177,6 +177,32 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of an alert, for its own integration that asks."""
+
+    fires: bool
+    acknowledged: bool
+    occurrences: int
+    """Of its group, however often each was delivered."""
+    subject: str
+    priority: str
+    began_at: datetime
+    changed_at: datetime
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question on an alert that the integration once handed in."""
+
+    key: str
+    """Of its group, as the door names it."""
+    fingerprint: str
+    tell: Callable[[Known | None], Answer]
+    """Answers it; None: nothing is known of such an alert, or not yet."""
+
+
 class Outgoing(Protocol):
     """One HTTP call by which a file is fetched. URL, headers and body may hold secrets."""
 
@@ -310,6 +336,8 @@ class Door:
     """Refuses in the caller's own protocol; None: RFC 9457 problem details."""
     deny: Callable[[Raw, Denied], Answer] | None = None
     """Says in the caller's own protocol why a call is not taken; None: RFC 9457 problem details."""
+    ask: Callable[[Raw], Asked | None] | None = None
+    """Says what a call asks about, which then hands nothing in; None where it asks nothing."""
     follow: Callable[[Raw, Setup], str | None] | None = None
     """An address to GET once the call is answered, such as one that confirms a subscription."""
     answers_at_once: bool = False

@@ -63,6 +63,8 @@ SIGNALS = {
 KEYS = {CREATE_EVENT: "service_key"}
 """Where the token stands in the body, by path; elsewhere it is ``routing_key``."""
 
+SERVER_ERROR = 500
+
 
 def token(raw: Raw) -> str | None:
     """Return the routing key, of the header or the body; None where there is none."""
@@ -169,7 +171,7 @@ def deny(raw: Raw, denied: Denied) -> Answer:
             return _invalid([wrong], 400)
         case 429:
             status, short = (403 if old else 429), "throttle exceeded"
-        case status if status >= 500:
+        case status if status >= SERVER_ERROR:
             short = "temporarily unavailable"
         case _:
             return _invalid([denied.reason], 400)
