@@ -41,7 +41,6 @@ def listener(intake: Intake, *, closed: Callable[[], str] = lambda: "") -> Liste
         mailing=mailing_of(intake),
         closed=closed,
         clock=intake.clock,
-        monitors=intake.monitors,
         log=silent(),
         host="127.0.0.1",
         port=1,
@@ -147,6 +146,7 @@ def site(intake: Intake, *, closed: Callable[[], str] = lambda: "") -> httpx.Asy
                 closed=closed,
                 clock=intake.clock,
                 public_keys=PublicKeys(documents=Web(), clock=intake.clock),
+                monitors=intake.monitors,
                 log=silent(),
             )
         )

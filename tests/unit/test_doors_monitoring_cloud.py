@@ -11,6 +11,7 @@ import pytest
 from services.intake.domain.normal import AlertGroup, AlertSignal
 from services.intake.doors.monitoring import sns
 from services.intake.doors.monitoring.azure_context import told_of
+from services.intake.doors.monitoring.cloudwatch import alarm_of
 from services.intake.doors.shape import Raw, Refused, Setup
 
 ARN = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:"
@@ -124,7 +125,7 @@ def test_an_alarm_has_a_link_to_the_console() -> None:
 def test_a_message_of_no_alarm_is_refused_by_field(message: str, field: str) -> None:
     """422; the field is inside the message."""
     with pytest.raises(Refused) as caught:
-        sns.alarm_of(message)
+        alarm_of(message)
     assert caught.value.faults[0].field == field
 
 

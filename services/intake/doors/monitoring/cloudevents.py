@@ -91,11 +91,11 @@ def parse(raw: Raw, setup: Setup) -> Sequence[Read[AlertGroup]]:
         Refused: it is no CloudEvent, or its data is no alert.
     """
     settings = settings_of(setup, MonitorSettings)
-    over_http = bool(raw.route)
-    if raw.media_type == STRUCTURED:
+    over_http, kind = bool(raw.route), _mode(raw)
+    if kind == STRUCTURED:
         event = read_json(raw, Structured)
         return [_read(event, _data(event, ""), settings, "")]
-    if raw.media_type == BATCH:
+    if kind == BATCH:
         if not over_http:
             raise Refused(Fault4xx.MEDIA_TYPE, [Fault("content-type", "one event a record")])
         events = read_json(raw, Batch).root
@@ -104,6 +104,18 @@ def parse(raw: Raw, setup: Setup) -> Sequence[Read[AlertGroup]]:
         # Binary mode: the content type is that of the data, and any kind of JSON will do.
         require_media_type(raw, (JSON, STRUCTURED, BATCH))
     return [_read(_attributes(raw), _json(raw.body, "data"), settings, "")]
+
+
+def _mode(raw: Raw) -> str:
+    """Return the content type that says how the event is written.
+
+    Plain JSON without attributes in headers, but with them inside, is what some senders make of
+    the structured mode; there is nothing else that it could mean.
+    """
+    named = any(name.startswith(("ce-", "ce_")) for name in raw.headers)
+    if raw.media_type != JSON or named or b'"specversion"' not in raw.body:
+        return raw.media_type
+    return BATCH if raw.body.lstrip().startswith(b"[") else STRUCTURED
 
 
 def _attributes(raw: Raw) -> Attributes:

@@ -102,7 +102,7 @@ def _named(body: Any) -> Any:
 
 
 def _says(value: Any) -> bool:
-    return _filled(value) != ""
+    return bool(_filled(value) != "")
 
 
 Variable = Annotated[str, BeforeValidator(_filled)]

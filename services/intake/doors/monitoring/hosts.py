@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Annotated, Any, assert_never
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.intake.domain.normal import AlertGroup, AlertSignal, Hint, NormalForm
 from services.intake.domain.text import clean_line, clean_text
@@ -24,6 +24,7 @@ from services.intake.doors.monitoring.groups import (
     one_alert,
 )
 from services.intake.doors.monitoring.instants import instant_of
+from services.intake.doors.monitoring.macros import by_our_names
 from services.intake.doors.monitoring.settings import MonitorSettings
 from services.intake.doors.monitoring.texts import AS_LINE, Line
 from services.intake.doors.shape import Fault, Fault4xx, Raw, Read, Refused
@@ -99,6 +100,11 @@ class HostNotification(BaseModel):
     comment: Line = ""
     url: Line = ""
     labels: dict[str, Any] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_our_names(cls, body: Any) -> Any:
+        return by_our_names(body)
 
 
 def host_read(

@@ -241,7 +241,7 @@ def _status(request: str, alert: str, act: Act, known: Known | None) -> Answer:
 def _shown(alert: str, known: Known | None) -> Answer:
     if known is None:
         return _said({"message": f"Alert with id [{alert}] does not exist."}, alert, status=404)
-    data = {
+    data: dict[str, Any] = {
         "id": alert,
         "tinyId": alert,
         "message": known.subject,
@@ -324,10 +324,10 @@ DOOR = Door(
                 path=path,
                 media_types=(JSON,),
                 model=OpsgenieStep,
-                methods=("POST", "PUT", "PATCH", "DELETE"),
+                methods=methods,
                 summary="Answered; it changes no alert and is not kept",
             )
-            for path in NOTES
+            for path, methods in NOTES.items()
         ),
         HttpEntrance(
             path=PING,

@@ -5,6 +5,7 @@ Source: Opsgenie documentation, "Alert API" and "Heartbeat API".
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -42,23 +43,24 @@ STEPS = {
     f"{ONE}/acknowledge": Act.ACKNOWLEDGE,
     f"{ONE}/unacknowledge": Act.UNACKNOWLEDGE,
 }
-NOTES = tuple(
-    f"{ONE}/{end}"
-    for end in (
-        "notes",
-        "snooze",
-        "escalate",
-        "assign",
-        "responders",
-        "teams",
-        "tags",
-        "details",
-        "message",
-        "description",
-        "priority",
-        "actions/{action}",
-    )
-)
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+_POST: tuple[Method, ...] = ("POST",)
+_SET: tuple[Method, ...] = ("PUT", "POST")
+_LIST: tuple[Method, ...] = ("POST", "DELETE")
+NOTES: Mapping[str, tuple[Method, ...]] = {
+    f"{ONE}/notes": _POST,
+    f"{ONE}/snooze": _POST,
+    f"{ONE}/escalate": _POST,
+    f"{ONE}/assign": _POST,
+    f"{ONE}/responders": _POST,
+    f"{ONE}/teams": _POST,
+    f"{ONE}/actions/{{action}}": _POST,
+    f"{ONE}/tags": _LIST,
+    f"{ONE}/details": _LIST,
+    f"{ONE}/message": _SET,
+    f"{ONE}/description": _SET,
+    f"{ONE}/priority": _SET,
+}
 ACTS = {
     ALERTS: Act.CREATE,
     REQUESTS: Act.STATUS,
