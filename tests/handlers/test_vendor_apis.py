@@ -138,7 +138,7 @@ async def test_an_alert_of_opsgenie_lives_as_zabbix_media_type_has_it() -> None:
             return data
 
         create = {"message": "Problem: CPU", "alias": "4711", "priority": "P2", "tags": [""]}
-        made = await done(await client.post("/v2/alerts", json=create, headers=GENIE))
+        made = await done(await client.post("/v2/alerts/", json=create, headers=GENIE))
         assert made["action"] == "Create"
         for step, action in (("notes", "Note"), ("acknowledge", "Acknowledge"), ("close", "Close")):
             answer = await client.post(

@@ -21,6 +21,7 @@ from services.intake.doors.monitoring.groups import delivery, fingerprint, group
 from services.intake.doors.monitoring.opsgenie_calls import (
     ACTS,
     ALERTS,
+    ALERTS_SLASH,
     ALIAS_MAX,
     DONE,
     NOTES,
@@ -34,7 +35,7 @@ from services.intake.doors.monitoring.opsgenie_calls import (
     OpsgenieStep,
 )
 from services.intake.doors.monitoring.settings import MonitorSettings, settings_of
-from services.intake.doors.monitoring.texts import JSON, shown
+from services.intake.doors.monitoring.texts import JSON, shown, told_at_length
 from services.intake.doors.shape import (
     Answer,
     Asked,
@@ -153,6 +154,7 @@ def _created(create: OpsgenieCreate, raw: Raw, settings: Settings) -> AlertGroup
     lines += ["", create.note] if create.note else []
     if create.tags:
         lines += ["", f"Tags: {', '.join(create.tags)}"]
+    lines += told_at_length(details)
     labels = {
         **_labelled(create.tags or ()),
         **details,
@@ -310,8 +312,11 @@ DOOR = Door(
     credentials=Token(find=token),
     settings=Settings,
     entrances=(
-        HttpEntrance(
-            path=ALERTS, media_types=(JSON,), model=OpsgenieCreate, summary="Create an alert"
+        *(
+            HttpEntrance(
+                path=path, media_types=(JSON,), model=OpsgenieCreate, summary="Create an alert"
+            )
+            for path in (ALERTS, ALERTS_SLASH)
         ),
         *(
             HttpEntrance(

@@ -17,6 +17,8 @@ from services.intake.doors.monitoring.texts import AS_LINE, Loose, shown
 ALIAS_MAX = 512
 LISTED_MAX = 200
 ALERTS = "/v2/alerts"
+ALERTS_SLASH = f"{ALERTS}/"
+"""Where Zabbix' media type posts what it creates."""
 ONE = f"{ALERTS}/{{identifier:path}}"
 """An alias may have slashes: they are decoded before the route is found."""
 REQUESTS = f"{ALERTS}/requests/{{request}}"
@@ -63,6 +65,7 @@ NOTES: Mapping[str, tuple[Method, ...]] = {
 }
 ACTS = {
     ALERTS: Act.CREATE,
+    ALERTS_SLASH: Act.CREATE,
     REQUESTS: Act.STATUS,
     PING: Act.PING,
     **STEPS,

@@ -36,7 +36,7 @@ from services.intake.doors.monitoring.pagerduty_events import (
     told_of,
 )
 from services.intake.doors.monitoring.settings import MonitorSettings, settings_of
-from services.intake.doors.monitoring.texts import JSON
+from services.intake.doors.monitoring.texts import JSON, told_at_length
 from services.intake.doors.shape import (
     Answer,
     Denied,
@@ -123,7 +123,11 @@ def _group(told: Told, key: str, at: datetime, settings: MonitorSettings) -> Ale
         starts_at=at,
         settings=settings,
         summary=(told.summary or f"{key}: {told.action}",),
-        lines=(told.summary or told.action, f"Client: {told.client or '-'}"),
+        lines=(
+            told.summary or told.action,
+            f"Client: {told.client or '-'}",
+            *told_at_length(told.labels),
+        ),
         name=told.summary,
         severity=told.severity,
         labels=told.labels,

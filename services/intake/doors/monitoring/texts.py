@@ -105,6 +105,17 @@ def links(*urls: str | None) -> tuple[str, ...]:
     ]
 
 
+def told_at_length(values: Mapping[str, Any]) -> list[str]:
+    """Return the values that would be cut as labels, or have lines of their own, as paragraphs."""
+    lines: list[str] = []
+    for name in sorted(values):
+        value = values[name]
+        whole = value.strip() if isinstance(value, str) else shown(value)
+        if len(whole) > LABEL_VALUE_MAX or "\n" in whole:
+            lines += ["", f"{clean_line(name)}:", whole]
+    return lines
+
+
 def is_true(value: str | None) -> bool:
     """Return whether a label says yes."""
     return (value or "").strip().lower() in {"true", "yes", "1"}
