@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from services.intake.domain.evaluation import report
 from services.intake.doors import DOORS, Door, Raw, Refused, Setup
 from services.intake.doors.examples import content_type_of, read_as_json
-from services.intake.doors.shape import faults_of
+from services.intake.doors.shape import UNKNOWN_TIME, faults_of
 from services.intake.handlers.callers import default_setup
 from services.intake.handlers.training import Trained, TrainingImpossible
 from services.intake.handlers.training import train as train_model
@@ -32,7 +32,6 @@ app = typer.Typer(no_args_is_help=True, help="What comes in: doors and their pay
 
 BAD_INPUT = 2
 T = TypeVar("T")
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @app.callback()
@@ -103,7 +102,7 @@ def parse(  # noqa: PLR0917 - each is an option of the command line
         query=dict(_pairs(query, "--query")),
         path=dict(_pairs(path, "--path")),
         route=route or next(iter(routes), ""),
-        received_at=received_at.replace(tzinfo=UTC) if received_at else EPOCH,
+        received_at=received_at.replace(tzinfo=UTC) if received_at else UNKNOWN_TIME,
     )
     given = _settings(_pairs(setting, "--setting"), as_json=as_json)
     if integrations is not None:

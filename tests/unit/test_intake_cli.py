@@ -138,3 +138,22 @@ def test_a_webhook_is_tried_with_the_row_of_its_integration() -> None:
     assert json.loads(out)["refused"]["errors"] == [
         {"field": "settings.fields", "reason": "Field required"}
     ]
+
+
+def test_a_dry_run_shows_the_time_that_a_payload_tells() -> None:
+    """No call came in, so no clock can be ahead of it: the payload's own time counts."""
+    event = {
+        "routing_key": "k",
+        "event_action": "trigger",
+        "dedup_key": "db-1/disk",
+        "payload": {
+            "summary": "Disk of db-1 is full",
+            "source": "db-1",
+            "severity": "critical",
+            "timestamp": "2026-03-02T10:58:00.123+0100",
+        },
+    }
+    code, out, _ = run("parse", "pagerduty", "-", "--json", stdin=json.dumps(event).encode())
+    assert code == 0
+    (alert,) = json.loads(out)["reads"][0]["form"]["alerts"]
+    assert alert["starts_at"] == "2026-03-02T09:58:00.123000Z"

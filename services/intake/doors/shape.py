@@ -73,6 +73,15 @@ class Denied:
     reason: str
 
 
+UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+"""When a call came in that only a dry run makes up."""
+
+
+def not_ahead(at: datetime, received_at: datetime) -> datetime:
+    """Return an instant that a caller tells; a clock that goes ahead tells the call's own time."""
+    return at if received_at == UNKNOWN_TIME else min(at, received_at)
+
+
 @dataclass(frozen=True, slots=True)
 class Raw:
     """What was handed in, as it came.
@@ -91,7 +100,7 @@ class Raw:
     query: Mapping[str, str] = field(default_factory=dict)
     url: str = ""
     """As the caller wrote it: some sign it."""
-    received_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    received_at: datetime = UNKNOWN_TIME
     """Where the submission says no time, this one counts."""
 
     @property

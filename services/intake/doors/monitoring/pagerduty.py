@@ -50,6 +50,7 @@ from services.intake.doors.shape import (
     Setup,
     Taken,
     Token,
+    not_ahead,
     read_json,
 )
 from shared.contracts.facts import Channel
@@ -93,7 +94,7 @@ def parse(raw: Raw, setup: Setup) -> Sequence[Read[NormalForm]]:
     told = told_of(raw)
     key, said_at = dedup_key_of(told, raw), _said_at(told)
     # A clock that goes ahead must not put a trigger after the resolve that follows it.
-    at = min(said_at, raw.received_at) if said_at else raw.received_at
+    at = not_ahead(said_at, raw.received_at) if said_at else raw.received_at
     form = _group(told, key, at, settings_of(setup, MonitorSettings))
     name = occurrence_key(key, told.action, said_at) if said_at else None
     read = delivery(form, key=name, raw=raw)
