@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from services.intake.domain.evaluation import report
 from services.intake.doors import DOORS, Door, Raw, Refused, Setup
-from services.intake.doors.examples import content_type_of, read_as_json
+from services.intake.doors.examples import UNKNOWN_TYPE, content_type_of, read_as_json
 from services.intake.doors.shape import UNKNOWN_TIME, faults_of
 from services.intake.handlers.callers import default_setup
 from services.intake.handlers.training import Trained, TrainingImpossible
@@ -95,7 +95,7 @@ def parse(  # noqa: PLR0917 - each is an option of the command line
         known = ", ".join(routes) or "none"
         _fail(f"--route {route!r}: the door {door} has {known}", as_json=as_json)
     headers = {name.lower(): value for name, value in _pairs(header, "--header")}
-    headers.setdefault("content-type", content_type_of(file.name))
+    headers.setdefault("content-type", _content_type(file, found, route))
     raw = Raw(
         body=_body(file),
         headers=headers,
@@ -179,6 +179,14 @@ async def _with_models(run: Callable[[MongoModels], Awaitable[T]]) -> T:
         return await run(MongoModels(database(client, settings.database_prefix + "intake")))
     finally:
         client.close()
+
+
+def _content_type(file: Path, door: Door, route: str) -> str:
+    """Return what a file's name tells, else what is taken at the route: nobody said otherwise."""
+    told = content_type_of(file.name)
+    entrances = [e for e in door.entrances if not route or e.path == route]
+    taken = [media_type for e in entrances for media_type in e.media_types]
+    return taken[0] if taken and told == UNKNOWN_TYPE else told
 
 
 def _body(file: Path) -> bytes:

@@ -157,3 +157,13 @@ def test_a_dry_run_shows_the_time_that_a_payload_tells() -> None:
     assert code == 0
     (alert,) = json.loads(out)["reads"][0]["form"]["alerts"]
     assert alert["starts_at"] == "2026-03-02T09:58:00.123000Z"
+
+
+def test_a_payload_whose_name_tells_nothing_is_what_the_door_takes() -> None:
+    """From standard input too; a header says otherwise."""
+    body = b'{"host": "db-1", "type": "PROBLEM", "state": "DOWN"}'
+    assert run("parse", "nagios", "-", stdin=body)[0] == 0
+    code, out, _ = run(
+        "parse", "nagios", "-", "--json", "--header=content-type=text/xml", stdin=body
+    )
+    assert (code, json.loads(out)["refused"]["status"]) == (2, 415)
