@@ -23,6 +23,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.intake.domain.normal import File, NormalForm
+from services.intake.doors.saying import Denied, Known
 from shared.contracts.facts import Channel
 from shared.kernel import HeliodeskError
 
@@ -62,15 +63,6 @@ class Refused(HeliodeskError):
 
 class Unauthenticated(HeliodeskError):
     """The credentials are missing, wrong or too old. The reason is for the log only."""
-
-
-@dataclass(frozen=True, slots=True)
-class Denied:
-    """Why a call is not taken, before or after it was read: its credentials, a limit, not now."""
-
-    status: int
-    """Of HTTP: 401, 403, 404, 409, 422, 429 or 503."""
-    reason: str
 
 
 UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC)
@@ -184,21 +176,6 @@ class Answer:
     status: int = 200
     media_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of an alert, for its own integration that asks."""
-
-    fires: bool
-    acknowledged: bool
-    occurrences: int
-    """Of its group, however often each was delivered."""
-    subject: str
-    priority: str
-    began_at: datetime
-    changed_at: datetime
-    seen_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,15 +36,14 @@ from services.intake.doors.monitoring.opsgenie_calls import (
 )
 from services.intake.doors.monitoring.settings import MonitorSettings, settings_of
 from services.intake.doors.monitoring.texts import JSON, shown, told_at_length
+from services.intake.doors.saying import Denied, Known
 from services.intake.doors.shape import (
     Answer,
     Asked,
-    Denied,
     Door,
     Fault,
     Fault4xx,
     HttpEntrance,
-    Known,
     Raw,
     Read,
     Refused,

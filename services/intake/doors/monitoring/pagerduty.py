@@ -37,9 +37,9 @@ from services.intake.doors.monitoring.pagerduty_events import (
 )
 from services.intake.doors.monitoring.settings import MonitorSettings, settings_of
 from services.intake.doors.monitoring.texts import JSON, told_at_length
+from services.intake.doors.saying import Denied
 from services.intake.doors.shape import (
     Answer,
-    Denied,
     Door,
     Fault,
     Fault4xx,
