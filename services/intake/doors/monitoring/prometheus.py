@@ -204,11 +204,23 @@ def firing_severities(alerts: Iterable[Alert]) -> tuple[str, ...]:
 
 def summary_of(body: Notification, told: Sequence[WebhookAlert]) -> str:
     """Return the subject: the name that the alerts share, and the first summary."""
-    name = body.common_labels.get("alertname") or body.group_labels.get("alertname") or "alerts"
+    shared = body.common_labels.get("alertname") or body.group_labels.get("alertname")
+    names = {a.labels.get("alertname", "") for a in told}
+    name = shared or (names.pop() if len(names) == 1 else "") or "alerts"
     summary = body.common_annotations.get("summary") or next(
         (a.annotations["summary"] for a in told if a.annotations.get("summary")), ""
     )
     return subject(name, summary)
+
+
+def _further(annotations: Mapping[str, str]) -> list[str]:
+    """Return what else a rule says: a message, an impact, what is to be done first.
+
+    Grafana's own annotations begin with two underscores; a runbook is among the links.
+    """
+    known = {"summary", "description", *RUNBOOKS}
+    further = [n for n in sorted(annotations) if n not in known and not n.startswith("__")]
+    return [f"{n}: {annotations[n]}" for n in further[:SHOWN_MAX] if annotations[n]]
 
 
 def told_lines(body: Notification, told: Sequence[WebhookAlert], *, by: str) -> list[str]:
@@ -225,6 +237,7 @@ def told_lines(body: Notification, told: Sequence[WebhookAlert], *, by: str) -> 
         own = alert.annotations.get("description") or alert.annotations.get("summary")
         if own and own != description:
             lines.append(own)
+        lines += _further(alert.annotations)
         if alert.generator_url:
             lines.append(alert.generator_url)
     if len(told) > SHOWN_MAX:
