@@ -168,6 +168,7 @@ def create_app(settings: IntakeSettings, *, clock: Clock | None = None) -> FastA
                 closed=runtime.closed,
                 clock=clock,
                 public_keys=PublicKeys(documents=Web(), clock=clock),
+                monitors=intake.monitors,
                 log=runtime.log,
                 came=runtime.telemetry.came,
             )

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from services.intake.domain.evaluation import report
 from services.intake.doors import DOORS, Door, Raw, Refused, Setup, Unauthenticated
 from services.intake.doors.examples import content_type_of, read_as_json
-from services.intake.doors.shape import faults_of
+from services.intake.doors.shape import UNKNOWN_TIME, faults_of
 from services.intake.handlers.callers import default_setup
 from services.intake.handlers.training import Trained, TrainingImpossible
 from services.intake.handlers.training import train as train_model
@@ -32,7 +32,6 @@ app = typer.Typer(no_args_is_help=True, help="What comes in: doors and their pay
 
 BAD_INPUT = 2
 T = TypeVar("T")
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @app.callback()
@@ -97,14 +96,14 @@ def parse(  # noqa: PLR0917 - each is an option of the command line
         _fail(f"--route {route!r}: the door {door} has {known}", as_json=as_json)
     headers = {name.lower(): value for name, value in _pairs(header, "--header")}
     body = _body(file)
-    headers.setdefault("content-type", _content_type(found, file, body))
+    headers.setdefault("content-type", _content_type(found, file, body, route=route))
     raw = Raw(
         body=body,
         headers=headers,
         query=dict(_pairs(query, "--query")),
         path=dict(_pairs(path, "--path")),
         route=route or next(iter(routes), ""),
-        received_at=received_at.replace(tzinfo=UTC) if received_at else EPOCH,
+        received_at=received_at.replace(tzinfo=UTC) if received_at else UNKNOWN_TIME,
     )
     given = _settings(_pairs(setting, "--setting"), as_json=as_json)
     if integrations is not None:
@@ -201,10 +200,11 @@ def _body(file: Path) -> bytes:
         raise typer.Exit(BAD_INPUT) from error
 
 
-def _content_type(door: Door, file: Path, body: bytes) -> str:
+def _content_type(door: Door, file: Path, body: bytes, *, route: str) -> str:
     """Return what a file is: as its name says, else the first of the door's types that it fits."""
     named = content_type_of(file.name)
-    taken = [kind for entrance in door.entrances for kind in entrance.media_types]
+    entrances = [e for e in door.entrances if not route or e.path == route]
+    taken = [kind for entrance in entrances for kind in entrance.media_types]
     if not taken or named in taken or file.suffix in {".json", ".xml", ".form", ".csv"}:
         return named
     first = body.lstrip()[:1]

@@ -76,12 +76,17 @@ class AlertOpening(Model):
 
 
 class Flapping(Model):
-    """When a group counts as flapping: it opens and ends its incident too often."""
+    """When a group counts as flapping: it opens and ends its incident too often.
+
+    The score counts anew once flapping is over. So ``quiet`` is as long as ``within``: were it
+    shorter, bursts with pauses between them would be told of anew after each pause. With both an
+    hour, people are told at most three times in any hour, whatever the spacing.
+    """
 
     changes: Annotated[int, Field(ge=2, le=100)] = 6
     """Changes between firing and quiet."""
-    within: TargetSeconds = 900
-    quiet: TargetSeconds = 900
+    within: TargetSeconds = 3_600
+    quiet: TargetSeconds = 3_600
     """Without a change for so long, it flaps no more."""
 
 
@@ -101,8 +106,11 @@ class AlertPolicy(Model):
     labels: Annotated[tuple[Annotated[str, Field(max_length=80)], ...], Field(max_length=20)] = ()
     window: TargetSeconds | None = None
     """Rolling: each alert extends it; after it a new incident. None: while the incident is open."""
-    reopen: TargetSeconds = 1_800
-    """Firing again so soon after it was over, it is the same incident; later a new, linked one."""
+    reopen: TargetSeconds = 3_600
+    """Firing again so soon after it was over, it is the same incident; later a new, linked one.
+
+    The hour of flapping: what comes and goes within it is one incident.
+    """
     flapping: Flapping | None = Flapping()
     storm: Storm | None = Storm()
     expire: TargetSeconds | None = None

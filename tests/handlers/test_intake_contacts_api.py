@@ -233,6 +233,7 @@ async def test_no_door_tells_whether_an_address_is_known() -> None:
                     closed=lambda: "",
                     clock=intake.clock,
                     public_keys=PublicKeys(documents=Web(), clock=intake.clock),
+                    monitors=intake.monitors,
                     log=silent(),
                 )
             )

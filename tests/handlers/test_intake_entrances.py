@@ -146,6 +146,7 @@ def site(intake: Intake, *, closed: Callable[[], str] = lambda: "") -> httpx.Asy
                 closed=closed,
                 clock=intake.clock,
                 public_keys=PublicKeys(documents=Web(), clock=intake.clock),
+                monitors=intake.monitors,
                 log=silent(),
             )
         )

@@ -76,6 +76,8 @@ async def test_calls_of_a_door_are_counted_by_what_became_of_them(
 
 
 GOOD = list(good_examples())
+STRANGER = {"pagerduty": 400}
+"""A routing key that nobody has is an invalid event there; all others answer 401."""
 each_good = pytest.mark.parametrize("example", GOOD, ids=lambda e: f"{e.door.name}-{e.case}")
 
 
@@ -143,7 +145,8 @@ async def test_a_stranger_does_not_learn_which_integrations_there_are(example: E
         call["url"] = call["url"].replace(f"/{TENANT}/", f"/{tenant}/")
         async with all_doors(intake_at(example)) as client:
             answers.append(await client.request(**call))
-    assert answers[0].status_code == answers[1].status_code == 401
+    wanted = STRANGER.get(example.door.name, 401)
+    assert answers[0].status_code == answers[1].status_code == wanted
     assert answers[0].json() == answers[1].json()
 
 

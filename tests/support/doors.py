@@ -135,6 +135,7 @@ def all_doors(
         public_keys=PublicKeys(
             documents=Web(transport=httpx.MockTransport(vendor_keys)), clock=intake.clock
         ),
+        monitors=intake.monitors,
         log=silent(),
         came=came,
     )

@@ -382,6 +382,7 @@ class Intake:
         self.reading = self.use_cases.reading
         self.standing = self.use_cases.standing
         self.reporting = self.use_cases.reporting
+        self.monitors = self.use_cases.monitors
         self.on_tickets = Consumer(
             topic=TICKETS,
             on=on_tickets(),

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from services.intake.domain.normal import AlertGroup, AlertSignal, Heartbeat
 from services.intake.doors.monitoring import alertmanager, cloudevents
+from services.intake.doors.monitoring.prometheus import label_fingerprint
 from services.intake.doors.shape import Door, NoSettings, Raw, Read, Refused, Setup
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -117,6 +118,16 @@ def test_a_webhook_of_alertmanager_is_read_into_a_group() -> None:
     assert "instance=a" in form.text
 
 
+def test_a_fingerprint_that_is_not_sent_is_what_prometheus_would_compute() -> None:
+    """Grafana's test notification has these labels and this fingerprint, wherever it is sent."""
+    labels = {"alertname": "TestAlert", "instance": "Grafana"}
+    alert = {**without(WEBHOOK["alerts"][0], "fingerprint"), "labels": labels}
+    form = read(alertmanager.DOOR, {**WEBHOOK, "alerts": [alert]}).form
+    assert form.alerts[0].fingerprint == "57c6d9296de2ad39"
+    assert label_fingerprint(dict(reversed(labels.items()))) == "57c6d9296de2ad39"
+    assert label_fingerprint({"a": "b" * 70_000}) != label_fingerprint({"a": "b" * 70_001})
+
+
 def test_a_webhook_with_fields_of_a_newer_alertmanager_is_read() -> None:
     """Unknown fields are ignored: Alertmanager adds some with its releases."""
     newer = {**WEBHOOK, "notificationReason": "new", "alerts": [{**WEBHOOK["alerts"][0], "x": 1}]}
@@ -146,10 +157,10 @@ def test_a_delivery_is_named_by_its_set_of_occurrences() -> None:
         ({**WEBHOOK, "status": "muted"}, JSON, 422, "status"),
         ({**WEBHOOK, "truncatedAlerts": -1}, JSON, 422, "truncatedAlerts"),
         (
-            {**WEBHOOK, "alerts": [without(WEBHOOK["alerts"][0], "fingerprint")]},
+            {**WEBHOOK, "alerts": [without(WEBHOOK["alerts"][0], "labels")]},
             JSON,
             422,
-            "alerts.0.fingerprint",
+            "alerts.0.labels",
         ),
         (
             {**WEBHOOK, "alerts": [{**WEBHOOK["alerts"][0], "startsAt": "yesterday"}]},

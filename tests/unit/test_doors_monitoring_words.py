@@ -110,7 +110,8 @@ def test_an_alert_of_opsgenie_is_closed_by_what_its_answer_named() -> None:
         assert isinstance(opened.form, AlertGroup)
         assert isinstance(closed.form, AlertGroup)
         assert opened.form.key == closed.form.key
-        assert opsgenie.answer(close, ()).content["requestId"] == answer.content["requestId"]
+        request = opsgenie.answer(close, ()).content["requestId"]
+        assert request == f"{answer.content['requestId']}.close"
 
 
 def test_a_refusal_is_said_as_opsgenie_says_it() -> None:

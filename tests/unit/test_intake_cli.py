@@ -179,3 +179,32 @@ def test_a_payload_whose_name_says_nothing_is_what_the_door_takes(
     code, out, err = run("parse", door, str(file), "--json")
     assert (code, err) == (0, "")
     assert [r["form"]["form"] for r in json.loads(out)["reads"]] == ["request"]
+
+
+def test_a_dry_run_shows_the_time_that_a_payload_tells() -> None:
+    """No call came in, so no clock can be ahead of it: the payload's own time counts."""
+    event = {
+        "routing_key": "k",
+        "event_action": "trigger",
+        "dedup_key": "db-1/disk",
+        "payload": {
+            "summary": "Disk of db-1 is full",
+            "source": "db-1",
+            "severity": "critical",
+            "timestamp": "2026-03-02T10:58:00.123+0100",
+        },
+    }
+    code, out, _ = run("parse", "pagerduty", "-", "--json", stdin=json.dumps(event).encode())
+    assert code == 0
+    (alert,) = json.loads(out)["reads"][0]["form"]["alerts"]
+    assert alert["starts_at"] == "2026-03-02T09:58:00.123000Z"
+
+
+def test_a_payload_whose_name_tells_nothing_is_what_the_door_takes() -> None:
+    """From standard input too; a header says otherwise."""
+    body = b'{"host": "db-1", "type": "PROBLEM", "state": "DOWN"}'
+    assert run("parse", "nagios", "-", stdin=body)[0] == 0
+    code, out, _ = run(
+        "parse", "nagios", "-", "--json", "--header=content-type=text/xml", stdin=body
+    )
+    assert (code, json.loads(out)["refused"]["status"]) == (2, 415)

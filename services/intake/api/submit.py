@@ -15,8 +15,11 @@ from services.intake.domain.receipts import Receipt
 from services.intake.doors import (
     DOORS,
     Answer,
+    Asked,
+    Denied,
     Door,
     HttpEntrance,
+    Known,
     Raw,
     Read,
     Refused,
@@ -29,12 +32,14 @@ from services.intake.doors import (
 from services.intake.handlers.accepting import Accepting
 from services.intake.handlers.callers import Caller, SetupInvalid, setup_of
 from services.intake.handlers.limiting import Limiter
+from services.intake.handlers.monitors import Monitors
 from services.intake.handlers.public_keys import PublicKeys
 from shared.auth import Action, Actor
 from shared.clock import Clock
 from shared.configuration import Configurations
 from shared.contracts.control import IdentityKind
-from shared.http import Problem, authenticated_by
+from shared.http import Problem, authenticated_by, problem_of
+from shared.kernel import CommandRejected, Infrastructure
 from shared.log import Log
 from shared.organisation import Integration, UnknownName
 
@@ -83,6 +88,7 @@ class Entering:
         closed: says why nobody can be recognised yet; empty once everybody can.
         clock: for the age of what is signed.
         public_keys: of vendors that sign with such.
+        monitors: for callers that ask what is known of their alerts.
         log: is told why a signature was refused; the caller is not.
         came: counts a call of a door, by what became of it: read, ignored, greeted, refused,
             unauthenticated.
@@ -94,6 +100,7 @@ class Entering:
     closed: Callable[[], str]
     clock: Clock
     public_keys: PublicKeys
+    monitors: Monitors
     log: Log
     came: Callable[[str, str], None] = _uncounted
     limiter: Limiter = field(init=False)
@@ -103,9 +110,21 @@ class Entering:
         object.__setattr__(self, "limiter", Limiter(self.clock))
 
     async def enter(self, door: Door, entrance: HttpEntrance, request: Request) -> Response:
-        """Take one call through a door."""
-        require_open(self.closed)
+        """Take one call through a door; what is wrong is said in the caller's own words."""
         raw = await self._raw(entrance, request)
+        if door.deny is None:
+            return await self._through(door, request, raw)
+        try:
+            return await self._through(door, request, raw)
+        except (Problem, CommandRejected, Infrastructure) as error:
+            problem = problem_of(error)
+            denied = response_of(door.deny(raw, Denied(problem.status, problem.detail)))
+            if "Retry-After" in (problem.headers or {}):
+                denied.headers["Retry-After"] = (problem.headers or {})["Retry-After"]
+            return denied
+
+    async def _through(self, door: Door, request: Request, raw: Raw) -> Response:
+        require_open(self.closed)
         caller = await self._caller(door, request, raw)
         try:
             greeting = door.greet(raw, caller.setup) if door.greet else None
@@ -115,6 +134,9 @@ class Entering:
                 self._follow(door, raw, caller, greeted)
                 return greeted
             self._limit(caller)
+            asked = door.ask(raw) if door.ask is not None else None
+            if asked is not None:
+                return response_of(asked.tell(await self._known_alert(asked, caller)))
             reads = door.parse(raw, caller.setup)
         except Refused as error:
             self.came(door.name, "refused")
@@ -128,6 +150,14 @@ class Entering:
         answer = _accepted(taken) if door.answer is None else response_of(door.answer(raw, taken))
         self._follow(door, raw, caller, answer)
         return answer
+
+    async def _known_alert(self, asked: Asked, caller: Caller) -> Known | None:
+        """Return what is known of an alert of the caller's own; people have none."""
+        if caller.integration is None:
+            return None
+        return await self.monitors.known(
+            asked, tenant=caller.tenant, integration=caller.integration
+        )
 
     async def _accept(
         self, door: Door, reads: Sequence[Read[NormalForm]], caller: Caller, raw: Raw

@@ -76,6 +76,16 @@ def hinting_of(hint: Hint, *, tenant: str, integration: Integration) -> Hinting:
     )
 
 
+def known_key(key: str, fingerprint: str, *, tenant: str, integration: Integration) -> str | None:
+    """Return the alert key of a door's alert; None where labels group, which nobody names here."""
+    match integration.alerts.group:
+        case "labels":
+            return None
+        case "alert":
+            key = f"alert:{fingerprint}"
+    return alert_key(tenant=tenant, integration=integration.name, key=key)
+
+
 def _key(alert: Alert, group: str, policy: AlertPolicy) -> str:
     """Return the key of the group that an alert belongs to."""
     match policy.group:

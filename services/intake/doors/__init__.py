@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from services.intake.doors import chat, mail, monitoring, people, phone
+from services.intake.doors.saying import Denied, Known
 from services.intake.doors.shape import (
     Answer,
+    Asked,
     Door,
     Fault,
     Fault4xx,
@@ -37,11 +39,14 @@ __all__ = [
     "DOORS",
     "GROUPS",
     "Answer",
+    "Asked",
+    "Denied",
     "Door",
     "Fault",
     "Fault4xx",
     "Fetch",
     "HttpEntrance",
+    "Known",
     "Part",
     "Raw",
     "Read",

@@ -27,6 +27,7 @@ CONTENT_TYPES = {
     ".csv": "text/csv",
     ".eml": "message/rfc822",
 }
+UNKNOWN_TYPE = "application/octet-stream"
 RECEIVED = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 
 
@@ -112,7 +113,7 @@ def read_as_json(read: Read[NormalForm]) -> dict[str, Any]:
 
 def content_type_of(name: str) -> str:
     """Return the content type that a payload's file name tells."""
-    return CONTENT_TYPES.get(Path(name).suffix, "application/octet-stream")
+    return CONTENT_TYPES.get(Path(name).suffix, UNKNOWN_TYPE)
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -23,6 +23,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.intake.domain.normal import File, NormalForm
+from services.intake.doors.saying import Denied, Known
 from shared.contracts.facts import Channel
 from shared.kernel import HeliodeskError
 
@@ -64,6 +65,15 @@ class Unauthenticated(HeliodeskError):
     """The credentials are missing, wrong or too old. The reason is for the log only."""
 
 
+UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+"""When a call came in that only a dry run makes up."""
+
+
+def not_ahead(at: datetime, received_at: datetime) -> datetime:
+    """Return an instant that a caller tells; a clock that goes ahead tells the call's own time."""
+    return at if received_at == UNKNOWN_TIME else min(at, received_at)
+
+
 @dataclass(frozen=True, slots=True)
 class Raw:
     """What was handed in, as it came.
@@ -82,7 +92,7 @@ class Raw:
     query: Mapping[str, str] = field(default_factory=dict)
     url: str = ""
     """As the caller wrote it: some sign it."""
-    received_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    received_at: datetime = UNKNOWN_TIME
     """Where the submission says no time, this one counts."""
 
     @property
@@ -166,6 +176,17 @@ class Answer:
     status: int = 200
     media_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question on an alert that the integration once handed in."""
+
+    key: str
+    """Of its group, as the door names it."""
+    fingerprint: str
+    tell: Callable[[Known | None], Answer]
+    """Answers it; None: nothing is known of such an alert, or not yet."""
 
 
 class Outgoing(Protocol):
@@ -264,7 +285,7 @@ class HttpEntrance:
     media_types: tuple[str, ...]
     model: type[BaseModel] | None = None
     """Of the body, for the OpenAPI document; None where it is not JSON or has no fixed shape."""
-    methods: tuple[Literal["GET", "POST", "PUT"], ...] = ("POST",)
+    methods: tuple[Literal["GET", "POST", "PUT", "PATCH", "DELETE"], ...] = ("POST",)
     summary: str = ""
 
 
@@ -299,6 +320,10 @@ class Door:
     """None: 202 with number, link and ``Location``."""
     refuse: Callable[[Raw, Refused], Answer] | None = None
     """Refuses in the caller's own protocol; None: RFC 9457 problem details."""
+    deny: Callable[[Raw, Denied], Answer] | None = None
+    """Says in the caller's own protocol why a call is not taken; None: RFC 9457 problem details."""
+    ask: Callable[[Raw], Asked | None] | None = None
+    """Says what a call asks about, which then hands nothing in; None where it asks nothing."""
     follow: Callable[[Raw, Setup], str | None] | None = None
     """An address to GET once the call is answered, such as one that confirms a subscription."""
     answers_at_once: bool = False

@@ -23,7 +23,7 @@ from services.intake.doors.monitoring.prometheus import (
     told_lines,
 )
 from services.intake.doors.monitoring.settings import MonitorSettings, settings_of
-from services.intake.doors.monitoring.texts import JSON, label_line, subject
+from services.intake.doors.monitoring.texts import JSON, SHOWN_MAX, label_line, subject
 from services.intake.doors.shape import (
     Door,
     HttpEntrance,
@@ -78,7 +78,7 @@ def parse(raw: Raw, setup: Setup) -> Sequence[Read[NormalForm]]:
             key=group_key(body.group_key),
             title=summary_of(body, others),
             lines=told_lines(body, others, by="Alertmanager"),
-            urls=(body.external_url, *(a.generator_url for a in others)),
+            urls=(body.external_url, *(url for a in others[:SHOWN_MAX] for url in a.urls)),
         )
         reads.append(group)
     return reads

@@ -1,7 +1,8 @@
 """Door ``azure``: Azure Monitor's common alert schema, from a webhook of an action group.
 
-Source: Microsoft, "Common alert schema" and "Sample alert payloads". An action group cannot send
-a header of one's own, so the token may stand in the query: ``?token=…``.
+Also the notification of a budget, which an action group always has in a schema of its own. Source:
+Microsoft, "Common alert schema" and "Sample alert payloads". An action group cannot send a header
+of one's own, so the token may stand in the query: ``?token=…``.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.intake.domain.normal import AlertGroup, AlertSignal, NormalForm
+from services.intake.doors.monitoring.azure_context import told_of
 from services.intake.doors.monitoring.groups import (
     delivery,
     fingerprint,
@@ -24,7 +26,7 @@ from services.intake.doors.monitoring.settings import (
     bearer_or_query,
     settings_of,
 )
-from services.intake.doors.monitoring.texts import JSON, shown
+from services.intake.doors.monitoring.texts import AS_LINE, JSON, Loose
 from services.intake.doors.shape import (
     Door,
     HttpEntrance,
@@ -38,28 +40,42 @@ from services.intake.doors.shape import (
 from shared.contracts.facts import Channel, Instant
 
 TARGETS_MAX = 500
+COMMON, BUDGET = "azureMonitorCommonAlertSchema", "AIP Budget Notification"
+COST_ALERTS = "CostAlerts"
+
+
+def _none_of_null(value: Any) -> Any:
+    return () if value is None else value
+
+
+def _capital(value: Any) -> Any:
+    """Return a condition as Azure writes it; a cost alert has none, for it is never over."""
+    return "Fired" if value is None else value.capitalize() if isinstance(value, str) else value
+
+
+Targets = Annotated[tuple[str, ...], Field(max_length=TARGETS_MAX), BeforeValidator(_none_of_null)]
 
 
 class AzureEssentials(BaseModel):
-    """What every alert says, whatever it watches."""
+    """What every alert says, whatever it watches. Alerts on costs leave most of it null."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     alert_id: Annotated[str, Field(alias="alertId", min_length=1, max_length=2_000)]
     """Of one firing: it is the same when that is over."""
-    alert_rule: Annotated[str, Field(alias="alertRule", min_length=1)]
-    severity: str = ""
+    alert_rule: Annotated[Loose, Field(alias="alertRule")] = ""
+    severity: Loose = ""
     """Sev0, the gravest, to Sev4."""
-    signal_type: Annotated[str, Field(alias="signalType")] = ""
-    monitor_condition: Annotated[Literal["Fired", "Resolved"], Field(alias="monitorCondition")]
-    monitoring_service: Annotated[str, Field(alias="monitoringService")] = ""
-    targets: Annotated[tuple[str, ...], Field(alias="alertTargetIDs", max_length=TARGETS_MAX)] = ()
-    items: Annotated[
-        tuple[str, ...], Field(alias="configurationItems", max_length=TARGETS_MAX)
-    ] = ()
+    signal_type: Annotated[Loose, Field(alias="signalType")] = ""
+    monitor_condition: Annotated[
+        Literal["Fired", "Resolved"], BeforeValidator(_capital), Field(alias="monitorCondition")
+    ]
+    monitoring_service: Annotated[Loose, Field(alias="monitoringService")] = ""
+    targets: Annotated[Targets, Field(alias="alertTargetIDs")] = ()
+    items: Annotated[Targets, Field(alias="configurationItems")] = ()
     fired_at: Annotated[Instant, Field(alias="firedDateTime")]
-    description: str | None = None
-    investigation_link: Annotated[str | None, Field(alias="investigationLink")] = None
+    description: Loose = ""
+    investigation_link: Annotated[Loose, Field(alias="investigationLink")] = ""
 
 
 class AzureData(BaseModel):
@@ -82,6 +98,37 @@ class AzureAlert(BaseModel):
     data: AzureData
 
 
+class AzureBudget(BaseModel):
+    """The body of a budget's notification; what is not read here becomes a label."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    class Data(BaseModel):
+        """What was spent of what."""
+
+        model_config = ConfigDict(frozen=True, extra="allow")
+
+        name: Annotated[str, Field(alias="BudgetName", min_length=1), AS_LINE]
+        subscription: Annotated[Loose, Field(alias="SubscriptionId")] = ""
+        group: Annotated[Loose, Field(alias="ResourceGroup")] = ""
+        spent: Annotated[Loose, Field(alias="SpendingAmount")] = ""
+        budget: Annotated[Loose, Field(alias="Budget")] = ""
+        unit: Annotated[Loose, Field(alias="Unit")] = ""
+        threshold: Annotated[Loose, Field(alias="NotificationThresholdAmount")] = ""
+
+    schema_id: Annotated[Literal["AIP Budget Notification"], Field(alias="schemaId")]
+    data: Data
+
+
+class _Schema(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    schema_id: Annotated[
+        Literal["azureMonitorCommonAlertSchema", "AIP Budget Notification"],
+        Field(alias="schemaId"),
+    ]
+
+
 def parse(raw: Raw, setup: Setup) -> Sequence[Read[NormalForm]]:
     """Read an alert.
 
@@ -91,50 +138,71 @@ def parse(raw: Raw, setup: Setup) -> Sequence[Read[NormalForm]]:
         Refused: 415, 400 or 422.
     """
     require_media_type(raw, (JSON,))
+    settings = settings_of(setup, MonitorSettings)
+    if read_json(raw, _Schema).schema_id == BUDGET:
+        return [delivery(_budget(read_json(raw, AzureBudget), raw, settings), key=None, raw=raw)]
     data = read_json(raw, AzureAlert).data
     about = data.essentials
     key = occurrence_key(about.alert_id, about.monitor_condition, about.fired_at)
-    return [delivery(_group(data, settings_of(setup, MonitorSettings)), key=key, raw=raw)]
+    return [delivery(_group(data, settings), key=key, raw=raw)]
 
 
 def _group(data: AzureData, settings: MonitorSettings) -> AlertGroup:
     about = data.essentials
     fired = about.monitor_condition == "Fired"
-    targets = sorted(target.lower() for target in about.targets)
-    lines = [about.description or about.alert_rule]
+    told = told_of(data.context)
+    watched = about.targets or ((told.scope,) if told.scope else ())
+    targets = sorted(target.lower() for target in watched)
+    rule = about.alert_rule or told.name or about.alert_id.rpartition("/")[2]
+    lines = [about.description or rule]
     lines += [f"{about.monitoring_service} {about.signal_type}".strip(), *about.targets]
-    lines += _conditions(data.context)
+    lines += told.lines
     return one_alert(
-        key=group_key(about.alert_rule.lower(), *targets),
+        key=group_key(rule.lower(), *targets),
         identity=fingerprint("azure", about.alert_id.lower()),
         status=AlertSignal.FIRING if fired else AlertSignal.RESOLVED,
         starts_at=about.fired_at,
         settings=settings,
-        summary=(about.alert_rule, about.description or ", ".join(about.items[:3])),
+        summary=(rule, about.description or told.title or ", ".join(about.items[:3])),
         lines=lines,
-        name=about.alert_rule,
+        name=rule,
         severity=about.severity,
         labels={
-            "alert_rule": about.alert_rule,
+            **told.labels,
+            "alert_rule": rule,
             "signal_type": about.signal_type,
             "monitoring_service": about.monitoring_service,
             **(data.custom or {}),
         },
-        configuration_item=about.items[0] if about.items else None,
-        urls=(about.investigation_link,),
+        configuration_item=_item(about),
+        urls=(about.investigation_link, *told.links),
+        predicted=told.predicted,
     )
 
 
-def _conditions(context: Any) -> list[str]:
-    """Return what was measured, where the kind of alert says so in the usual place."""
-    condition = context.get("condition") if isinstance(context, dict) else None
-    found = condition.get("allOf") if isinstance(condition, dict) else None
-    lines = []
-    for part in found[:20] if isinstance(found, list) else []:
-        if isinstance(part, dict):
-            names = ("metricName", "operator", "threshold", "metricValue")
-            lines.append(" ".join(shown(part.get(n)) for n in names if shown(part.get(n))))
-    return ["", *lines] if lines else []
+def _item(about: AzureEssentials) -> str | None:
+    """Return what is concerned: an alert on costs names no thing, whatever stands there."""
+    if about.monitoring_service == COST_ALERTS or not about.items:
+        return None
+    return about.items[0]
+
+
+def _budget(told: AzureBudget, raw: Raw, settings: MonitorSettings) -> AlertGroup:
+    """Return what a budget's notification says: it has no time, no id and no end."""
+    data = told.data
+    key = group_key("budget", data.subscription, data.group, data.name)
+    spent = f"{data.spent} of {data.budget} {data.unit}".strip()
+    return one_alert(
+        key=key,
+        identity=fingerprint("azure", key),
+        status=AlertSignal.FIRING,
+        starts_at=raw.received_at,
+        settings=settings,
+        summary=(f"Budget {data.name}", f"{spent} spent"),
+        lines=(f"{spent} spent; to be told from {data.threshold or '?'} on",),
+        name=f"Budget {data.name}",
+        labels={**(data.model_extra or {}), "SubscriptionId": data.subscription},
+    )
 
 
 DOOR = Door(

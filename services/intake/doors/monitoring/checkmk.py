@@ -13,9 +13,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.intake.domain.normal import NormalForm
-from services.intake.doors.monitoring.hosts import HostNotification, Line, host_read
+from services.intake.doors.monitoring.hosts import HostNotification, host_read
 from services.intake.doors.monitoring.settings import MonitorSettings, settings_of
-from services.intake.doors.monitoring.texts import JSON, repaired
+from services.intake.doors.monitoring.texts import AS_LINE, JSON, Line, repaired
 from services.intake.doors.shape import (
     Door,
     Fault,
@@ -30,6 +30,7 @@ from services.intake.doors.shape import (
 from shared.contracts.facts import Channel
 
 PREFIX = "NOTIFY_"
+HANDLED = "ALERTHANDLER"
 
 
 class CheckmkContext(BaseModel):
@@ -38,14 +39,14 @@ class CheckmkContext(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     what: Annotated[Literal["HOST", "SERVICE"], Field(alias="WHAT")]
-    kind: Annotated[Line, Field(alias="NOTIFICATIONTYPE", min_length=1, max_length=60)]
-    host: Annotated[Line, Field(alias="HOSTNAME", min_length=1, max_length=255)]
+    kind: Annotated[str, Field(alias="NOTIFICATIONTYPE", min_length=1, max_length=60), AS_LINE]
+    host: Annotated[str, Field(alias="HOSTNAME", min_length=1, max_length=255), AS_LINE]
     host_state: Annotated[Line, Field(alias="HOSTSTATE")] = ""
     host_output: Annotated[Line, Field(alias="HOSTOUTPUT")] = ""
     host_changed_at: Annotated[Line, Field(alias="LASTHOSTSTATECHANGE")] = ""
     host_url: Annotated[Line, Field(alias="HOSTURL")] = ""
     address: Annotated[Line, Field(alias="HOSTADDRESS")] = ""
-    service: Annotated[Line, Field(alias="SERVICEDESC", max_length=255)] = ""
+    service: Annotated[str, Field(alias="SERVICEDESC", max_length=255), AS_LINE] = ""
     service_state: Annotated[Line, Field(alias="SERVICESTATE")] = ""
     service_output: Annotated[Line, Field(alias="SERVICEOUTPUT")] = ""
     service_long_output: Annotated[Line, Field(alias="LONGSERVICEOUTPUT")] = ""
@@ -105,6 +106,9 @@ def parse(raw: Raw, setup: Setup) -> Sequence[Read[NormalForm]]:
     """
     require_media_type(raw, (JSON,))
     context = read_json(repaired(raw), CheckmkContext)
+    if context.kind.upper().startswith(HANDLED):
+        # An alert handler ran; what it ran for has a notification of its own.
+        return []
     names = {"type": "NOTIFICATIONTYPE", "state": f"{context.what}STATE"}
     try:
         return host_read(context.notification(), raw, settings_of(setup, MonitorSettings))

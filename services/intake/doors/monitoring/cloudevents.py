@@ -18,9 +18,10 @@ from pydantic import BaseModel, ConfigDict, FailFast, Field, RootModel, Validati
 from pydantic_core import from_json
 
 from services.intake.domain.normal import AlertGroup, AlertSignal
+from services.intake.domain.text import shortened
 from services.intake.doors.monitoring.groups import fingerprint, group_key, one_alert
 from services.intake.doors.monitoring.settings import MonitorSettings, settings_of
-from services.intake.doors.monitoring.texts import JSON
+from services.intake.doors.monitoring.texts import JSON, shown
 from services.intake.doors.shape import (
     Door,
     Fault,
@@ -42,6 +43,13 @@ from shared.kernel import digest
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 BATCH_MAX = 1_000
+LONGEST = {"summary": 500, "description": 20_000}
+"""Characters that the contract takes."""
+SIGNALS = {
+    AlertStatus.FIRING: AlertSignal.FIRING,
+    AlertStatus.ACKNOWLEDGED: AlertSignal.ACKNOWLEDGED,
+    AlertStatus.RESOLVED: AlertSignal.RESOLVED,
+}
 
 Attribute = Annotated[str, Field(min_length=1, max_length=1_000)]
 
@@ -59,6 +67,7 @@ class Attributes(BaseModel):
     source: Attribute
     type: Attribute
     subject: str | None = None
+    time: str | None = None
     datacontenttype: str | None = None
     integration: str | None = None
     tenant: str | None = None
@@ -82,18 +91,31 @@ def parse(raw: Raw, setup: Setup) -> Sequence[Read[AlertGroup]]:
         Refused: it is no CloudEvent, or its data is no alert.
     """
     settings = settings_of(setup, MonitorSettings)
-    over_http = bool(raw.route)
-    if raw.media_type == STRUCTURED:
+    over_http, kind = bool(raw.route), _mode(raw)
+    if kind == STRUCTURED:
         event = read_json(raw, Structured)
         return [_read(event, _data(event, ""), settings, "")]
-    if raw.media_type == BATCH:
+    if kind == BATCH:
         if not over_http:
             raise Refused(Fault4xx.MEDIA_TYPE, [Fault("content-type", "one event a record")])
         events = read_json(raw, Batch).root
         return [_read(e, _data(e, f"{n}."), settings, f"{n}.") for n, e in enumerate(events)]
-    if over_http:
+    if over_http and not raw.media_type.endswith("+json"):
+        # Binary mode: the content type is that of the data, and any kind of JSON will do.
         require_media_type(raw, (JSON, STRUCTURED, BATCH))
     return [_read(_attributes(raw), _json(raw.body, "data"), settings, "")]
+
+
+def _mode(raw: Raw) -> str:
+    """Return the content type that says how the event is written.
+
+    Plain JSON without attributes in headers, but with them inside, is what some senders make of
+    the structured mode; there is nothing else that it could mean.
+    """
+    named = any(name.startswith(("ce-", "ce_")) for name in raw.headers)
+    if raw.media_type != JSON or named or b'"specversion"' not in raw.body:
+        return raw.media_type
+    return BATCH if raw.body.lstrip().startswith(b"[") else STRUCTURED
 
 
 def _attributes(raw: Raw) -> Attributes:
@@ -133,21 +155,15 @@ def _json(content: bytes, field: str) -> Any:
 
 
 def _read(event: Attributes, data: Any, settings: MonitorSettings, at: str) -> Read[AlertGroup]:
-    if isinstance(data, dict) and not data.get("key") and event.subject:
-        data = {**data, "key": event.subject}
     try:
-        reported = AlertReported.model_validate(data)
+        reported = AlertReported.model_validate(_completed(event, data))
     except ValidationError as error:
         faults = [Fault(f"{at}{f.field}", f.reason) for f in faults_of(error)]
         raise Refused(Fault4xx.INVALID, faults) from error
-    match reported.status:
-        case AlertStatus.FIRING:
-            status = AlertSignal.FIRING
-        case AlertStatus.RESOLVED:
-            status = AlertSignal.RESOLVED
-        case _:
-            fault = Fault(f"{at}status", "firing or resolved is taken here")
-            raise Refused(Fault4xx.INVALID, [fault])
+    status = SIGNALS.get(reported.status)
+    if status is None:
+        fault = Fault(f"{at}status", f"{', '.join(SIGNALS)} are taken here")
+        raise Refused(Fault4xx.INVALID, [fault])
     return Read(
         form=_group(reported, status, settings),
         content=reported.model_dump_json().encode(),
@@ -155,6 +171,29 @@ def _read(event: Attributes, data: Any, settings: MonitorSettings, at: str) -> R
         label=event.integration or reported.labels.get("integration"),
         tenant=event.tenant,
     )
+
+
+def _completed(event: Attributes, data: Any) -> Any:
+    """Return data with what the event's attributes say, and without what says nothing.
+
+    Whoever publishes alerts by a library of CloudEvents has names and times in the attributes.
+    What is too long is cut, as everywhere at the doors.
+    """
+    if not isinstance(data, dict):
+        return data
+    said = {name: value for name, value in data.items() if value is not None}
+    if not said.get("key") and event.subject:
+        said["key"] = event.subject
+    if event.time:
+        said.setdefault("starts_at", event.time)
+    if isinstance(said.get("status"), str):
+        said["status"] = said["status"].strip().lower()
+    if isinstance(said.get("labels"), dict):
+        said["labels"] = {name: shown(value) for name, value in said["labels"].items()}
+    for name, longest in LONGEST.items():
+        if isinstance(said.get(name), str):
+            said[name] = shortened(said[name], characters_max=longest)
+    return said
 
 
 def _group(reported: AlertReported, status: AlertSignal, settings: MonitorSettings) -> AlertGroup:

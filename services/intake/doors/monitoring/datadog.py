@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from services.intake.domain.normal import AlertGroup, AlertSignal, NormalForm
 from services.intake.domain.text import clean_line
@@ -55,6 +55,18 @@ _TITLE = re.compile(
     r"(?: on \{(?P<scope>[^}]{1,500})\})?\] ?(?P<rest>.*)$"
 )
 _LINE_MAX = 2_000
+_NAMES = {
+    "title": ("event_title", "alert_title"),
+    "body": ("event_msg", "text_only_msg", "message"),
+    "transition": ("alert_transition",),
+    "monitor_id": ("alert_id",),
+    "scope": ("alert_scope", "scopes"),
+    "status": ("alert_status",),
+    "metric": ("alert_metric",),
+    "link": ("url", "event_url"),
+    "date": ("last_updated",),
+}
+"""Our name of a variable, and what payloads call it where they do not have that."""
 
 
 def _filled(value: Any) -> Any:
@@ -62,7 +74,35 @@ def _filled(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return "" if value is None else value
     line = str(value)
-    return "" if re.fullmatch(r"\$[A-Z_]{1,60}", line.strip()) else line
+    return "" if re.fullmatch(r"\$[A-Z_]{1,60}|[Nn]ull", line.strip()) else line
+
+
+def _joined(value: Any) -> Any:
+    return ",".join(map(shown, value)) if isinstance(value, list) else value
+
+
+def _named(body: Any) -> Any:
+    """Return a body by our names, whatever a payload of one's own calls Datadog's variables.
+
+    Most do so in lower case, or as they are: ``$ALERT_TRANSITION`` as ``alert_transition``.
+    """
+    if not isinstance(body, dict):
+        return body
+    found = {str(name).lower().lstrip("$"): value for name, value in body.items()}
+    for name, others in _NAMES.items():
+        if not _says(found.get(name)):
+            said = [found[other] for other in others if _says(found.get(other))]
+            found |= {name: said[0]} if said else {}
+    # ``$PRIORITY`` is normal or low, and is said of every event; ``$ALERT_PRIORITY`` is P1 to P5.
+    if _says(found.get("alert_priority")):
+        found["priority"] = found["alert_priority"]
+    if not isinstance(found.get("org"), dict):
+        found["org"] = {"id": found.get("org_id")}
+    return found
+
+
+def _says(value: Any) -> bool:
+    return bool(_filled(value) != "")
 
 
 Variable = Annotated[str, BeforeValidator(_filled)]
@@ -99,10 +139,15 @@ class DatadogWebhook(BaseModel):
     hostname: Variable = ""
     status: Variable = ""
     metric: Variable = ""
-    tags: Variable = ""
+    tags: Annotated[str, BeforeValidator(_filled), BeforeValidator(_joined)] = ""
     """Comma-separated."""
     link: Variable = ""
     snapshot: Variable = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_our_names(cls, body: Any) -> Any:
+        return _named(body)
 
 
 def parse(raw: Raw, setup: Setup) -> Sequence[Read[NormalForm]]:
@@ -172,9 +217,10 @@ def _severity(told: DatadogWebhook, title: re.Match[str] | None, state: str) -> 
 
     Empty where the alert is over: a success is no severity.
     """
-    priority = told.priority or (title["priority"] or "" if title else "").strip("[] ")
-    if re.fullmatch(r"P[1-5]", priority.strip()):
-        return priority
+    said = (told.priority, (title["priority"] or "") if title else "")
+    for priority in (p.strip("[] ") for p in said):
+        if re.fullmatch(r"P[1-5]", priority):
+            return priority
     if state in RESOLVED or told.alert_type.lower() == "success":
         return ""
     return {"warn": "warning", "no data": "no-data"}.get(state) or told.alert_type or "error"

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Annotated, Any, assert_never
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.intake.domain.normal import AlertGroup, AlertSignal, Hint, NormalForm
 from services.intake.domain.text import clean_line, clean_text
@@ -24,7 +24,9 @@ from services.intake.doors.monitoring.groups import (
     one_alert,
 )
 from services.intake.doors.monitoring.instants import instant_of
+from services.intake.doors.monitoring.macros import by_our_names
 from services.intake.doors.monitoring.settings import MonitorSettings
+from services.intake.doors.monitoring.texts import AS_LINE, Line
 from services.intake.doors.shape import Fault, Fault4xx, Raw, Read, Refused
 
 QUIET_STATES = frozenset({"OK", "UP"})
@@ -74,25 +76,17 @@ OCCASIONS = {
 """Kinds of notifications of all three monitors."""
 
 
-def _as_text(value: Any) -> Any:
-    """Return numbers as texts: a shell writes all macros as texts, a program may not."""
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
-Line = Annotated[str, BeforeValidator(_as_text)]
-
-
 class HostNotification(BaseModel):
     """One notification. Macros that have no value are empty."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    type: Annotated[Line, Field(min_length=1, max_length=60)]
+    type: Annotated[str, Field(min_length=1, max_length=60), AS_LINE]
     """PROBLEM, RECOVERY, ACKNOWLEDGEMENT, …"""
-    host: Annotated[Line, Field(min_length=1, max_length=255)]
-    service: Annotated[Line, Field(max_length=255)] = ""
+    host: Annotated[str, Field(min_length=1, max_length=255), AS_LINE]
+    service: Annotated[str, Field(max_length=255), AS_LINE] = ""
     """Empty where it is of the host itself."""
-    state: Annotated[Line, Field(min_length=1, max_length=20)]
+    state: Annotated[str, Field(min_length=1, max_length=20), AS_LINE]
     host_display: Line = ""
     service_display: Line = ""
     address: Line = ""
@@ -105,7 +99,12 @@ class HostNotification(BaseModel):
     author: Line = ""
     comment: Line = ""
     url: Line = ""
-    labels: dict[str, Any] = {}
+    labels: dict[str, Any] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_our_names(cls, body: Any) -> Any:
+        return by_our_names(body)
 
 
 def host_read(
@@ -193,7 +192,7 @@ def _group(
         lines=lines,
         name=thing,
         severity=None if state in QUIET_STATES else state,
-        labels={"host": told.host, "service_description": told.service, **told.labels},
+        labels={"host": told.host, "service_description": told.service, **(told.labels or {})},
         configuration_item=told.host,
         urls=(told.url,),
     )

@@ -22,7 +22,7 @@ from services.intake.domain.text import clean_line, clean_text
 from services.intake.doors.monitoring.groups import fingerprint, group_key, one_alert
 from services.intake.doors.monitoring.hosts import HostNotification, form_of
 from services.intake.doors.monitoring.settings import MonitorSettings
-from services.intake.doors.shape import Refused
+from services.intake.doors.shape import Refused, not_ahead
 from shared.kernel import instant
 
 Monitor = Literal["icinga2", "nagios", "checkmk", "zabbix"]
@@ -122,7 +122,7 @@ def _date(headers: Mapping[str, str], received_at: datetime) -> datetime:
         at = instant(found if found.tzinfo else found.replace(tzinfo=UTC))
     except (ValueError, TypeError, OverflowError):
         return received_at
-    return min(at, received_at)
+    return not_ahead(at, received_at)
 
 
 def _told(**fields: str) -> HostNotification | None:

@@ -6,17 +6,20 @@ fields of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Literal, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, FailFast, Field
 
 from services.intake.domain.alerts import occurrence_set_key
 from services.intake.domain.normal import Alert, AlertGroup, AlertSignal, NormalForm
 from services.intake.doors.monitoring.groups import delivery, fingerprint
 from services.intake.doors.monitoring.settings import FactLabels, MonitorSettings
 from services.intake.doors.monitoring.texts import (
+    AS_LINE,
+    AS_LOOSE,
     SHOWN_MAX,
+    Loose,
     code,
     is_true,
     label_line,
@@ -28,8 +31,25 @@ from services.intake.doors.monitoring.texts import (
 from services.intake.doors.shape import Raw, Read
 from shared.contracts.facts import Instant
 from shared.contracts.intake import ALERT_MEMBERS_MAX
+from shared.kernel import digest
 
-Labels = dict[str, str]
+_FNV_OFFSET, _FNV_PRIME, _SEPARATOR = 0xCBF29CE484222325, 0x100000001B3, b"\xff"
+LABELS_HASHED_BYTES_MAX = 4_096
+"""The hash goes byte by byte, which takes half a millisecond for so many; no real alert has more."""
+RUNBOOKS = ("runbook_url", "runbook", "dashboard_url", "dashboard")
+"""Annotations by which rules name what to open, by convention."""
+
+
+def _map(value: Any) -> Any:
+    """Return an object; a map of Go that was never made is null."""
+    return {} if value is None else value
+
+
+def _count(value: Any) -> Any:
+    return 0 if value is None else value
+
+
+Labels = Annotated[dict[str, str], BeforeValidator(_map)]
 
 
 class WebhookAlert(BaseModel):
@@ -41,8 +61,33 @@ class WebhookAlert(BaseModel):
     labels: Labels
     annotations: Labels = {}
     starts_at: Annotated[Instant, Field(alias="startsAt")]
-    generator_url: Annotated[str, Field(alias="generatorURL")] = ""
-    fingerprint: Annotated[str, Field(min_length=1, max_length=300)]
+    generator_url: Annotated[Loose, Field(alias="generatorURL")] = ""
+    fingerprint: Annotated[str, Field(max_length=300), AS_LOOSE] = ""
+    """Alertmanager before 0.18 does not send it: then it is computed as Prometheus does."""
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """What a person can open, besides what the door knows."""
+        return (self.generator_url, *(self.annotations.get(name, "") for name in RUNBOOKS))
+
+
+def label_fingerprint(labels: Mapping[str, str]) -> str:
+    """Return the fingerprint of a set of labels: FNV-1a, 64 bits, as Prometheus computes it.
+
+    Of more bytes than `LABELS_HASHED_BYTES_MAX` a digest, which no Alertmanager would send.
+    Source: prometheus/common, ``model/signature.go``.
+    """
+    content = b"".join(
+        part.encode("utf-8", "replace") + _SEPARATOR
+        for item in sorted(labels.items())
+        for part in item
+    )
+    if len(content) > LABELS_HASHED_BYTES_MAX:
+        return digest(content)[:16]
+    found = _FNV_OFFSET
+    for byte in content:
+        found = ((found ^ byte) * _FNV_PRIME) & 0xFFFF_FFFF_FFFF_FFFF
+    return f"{found:016x}"
 
 
 A = TypeVar("A", bound=WebhookAlert)
@@ -77,14 +122,16 @@ class Notification(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    group_key: Annotated[str, Field(alias="groupKey", min_length=1)]
-    truncated_alerts: Annotated[int, Field(alias="truncatedAlerts", ge=0)] = 0
+    group_key: Annotated[str, Field(alias="groupKey", min_length=1), AS_LINE]
+    truncated_alerts: Annotated[
+        int, Field(alias="truncatedAlerts", ge=0), BeforeValidator(_count)
+    ] = 0
     status: Literal["firing", "resolved"]
-    receiver: str = ""
+    receiver: Loose = ""
     group_labels: Annotated[Labels, Field(alias="groupLabels")] = {}
     common_labels: Annotated[Labels, Field(alias="commonLabels")] = {}
     common_annotations: Annotated[Labels, Field(alias="commonAnnotations")] = {}
-    external_url: Annotated[str, Field(alias="externalURL")] = ""
+    external_url: Annotated[Loose, Field(alias="externalURL")] = ""
 
 
 def group_read(
@@ -137,7 +184,7 @@ def group_read(
 
 def _alert(told: WebhookAlert, names: FactLabels) -> Alert:
     return Alert(
-        fingerprint=fingerprint(told.fingerprint),
+        fingerprint=fingerprint(told.fingerprint or label_fingerprint(told.labels)),
         status=AlertSignal(told.status),
         starts_at=told.starts_at,
         severity=code(told.labels.get(names.severity)),
@@ -157,11 +204,23 @@ def firing_severities(alerts: Iterable[Alert]) -> tuple[str, ...]:
 
 def summary_of(body: Notification, told: Sequence[WebhookAlert]) -> str:
     """Return the subject: the name that the alerts share, and the first summary."""
-    name = body.common_labels.get("alertname") or body.group_labels.get("alertname") or "alerts"
+    shared = body.common_labels.get("alertname") or body.group_labels.get("alertname")
+    names = {a.labels.get("alertname", "") for a in told}
+    name = shared or (names.pop() if len(names) == 1 else "") or "alerts"
     summary = body.common_annotations.get("summary") or next(
         (a.annotations["summary"] for a in told if a.annotations.get("summary")), ""
     )
     return subject(name, summary)
+
+
+def _further(annotations: Mapping[str, str]) -> list[str]:
+    """Return what else a rule says: a message, an impact, what is to be done first.
+
+    Grafana's own annotations begin with two underscores; a runbook is among the links.
+    """
+    known = {"summary", "description", *RUNBOOKS}
+    further = [n for n in sorted(annotations) if n not in known and not n.startswith("__")]
+    return [f"{n}: {annotations[n]}" for n in further[:SHOWN_MAX] if annotations[n]]
 
 
 def told_lines(body: Notification, told: Sequence[WebhookAlert], *, by: str) -> list[str]:
@@ -178,6 +237,7 @@ def told_lines(body: Notification, told: Sequence[WebhookAlert], *, by: str) -> 
         own = alert.annotations.get("description") or alert.annotations.get("summary")
         if own and own != description:
             lines.append(own)
+        lines += _further(alert.annotations)
         if alert.generator_url:
             lines.append(alert.generator_url)
     if len(told) > SHOWN_MAX:

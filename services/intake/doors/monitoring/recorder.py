@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, RootModel
 from pydantic.alias_generators import to_camel
 
 from services.intake.domain.normal import Alert, AlertSignal, Hint
@@ -27,6 +27,7 @@ from shared.kernel import digest
 
 UINT64_MAX = 2**64 - 1
 DIGITS_MAX = 20
+BATCH_MAX = 1_000
 
 
 def _pairs(value: Any) -> Any:
@@ -130,11 +131,17 @@ class Event(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
+    at: Annotated[str | None, Field(alias="@timestamp")] = None
+    """Tells two equal events apart, in a batch."""
     data: Recorded
 
 
+class Batch(RootModel[Annotated[tuple[Event, ...], FailFast(), Field(max_length=BATCH_MAX)]]):
+    """Events of the webhook output with ``batch: true``: a JSON array."""
+
+
 def parse(raw: Raw, setup: Setup) -> Sequence[Read[Hint]]:
-    """Read a record; events that say nothing of a group's alerts give nothing.
+    """Read a record, or a batch of them; events that say nothing of a group's alerts give nothing.
 
     An event of one muted alert names no group: its key is that of `muted_key`. A recorded
     ``alert_resolved`` counts as over only where the alert itself says so: Alertmanager records it
@@ -143,8 +150,20 @@ def parse(raw: Raw, setup: Setup) -> Sequence[Read[Hint]]:
     Raises:
         Refused: 400 or 422.
     """
-    event = read_json(raw, Event).data
     names = settings_of(setup, MonitorSettings).labels
+    if not raw.body.lstrip().startswith(b"["):
+        hint = _hint_of(read_json(raw, Event).data, names)
+        return [] if hint is None else [delivery(hint, key=digest(raw.body), raw=raw)]
+    found = [(e, _hint_of(e.data, names)) for e in read_json(raw, Batch).root]
+    return [
+        delivery(hint, key=digest(event.model_dump_json().encode()), raw=raw)
+        for event, hint in found
+        if hint is not None
+    ]
+
+
+def _hint_of(event: Recorded, names: FactLabels) -> Hint | None:
+    """Return what an event says; None where it is nothing of a group's alerts."""
     hint: Hint | None = None
     if event.notification is not None:
         told = event.notification
@@ -157,9 +176,7 @@ def parse(raw: Raw, setup: Setup) -> Sequence[Read[Hint]]:
         if silenced is not None:
             found = silenced.muted_alert.fingerprint
             hint = Hint(key=muted_key(found), muted=(found,))
-    if hint is None or not (hint.alerts or hint.muted):
-        return []
-    return [delivery(hint, key=digest(raw.body), raw=raw)]
+    return hint if hint is not None and (hint.alerts or hint.muted) else None
 
 
 def muted_key(fingerprint: str) -> str:

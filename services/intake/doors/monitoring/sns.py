@@ -5,7 +5,7 @@ by a call back. Both are I/O, which a door does not do: `certificate_url` and `s
 say what to fetch, and the certificate is handed in as the secret ``certificate``. Neither says an
 address for a topic that the integration does not name, or for a host that is not SNS'.
 Sources: Amazon SNS Developer Guide, "Verifying the signatures of Amazon SNS messages" and
-"Parsing message formats"; Amazon CloudWatch User Guide, "Notifying users on alarm changes".
+"Parsing message formats"; what an alarm says is read by `cloudwatch`.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from services.intake.domain.normal import AlertSignal, NormalForm
+from services.intake.domain.normal import NormalForm
+from services.intake.doors.monitoring.cloudwatch import SIGNALS, alarm_of
 from services.intake.doors.monitoring.groups import delivery, fingerprint, group_key, one_alert
 from services.intake.doors.monitoring.instants import instant_of
 from services.intake.doors.monitoring.settings import MonitorSettings, settings_of
-from services.intake.doors.monitoring.texts import JSON, shown
+from services.intake.doors.monitoring.texts import JSON
 from services.intake.doors.shape import (
     Answer,
     Door,
@@ -43,12 +44,11 @@ from services.intake.doors.shape import (
     Signature,
     Taken,
     Unauthenticated,
-    faults_of,
     read_json,
     require_media_type,
     signed_path,
 )
-from shared.contracts.facts import Channel, Instant
+from shared.contracts.facts import Channel
 
 TEXT = "text/plain"
 """SNS calls its JSON so."""
@@ -63,15 +63,9 @@ _TOPIC = r"^arn:aws(-cn|-us-gov)?:sns:[a-z0-9-]{4,30}:\d{12}:[A-Za-z0-9_.-]{1,25
 _HOST = re.compile(r"^sns\.[a-z]{2,4}(-[a-z]+){1,3}-\d{1,2}\.amazonaws\.com(\.cn)?$")
 _CERTIFICATE_PATH = re.compile(r"^/SimpleNotificationService-[0-9a-zA-Z]{1,64}\.pem$")
 
+RAW_DELIVERY = "x-amz-sns-rawdelivery"
 NOTIFICATION = "Notification"
 CONFIRMATIONS = ("SubscriptionConfirmation", "UnsubscribeConfirmation")
-
-SIGNALS = {
-    "ALARM": AlertSignal.FIRING,
-    "OK": AlertSignal.RESOLVED,
-    "INSUFFICIENT_DATA": AlertSignal.FIRING,
-}
-"""Without data nobody knows: whoever has SNS say so wants to be told."""
 
 
 class Message(BaseModel):
@@ -94,43 +88,6 @@ class Message(BaseModel):
     certificate_url: Annotated[str, Field(alias="SigningCertURL")] = ""
     token: Annotated[str | None, Field(alias="Token")] = None
     subscribe_url: Annotated[str | None, Field(alias="SubscribeURL")] = None
-
-
-class Dimension(BaseModel):
-    """A dimension of a metric."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    name: str
-    value: str
-
-
-class Trigger(BaseModel):
-    """What an alarm watches, as far as this door reads it."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    metric: Annotated[str | None, Field(alias="MetricName")] = None
-    namespace: Annotated[str | None, Field(alias="Namespace")] = None
-    dimensions: Annotated[
-        tuple[Dimension, ...] | None, Field(alias="Dimensions", max_length=100)
-    ] = None
-
-
-class Alarm(BaseModel):
-    """The message of a CloudWatch alarm."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    name: Annotated[str, Field(alias="AlarmName", min_length=1)]
-    description: Annotated[str | None, Field(alias="AlarmDescription")] = None
-    account: Annotated[str, Field(alias="AWSAccountId")] = ""
-    region: Annotated[str, Field(alias="Region")] = ""
-    arn: Annotated[str, Field(alias="AlarmArn")] = ""
-    state: Annotated[Literal["ALARM", "OK", "INSUFFICIENT_DATA"], Field(alias="NewStateValue")]
-    reason: Annotated[str | None, Field(alias="NewStateReason")] = None
-    changed_at: Annotated[Instant, Field(alias="StateChangeTime")]
-    trigger: Annotated[Trigger | None, Field(alias="Trigger")] = None
 
 
 class Settings(MonitorSettings):
@@ -221,7 +178,9 @@ def verify(raw: Raw, setup: Setup, now: datetime) -> None:
     """
     message = _message(raw)
     if message is None:
-        raise Unauthenticated("this is no message of SNS'")
+        raw_delivery = RAW_DELIVERY in raw.headers
+        how = ": raw message delivery is on, which does not sign" if raw_delivery else ""
+        raise Unauthenticated(f"this is no message of SNS'{how}")
     if message.topic not in _topics(setup):
         raise Unauthenticated("the topic is none of the integration's")
     if certificate_url(raw, setup) is None:
@@ -290,13 +249,14 @@ def parse(raw: Raw, setup: Setup) -> Sequence[Read[NormalForm]]:
         Refused: 415, 400 or 422; with the field ``Message.…`` where the alarm is at fault.
     """
     require_media_type(raw, (TEXT, JSON))
+    if raw.headers.get(RAW_DELIVERY, "").lower() == "true":
+        reason = "switch raw message delivery off: what comes raw is not signed"
+        raise Refused(Fault4xx.INVALID, [Fault(RAW_DELIVERY, reason)])
     message = read_json(raw, Message)
     if message.kind != NOTIFICATION:
         return []
-    alarm = _alarm(message)
+    alarm = alarm_of(message.message)
     parts = (alarm.arn,) if alarm.arn else (alarm.account, alarm.region, alarm.name)
-    trigger = alarm.trigger or Trigger()
-    dimensions = {d.name: d.value for d in trigger.dimensions or ()}
     form = one_alert(
         key=group_key(*parts),
         identity=fingerprint("alarm", *parts),
@@ -304,30 +264,14 @@ def parse(raw: Raw, setup: Setup) -> Sequence[Read[NormalForm]]:
         starts_at=alarm.changed_at,
         settings=settings_of(setup, MonitorSettings),
         summary=(alarm.name, alarm.description or alarm.state),
-        lines=(alarm.description or alarm.name, "", f"{alarm.state}: {alarm.reason or ''}"),
+        lines=alarm.lines,
         name=alarm.name,
         severity="insufficient-data" if alarm.state == "INSUFFICIENT_DATA" else None,
-        labels={
-            "account": alarm.account,
-            "aws_region": alarm.region,
-            "namespace": trigger.namespace,
-            "metric": trigger.metric,
-            **dimensions,
-        },
-        configuration_item=dimensions.get("InstanceId"),
+        labels=alarm.labels,
+        configuration_item=alarm.item,
+        urls=(alarm.url,),
     )
     return [delivery(form, key=f"{message.topic} {message.id}", raw=raw)]
-
-
-def _alarm(message: Message) -> Alarm:
-    try:
-        return Alarm.model_validate_json(message.message)
-    except ValidationError as error:
-        faults = [
-            Fault(f"Message.{f.field}" if f.field else "Message", shown(f.reason))
-            for f in faults_of(error)
-        ]
-        raise Refused(Fault4xx.INVALID, faults) from error
 
 
 def answer(_raw: Raw, _taken: Sequence[Taken]) -> Answer:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
 
 from services.intake.domain.normal import FIELDS_MAX, SUBJECT_MAX, TEXT_MAX
 from services.intake.domain.text import clean_line, clean_text, shortened
@@ -43,6 +45,27 @@ def shown(value: Any) -> str:
     except (ValueError, RecursionError):
         # Python refuses to write integers of more than some thousand digits.
         return ""
+
+
+def _loose(value: Any) -> str:
+    return value if isinstance(value, str) else shown(value)
+
+
+def _line(value: Any) -> Any:
+    if value is None:
+        return ""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+AS_LOOSE = BeforeValidator(_loose)
+AS_LINE = BeforeValidator(_line)
+Loose = Annotated[str, AS_LOOSE]
+"""A text that is not worth a refusal: null is empty, and another value is written as a line."""
+Line = Annotated[str, AS_LINE]
+"""A text, which some programs write as a number or as null; a list or an object is refused.
+
+A bound goes before what makes the text: ``Annotated[str, Field(max_length=9), AS_LINE]``.
+"""
 
 
 def code(value: Any) -> str | None:
@@ -80,6 +103,17 @@ def links(*urls: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(u for u in found if len(u) <= LINK_MAX and u.isprintable()))[
         :LINKS_MAX
     ]
+
+
+def told_at_length(values: Mapping[str, Any]) -> list[str]:
+    """Return the values that would be cut as labels, or have lines of their own, as paragraphs."""
+    lines: list[str] = []
+    for name in sorted(values):
+        value = values[name]
+        whole = value.strip() if isinstance(value, str) else shown(value)
+        if len(whole) > LABEL_VALUE_MAX or "\n" in whole:
+            lines += ["", f"{clean_line(name)}:", whole]
+    return lines
 
 
 def is_true(value: str | None) -> bool:

@@ -71,31 +71,20 @@ Expression = Annotated[
 Word = Annotated[str, Field(min_length=1, max_length=80)]
 StatusName = Literal["firing", "acknowledged", "resolved", "ignore"]
 
+_FIRING = (
+    "firing fired alerting alert alarm active activated open opened new created problem triggered "
+    "trigger down critical error warning warn fail failed failing failure unhealthy degraded "
+    "no_data nodata true"
+)
+_ACKNOWLEDGED = "acknowledged acknowledge acked ack"
+_RESOLVED = (
+    "resolved resolve closed close recovered recover recovery inactive deactivated normal healthy "
+    "passing passed success cleared clear ok up false"
+)
 STATUSES: Mapping[str, StatusName] = {
-    "firing": "firing",
-    "alerting": "firing",
-    "alert": "firing",
-    "alarm": "firing",
-    "open": "firing",
-    "opened": "firing",
-    "active": "firing",
-    "problem": "firing",
-    "triggered": "firing",
-    "trigger": "firing",
-    "down": "firing",
-    "true": "firing",
-    "acknowledged": "acknowledged",
-    "acknowledge": "acknowledged",
-    "resolved": "resolved",
-    "resolve": "resolved",
-    "closed": "resolved",
-    "recovered": "resolved",
-    "recovery": "resolved",
-    "inactive": "resolved",
-    "normal": "resolved",
-    "ok": "resolved",
-    "up": "resolved",
-    "false": "resolved",
+    **dict.fromkeys(_FIRING.split(), "firing"),
+    **dict.fromkeys(_ACKNOWLEDGED.split(), "acknowledged"),
+    **dict.fromkeys(_RESOLVED.split(), "resolved"),
 }
 """What the words of most monitors mean, in lower case."""
 

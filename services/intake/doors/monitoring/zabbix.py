@@ -7,6 +7,7 @@ Sources: Zabbix documentation, "Webhook" and "Macros supported by location".
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
@@ -49,13 +50,21 @@ _MACRO = re.compile(r"^(\{[A-Z0-9$._:\"]+\}|\*UNKNOWN\*)$")
 
 def _without_macro(value: Any) -> Any:
     """Return a text, empty where the macro had no value."""
+    if value is None:
+        return ""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return value
     line = str(value).strip()
     return "" if _MACRO.match(line) else line
 
 
-Macro = Annotated[str, BeforeValidator(_without_macro)]
+def _as_json(value: Any) -> Any:
+    """Return tags as the text that they are; a script of one's own may post them as an array."""
+    return json.dumps(value) if isinstance(value, list) else value
+
+
+AS_MACRO = BeforeValidator(_without_macro)
+Macro = Annotated[str, AS_MACRO]
 
 
 class ZabbixEvent(BaseModel):
@@ -63,23 +72,23 @@ class ZabbixEvent(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    event_source: Annotated[Macro, Field(pattern=r"^[0-4]?$")] = ""
+    event_source: Annotated[str, Field(pattern=r"^[0-4]?$"), AS_MACRO] = ""
     """0 is a trigger's, 3 an internal event, 4 a service's."""
-    event_id: Annotated[Macro, Field(pattern=r"^\d{1,20}$")]
+    event_id: Annotated[str, Field(pattern=r"^\d{1,20}$"), AS_MACRO]
     """Of the problem: a recovery and an update name it too."""
-    event_value: Annotated[Macro, Field(pattern=r"^[01]$")]
+    event_value: Annotated[str, Field(pattern=r"^[01]$"), AS_MACRO]
     """1 is a problem, 0 is over."""
-    event_update_status: Annotated[Macro, Field(pattern=r"^[01]?$")] = ""
+    event_update_status: Annotated[str, Field(pattern=r"^[01]?$"), AS_MACRO] = ""
     event_update_action: Macro = ""
     event_update_message: Macro = ""
     event_update_timestamp: Macro = ""
     event_update_date: Macro = ""
     event_update_time: Macro = ""
     event_ack_status: Macro = ""
-    event_name: Annotated[Macro, Field(min_length=1)]
+    event_name: Annotated[str, Field(min_length=1), AS_MACRO]
     event_opdata: Macro = ""
-    event_nseverity: Annotated[Macro, Field(pattern=r"^[0-5]?$")] = ""
-    event_update_nseverity: Annotated[Macro, Field(pattern=r"^[0-5]?$")] = ""
+    event_nseverity: Annotated[str, Field(pattern=r"^[0-5]?$"), AS_MACRO] = ""
+    event_update_nseverity: Annotated[str, Field(pattern=r"^[0-5]?$"), AS_MACRO] = ""
     event_timestamp: Macro = ""
     """Seconds since 1970, from Zabbix 7.0 on; before, date and time without a zone."""
     event_date: Macro = ""
@@ -87,7 +96,7 @@ class ZabbixEvent(BaseModel):
     event_recovery_timestamp: Macro = ""
     event_recovery_date: Macro = ""
     event_recovery_time: Macro = ""
-    event_tags: Macro = ""
+    event_tags: Annotated[Macro, BeforeValidator(_as_json)] = ""
     """``{EVENT.TAGSJSON}``: a JSON array of tags."""
     trigger_id: Macro = ""
     trigger_description: Macro = ""
