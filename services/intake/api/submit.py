@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from starlette.background import BackgroundTask
 from starlette.requests import Request
@@ -80,6 +80,7 @@ class Entering:
         closed: says why nobody can be recognised yet; empty once everybody can.
         clock: for the age of what is signed.
         public_keys: of vendors that sign with such.
+        limiter: counts what each integration hands in.
         log: is told why a signature was refused; the caller is not.
     """
 
@@ -89,12 +90,8 @@ class Entering:
     closed: Callable[[], str]
     clock: Clock
     public_keys: PublicKeys
+    limiter: Limiter
     log: Log
-    limiter: Limiter = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Make the limiter."""
-        object.__setattr__(self, "limiter", Limiter(self.clock))
 
     async def enter(self, door: Door, entrance: HttpEntrance, request: Request) -> Response:
         """Take one call through a door."""
@@ -107,7 +104,7 @@ class Entering:
                 greeted = response_of(greeting)
                 self._follow(door, raw, caller, greeted)
                 return greeted
-        self._limit(caller)
+        await self._limit(caller)
         try:
             reads = door.parse(raw, caller.setup)
         except Refused as error:
@@ -229,7 +226,7 @@ class Entering:
         except UnknownName:
             return None
 
-    def _limit(self, caller: Caller) -> None:
+    async def _limit(self, caller: Caller) -> None:
         """Count a call against its integration's limit.
 
         Raises:
@@ -237,7 +234,7 @@ class Entering:
         """
         if caller.integration is None or caller.integration.limits.per_minute is None:
             return
-        wait = self.limiter.take(
+        wait = await self.limiter.take(
             tenant=caller.tenant,
             integration=caller.name,
             per_minute=caller.integration.limits.per_minute,

@@ -13,8 +13,11 @@ from shared.kernel import Infrastructure
 T = TypeVar("T")
 R = TypeVar("R")
 
-LANE_SHARE_MAX = 0.8
-"""Of the room for those that wait: one lane alone must not take it all."""
+LANE_ROOMS_MAX = 4
+"""A lane takes at most so many times the room that is left: alone four fifths, two together eight
+ninths (the dynamic threshold of Choudhury and Hahne, 1998)."""
+FIRSTS_SHARE = 20
+"""This fraction of the room is for lanes in which nothing waits: however many others storm."""
 
 
 class GroupCommit(Generic[T, R]):
@@ -58,7 +61,10 @@ class GroupCommit(Generic[T, R]):
         """
         queue = self._lanes.get(lane)
         mine = len(queue) if queue is not None else 0
-        if self._waiting >= self._waiting_max or mine >= self._waiting_max * LANE_SHARE_MAX:
+        room = self._waiting_max - self._waiting
+        if mine:
+            room -= self._waiting_max // FIRSTS_SHARE
+        if mine >= LANE_ROOMS_MAX * room:
             raise Infrastructure(f"{self._waiting} items wait to be written")
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         if queue is None:
