@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from services.intake.domain.alert_groups import ALERT_GROUP, AlertGroup
+from services.intake.domain.alert_groups import AlertGroup
 from services.intake.domain.alerts import Occurrence
 from services.intake.domain.receipts import Receipt
 from services.intake.domain.ticket import TICKET
@@ -126,8 +126,9 @@ class WatchedGroups(MemoryStreams):
         """Apply writes independently."""
         lost = await super().commit(writes)
         for write in writes:
-            if write.aggregate is ALERT_GROUP and write.after.id not in lost:
-                self._watch(write.after.id, write.after.state)
+            state = write.after.state
+            if isinstance(state, AlertGroup) and write.after.id not in lost:
+                self._watch(write.after.id, state)
         return lost
 
     def _watch(self, key: str, group: AlertGroup) -> None:

@@ -175,6 +175,10 @@ def test_a_new_desk_proposes_what_is_nearly_the_same_and_no_nonsense(known: int)
     assert (found.disturbed, found.wrong) == (0, 0)
     rows = [like(f"t{n}", contact=f"c{n}", seconds=n, text=f"{TEXT} {n}") for n in range(5)]
     assert mass(rows[-1], Compared(rows, Rarity()), DuplicatePolicy(), known={}) is not None
+    many = [like(f"t{n}", contact=f"c{n}", seconds=n) for n in range(90)]
+    whole = mass(many[-1], Compared(many, Rarity()), DuplicatePolicy(), known={})
+    assert whole is not None
+    assert len(whole.tickets) == 90
 
 
 def test_the_reason_names_what_the_burst_is_about() -> None:

@@ -50,8 +50,6 @@ ONE_WORD_SIMILARITY: Final = 0.5
 SHOWN_WORDS_MAX: Final = 5
 DIGITS_MIN: Final = 3
 """A shorter number is an hour or a floor, a longer one perhaps an error's."""
-
-
 COMMON_SHARE: Final = 0.2
 """What a fifth of all requests say is said of everything: it only costs."""
 TERMS_MAX: Final = 60
@@ -123,6 +121,7 @@ class Rarity:
         self._requests = 0
         self._with: Counter[str] = Counter()
         self._vectors: dict[str, Vector] = {}
+        self._earlier = True
         self._count(rows)
 
     def _count(self, rows: Iterable[Likeness]) -> None:
@@ -140,6 +139,7 @@ class Rarity:
         if self.known:
             return self
         both = Rarity(rows)
+        both._earlier = False
         both._requests += self._requests
         both._with.update(self._with)
         return both
@@ -154,7 +154,9 @@ class Rarity:
         if found is None:
             if len(self._vectors) >= VECTORS_MAX:
                 self._vectors.clear()
-            most = self._requests * COMMON_SHARE + SMOOTHING
+            # At a new desk the burst itself is counted: its words must not go.
+            share = COMMON_SHARE if self._earlier else 1.0
+            most = self._requests * share + SMOOTHING
             words = [w for w in map(stem, row.terms) if self._with[w] <= most]
             found = self._vectors[row.id] = _normal({word: self.weight(word) for word in words})
         return found
