@@ -31,12 +31,14 @@ from services.intake.handlers.assembly import Grouped, Stores, Surroundings, Use
 from services.intake.handlers.closing import Standing
 from services.intake.handlers.collecting import Collecting
 from services.intake.handlers.fetching import Fetching
+from services.intake.handlers.limiting import Limiter
 from services.intake.handlers.mailboxes import Mailboxes
 from services.intake.handlers.mailing import Mailing
 from services.intake.handlers.public_keys import PublicKeys
 from services.intake.settings import IntakeSettings
 from services.intake.store import (
     MongoAlerts,
+    MongoAllowances,
     MongoCalls,
     MongoContacts,
     MongoConversations,
@@ -169,6 +171,7 @@ def create_app(settings: IntakeSettings, *, clock: Clock | None = None) -> FastA
                 clock=clock,
                 public_keys=PublicKeys(documents=Web(), clock=clock),
                 monitors=intake.monitors,
+                limiter=Limiter(MongoAllowances(runtime.database), clock=clock),
                 log=runtime.log,
                 came=runtime.telemetry.came,
             )

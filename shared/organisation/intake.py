@@ -202,12 +202,13 @@ class DuplicatePolicy(Model):
     """When two requests of one contact are proposed as one, and many of different ones as many."""
 
     window: TargetSeconds = 3_600
-    similarity: Annotated[float, Field(gt=0, le=1)] = 0.8
+    similarity: Annotated[float, Field(gt=0, le=1)] = 0.4
+    """How alike: 1 is the same words, 0 none. Rare words count more than common ones."""
     mass_requests: Annotated[int, Field(ge=2, le=1_000)] = 5
     """So many look-alike requests of different contacts are proposed as a mass incident."""
     mass_window: TargetSeconds = 1_800
-    mass_similarity: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """Lower than for two of one contact: each of many people says it in words of their own."""
+    mass_similarity: Annotated[float, Field(gt=0, le=1)] = 0.22
+    """Of each to what the others say; lower, for each says it in words of their own."""
     solve_children: bool = True
     """Solving the parent of a mass incident solves its children."""
 

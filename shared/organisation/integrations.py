@@ -132,7 +132,7 @@ class Limits(Model):
     """What an integration may hand in. None: as the service's settings say."""
 
     per_minute: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    """Submissions, over HTTP; above it 429 with Retry-After."""
+    """Submissions over HTTP, at all processes together; above it 429 with Retry-After."""
     file_bytes_max: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
     request_bytes_max: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
     """All files of one request together."""

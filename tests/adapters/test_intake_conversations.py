@@ -9,11 +9,11 @@ from uuid import NAMESPACE_URL, uuid5
 
 import pytest
 
+from services.intake.domain.likeness import Likeness
 from services.intake.domain.messages import Entry, Message
 from services.intake.domain.normal import Party
 from services.intake.domain.proposals import Proposal, Verdict
 from services.intake.domain.receipts import Reviewing, Words
-from services.intake.domain.similarity import Likeness
 from services.intake.domain.threads import Claim, claim_id, participant_id
 from services.intake.ports import ConversationStore, IntakeStore, Review
 from services.intake.store import MongoConversations, MongoIntake
@@ -136,19 +136,19 @@ async def test_newer_texts_are_found_by_their_message(both: Both) -> None:
     assert await both.conversations.amendments([]) == []
 
 
-def like(name: str, *, contact: str, minute: int, bands: tuple[str, ...]) -> Likeness:
+def like(name: str, *, contact: str, minute: int) -> Likeness:
     """Return what a request is found by."""
     at = T0 + timedelta(minutes=minute)
-    return Likeness(id=name, tenant="main", contact=contact, at=at, words=(1, 2), bands=bands)
+    return Likeness(id=name, tenant="main", contact=contact, at=at, terms=("vpn", "打印"))
 
 
-async def test_look_alikes_are_found_by_contact_and_by_band(both: Both) -> None:
-    """Since an instant, of one tenant; what was looked at is not looked at again."""
+async def test_the_newest_requests_are_compared(both: Both) -> None:
+    """Since an instant and before one, of one tenant; what was looked at is not looked at again."""
     store = both.conversations
-    a = like("a", contact="ana", minute=0, bands=("0:1", "1:1"))
-    b = like("b", contact="bob", minute=1, bands=("1:1",))
-    c = like("c", contact="ana", minute=2, bands=("9:9",))
-    d = like("d", contact="dan", minute=2, bands=("8:8",))
+    a = like("a", contact="ana", minute=0)
+    b = like("b", contact="bob", minute=1)
+    c = like("c", contact="ana", minute=2)
+    d = like("d", contact="dan", minute=2)
     await store.add_likenesses([a, b, c, d])
     await store.add_likenesses([a])
     await store.add_likenesses([])
@@ -157,6 +157,8 @@ async def test_look_alikes_are_found_by_contact_and_by_band(both: Both) -> None:
     later = T0 + timedelta(seconds=30)
     found = await store.likenesses(tenant="main", since=later, limit=2)
     assert {row.id for row in found} == {"c", "d"}
+    found = await store.likenesses(tenant="main", since=T0, before=c.at, limit=10)
+    assert found == [b, a]
     assert await store.likenesses(tenant="other", since=T0, limit=10) == []
     assert [row.id for row in await store.unlooked(limit=2)] == ["a", "b"]
     await store.looked(["a", "b", "d"])
@@ -167,7 +169,13 @@ def proposal(name: str, *tickets: str, minute: int = 0) -> Proposal:
     """Return a proposal of a mass incident."""
     at = T0 + timedelta(minutes=minute)
     return Proposal(
-        id=name, tenant="main", kind=LinkKind.MASS, tickets=tickets, similarity=0.9, at=at
+        id=name,
+        tenant="main",
+        kind=LinkKind.MASS,
+        tickets=tickets,
+        similarity=0.9,
+        words=("vpn",),
+        at=at,
     )
 
 
@@ -181,6 +189,7 @@ async def test_a_proposal_grows_until_somebody_decides(both: Both) -> None:
     assert await store.propose([]) == {}
     await store.propose([proposal("p", "a", "b"), proposal("q", "x", "y", minute=1)])
     grown = await store.propose([proposal("p", "b", "c")])
+    assert grown["p"].words == ("vpn",)
     assert grown["p"].tickets == ("a", "b", "c")
     waiting = await store.proposals(tenant="main", limit=9)
     assert [p.id for p in waiting] == ["q", "p"]

@@ -15,6 +15,7 @@ from services.intake.api.classification import classification_router
 from services.intake.api.contacts import confirmation_router, contact_router
 from services.intake.api.submit import Answers, Entering, door_routes
 from services.intake.doors import DOORS
+from services.intake.handlers.limiting import Limiter
 from services.intake.handlers.public_keys import PublicKeys
 from shared.auth import Authenticator
 from shared.contracts.intake import RequestReclassified
@@ -22,6 +23,7 @@ from shared.http import equip
 from shared.kernel import rfc3339
 from shared.log import silent
 from shared.testing.clock import START
+from tests.support.allowances import MemoryAllowances
 from tests.support.callers import Callers, identities
 from tests.support.intake import SIGNER, TENANT, Intake
 from tests.support.intake_input import request
@@ -234,6 +236,7 @@ async def test_no_door_tells_whether_an_address_is_known() -> None:
                     clock=intake.clock,
                     public_keys=PublicKeys(documents=Web(), clock=intake.clock),
                     monitors=intake.monitors,
+                    limiter=Limiter(MemoryAllowances(), clock=intake.clock),
                     log=silent(),
                 )
             )

@@ -19,6 +19,7 @@ from services.intake.api.submit import Answers, Entering, door_routes
 from services.intake.domain.contact import CONTACT
 from services.intake.domain.receipts import Receipt
 from services.intake.domain.ticket import TICKET
+from services.intake.handlers.limiting import Limiter
 from services.intake.handlers.public_keys import PublicKeys
 from services.intake.ticker import Backlog
 from shared.auth import Authenticator, Identities, token_digest
@@ -27,8 +28,10 @@ from shared.contracts.envelope import Body, numbered
 from shared.http import equip
 from shared.kernel import Infrastructure
 from shared.log import silent
+from shared.organisation import parse_sections
 from shared.testing.clock import START
-from tests.support.intake import TENANT, Intake
+from tests.support.allowances import MemoryAllowances
+from tests.support.intake import SAMPLE, TENANT, Intake
 from tests.support.intake_input import mail
 from tests.support.mails import mailing_of
 
@@ -147,6 +150,9 @@ def site(intake: Intake, *, closed: Callable[[], str] = lambda: "") -> httpx.Asy
                 clock=intake.clock,
                 public_keys=PublicKeys(documents=Web(), clock=intake.clock),
                 monitors=intake.monitors,
+                limiter=Limiter(
+                    MemoryAllowances(intake.data, faults=intake.faults), clock=intake.clock
+                ),
                 log=silent(),
             )
         )
@@ -178,6 +184,52 @@ async def test_what_cannot_be_accepted_now_is_503(intake: Intake, closed: str) -
     assert int(answer.headers["Retry-After"]) > 0
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert not intake.store.all_receipts()
+
+
+def limited(intake: Intake, *, per_minute: int) -> None:
+    """Give the integration of the demo a limit."""
+    files = {
+        str(path.relative_to(SAMPLE)): path.read_text(encoding="utf-8")
+        for path in SAMPLE.rglob("*.yaml")
+    }
+    name = "  - name: requests-demo\n"
+    limits = f"    limits: {{per_minute: {per_minute}}}\n"
+    files["integrations.yaml"] = files["integrations.yaml"].replace(name, name + limits)
+    intake.configurations.install(TENANT, parse_sections(files), version=2)
+
+
+async def test_over_the_limit_is_429_with_the_seconds_to_wait() -> None:
+    """At whichever process behind the port the calls come in, and nothing more is kept."""
+    one = Intake()
+    other = Intake(data=one.data, log=one.log, clock=one.clock)
+    for intake in (one, other):
+        limited(intake, per_minute=3)
+    async with site(one) as first, site(other) as second:
+        answers = [
+            await client.post("/v1/requests", json=REQUEST)
+            for client in (first, second, first, second, first)
+        ]
+    assert [a.status_code for a in answers] == [202, 202, 202, 429, 429]
+    assert answers[-1].headers["Retry-After"] == "20"
+    assert answers[-1].json()["detail"] == ("the integration requests-demo may hand in 3 a minute")
+    assert len(one.store.all_receipts()) == 3
+
+
+class AllowancesDown:
+    """Fails what the limit asks of the store, and nothing else."""
+
+    async def point(self, name: str) -> None:
+        """Pass, or fail."""
+        if name == "intake.take_allowance":
+            raise Infrastructure("store: nobody answers")
+
+
+async def test_a_limit_that_cannot_be_looked_at_refuses_nobody() -> None:
+    """The receipt's own write decides."""
+    intake = Intake(faults=AllowancesDown())
+    limited(intake, per_minute=3)
+    async with site(intake) as client:
+        assert (await client.post("/v1/requests", json=REQUEST)).status_code == 202
 
 
 async def test_the_answer_names_ticket_number_and_link() -> None:

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from services.intake.handlers.grouping import GroupCommit
-from services.intake.handlers.limiting import Limiter
 from shared.kernel import Infrastructure
-from shared.testing.clock import ManualClock
 
 
 class Groups:
@@ -97,19 +95,3 @@ async def test_a_write_with_too_few_results_answers_everybody() -> None:
     for future in waiting:
         with pytest.raises(RuntimeError):
             await future
-
-
-async def test_a_limit_is_exact_and_fills_up_again() -> None:
-    """Three a minute: the fourth waits twenty seconds, and then one more is taken."""
-    clock = ManualClock()
-    limiter = Limiter(clock)
-
-    def take(integration: str = "a") -> int:
-        return limiter.take(tenant="main", integration=integration, per_minute=3)
-
-    assert [take() for _ in range(4)] == [0, 0, 0, 20]
-    assert take("b") == 0
-    await clock.advance(19)
-    assert take() == 1
-    await clock.advance(1)
-    assert [take(), take()] == [0, 20]

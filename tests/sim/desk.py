@@ -13,6 +13,7 @@ from shared.contracts.topics import ALERTS, CLOCKS, REQUESTS, TICKETS
 from shared.streams import Outgoing
 from tests.sim.desk_checks import check_desk, unfinished
 from tests.sim.desk_clients import Clients
+from tests.sim.desk_monitors import Monitors
 from tests.sim.desk_services import services
 from tests.sim.desk_stage import SERVICES, TENANT, Stage, versions
 from tests.sim.desk_told import Told
@@ -36,13 +37,14 @@ class Desk:
         return services(self.stage)
 
     def clients(self, world: World) -> Sequence[Coroutine[Any, Any, None]]:
-        """Return those who ask; agents, the sun and the roll-out go on beside them."""
+        """Return those who ask; agents, the sun, a heartbeat and the roll-out go on beside them."""
         clients = Clients(world, self.stage, requests=self._requests)
-        for work in (clients.agents(), clients.sun(), self._roll_out(world)):
+        monitors = Monitors(world, self.stage, clients)
+        for work in (clients.agents(), clients.sun(), monitors.returning(), self._roll_out(world)):
             task = asyncio.get_running_loop().create_task(work)
             task.add_done_callback(lambda done: _tell(world, done))
             self._background.append(task)
-        return clients.all()
+        return [*clients.all(), *monitors.all()]
 
     async def _roll_out(self, world: World) -> None:
         """Apply the second version: each living process learns of it at another time."""

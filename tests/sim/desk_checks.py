@@ -22,6 +22,7 @@ from tests.sim.desk_intake_checks import (
     check_promises,
     check_receipts,
 )
+from tests.sim.desk_monitor_checks import check_monitors, unfinished_monitors
 from tests.sim.desk_promise_checks import check_clocks, check_mail, check_notices
 from tests.sim.desk_services import AGGREGATES
 from tests.sim.desk_stage import Stage, versions
@@ -50,6 +51,7 @@ def check_desk(told: Told) -> Iterator[str]:
     yield from check_receipts(told)
     yield from check_followups(told)
     yield from check_alerts(told)
+    yield from check_monitors(told)
     yield from _check_capacity(told)
     yield from stale_holds(told.world)
     yield from check_mail(told)
@@ -144,6 +146,7 @@ def unfinished(world: World, stage: Stage) -> Iterator[str]:
             due_at = row["state"]["due_at"] if row["state"] else None
             if ticket not in aside and due_at is not None:
                 yield f"{service}: {ticket} is due at {due_at}"
+    yield from unfinished_monitors(world, aside)
     yield from (f"{notice} is claimed" for notice in stage.claims(world).rows)
     yield from stale_holds(world)
 

@@ -1,4 +1,4 @@
-"""Who works with the desk: people who ask, monitors, agents; and the sun, which lets hours pass."""
+"""Who works with the desk: people who ask, agents; and the sun, which lets hours pass."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from services.intake.domain.alerts import Occurrence, alert_key, fingerprint_of
 from services.intake.domain.receipts import Receipt
 from services.intake.doors import DOORS, Raw, Read
 from services.intake.handlers.callers import Caller as IntakeCaller
@@ -16,12 +15,10 @@ from services.notify.domain.mail import thread_message_id
 from services.routing.domain.tickets import TicketState
 from services.routing.handlers.commands import Caller
 from services.routing.ports import TicketDocument
-from shared.contracts.intake import AlertStatus, Direction
+from shared.contracts.intake import Direction
 from shared.contracts.knowledge import ArticlePublished
 from shared.contracts.routing import PendReason, Presence, Status
-from shared.contracts.topics import ALERTS
-from shared.kernel import CommandRejected, Infrastructure, rfc3339
-from shared.streams import Outgoing
+from shared.kernel import CommandRejected, Infrastructure
 from shared.testing.clock import START
 from tests.sim.desk_ports import CachedTickets
 from tests.sim.desk_services import DOMAIN
@@ -29,7 +26,7 @@ from tests.sim.desk_stage import TENANT, Stage, versions
 from tests.sim.process import Process
 from tests.sim.world import World
 from tests.support.intake import SIGNER
-from tests.support.intake_input import mail, read_one, webhook
+from tests.support.intake_input import mail, read_one
 
 T = TypeVar("T")
 
@@ -58,8 +55,7 @@ class Clients:
     def all(self) -> list[Coroutine[Any, Any, None]]:
         """Return those who come, ask and go."""
         people = [self._person(range(n, self._requests, 3)) for n in range(3)]
-        monitors = [self._monitor(n) for n in range(2)]
-        return [*people, *monitors, self._publisher(), self._author()]
+        return [*people, self._author()]
 
     async def _insist(
         self, service: str, work: Callable[[Process], Coroutine[Any, Any, T]], *, tries: int = 10**6
@@ -71,13 +67,15 @@ class Clients:
             except Infrastructure:
                 if left == 1:
                     raise
-                await self._pause(0.1, 0.6)
+                await self.pause(0.1, 0.6)
         raise AssertionError
 
-    async def _pause(self, shortest: float, longest: float) -> None:
+    async def pause(self, shortest: float, longest: float) -> None:
+        """Wait a while."""
         await asyncio.sleep(self._world.random.uniform(shortest, longest))
 
-    def _now(self) -> datetime:
+    def now(self) -> datetime:
+        """Return the true time of day."""
         return START + timedelta(seconds=self._world.time() + self._world.ahead_seconds)
 
     # People.
@@ -85,7 +83,7 @@ class Clients:
     async def _person(self, numbers: range) -> None:
         random = self._world.random
         for number in numbers:
-            await self._pause(0.2, 3.0)
+            await self.pause(0.2, 3.0)
             body = {
                 "contact": {"mail": f"p{number % 7}@example.org"}
                 if number % 5
@@ -96,15 +94,17 @@ class Clients:
                 "urgency": random.choice(LEVELS),
                 **random.choice(WHERE),
             }
-            receipt = await self._submit("requests", _json_request(number, body))
+            receipt = await self.submit("requests", _json_request(number, body))
             if random.random() < 0.3:
-                await self._submit("requests", _json_request(number, body))
+                await self.submit("requests", _json_request(number, body))
             if random.random() < 0.1:
                 await self._misuse(number, {**body, "subject": "something else"})
             if random.random() < 0.6:
                 await self._talk(number, receipt)
 
-    async def _submit(self, door: str, read: Read[Any], name: str = "") -> Receipt:
+    async def submit(self, door: str, read: Read[Any], name: str = "") -> Receipt:
+        """Hand something in at a door until there is an answer."""
+
         async def work(process: Process) -> Receipt:
             caller = process.app.caller(name or f"{'mail' if door == 'smtp' else door}-demo")
             receipt: Receipt = await process.app.accepting.submit(DOORS[door], read, caller)
@@ -118,7 +118,7 @@ class Clients:
 
     async def _misuse(self, number: int, body: dict[str, Any]) -> None:
         try:
-            await self._submit("requests", _json_request(number, body))
+            await self.submit("requests", _json_request(number, body))
         except CommandRejected as error:
             if error.code == "idempotency-key-reused":
                 return
@@ -128,16 +128,16 @@ class Clients:
         """Answer by mail, and be answered by an agent, now or much later."""
         random = self._world.random
         for turn in range(random.randrange(1, 4)):
-            await self._pause(0.5, 9.0)
+            await self.pause(0.5, 9.0)
             if random.random() < 0.5:
                 name = f"<m{number}.{turn}@example.org>"
                 token = SIGNER.token(tenant=TENANT, number=receipt.number or "")
                 thread = thread_message_id(receipt.ticket or "", DOMAIN, token=token)
                 content = mail(message_id=name, references=thread, text=f"and {turn}?")
                 read = read_one("smtp", Raw(body=content, sender="ana@example.org"))
-                await self._submit("smtp", read)
+                await self.submit("smtp", read)
                 if random.random() < 0.3:
-                    await self._submit("smtp", read)
+                    await self.submit("smtp", read)
             else:
                 await self._note(receipt, f"n{number}.{turn}")
 
@@ -155,69 +155,11 @@ class Clients:
 
         self._stage.promised(await self._insist("intake", work))
 
-    # Monitors.
-
-    async def _monitor(self, number: int) -> None:
-        """Tell of alerts that come and go; some deliveries are repeated, late or swapped."""
-        random = self._world.random
-        key = f"group{number}"
-        deliveries = []
-        for minute in range(0, 90, 15):
-            fingerprint = f"f{random.randrange(2)}"
-            deliveries.append((fingerprint, minute, "firing"))
-            if random.random() < 0.8:
-                deliveries.append((fingerprint, minute, "resolved"))
-        deliveries += random.choices(deliveries, k=4)
-        places = [place + random.choice((0, 0, 0, 3)) for place in range(len(deliveries))]
-        async with asyncio.TaskGroup() as under_way:
-            for place in sorted(range(len(deliveries)), key=lambda p: (places[p], p)):
-                await self._pause(0.0, random.choice((0.05, 0.05, 6.0)))
-                under_way.create_task(self._deliver(key, deliveries[place]))
-
-    async def _deliver(self, key: str, delivery: tuple[str, int, str]) -> None:
-        fingerprint, minute, status = delivery
-        read = webhook(delivery, key=key)
-        await self._submit("alertmanager", read, "alertmanager-demo")
-        found = Occurrence(starts_at=START + timedelta(minutes=minute), status=AlertStatus(status))
-        name = alert_key(tenant=TENANT, integration="alertmanager-demo", key=key)
-        self._stage.delivered(name, fingerprint, found)
-
-    async def _publisher(self) -> None:
-        """Write alerts to the public topic, some twice: its producer knows no idempotence."""
-        random = self._world.random
-        for number in range(8):
-            await self._pause(0.5, 6.0)
-            key, minute = f"disk-{random.randrange(2)}", number * 9
-            status = random.choice(list(AlertStatus)[:2])
-            at = START + timedelta(minutes=minute)
-            data = {
-                "key": key,
-                "status": status.value,
-                "summary": f"{key} is full",
-                "starts_at": rfc3339(at),
-            }
-            headers = {
-                "ce_specversion": "1.0",
-                "ce_type": "heliodesk.alert.reported.v1",
-                "ce_source": "/monitor",
-                "ce_id": f"o{number}",
-                "content-type": "application/json",
-            }
-            record = Outgoing(
-                topic=ALERTS.name,
-                key=key.encode(),
-                value=json.dumps(data).encode(),
-                headers=tuple((name, value.encode()) for name, value in headers.items()),
-            )
-            for _ in range(random.choice((1, 1, 2))):
-                self._world.append(record, by="monitor")
-            name = alert_key(tenant=TENANT, integration="cloudevents-demo", key=key)
-            occurrence = Occurrence(starts_at=at, status=status)
-            self._stage.delivered(name, fingerprint_of(key), occurrence)
+    # Authors.
 
     async def _author(self) -> None:
         for number in range(3):
-            await self._pause(0.2, 6.0)
+            await self.pause(0.2, 6.0)
             article = ArticlePublished(
                 title=f"printer {number}",
                 body="turn it off and on",
@@ -240,7 +182,7 @@ class Clients:
         random = self._world.random
         back = False
         while True:
-            await self._pause(0.05, 0.5)
+            await self.pause(0.05, 0.5)
             if self._tickets is None:
                 self._tickets = CachedTickets(self._world.disks["routing"])
             seen = [(d, s) for d, s in self._tickets.everything() if not d.parked and s.facts]
@@ -291,7 +233,7 @@ class Clients:
             by=state.agent or agent,
             revision=document.seq if random.random() < 0.3 else None,
         )
-        until = self._now() + timedelta(minutes=random.uniform(2, 200))
+        until = self.now() + timedelta(minutes=random.uniform(2, 200))
         able: dict[Status, tuple[str, ...]] = {
             Status.QUEUED: ("accept", "accept", "transfer", "assign"),
             Status.ASSIGNED: ("accept", "accept", "accept", "assign", "transfer", "resolve"),
@@ -322,9 +264,9 @@ class Clients:
         """Let the day pass in leaps, so that clocks run out and desks close."""
         world = self._world
         while True:
-            await self._pause(0.8, 4.0)
+            await self.pause(0.8, 4.0)
             world.ahead_seconds += world.random.uniform(20, 2400) if world.stormy else 1800.0
-            world.note("", f"it is {self._now():%d %H:%M}")
+            world.note("", f"it is {self.now():%d %H:%M}")
 
 
 def _json_request(number: int, body: dict[str, Any]) -> Read[Any]:

@@ -8,11 +8,12 @@ from services.intake.domain.alert_groups import AlertGroup, Member
 from services.intake.domain.alerts import Occurrence
 from services.intake.domain.ticket import Ticket
 from services.intake.handlers.closing import DOOR as FOLLOWUP
+from services.intake.handlers.silence import DOOR as SILENCE
 from shared.contracts import routing
 from shared.documents import Row
 from tests.sim.desk_told import Told
 
-ALERTING = frozenset({"alertmanager", "cloudevents"})
+ALERTING = frozenset({"alertmanager", "cloudevents", "heartbeat", SILENCE})
 
 
 def check_promises(told: Told) -> Iterator[str]:
@@ -97,7 +98,7 @@ def check_alerts(told: Told) -> Iterator[str]:
             yield f"alert {key[:8]} {fingerprint}: {member} is known, {occurrence} was said"
     for key, group in groups.items():
         current = group.current
-        if current is None or current.ticket in told.aside:
+        if current is None or current.opened_at is None or current.ticket in told.aside:
             continue
         row = tickets.get(current.ticket)
         if row is None or row["state"] is None:

@@ -122,6 +122,8 @@ def wire_intake(stage: Stage, process: Process) -> Wiring:
     parts.tick("backlog", backlog.look, seconds=1.0)
     parts.tick("alert groups", intake.watching.groups, seconds=1.0)
     parts.tick("unsettled alerts", intake.watching.unsettled, seconds=4.0)
+    parts.tick("heartbeats", intake.watching.heartbeats, seconds=2.0)
+    parts.tick("repeated alerts", intake.hearing.note, seconds=4.0)
     parts.tick("sweeper", Sweeper(intake.applying, age_seconds=5.0).sweep, seconds=2.0)
     return parts.wiring(IntakeApp(intake.accepting, intake.reading, parts.configurations))
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from services.intake.domain.alert_groups import AlertGroup
 from services.intake.domain.alerts import Occurrence
 from services.intake.domain.receipts import Receipt
+from services.intake.domain.ticket import TICKET
 from services.routing.domain.agents import AGENTS, agent_stream
 from services.routing.domain.tickets import HELD, TICKETS
 from shared.aggregate import Write
 from shared.configuration import Configurations
 from shared.organisation import Configuration, parse_sections
+from shared.testing.clock import START
 from shared.testing.memory import MemoryStreams
 from tests.sim.desk_ports import MailServer
 from tests.support.notify import MemoryClaims
@@ -28,6 +32,37 @@ TENANT = "main"
 SERVICES = ("intake", "routing", "sla", "notify", "knowledge")
 GONE = "p-sharma"
 """The agent who is not in the second version any more."""
+MUTED, STORMING, BEATING = "muted-demo", "storm-demo", "beating-demo"
+"""Integrations with a maintenance window, with a low threshold of storms, and of heartbeats."""
+WINDOW = (START + timedelta(minutes=10), START + timedelta(hours=6))
+MONITORS = f"""
+  - name: {MUTED}
+    door: alertmanager
+    secret: env:HELIODESK_DEMO_ALERTMANAGER_SECRET
+    defaults: {{kind: incident, channel: monitoring, service: network, language: en}}
+    priority_map: {{critical: P1}}
+    alerts: {{flapping: null}}
+  - name: {STORMING}
+    door: alertmanager
+    secret: env:HELIODESK_DEMO_ALERTMANAGER_SECRET
+    defaults: {{kind: incident, channel: monitoring, service: network, language: en}}
+    priority_map: {{critical: P1}}
+    alerts: {{group: alert, flapping: null, storm: {{groups: 2, within: 3600}}}}
+  - name: {BEATING}
+    door: heartbeat
+    defaults: {{kind: incident, channel: monitoring, service: network, language: en}}
+    priority_map: {{critical: P1}}
+    alerts: {{flapping: null}}
+"""
+MAINTENANCE = f"""
+maintenance:
+  - name: network
+    title: Network
+    starts: {WINDOW[0]:%Y-%m-%dT%H:%M:%S}
+    duration: {(WINDOW[1] - WINDOW[0]).seconds // 60}m
+    time_zone: Etc/UTC
+    integrations: [{MUTED}]
+"""
 
 
 @cache
@@ -40,6 +75,8 @@ def versions() -> tuple[Configuration, ...]:
         str(path.relative_to(SAMPLE)): path.read_text(encoding="utf-8")
         for path in sorted(SAMPLE.rglob("*.yaml"))
     }
+    files["integrations.yaml"] += MONITORS
+    files["intake.yaml"] = MAINTENANCE
     first = {name: re.sub(r"capacity: \d+", "capacity: 3", text) for name, text in files.items()}
     second = {name: text.replace("capacity: 3", "capacity: 2") for name, text in first.items()}
     roster = second["rosters/london.yaml"].splitlines()
@@ -82,6 +119,43 @@ class WatchedStreams(MemoryStreams):
                 process.world.fail(RuntimeError(f"{state['agent']} holds too much"))
 
 
+class WatchedGroups(MemoryStreams):
+    """Intake's store, which looks after each commit whether a key has one open incident."""
+
+    async def commit(self, writes: Sequence[Write[Any]]) -> frozenset[str]:
+        """Apply writes independently."""
+        lost = await super().commit(writes)
+        for write in writes:
+            state = write.after.state
+            if isinstance(state, AlertGroup) and write.after.id not in lost:
+                self._watch(write.after.id, state)
+        return lost
+
+    def _watch(self, key: str, group: AlertGroup) -> None:
+        process: Process = self._faults  # type: ignore[assignment] # a process is its own faults
+        tickets = self.data.collection(TICKET.name)
+        working = [
+            episode.ticket
+            for episode in group.episodes
+            if episode.opened_at is not None
+            and group.firing_of(episode.number)
+            and not (tickets.get(episode.ticket) or {"state": {"closed": False}})["state"]["closed"]
+        ]
+        if len(working) > 1:
+            process.world.fail(RuntimeError(f"{key}: {working} are open incidents at once"))
+
+
+@dataclass(frozen=True, slots=True)
+class Muted:
+    """An alert of the window, and what is certain of it whatever the clocks of processes said."""
+
+    fingerprint: str
+    began: bool
+    """It was muted from its beginning."""
+    over: bool
+    """It was over before the window's end."""
+
+
 @dataclass
 class Stage:
     """Mailboxes, claims, defects of the running release, and what clients were promised."""
@@ -94,6 +168,8 @@ class Stage:
     """By receipt id: what was answered first."""
     occurrences: dict[tuple[str, str], Occurrence] = field(default_factory=dict)
     """By alert key and fingerprint: the newest that was delivered."""
+    muted: dict[str, Muted] = field(default_factory=dict)
+    """By alert key: what was told within the window."""
     broken: list[str] = field(default_factory=list)
     """Promises that were not kept to a client."""
     _claims: MemoryClaims | None = None
@@ -108,7 +184,7 @@ class Stage:
     @staticmethod
     def store(service: str) -> type[MemoryStreams] | None:
         """Return a service's store, where it has one of its own."""
-        return WatchedStreams if service == "routing" else None
+        return {"routing": WatchedStreams, "intake": WatchedGroups}.get(service)
 
     def claims(self, world: World) -> MemoryClaims:
         """Return the claims of notify."""

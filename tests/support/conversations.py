@@ -6,10 +6,10 @@ import copy
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
+from services.intake.domain.likeness import Likeness
 from services.intake.domain.messages import Message
 from services.intake.domain.proposals import Proposal, Verdict
 from services.intake.domain.receipts import Reviewing
-from services.intake.domain.similarity import Likeness
 from services.intake.domain.threads import Claim
 from services.intake.ports import Review
 from shared.documents import Row, plain
@@ -91,10 +91,13 @@ class MemoryConversations:
         found = [r for r in rows if all(r.get(name) == value for name, value in fields.items())]
         return sorted((Likeness.model_validate(r) for r in found), key=lambda r: r.at, reverse=True)
 
-    async def likenesses(self, *, tenant: str, since: datetime, limit: int) -> list[Likeness]:
-        """Return a tenant's requests since an instant, the newest first."""
+    async def likenesses(
+        self, *, tenant: str, since: datetime, before: datetime | None = None, limit: int
+    ) -> list[Likeness]:
+        """Return a tenant's requests since an instant and before another, the newest first."""
         await self._faults.point("intake.likenesses")
-        return [r for r in self._likenesses(tenant=tenant) if r.at >= since][:limit]
+        found = self._likenesses(tenant=tenant)
+        return [r for r in found if r.at >= since and (before is None or r.at < before)][:limit]
 
     async def unlooked(self, *, limit: int) -> list[Likeness]:
         """Return requests for which nobody has looked yet what they are like."""

@@ -14,6 +14,7 @@ from services.intake.adapters.web import Web
 from services.intake.api.submit import Answers, Entering, door_routes
 from services.intake.doors import DOORS, Raw, Signature, Token
 from services.intake.doors.examples import Example, examples
+from services.intake.handlers.limiting import Limiter
 from services.intake.handlers.public_keys import PublicKeys
 from shared.auth import Authenticator, Identities, token_digest
 from shared.contracts.control import IdentityChanged, IdentityKind, Role, TokenDigest
@@ -22,6 +23,7 @@ from shared.http import equip
 from shared.log import silent
 from shared.organisation import Configuration, Integration
 from shared.testing.clock import START
+from tests.support.allowances import MemoryAllowances
 from tests.support.intake import TENANT, Intake
 
 BODY_BYTES_MAX = 200_000
@@ -136,6 +138,7 @@ def all_doors(
             documents=Web(transport=httpx.MockTransport(vendor_keys)), clock=intake.clock
         ),
         monitors=intake.monitors,
+        limiter=Limiter(MemoryAllowances(), clock=intake.clock),
         log=silent(),
         came=came,
     )

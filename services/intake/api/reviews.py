@@ -67,6 +67,8 @@ class ProposalShown(BaseModel):
     kind: str
     tickets: tuple[str, ...]
     similarity: float
+    words: tuple[str, ...]
+    """Why: the words that they share, the weightiest first."""
     at: Instant
     verdict: VerdictShown | None
 
@@ -78,6 +80,7 @@ class ProposalShown(BaseModel):
             kind=proposal.kind,
             tickets=proposal.tickets,
             similarity=proposal.similarity,
+            words=proposal.words,
             at=proposal.at,
             verdict=VerdictShown.of(proposal.verdict) if proposal.verdict else None,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from starlette.background import BackgroundTask
 from starlette.requests import Request
@@ -89,6 +89,7 @@ class Entering:
         clock: for the age of what is signed.
         public_keys: of vendors that sign with such.
         monitors: for callers that ask what is known of their alerts.
+        limiter: counts what each integration hands in.
         log: is told why a signature was refused; the caller is not.
         came: counts a call of a door, by what became of it: read, ignored, greeted, refused,
             unauthenticated.
@@ -101,13 +102,9 @@ class Entering:
     clock: Clock
     public_keys: PublicKeys
     monitors: Monitors
+    limiter: Limiter
     log: Log
     came: Callable[[str, str], None] = _uncounted
-    limiter: Limiter = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Make the limiter."""
-        object.__setattr__(self, "limiter", Limiter(self.clock))
 
     async def enter(self, door: Door, entrance: HttpEntrance, request: Request) -> Response:
         """Take one call through a door; what is wrong is said in the caller's own words."""
@@ -133,7 +130,7 @@ class Entering:
                 greeted = response_of(greeting)
                 self._follow(door, raw, caller, greeted)
                 return greeted
-            self._limit(caller)
+            await self._limit(caller)
             asked = door.ask(raw) if door.ask is not None else None
             if asked is not None:
                 return response_of(asked.tell(await self._known_alert(asked, caller)))
@@ -255,7 +252,7 @@ class Entering:
         except UnknownName:
             return None
 
-    def _limit(self, caller: Caller) -> None:
+    async def _limit(self, caller: Caller) -> None:
         """Count a call against its integration's limit.
 
         Raises:
@@ -263,7 +260,7 @@ class Entering:
         """
         if caller.integration is None or caller.integration.limits.per_minute is None:
             return
-        wait = self.limiter.take(
+        wait = await self.limiter.take(
             tenant=caller.tenant,
             integration=caller.name,
             per_minute=caller.integration.limits.per_minute,

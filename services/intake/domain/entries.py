@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from services.intake.domain.contact import Person
+from services.intake.domain.likeness import Likeness, terms_of
 from services.intake.domain.messages import Entry, Message
 from services.intake.domain.receipts import Joining, Opening, Receipt
-from services.intake.domain.similarity import Likeness, bands_of, words_of
 from shared.contracts.facts import Channel
 from shared.contracts.intake import Direction
 
@@ -90,14 +90,13 @@ def likeness_of(receipt: Receipt, met: Mapping[str, Person]) -> Likeness | None:
     task = receipt.task
     if not isinstance(task, Opening):
         return None
-    words = words_of(task.words.subject, task.words.text)
-    if not words:
+    terms = terms_of(task.words.subject, task.words.text)
+    if not terms:
         return None
     return Likeness(
         id=receipt.ticket or "",
         tenant=receipt.tenant,
         contact=met[receipt.id].id,
         at=receipt.accepted_at,
-        words=tuple(sorted(words)),
-        bands=bands_of(words),
+        terms=terms,
     )

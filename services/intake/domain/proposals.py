@@ -6,13 +6,13 @@ different people as a mass incident. Nothing is ever joined because of its words
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from services.intake.domain.similarity import Likeness, similarity
+from services.intake.domain.likeness import Compared, Likeness
 from shared.contracts.facts import Code, Id, Instant
 from shared.contracts.links import LINKED_MAX, LinkKind
 from shared.kernel import derived_id
@@ -50,73 +50,60 @@ class Proposal(BaseModel):
     kind: LinkKind
     tickets: tuple[Id, ...]
     similarity: float
+    words: tuple[str, ...] = ()
+    """Why: the words that they share, the weightiest first."""
     at: Instant
     verdict: Verdict | None = None
 
 
-def duplicates(
-    new: Likeness, others: Sequence[Likeness], policy: DuplicatePolicy
-) -> list[Proposal]:
+def duplicates(new: Likeness, compared: Compared, policy: DuplicatePolicy) -> list[Proposal]:
     """Return proposals to join what one contact asked twice within the window."""
     since = new.at - timedelta(seconds=policy.window)
-    found = []
-    for other in others:
-        before = (other.at, other.id) < (new.at, new.id)
-        if other.contact != new.contact or not before or other.at < since:
-            continue
-        share = similarity(new.words, other.words)
-        if share >= policy.similarity:
-            found.append(
-                Proposal(
-                    id=derived_id("proposal", "duplicate", other.id, new.id),
-                    tenant=new.tenant,
-                    kind=LinkKind.DUPLICATE,
-                    tickets=(other.id, new.id),
-                    similarity=share,
-                    at=new.at,
-                )
-            )
-    return found
+
+    def before(row: Likeness) -> bool:
+        return row.contact == new.contact and row.age < new.age and row.at >= since
+
+    return [
+        Proposal(
+            id=derived_id("proposal", "duplicate", other.id, new.id),
+            tenant=new.tenant,
+            kind=LinkKind.DUPLICATE,
+            tickets=(other.id, new.id),
+            similarity=share,
+            words=words,
+            at=new.at,
+        )
+        for other, share, words in compared.alike(new, before, similarity_min=policy.similarity)
+    ]
 
 
 def mass(
-    new: Likeness,
-    others: Sequence[Likeness],
-    policy: DuplicatePolicy,
-    *,
-    known: Mapping[str, Proposal],
+    new: Likeness, compared: Compared, policy: DuplicatePolicy, *, known: Mapping[str, Proposal]
 ) -> Proposal | None:
     """Return the proposal of a mass incident that a request makes, or joins; None where it is none.
 
     Args:
         new: the request.
-        others: what was asked before it or beside it.
+        compared: it and what was asked before it or beside it.
         policy: how many, how alike, within which time.
         known: proposals of mass incidents that wait, by their tickets.
     """
     since = new.at - timedelta(seconds=policy.mass_window)
-    alike = {
-        other.id: (other, share)
-        for other in others
-        if other.id != new.id
-        and since <= other.at <= new.at
-        and (share := similarity(new.words, other.words)) >= policy.mass_similarity
-    }
-    contacts = {other.contact for other, _ in alike.values()} | {new.contact}
-    if len(contacts) < policy.mass_requests:
+
+    def beside(row: Likeness) -> bool:
+        return since <= row.at <= new.at
+
+    burst = compared.burst(new, beside, similarity_min=policy.mass_similarity)
+    if burst is None or len({row.contact for row in burst.rows}) < policy.mass_requests:
         return None
-    ordered = [*sorted((other for other, _ in alike.values()), key=_age), new]
-    tickets = tuple(row.id for row in ordered)[:LINKED_MAX]
+    tickets = tuple(row.id for row in burst.rows)[:LINKED_MAX]
     before = next((known[t] for t in tickets if t in known), None)
     return Proposal(
         id=before.id if before else derived_id("proposal", "mass", tickets[0]),
         tenant=new.tenant,
         kind=LinkKind.MASS,
         tickets=tickets,
-        similarity=min(share for _, share in alike.values()),
+        similarity=burst.similarity,
+        words=burst.words,
         at=new.at,
     )
-
-
-def _age(row: Likeness) -> tuple[Instant, str]:
-    return (row.at, row.id)

@@ -1,18 +1,18 @@
 """Proposing: what looks as if it belonged together is put before an agent. Run by a ticker.
 
-A request is looked at once it is a ticket, in batches and behind the accepting: a burst costs
-what its different texts cost, not what its requests do.
+A request is looked at once it is a ticket, in batches and behind the accepting.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
+from services.intake.domain.likeness import Compared, Likeness, Rarity
 from services.intake.domain.links import decide_suggested
 from services.intake.domain.proposals import Proposal, duplicates, mass
-from services.intake.domain.similarity import Likeness, Neighbours
 from services.intake.domain.ticket import TICKET, Ticket
 from services.intake.ports import ConversationStore
 from shared.aggregate import Decide
@@ -24,6 +24,12 @@ BATCH_MAX: Final = 200
 CANDIDATES_MIN: Final = 500
 """The newest requests that one is compared with: a burst is among them, and no query is long."""
 PROPOSALS_MAX: Final = 200
+EARLIER_MAX: Final = 500
+EARLIER_DAYS: Final = 90
+"""How rare words are is learnt from the newest of these: enough for what is common at a desk."""
+RARITY_MINUTES: Final = 10
+"""So long it is used: what is common changes slowly, and a query for each look would not."""
+TENANTS_MAX: Final = 1_000
 
 
 class Proposing:
@@ -39,6 +45,7 @@ class Proposing:
         self._conversations = conversations
         self._committer = committer
         self._configurations = configurations
+        self._rarities: dict[str, tuple[datetime, Rarity]] = {}
 
     async def look(self) -> bool:
         """Look at requests that nobody has looked at; return whether there may be more.
@@ -64,7 +71,9 @@ class Proposing:
             since=min(row.at for row in rows) - longest,
             limit=max(CANDIDATES_MIN, 2 * policy.mass_requests),
         )
-        places = Neighbours(others)
+        began = min(row.at for row in rows) - timedelta(seconds=policy.mass_window)
+        rarity = await self._rarity(tenant, before=began)
+        compared = Compared(list({row.id: row for row in (*others, *rows)}.values()), rarity)
         waiting = await self._conversations.proposals(
             tenant=tenant, tickets={row.id for row in (*others, *rows)}, limit=PROPOSALS_MAX
         )
@@ -76,9 +85,9 @@ class Proposing:
         }
         found: dict[str, list[Proposal]] = {}
         for row in rows:
-            near = places.near(row)
-            proposals = duplicates(row, near, policy)
-            burst = mass(row, near, policy, known=known)
+            await asyncio.sleep(0)  # Each is some milliseconds of work: who waits goes first.
+            proposals = duplicates(row, compared, policy)
+            burst = mass(row, compared, policy, known=known)
             if burst is not None:
                 proposals.append(burst)
                 known.update(dict.fromkeys(burst.tickets, burst))
@@ -86,6 +95,24 @@ class Proposing:
                 found[row.id] = proposals
         stored = await self._conversations.propose([p for ps in found.values() for p in ps])
         await self._tell(tenant, found, {i for i, p in stored.items() if p.verdict is None})
+
+    async def _rarity(self, tenant: str, *, before: datetime) -> Rarity:
+        """Return how rare words are in what was asked before a burst could have begun."""
+        found = self._rarities.get(tenant)
+        if found is not None and abs(before - found[0]) < timedelta(minutes=RARITY_MINUTES):
+            return found[1]
+        earlier = await self._conversations.likenesses(
+            tenant=tenant,
+            since=before - timedelta(days=EARLIER_DAYS),
+            before=before,
+            limit=EARLIER_MAX,
+        )
+        rarity = Rarity(earlier)
+        if rarity.known:
+            if len(self._rarities) >= TENANTS_MAX:
+                self._rarities.clear()
+            self._rarities[tenant] = (before, rarity)
+        return rarity
 
     async def _tell(self, tenant: str, found: dict[str, list[Proposal]], waiting: set[str]) -> None:
         commands = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.intake.ports.alerts import AlertStore
+from services.intake.ports.allowance import AllowanceStore
 from services.intake.ports.calls import CallDetail, CallStore
 from services.intake.ports.contacts import ContactStore, LinkMade
 from services.intake.ports.conversations import ConversationStore
@@ -14,6 +15,7 @@ from services.intake.ports.web import PublicDocuments
 
 __all__ = [
     "AlertStore",
+    "AllowanceStore",
     "Bounces",
     "CallDetail",
     "CallStore",

@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from services.intake.domain.likeness import Likeness
 from services.intake.domain.messages import Message
 from services.intake.domain.proposals import Proposal, Verdict
-from services.intake.domain.similarity import Likeness
 from services.intake.domain.threads import Claim
 from services.intake.ports.rows import Review
 
@@ -51,8 +51,10 @@ class ConversationStore(Protocol):
         """Insert what requests are found by."""
         ...
 
-    async def likenesses(self, *, tenant: str, since: datetime, limit: int) -> list[Likeness]:
-        """Return a tenant's requests since an instant, the newest first."""
+    async def likenesses(
+        self, *, tenant: str, since: datetime, before: datetime | None = None, limit: int
+    ) -> list[Likeness]:
+        """Return a tenant's requests since an instant and before another, the newest first."""
         ...
 
     async def unlooked(self, *, limit: int) -> list[Likeness]:

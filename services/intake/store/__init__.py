@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.intake.store.alerts import MongoAlerts
+from services.intake.store.allowances import MongoAllowances
 from services.intake.store.calls import MongoCalls
 from services.intake.store.contacts import MongoContacts
 from services.intake.store.conversations import MongoConversations
@@ -12,6 +13,7 @@ from services.intake.store.rows import MongoIntake
 
 __all__ = [
     "MongoAlerts",
+    "MongoAllowances",
     "MongoCalls",
     "MongoContacts",
     "MongoConversations",

@@ -12,10 +12,10 @@ from typing import Any
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
+from services.intake.domain.likeness import Likeness
 from services.intake.domain.messages import Message
 from services.intake.domain.proposals import Proposal, Verdict
 from services.intake.domain.receipts import Reviewing
-from services.intake.domain.similarity import Likeness
 from services.intake.domain.threads import Claim
 from services.intake.ports import Review
 from shared.contracts.links import LINKED_MAX
@@ -115,10 +115,13 @@ class MongoConversations:
         """Insert what requests are found by."""
         await _insert(self._likenesses, [{**_row(row), "unlooked": True} for row in rows])
 
-    async def likenesses(self, *, tenant: str, since: datetime, limit: int) -> list[Likeness]:
-        """Return a tenant's requests since an instant, the newest first."""
+    async def likenesses(
+        self, *, tenant: str, since: datetime, before: datetime | None = None, limit: int
+    ) -> list[Likeness]:
+        """Return a tenant's requests since an instant and before another, the newest first."""
+        within: Row = {"$gte": since} if before is None else {"$gte": since, "$lt": before}
         async with infrastructure():
-            cursor = self._likenesses.find({"tenant": tenant, "at": {"$gte": since}})
+            cursor = self._likenesses.find({"tenant": tenant, "at": within})
             rows = await cursor.sort("at", -1).limit(limit).to_list(None)
         return [_likeness(row) for row in rows]
 
