@@ -272,7 +272,13 @@ async def test_a_suggestion_is_decided_on_the_ticket_s_page(console: MemoryConso
     """A notice on each of its tickets, and on no other; accepting stays on the page."""
     console.fakes.conversations |= {FIRST: told(), THIRD: told()}
     console.services.intake.suggestions["s-1"] = ProposalShown(
-        id="s-1", kind="duplicate", tickets=(FIRST, SECOND), similarity=0.9, at=NOON, verdict=None
+        id="s-1",
+        kind="duplicate",
+        tickets=(FIRST, SECOND),
+        similarity=0.9,
+        words=(),
+        at=NOON,
+        verdict=None,
     )
     assert 'id="suggestion-s-1"' in await get(console)
     assert 'id="suggestion-s-1"' not in await get(console, THIRD)

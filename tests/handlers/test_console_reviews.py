@@ -61,6 +61,7 @@ def suggestion(**changed: Any) -> ProposalShown:
         "kind": "duplicate",
         "tickets": (FIRST, SECOND),
         "similarity": 0.934,
+        "words": ("vpn", "certificate"),
         "at": NOON,
         "verdict": None,
         **changed,
@@ -246,7 +247,13 @@ async def test_suggestions_show_their_tickets_and_why(console: MemoryConsole) ->
     }
     page = await get(console, "/suggestions")
     duplicate, mass = page.split('id="suggestion-s-2"')
-    for part in ("A duplicate?", "93 % alike", "Subject of HD-1", "Subject of HD-2"):
+    for part in (
+        "A duplicate?",
+        "93 % alike",
+        "vpn, certificate",
+        "Subject of HD-1",
+        "Subject of HD-2",
+    ):
         assert part in duplicate
     assert f'name="parent" value="{FIRST}" checked' in duplicate
     assert "A mass incident? 3 tickets" in mass

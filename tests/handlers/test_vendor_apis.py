@@ -131,6 +131,7 @@ async def test_an_alert_of_opsgenie_lives_as_zabbix_media_type_has_it() -> None:
             """Return the status of a request, as the media type asks for it."""
             assert answer.status_code == 202, answer.text
             request = answer.json()["requestId"]
+            await intake.settle()
             found = await client.get(f"/v2/alerts/requests/{request}", headers=GENIE)
             assert found.status_code == 200, found.text
             data: dict[str, Any] = found.json()["data"]

@@ -422,6 +422,7 @@ ENGLISH: Final[dict[str, str]] = {
     "suggestion.mass": "A mass incident? {count} tickets",
     "suggestion.because.duplicate": "One contact asked twice in a short time; the texts are {share} % alike.",
     "suggestion.because.mass": "Different contacts asked in a short time; the texts are at least {share} % alike.",
+    "suggestion.words": "They share: {words}.",
     "suggestion.oldest": "oldest",
     "suggestion.stays": "{number} stays",
     "suggestion.pick.duplicate": "The chosen ticket stays; the other is merged into it.",

@@ -422,6 +422,7 @@ CHINESE: Final[dict[str, str]] = {
     "suggestion.mass": "批量事件？共 {count} 张工单",
     "suggestion.because.duplicate": "同一联系人短时间内提交两次，文本相似度 {share}%。",
     "suggestion.because.mass": "不同联系人短时间内提交，文本相似度至少 {share}%。",
+    "suggestion.words": "共同的词：{words}。",
     "suggestion.oldest": "最早",
     "suggestion.stays": "保留 {number}",
     "suggestion.pick.duplicate": "所选工单保留，另一张并入其中。",

@@ -58,6 +58,8 @@ class Suggestion(Answer):
     """``duplicate`` or ``mass``."""
     tickets: tuple[Id, ...]
     similarity: float
+    words: tuple[str, ...] = ()
+    """Why: the words that they share, the weightiest first."""
     at: Instant
     verdict: Verdict | None = None
 
