@@ -12,12 +12,14 @@ from uuid import NAMESPACE_URL, uuid5
 import pytest
 
 from services.intake.domain.calls import CALL, Call, decide_moments
+from services.intake.domain.contact import CONTACT, decide_absorbed
 from services.intake.domain.ticket import TICKET, decide_accepted
 from services.intake.ports import CallDetail, CallStore
 from services.intake.store import MongoCalls
 from shared.aggregate import Document, Step, plan
 from shared.clock import SystemClock
 from shared.contracts.calls import CallMomentSeen, CallOutcome
+from shared.contracts.contacts import ContactRecorded
 from shared.contracts.facts import Channel, Kind, Level, Priority, TicketFacts
 from shared.contracts.intake import ConversationClosed
 from shared.mongo import MongoStreams, connect, database
@@ -188,3 +190,23 @@ async def test_open_tickets_of_a_contact(both: Both) -> None:
         ("ticket-2", "T-000002"),
     ]
     assert await both.calls.open_tickets(tenant="other", contact="ana", limit=2) == []
+
+
+async def test_open_tickets_of_a_contact_that_took_another_in(both: Both) -> None:
+    """They are the same person: whoever answers sees the tickets of both."""
+    for number, contact in ((1, "ana"), (2, "ana-at-home"), (3, "bo")):
+        await keep_ticket(both, number, contact=contact)
+    recorded = ContactRecorded(language="en")
+    steps = [
+        Step(decide=lambda _: [recorded]),
+        Step(decide=lambda state: decide_absorbed(state, contact="ana-at-home", by="ann")),
+    ]
+    blank: Document[Any] = Document(id="ana", tenant="main")
+    write = plan(CONTACT, blank, steps, now=T0, configversion=1).write
+    assert write is not None
+    assert not await both.streams.commit([write])
+    found = await both.calls.open_tickets(tenant="main", contact="ana", limit=9)
+    assert [i for i, _ in found] == ["ticket-2", "ticket-1"]
+    assert [
+        i for i, _ in await both.calls.open_tickets(tenant="other", contact="ana", limit=9)
+    ] == []

@@ -232,6 +232,41 @@ async def test_merging_and_its_undoing() -> None:
     }
 
 
+async def reach_of(intake: Intake, contact: str) -> tuple[str | None, str | None, bool]:
+    """Return where mail and calls to a contact go, and whether others are told that mail does."""
+    person = (await intake.store.people([contact]))[contact]
+    return person.mail, person.phone, (await state_of(intake, contact)).reachable_by_mail
+
+
+async def test_who_is_merged_is_still_reached_and_an_undo_takes_it_back() -> None:
+    """Somebody known by telephone takes in somebody known by mail: answers go to that mail."""
+    intake = Intake()
+    contacts = intake.use_cases.contacts
+    by_mail, by_phone = await met(intake, mail="ana@example.org"), await met(intake, phone=PHONE)
+    await contacts.merge(by_mail, into=by_phone, by=ANN)
+    assert await reach_of(intake, by_phone) == ("ana@example.org", PHONE, True)
+    (view,) = await intake.reading.contacts([by_mail], tenant=TENANT)
+    assert view.mail == "ana@example.org"
+    await contacts.unmerge(by_mail, by=ANN)
+    assert await reach_of(intake, by_phone) == (None, PHONE, False)
+    assert await reach_of(intake, by_mail) == ("ana@example.org", None, True)
+
+
+async def test_an_undone_link_gives_the_address_back_to_whose_it_was() -> None:
+    """They are found and reached by it as before, and the event says so."""
+    intake = Intake()
+    contacts = intake.use_cases.contacts
+    ana, bob = await met(intake, mail="ana@example.org"), await met(intake, phone=PHONE)
+    before = await reach_of(intake, ana)
+    await contacts.link(bob, "mail:ana@example.org", by=ANN)
+    assert await reach_of(intake, ana) == (None, None, False)
+    address = address_id(tenant=TENANT, address="mail:ana@example.org")
+    await contacts.unlink(bob, address, by=ANN)
+    assert await reach_of(intake, ana) == before
+    assert [p.id for p in await contacts.search("ana@example.org", tenant=TENANT)] == [ana]
+    assert await met(intake, mail="ana@example.org") == ana
+
+
 async def test_two_merges_at_once_make_no_circle() -> None:
     """Of two agents who merge the same two both ways, one is refused."""
     one = Intake()

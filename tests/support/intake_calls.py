@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from services.intake.domain.calls import CALL, Call
-from services.intake.domain.contact import Person, contact_id
+from services.intake.domain.contact import CONTACT, Person, contact_id
 from services.intake.domain.normal import CallProgress, Party, Request
 from services.intake.domain.receipts import (
     Calling,
@@ -129,7 +129,9 @@ class MemoryCalls:
             for identifier, row in rows.items()
             if row["tenant"] == tenant and row["state"] is not None
         ]
-        mine = [(i, t) for i, t in found if t.facts.contact == contact and not t.closed]
+        row = self.data.collection(CONTACT.name).get(contact)
+        whose = {contact, *(row["state"]["absorbed"] if row and row["tenant"] == tenant else ())}
+        mine = [(i, t) for i, t in found if t.facts.contact in whose and not t.closed]
         return sorted(mine, key=lambda pair: -pair[1].ordinal)[:limit]
 
 

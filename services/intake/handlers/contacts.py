@@ -8,7 +8,6 @@ from typing import Any
 
 from services.intake.domain.contact import (
     CONTACT,
-    KEYS_MAX,
     Contact,
     Person,
     contact_id,
@@ -21,6 +20,7 @@ from services.intake.domain.contact import (
     decide_unmerged,
 )
 from services.intake.domain.finding import question_words, search_keys
+from services.intake.domain.joined import letting_go, taking_in
 from services.intake.domain.people import (
     BY_AGENT,
     MET,
@@ -181,8 +181,11 @@ class Contacts:
             ),
         )
         await self._forget(row, by=by, person=person)
+        await self._restore(back, by=by)
         await self._note(document, "unlinked", row.address, by=by)
-        await self._contacts.move_address(back, before=row)
+        # Last: while it is not written, the same command again does all of it again.
+        if not await self._contacts.move_address(back, before=row):
+            raise Infrastructure("the address changed under the unlinking")
         return await self.show(contact, tenant=by.tenant)
 
     async def merge(self, contact: str, *, into: str, by: Agent) -> Known:
@@ -195,23 +198,20 @@ class Contacts:
             raise CommandRejected("same", "a contact cannot be merged into itself", field="into")
         source = await self._person(contact, tenant=by.tenant)
         target = await self._person(into, tenant=by.tenant, field="into")
+        after = taking_in(target, source)
         documents = await self._together(
             {
                 contact: lambda state: _mergeable(
                     decide_merged(state, into=into, by=by.name), state
                 ),
-                into: lambda state: decide_absorbed(state, contact=contact, by=by.name),
+                into: lambda state: _with_profile(
+                    state, decide_absorbed(state, contact=contact, by=by.name), after
+                ),
             },
             tenant=by.tenant,
         )
         await self._note(documents[contact], "merged", into, by=by)
-        keys = tuple(dict.fromkeys((*target.keys, *source.keys)))[:KEYS_MAX]
-        await self._contacts.save_people(
-            [
-                target.model_copy(update={"keys": keys}),
-                source.model_copy(update={"merged_into": into}),
-            ]
-        )
+        await self._contacts.save_people([after, source.model_copy(update={"merged_into": into})])
         return await self.show(contact, tenant=by.tenant)
 
     async def unmerge(self, contact: str, *, by: Agent) -> Known:
@@ -224,19 +224,22 @@ class Contacts:
         into = source.merged_into
         if into is None:
             raise CommandRejected("not-merged", "the contact is merged into no other")
+        target = (await self._store.people([into])).get(into)
+        own = [a.address for a in await self._contacts.addresses_of([into])]
+        after = None if target is None else letting_go(target, source, own=own)
         documents = await self._together(
             {
                 contact: lambda state: decide_unmerged(state, by=by.name),
-                into: lambda state: decide_released(state, contact=contact, by=by.name),
+                into: lambda state: _with_profile(
+                    state, decide_released(state, contact=contact, by=by.name), after
+                ),
             },
             tenant=by.tenant,
         )
         await self._note(documents[contact], "unmerged", into, by=by)
-        target = (await self._store.people([into])).get(into)
-        own = [a.address for a in await self._contacts.addresses_of([into])]
         saved = [source.model_copy(update={"merged_into": None})]
-        if target is not None:
-            saved.insert(0, target.model_copy(update={"keys": search_keys(target, own)}))
+        if after is not None:
+            saved.insert(0, after)
         await self._contacts.save_people(saved)
         return await self.show(contact, tenant=by.tenant)
 
@@ -291,6 +294,20 @@ class Contacts:
         )
         await self._contacts.save_people([changed])
 
+    async def _restore(self, back: Address, *, by: Agent) -> None:
+        """Give an address back to the contact that had it, and tell of it."""
+        had = (await self._store.people([back.contact])).get(back.contact)
+        if had is None or had.tenant != by.tenant:
+            return
+        changed = reachable(had, [back])
+        command = Command(
+            target=had.id,
+            tenant=by.tenant,
+            decide=lambda state: _with_profile(state, [], changed),
+        )
+        await self._committer.execute(CONTACT, command)
+        await self._contacts.save_people([changed])
+
     async def _note(
         self, document: Document[Contact], action: str, other: str, *, by: Agent
     ) -> None:
@@ -327,6 +344,15 @@ def _mergeable(told_: list[Body], state: Contact | None) -> list[Body]:
         reason = "others were merged into it; merge those into the new one first"
         raise CommandRejected("has-absorbed", reason)
     return told_
+
+
+def _with_profile(
+    state: Contact | None, told_: Sequence[Body], person: Person | None
+) -> list[Body]:
+    """Return events, and the profile of a contact that is known, where it has changed."""
+    if state is None or person is None:
+        return list(told_)
+    return [*told_, *decide_profile(state, person, language=state.language)]
 
 
 def _left(state: Contact | None, person: Person, row: Address, *, by: str) -> list[Body]:

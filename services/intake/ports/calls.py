@@ -65,5 +65,8 @@ class CallStore(Protocol):
     async def open_tickets(
         self, *, tenant: str, contact: str, limit: int
     ) -> list[tuple[str, Ticket]]:
-        """Return a contact's tickets whose conversation is open, with their ids, newest first."""
+        """Return a contact's tickets whose conversation is open, with their ids, newest first.
+
+        Those of contacts that were merged into it are among them.
+        """
         ...

@@ -10,6 +10,7 @@ from typing import Any
 from pymongo.errors import BulkWriteError
 
 from services.intake.domain.calls import CALL, Call
+from services.intake.domain.contact import CONTACT
 from services.intake.domain.ticket import TICKET, Ticket
 from services.intake.ports import CallDetail
 from shared.documents import Row
@@ -25,6 +26,7 @@ class MongoCalls:
         self._details = database["call_details"]
         self._calls = database[CALL.name]
         self._tickets = database[TICKET.name]
+        self._contacts = database[CONTACT.name]
 
     async def ensure_indexes(self) -> None:
         """Create the indexes; a detail has one row, for its id is derived from what it says."""
@@ -96,8 +98,15 @@ class MongoCalls:
         self, *, tenant: str, contact: str, limit: int
     ) -> list[tuple[str, Ticket]]:
         """Return a contact's tickets whose conversation is open, with their ids, newest first."""
-        query = {"tenant": tenant, "state.facts.contact": contact, "state.closed": False}
+        one = {"_id": contact, "tenant": tenant}
         async with infrastructure():
+            taken_in = await self._contacts.find_one(one, {"state.absorbed": 1})
+            absorbed = taken_in["state"].get("absorbed", []) if taken_in else []
+            query = {
+                "tenant": tenant,
+                "state.facts.contact": {"$in": [contact, *absorbed]},
+                "state.closed": False,
+            }
             cursor = self._tickets.find(query, {"state": 1})
             rows = await cursor.sort("state.ordinal", -1).limit(limit).to_list(None)
         return [(str(row["_id"]), Ticket.model_validate(row["state"])) for row in rows]
