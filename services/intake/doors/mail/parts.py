@@ -69,7 +69,8 @@ def is_too_complex(content: bytes) -> bool:
             return True
     left = PARTS_MAX
     for boundary in boundaries:
-        left -= content.count(b"\n--" + boundary)
+        # The parser takes a bare carriage return for the end of a line, too.
+        left -= content.count(b"\n--" + boundary) + content.count(b"\r--" + boundary)
         if left < 0:
             return True
     return False

@@ -171,7 +171,8 @@ def _verdict(
     raw: Raw, headers: Headers, parts: Parts, settings: MailSettings, *, text: str
 ) -> Verdict:
     back = headers.word("return-path")
-    returned = raw.sender == "" or back == "<>" or back.startswith("<mailer-daemon")
+    nobody = "return-path" in headers and back in {"", "<>"}
+    returned = raw.sender == "" or nobody or back.startswith("<mailer-daemon")
     return verdict_on(
         headers,
         parts,

@@ -43,7 +43,7 @@ _UNKNOWN = re.compile(
     r"|wurde nicht gefunden|existiert nicht|unbekannte[rn]? (?:benutzer|empfänger|adresse)"
     r"|n['’]existe pas|adresse inconnue|utilisateur inconnu|no existe|non esiste|utente sconosciuto"
     r"|não existe|bestaat niet|nie istnieje|не существует|не найден|finns inte|findes ikke"
-    r"|用户不存在|不存在|存在しません|宛先不明|존재하지",
+    r"|用户不存在|不存在|存在しません|リストにありません|宛先不明|존재하지",
     re.IGNORECASE,
 )
 _PASSING = re.compile(
