@@ -115,8 +115,9 @@ def _taken_apart(body: bytes) -> tuple[Headers, Parts]:
     if not is_too_complex(body):
         mail = message_from_bytes(body, policy=policy.compat32)
         broken = any(isinstance(d, MissingHeaderBodySeparatorDefect) for d in mail.defects)
-        if broken or (mail.get_unixfrom() or "").startswith("From :"):
-            mail = message_from_bytes(mended(body), policy=policy.compat32)
+        broken = broken or (mail.get_unixfrom() or "").startswith("From :")
+        if broken and (better := mended(body)) != body:
+            mail = message_from_bytes(better, policy=policy.compat32)
         return Headers(mail), parts_of(mail)
     end = HEAD_END.search(body, 0, HEAD_BYTES_MAX)
     head = body[: end.start() if end else HEAD_BYTES_MAX]
