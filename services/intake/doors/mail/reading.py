@@ -112,6 +112,7 @@ def _read(raw: Raw, settings: MailSettings) -> Read[NormalForm]:
 
 def _taken_apart(body: bytes) -> tuple[Headers, Parts]:
     """Return headers and parts; of a mail of more parts than anybody's, the mail as one file."""
+    body = body.lstrip(b"\r\n")  # Some archives put empty lines above a mail.
     if not is_too_complex(body):
         mail = message_from_bytes(body, policy=policy.compat32)
         broken = any(isinstance(d, MissingHeaderBodySeparatorDefect) for d in mail.defects)
