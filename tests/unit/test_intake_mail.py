@@ -295,7 +295,12 @@ FLAT = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\nx\r\n
 MAILS = b"Content-Type: message/rfc822\r\n\r\n" * 100_000
 
 
-@pytest.mark.parametrize("body", [NESTED, FLAT, MAILS], ids=["nested", "flat", "mails"])
+BARE = FLAT.replace(b"\r\n", b"\r")
+
+
+@pytest.mark.parametrize(
+    "body", [NESTED, FLAT, MAILS, BARE], ids=["nested", "flat", "mails", "carriage returns"]
+)
 def test_a_mail_of_too_many_parts_is_its_own_file(body: bytes) -> None:
     """A request all the same, in 200 ms, with the whole mail beside it: nothing of it is lost."""
     whole = b"From: a@b.c\r\nSubject: deep\r\n" + body

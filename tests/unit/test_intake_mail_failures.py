@@ -78,6 +78,12 @@ WARNING = (
     "Subject: Warning: message delayed 24 hours\n\n"
     "The address to which the message has not yet been delivered is:\n\n  gone@example.net\n"
 )
+NOTES = (
+    "Return-Path: \nFrom: postmaster@n.example\nTo: list@example.org\nSubject: Undeliverable message\n\n"
+    "------- Failure Reasons  --------\n\nディレクトリのリストにありません\ngone@example.net\n\n"
+    "------- Returned Message --------\nReceived: from x ([192.0.2.89])\nTo: other@example.com\n"
+)
+CARRIAGES = OLD_POSTFIX.replace("\n", "\r")
 RETURNED = (
     "From: MAILER-DAEMON@mx.example\nTo: list-admin@example.org\nSubject: Returned mail\n"
     'Content-Type: multipart/mixed; boundary="b"\n\n--b\nContent-Type: text/plain\n\n'
@@ -99,10 +105,12 @@ RETURNED = (
         (RUSSIAN, True),
         (WARNING, False),
         (RETURNED, False),
+        (NOTES, True),
+        (CARRIAGES, True),
     ],
     ids=[
         *("postfix", "exchange", "domino", "bare", "gateway", "nobody"),
-        *("yahoo", "russian", "warning", "returned"),
+        *("yahoo", "russian", "warning", "returned", "notes", "mac"),
     ],
 )
 def test_a_servers_own_words_tell_the_address(mail: str, *, hard: bool) -> None:
@@ -165,6 +173,17 @@ ENCODED = (
 def test_a_report_is_read_as_servers_write_it(mail: str, *, hard: bool) -> None:
     """Without the type of an address or with two, encoded, empty, or with a code that misleads."""
     assert bounced(mail) == ("gone@example.net", hard)
+
+
+def test_every_report_is_a_machines() -> None:
+    """Also one of complaints (RFC 5965), which says of no address that it failed."""
+    mail = (
+        "From: fbl@example.net\nTo: help@helio.example\nSubject: Email feedback report\n"
+        'Content-Type: multipart/report; report-type=feedback-report; boundary="b"\n\n'
+        "--b\nContent-Type: text/plain\n\nThis is an abuse report.\n"
+        "--b\nContent-Type: message/feedback-report\n\nFeedback-Type: abuse\n\n--b--\n"
+    )
+    assert read(mail).automatic == Automatic(reason="report")
 
 
 def test_what_a_server_put_away_for_a_full_mailbox_is_a_soft_bounce() -> None:

@@ -25,6 +25,8 @@ def mail(body: bytes) -> Request:
         b"From a@b.c Mon Mar  2 09:00:00 2026\nFrom: a@b.c\nSubject : dark\n",
         b"From: a@b.c\r\nKey: abc\r\nZ3VlcnV=\r\nSubject: dark\r\n",
         b"From: a@b.c\nSubject: dark\nContent-Type: text/plain;\ncharset=utf-8\n",
+        b"\r\n\nFrom: a@b.c\nSubject: dark\n",
+        b'From: a@b.c\nSubject: dark\nContent-Type: text/plain; charset="\x00"\nX: \xff\n',
     ],
 )
 def test_headers_that_were_broken_on_their_way_are_read(head: bytes) -> None:
@@ -33,6 +35,12 @@ def test_headers_that_were_broken_on_their_way_are_read(head: bytes) -> None:
     found = mail(head + end + b"Note: it is dark." + end + b"Bye")
     assert (found.contact.mail, found.subject) == ("a@b.c", "dark")
     assert found.text == "Note: it is dark.\nBye"
+
+
+def test_a_charset_that_no_library_bears_costs_no_text() -> None:
+    """The library raises on a NUL in its name, where there are bytes beyond ASCII."""
+    head = b'From: a@b.c\nSubject: dark\nContent-Type: text/plain; charset="\x00"\n\n'
+    assert mail(head + "Größe".encode()).text == "Größe"
 
 
 def test_a_text_without_an_empty_line_before_it_stays_a_text() -> None:

@@ -1,6 +1,6 @@
 """Whether a person wrote a mail: what machines sent becomes no ticket, and is never answered.
 
-Sources: RFC 3834 (Auto-Submitted), RFC 3464 and RFC 8098 (reports), RFC 2919 and 2369 (lists),
+Sources: RFC 3834 (Auto-Submitted), RFC 6522, 3464, 8098 and 5965 (reports), RFC 2919 and 2369 (lists),
 [MS-OXCMAIL] 2.1.3.2.20 (X-Auto-Response-Suppress), and the headers of common responders.
 
 Our own mail that comes back is told by its signature, which is not the door's to check: see
@@ -99,6 +99,8 @@ def verdict_on(
     )
     if found is None and (returned or "mailer-daemon@" in headers.word("from")):
         found = Automatic(reason="null-return-path")
+    if found is None and headers.word("content-type").startswith("multipart/report"):
+        found = Automatic(reason="report")
     return Verdict(automatic=found, silent=found is not None or _wants_silence(headers))
 
 

@@ -61,7 +61,7 @@ _WORDS = re.compile(
     r"|deli?ve?ry (?:to|of|status|failure|attempt)[^\n]{0,60}(?:fail|abort|notification|postponed)"
     r"|failed recipient|intended recipient:|did not reach|non-?delivery|has been (?:returned|delayed)"
     r"|able to deliver|addresses had|address(?:es)? failed|not a valid user|nameserver query"
-    r"|recipients? of your message|did not receive your|mail system|failed permanently"
+    r"|could not be sent|failure reasons|recipients? of your message|did not receive your|mail system|failed permanently"
     r"|failed addresses"
     r"|n['’]a pas (?:pu|[ée]t[ée])|konnte (?:leider )?nicht|nicht zugestellt|nicht übermittelt"
     r"|no (?:se )?(?:ha podido|pudo|puede) (?:ser )?entrega|non (?:è stato|può essere)|não (?:pôde|foi)"

@@ -10,6 +10,8 @@ import re
 
 HEAD_BYTES_MAX = 1_000_000
 """Of a mail: its headers end within so many bytes."""
+MENDED_BYTES_MAX = 200_000
+"""Headers beyond it are nobody's: they are not read a second time."""
 BROKEN_RUN_MAX = 5
 """Lines in a row without an indent; of more the text has begun."""
 
@@ -31,7 +33,7 @@ def mended(body: bytes) -> bytes:
     Only lines that a header of a common name follows at once, or that continue a parameter, are
     headers' for sure; otherwise the mail stays as it is.
     """
-    end = HEAD_END.search(body, 0, HEAD_BYTES_MAX)
+    end = HEAD_END.search(body, 0, MENDED_BYTES_MAX)
     if end is None:
         return body
     lines = body[: end.start()].split(b"\n")

@@ -69,7 +69,8 @@ def is_too_complex(content: bytes) -> bool:
             return True
     left = PARTS_MAX
     for boundary in boundaries:
-        left -= content.count(b"\n--" + boundary)
+        # The parser takes a bare carriage return for the end of a line, too.
+        left -= content.count(b"\n--" + boundary) + content.count(b"\r--" + boundary)
         if left < 0:
             return True
     return False
@@ -85,10 +86,9 @@ def parts_of(mail: Mail) -> Parts:
         if kind in _REPORTS:
             found.reports.append(part)
             continue
-        payload = part.get_payload()
         if kind.startswith("multipart/"):
-            if isinstance(payload, list):
-                waiting.extend(p for p in reversed(payload) if isinstance(p, Message))
+            if part.is_multipart():
+                waiting.extend(reversed(_parts_within(part)))
             else:  # Parts are announced, and there are none: what is there is the text.
                 found.plain.append(_text(part))
             continue
@@ -123,7 +123,7 @@ def _take(part: Mail, kind: str, found: Parts) -> None:
     elif is_body and kind == "text/html":
         found.pages.append(_text(part))
     else:
-        content = _content(part, kind)
+        content = _content(part)
         if content or name:
             found.files.append(
                 Attached(
@@ -149,9 +149,7 @@ def whole_mail(content: bytes) -> Attached:
 
 def _text(part: Mail) -> str:
     payload = _bytes_of(part)
-    if payload is None:
-        return str(part.get_payload())
-    return decoded(payload, _charset(part))
+    return "" if payload is None else decoded(payload, _charset(part))
 
 
 def _charset(part: Mail) -> str | None:
@@ -161,16 +159,21 @@ def _charset(part: Mail) -> str | None:
         return None
 
 
-def _content(part: Mail, kind: str) -> bytes:
+def _content(part: Mail) -> bytes:
     """Return a part's bytes; those of a mail within the mail are that mail."""
-    payload = part.get_payload()
-    if isinstance(payload, list):
-        inner = [p for p in payload if isinstance(p, Message)]
-        return b"".join(_as_bytes(p) for p in inner)
-    taken = _bytes_of(part)
-    if taken is not None:
-        return taken
-    return str(payload).encode("utf-8", "surrogateescape") if kind else b""
+    if part.is_multipart():
+        return b"".join(map(_as_bytes, _parts_within(part)))
+    return _bytes_of(part) or b""
+
+
+def _parts_within(part: Mail) -> list[Mail]:
+    """Return the parts of a part, none where it has none.
+
+    The library is not asked for the payload of others: it decodes that by the declared charset,
+    and raises on a hostile one.
+    """
+    payload = part.get_payload() if part.is_multipart() else []
+    return [p for p in payload if isinstance(p, Message)] if isinstance(payload, list) else []
 
 
 def _bytes_of(part: Mail) -> bytes | None:
@@ -243,10 +246,8 @@ def _default_name(part: Mail, kind: str, number: int) -> str:
     """Return the name of a part that has none."""
     match kind:
         case "message/rfc822":
-            inner = part.get_payload()
-            subject = ""
-            if isinstance(inner, list) and inner and isinstance(inner[0], Message):
-                subject = clean_line(words(str(inner[0].get("Subject", ""))))
+            inner = _parts_within(part)
+            subject = clean_line(words(str(inner[0].get("Subject", "")))) if inner else ""
             return safe_name(f"{subject[:80].replace('/', '-')}.eml") if subject else WHOLE_NAME
         case "application/ms-tnef":
             return "winmail.dat"

@@ -112,11 +112,13 @@ def _read(raw: Raw, settings: MailSettings) -> Read[NormalForm]:
 
 def _taken_apart(body: bytes) -> tuple[Headers, Parts]:
     """Return headers and parts; of a mail of more parts than anybody's, the mail as one file."""
+    body = body.lstrip(b"\r\n")  # Some archives put empty lines above a mail.
     if not is_too_complex(body):
         mail = message_from_bytes(body, policy=policy.compat32)
         broken = any(isinstance(d, MissingHeaderBodySeparatorDefect) for d in mail.defects)
-        if broken or (mail.get_unixfrom() or "").startswith("From :"):
-            mail = message_from_bytes(mended(body), policy=policy.compat32)
+        broken = broken or (mail.get_unixfrom() or "").startswith("From :")
+        if broken and (better := mended(body)) != body:
+            mail = message_from_bytes(better, policy=policy.compat32)
         return Headers(mail), parts_of(mail)
     end = HEAD_END.search(body, 0, HEAD_BYTES_MAX)
     head = body[: end.start() if end else HEAD_BYTES_MAX]
@@ -171,7 +173,8 @@ def _verdict(
     raw: Raw, headers: Headers, parts: Parts, settings: MailSettings, *, text: str
 ) -> Verdict:
     back = headers.word("return-path")
-    returned = raw.sender == "" or back == "<>" or back.startswith("<mailer-daemon")
+    nobody = "return-path" in headers and back in {"", "<>"}
+    returned = raw.sender == "" or nobody or back.startswith("<mailer-daemon")
     return verdict_on(
         headers,
         parts,

@@ -43,7 +43,7 @@ _UNKNOWN = re.compile(
     r"|wurde nicht gefunden|existiert nicht|unbekannte[rn]? (?:benutzer|empfänger|adresse)"
     r"|n['’]existe pas|adresse inconnue|utilisateur inconnu|no existe|non esiste|utente sconosciuto"
     r"|não existe|bestaat niet|nie istnieje|не существует|не найден|finns inte|findes ikke"
-    r"|用户不存在|不存在|存在しません|宛先不明|존재하지",
+    r"|用户不存在|不存在|存在しません|リストにありません|宛先不明|존재하지",
     re.IGNORECASE,
 )
 _PASSING = re.compile(
@@ -120,11 +120,11 @@ def disposition(parts: Parts, *, text: str) -> Reported | None:
 
 def _blocks(part: Mail) -> Sequence[Mail]:
     """Return the groups of fields of a report; those of one that is encoded are decoded first."""
-    payload = part.get_payload()
-    if not isinstance(payload, list):
+    if not part.is_multipart():
         taken = part.get_payload(decode=True)
         return _groups(taken) if isinstance(taken, bytes) else []
-    found = [p for p in payload if isinstance(p, Message)]
+    payload = part.get_payload()
+    found = [p for p in payload if isinstance(p, Message)] if isinstance(payload, list) else []
     encoding = str(part.get("Content-Transfer-Encoding", "")).strip().lower()
     if encoding not in {"base64", "quoted-printable"}:
         return found
