@@ -177,14 +177,13 @@ def content_of(body: BaseModel, parts: Sequence[Part]) -> bytes:
 
 
 def parse(raw: Raw, setup: Setup) -> list[Read[Request]]:
-    """Read a request. An agent's word for who the contact is proves it.
+    """Read a request.
 
     Raises:
         Refused: 415, 400 or 422.
     """
     require_media_type(raw, (JSON,))
-    # Whoever comes in without an integration is an agent who signed in by themselves.
-    return [read_request(read_json(raw, RequestBody), raw, setup, verified=not setup.name)]
+    return [read_request(read_json(raw, RequestBody), raw, setup)]
 
 
 DOOR = Door(
