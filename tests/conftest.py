@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.support.stack"]
+
+# How fast the machine is says nothing of the code: no example fails for its time.
+settings.register_profile("heliodesk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("heliodesk")
 
 NEEDS_SOCKETS = ("adapters", "e2e")
 

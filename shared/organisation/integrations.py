@@ -129,10 +129,13 @@ class AlertPolicy(Model):
 
 
 class Limits(Model):
-    """What an integration may hand in. None: as the service's settings say."""
+    """What an integration may hand in.
+
+    None for ``per_minute`` is no limit; for files it is the organisation's (section ``intake``).
+    """
 
     per_minute: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    """Submissions over HTTP, at all processes together; above it 429 with Retry-After."""
+    """Calls over HTTP, at all processes together; above it 429 with Retry-After."""
     file_bytes_max: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
     request_bytes_max: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
     """All files of one request together."""

@@ -140,6 +140,26 @@ async def test_a_file_above_the_limit_is_refused_with_its_name() -> None:
     assert not intake.store.all_receipts()
 
 
+async def test_a_mail_that_one_of_two_tenants_takes_is_taken_by_both() -> None:
+    """The sender hears 250; the tenant whose limit it is over has it without the file's bytes."""
+    intake = Intake()
+    intake.configurations.install("other", intake.configurations.current(TENANT))
+    install(intake, smtp("mail-demo", "desk@other.example"), tenant="other")
+    install(
+        intake,
+        Integration.model_validate(
+            {"name": "mail-demo", "door": "smtp", "addresses": [OURS], **SMALL}
+        ),
+    )
+    answer = await take(intake, mailing_of(intake), ATTACHED, OURS, "desk@other.example")
+    assert answer[:3] == "250"
+    await intake.settle()
+    files = {
+        m.tenant: [(f.name, f.id is None) for f in m.files] for m in intake.store.all_messages()
+    }
+    assert files == {TENANT: [("big.zip", True)], "other": [("big.zip", False)]}
+
+
 async def test_an_attached_file_is_kept() -> None:
     """The message refers to it, and its bytes are in the store."""
     intake = Intake()

@@ -163,13 +163,28 @@ class Mailing:
         tenants: dict[str, list[Caller]] = {}
         for caller in callers:
             tenants.setdefault(caller.tenant, []).append(caller)
-        receipts = []
+        receipts: list[Receipt] = []
+        refused: list[tuple[list[Caller], CommandRejected]] = []
         for those in tenants.values():
-            mine = replace(raw, recipients=_recipients(raw, those))
-            caller, settings = _set_up(those[0], door)
-            taking = _Taking(door, mine, (caller, *those[1:]), settings, refusable, cut)
-            receipts.extend([await self._accept(taking, read) for read in await _parsed(taking)])
+            try:
+                receipts += await self._take(door, raw, those, refusable=refusable, cut=cut)
+            except CommandRejected as error:
+                refused.append((those, error))
+        if refused and not receipts:
+            raise refused[0][1]
+        for those, _ in refused:
+            # Its sender hears that it was taken, for another tenant has it: nobody is told.
+            receipts += await self._take(door, raw, those, refusable=False, cut=cut)
         return receipts
+
+    async def _take(
+        self, door: Door, raw: Raw, callers: Sequence[Caller], *, refusable: bool, cut: str
+    ) -> list[Receipt]:
+        """Accept a mail for one tenant; see `take`."""
+        mine = replace(raw, recipients=_recipients(raw, callers))
+        caller, settings = _set_up(callers[0], door)
+        taking = _Taking(door, mine, (caller, *callers[1:]), settings, refusable, cut)
+        return [await self._accept(taking, read) for read in await _parsed(taking)]
 
     async def _accept(self, taking: _Taking, read: Read[NormalForm]) -> Receipt:
         sender = ""
