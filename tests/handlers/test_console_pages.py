@@ -429,6 +429,19 @@ async def test_the_desks_page_waits_for_a_configuration() -> None:
     assert "No configuration is applied yet" in (await show(console, "/desks")).text
 
 
+async def test_a_help_link_tells_where_somebody_needs_help(console: MemoryConsole) -> None:
+    """What its address names is shown, goes with the request, and is no markup."""
+    link = "/request?host=PC-7&application=SAP%20%3Cb%3E&version=7.5&subject=Help&page=&other=x"
+    async with console.client() as client:
+        page = await client.get(link)
+        for part in ("PC-7", "SAP &lt;b&gt;", "7.5", 'name="host"'):
+            assert part in page.text
+        assert 'name="page"' not in page.text
+        form = {"subject": "Help", "key": "k-1", "host": "PC-7", "application": "SAP"}
+        await client.post("/request", data=form)
+    assert console.fakes.sent[0][2]["fields"] == {"host": "PC-7", "application": "SAP"}
+
+
 async def test_a_request_is_handed_in_under_the_form_s_key(console: MemoryConsole) -> None:
     """Empty fields are left out; the number comes back with a link."""
     async with console.client() as client:

@@ -18,6 +18,9 @@ from shared.organisation.words import LEVELS
 QUERY_CHARACTERS_MAX = 200
 KINDS = ("incident", "service-request", "inquiry", "change", "complaint", "compliment")
 NOT_FOUND = 404
+CONTEXT = ("host", "application", "version", "page")
+"""What a help link of a desktop or an application knows; it goes with the request."""
+CONTEXT_CHARACTERS_MAX = 200
 
 
 def knowledge_router(frame: Frame) -> APIRouter:
@@ -83,13 +86,14 @@ def request_router(frame: Frame) -> APIRouter:
             done=done,
             kinds=KINDS,
             levels=LEVELS,
+            context=context_of(fields),
             sites=configuration.organisation.sites if configuration else (),
             key=fields.get("key") or console.clock.unique(),
         )
 
     @router.get("/request")
     async def ask(request: Request) -> Response:
-        """Show the form."""
+        """Show the form; a help link fills in what it knows by the address's parameters."""
         caller = frame.caller(request, Action.SUBMIT)
         return form(request, caller, fields=dict(request.query_params))
 
@@ -120,4 +124,12 @@ def request_body(fields: Mapping[str, str], caller: Caller) -> dict[str, Any]:
     given = {name: value for name, value in contact.items() if value}
     names = ("subject", "text", "kind", "site", "service", "impact", "urgency")
     body: dict[str, Any] = {name: fields[name] for name in names if fields.get(name)}
+    if known := context_of(fields):
+        body["fields"] = known
     return {**body, "channel": "web", "contact": given or {"id": caller.name}}
+
+
+def context_of(fields: Mapping[str, str]) -> dict[str, str]:
+    """Return what a help link knows of where somebody needs help."""
+    given = {name: fields.get(name, "").strip()[:CONTEXT_CHARACTERS_MAX] for name in CONTEXT}
+    return {name: value for name, value in given.items() if value}
