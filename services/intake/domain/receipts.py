@@ -272,3 +272,20 @@ def ticket_id(*, tenant: str, receipt: str) -> str:
 def message_id(receipt: str) -> str:
     """Return the id of the message that a receipt brings."""
     return derived_id("message", receipt)
+
+
+def copy_of(receipt: Receipt, *, stored: Receipt) -> Receipt:
+    """Return the receipt of a mail beside the one that is stored under its Message-ID.
+
+    It keeps the ticket that was found or claimed for it under that id.
+    """
+    key = f"{receipt.key}\n{receipt.body}"
+    identifier = receipt_id(tenant=receipt.tenant, door=receipt.door, key=key)
+    return receipt.model_copy(
+        update={
+            "id": identifier,
+            "key": key,
+            "message": message_id(identifier),
+            "twin_of": stored.id,
+        }
+    )

@@ -14,7 +14,14 @@ from services.intake.domain.files import (
     require_fitting,
 )
 from services.intake.domain.normal import REFERENCES_MAX, AlertGroup, NormalForm, Request
-from services.intake.domain.receipts import Joining, Receipt, Words, message_id, receipt_id
+from services.intake.domain.receipts import (
+    Joining,
+    Receipt,
+    Words,
+    copy_of,
+    message_id,
+    receipt_id,
+)
 from services.intake.doors import Door, Raw, Read
 from services.intake.handlers.applying import Applied
 from services.intake.handlers.callers import Caller, checked_key, kept_as
@@ -88,6 +95,9 @@ class Accepting:
         if stored.body == body:
             if stored.pending_since is None:
                 self._repeated(receipt)
+            released = await self._released(stored, receipt, kept_original)
+            if released is not None:
+                return released
             if door.answers_at_once or not isinstance(read.form, AlertGroup):
                 self._offer(stored)
             return stored
@@ -98,9 +108,29 @@ class Accepting:
                 field="Idempotency-Key",
                 status=422,
             )
+        return await self._beside(
+            stored, receipt, read, door=door, caller=caller, original=kept_original
+        )
+
+    async def _beside(
+        self,
+        stored: Receipt,
+        receipt: Receipt,
+        read: Read[NormalForm],
+        *,
+        door: Door,
+        caller: Caller,
+        original: Original | None,
+    ) -> Receipt:
+        """Accept a mail with the Message-ID, but not with the content, of one that is stored."""
         if isinstance(read.form, Request):
             brought = [hashlib.sha256(part.content).hexdigest() for part in read.parts]
-            match await self._requests.twin(stored, read.form, files=brought):
+            twin = await self._requests.twin(stored, read.form, files=brought)
+            if twin is not Twin.OTHER:
+                released = await self._released(stored, receipt, original)
+                if released is not None:
+                    return released
+            match twin:
                 case Twin.COPY:
                     self._offer(stored)
                     return stored
@@ -109,11 +139,30 @@ class Accepting:
                 case Twin.OTHER:
                     pass
         # Broken mailers give two mails one Message-ID: both are kept.
-        twin = await self._receipt(door, read, caller, key=f"{key}\n{body}", body=body)
-        twin = twin.model_copy(update={"twin_of": stored.id})
-        kept = await self._keep(Incoming(twin, kept_original))
+        key, body = f"{receipt.key}\n{receipt.body}", receipt.body
+        other = await self._receipt(door, read, caller, key=key, body=body)
+        other = other.model_copy(update={"twin_of": stored.id})
+        kept = await self._keep(Incoming(other, original))
         self._offer(kept)
         return kept
+
+    async def _released(
+        self, stored: Receipt, receipt: Receipt, original: Original | None
+    ) -> Receipt | None:
+        """Accept a copy of what waits for review only because a list brought it.
+
+        Durable before the review is over: a crash in between is mended by the repetition.
+
+        Returns:
+            What is stored of the copy; None where it is no such copy.
+        """
+        review = await self._requests.listed(stored, copy=receipt)
+        if review is None:
+            return None
+        copy = await self._keep(Incoming(copy_of(receipt, stored=stored), original))
+        await self._requests.release(review, stored, copy=copy)
+        self._offer(copy)
+        return copy
 
     async def _as_before(self, identifier: str, body: str, *, refused: CommandRejected) -> Receipt:
         """Return the receipt of what was accepted before the organisation changed.

@@ -175,7 +175,13 @@ class UseCases:
             configurations=around.configurations,
         )
         classifying = Classifying(meeting=self.meeting, models=self.models, detect=detect)
-        requests = Requests(store=rows, threads=threads, numbers=numbers, classifying=classifying)
+        requests = Requests(
+            store=rows,
+            conversations=stores.conversations,
+            threads=threads,
+            numbers=numbers,
+            classifying=classifying,
+        )
         forming = Forming(requests=requests)
         self._watch(stores, around, numbers)
         self.applying = Applying(

@@ -11,6 +11,7 @@ from services.intake.domain.classify import Classified
 from services.intake.domain.files import FileRef
 from services.intake.domain.messages import Message
 from services.intake.domain.normal import Party, Request, Thread
+from services.intake.domain.proposals import Verdict
 from services.intake.domain.receipts import (
     Joining,
     Opening,
@@ -25,12 +26,14 @@ from services.intake.handlers.callers import Caller
 from services.intake.handlers.classifying import Classifying
 from services.intake.handlers.numbers import Numbers
 from services.intake.handlers.threading import Placed, Threads
-from services.intake.ports import IntakeStore
+from services.intake.ports import ConversationStore, IntakeStore, Review
 from shared.contracts.facts import Channel
 from shared.contracts.intake import Direction
 from shared.organisation import MAIL_DOORS, Configuration
 
 TO_CONFIRM: Final = "to-confirm"
+BY_LIST: Final = frozenset({"bulk", "list"})
+"""Why a mail waits that are the doing of the list that it came by, and say nothing of the mail."""
 
 
 class Twin(Enum):
@@ -81,12 +84,14 @@ class Requests:
         self,
         *,
         store: IntakeStore,
+        conversations: ConversationStore,
         threads: Threads,
         numbers: Numbers,
         classifying: Classifying,
     ) -> None:
         self._classifying = classifying
         self._store = store
+        self._conversations = conversations
         self._threads = threads
         self._numbers = numbers
 
@@ -145,6 +150,9 @@ class Requests:
             files: SHA-256 of its files.
         """
         task = stored.task
+        if task is None and stored.ticket is None:
+            review = await self._conversations.review(stored.id, tenant=stored.tenant)
+            task = review.mail if review is not None else None
         if isinstance(task, Opening | Joining | Reviewing):
             words, author = task.words, _address(task)
         else:
@@ -165,6 +173,43 @@ class Requests:
         if known.issuperset(files):
             return Twin.COPY
         return Twin.OTHER if known else Twin.FULLER
+
+    async def listed(self, stored: Receipt, *, copy: Receipt) -> Review | None:
+        """Return the review of a list's copy of a mail, where another copy needs none.
+
+        Args:
+            stored: of the mail that came before, with the same Message-ID and the same words.
+            copy: of the one that came now, as it would be accepted by itself.
+        """
+        if stored.ticket is not None or not isinstance(copy.task, Opening | Joining):
+            return None
+        if isinstance(stored.task, Reviewing):
+            review = Review(
+                id=stored.id, tenant=stored.tenant, at=stored.accepted_at, mail=stored.task
+            )
+        elif stored.task is None:
+            known = await self._conversations.review(stored.id, tenant=stored.tenant)
+            if known is None:
+                return None
+            review = known
+        else:
+            return None
+        if review.mail.reason not in BY_LIST:
+            return None
+        verdict = review.verdict
+        ours = verdict is None or (verdict.by, verdict.ticket) == (copy.by, copy.ticket)
+        return review if ours else None
+
+    async def release(self, review: Review, stored: Receipt, *, copy: Receipt) -> None:
+        """Say that a list's copy is in the ticket of the other copy, unless an agent was faster."""
+        await self._store.add_reviews([review])
+        verdict = Verdict(
+            action="accepted", by=copy.by, at=copy.accepted_at, ticket=copy.ticket, done=True
+        )
+        decided = await self._conversations.decide_review(review, verdict)
+        if decided.verdict is not None and decided.verdict.same(verdict):
+            there = {"ticket": copy.ticket, "number": copy.number}
+            await self._store.finish([], [stored.model_copy(update=there)])
 
 
 def _followup(
