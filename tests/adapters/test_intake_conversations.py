@@ -10,7 +10,7 @@ from uuid import NAMESPACE_URL, uuid5
 import pytest
 
 from services.intake.domain.messages import Entry, Message
-from services.intake.domain.normal import Party
+from services.intake.domain.normal import Party, Request, Thread
 from services.intake.domain.proposals import Proposal, Verdict
 from services.intake.domain.receipts import Reviewing, Words
 from services.intake.domain.similarity import Likeness
@@ -200,8 +200,14 @@ async def test_a_proposal_grows_until_somebody_decides(both: Both) -> None:
 async def test_a_review_is_decided_once(both: Both) -> None:
     """Then it is listed no more, and still there; another tenant sees nothing of it."""
     store = both.conversations
+    author, thread = Party(mail="e@x.example"), Thread(chat="c", references=("<a@x>",))
     mail = Reviewing(
-        author=Party(mail="e@x.example"), words=Words(text="t"), reason="list", integration="m"
+        author=author,
+        words=Words(text="t"),
+        reason="list",
+        integration="m",
+        silent=True,
+        asked=Request(contact=author, subject="", language="zh-Hans", thread=thread),
     )
     review = Review(id="r", tenant="main", at=T0, mail=mail)
     await both.rows.add_reviews([review])

@@ -62,6 +62,8 @@ class Message(BaseModel):
     at: Instant
     language: Code = "en"
     message_id: str | None = None
+    silent: bool = False
+    """No automatic answer is sent, should a ticket be opened with it."""
     evidence: Code = ""
     """Why it is in this conversation, see `services.intake.domain.threads.Evidence`."""
     entry: Entry = Entry.MESSAGE

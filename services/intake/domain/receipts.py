@@ -21,12 +21,16 @@ from services.intake.domain.normal import (
     CallProgress,
     Heartbeat,
     Party,
+    Request,
+    Thread,
 )
 from shared.contracts.facts import Channel, Code, Id, Instant, TicketFacts
 from shared.contracts.intake import ALERT_MEMBERS_MAX, Direction
 from shared.contracts.links import LINKED_MAX
 from shared.contracts.monitors import OpeningAction
 from shared.kernel import derived_id, digest, stream_id
+
+NO_SUBJECT = "–"
 
 
 class Words(BaseModel):
@@ -73,7 +77,11 @@ class Joining(BaseModel):
     direction: Direction
     channel: Channel
     words: Words
-    language: Code = "en"
+    language: Code | None = None
+    """As the caller says, or as it was found in the text; None leaves it to the contact."""
+    language_default: Code = "en"
+    silent: bool = False
+    """No automatic answer is sent, should it open a ticket after all."""
     evidence: Code = ""
     """Why it belongs to the ticket, see `services.intake.domain.threads.Evidence`."""
     refused: bool = False
@@ -129,6 +137,26 @@ class Reviewing(BaseModel):
     channel: Channel = Channel.EMAIL
     ticket: Id | None = None
     """The ticket that it may belong to."""
+    silent: bool = False
+    """No automatic answer is sent, should it become a ticket."""
+    asked: Request | None = None
+    """What was asked, without its words; None where nothing but these is known."""
+
+    @property
+    def request(self) -> Request:
+        """What was asked, for whoever makes a ticket of it; its files have been kept."""
+        words = self.words
+        thread = Thread(message_id=words.message_id, chat=words.chat)
+        asked = self.asked or Request(contact=self.author, subject="", thread=thread)
+        said = {
+            "subject": words.subject or NO_SUBJECT,
+            "text": words.text,
+            "quoted": words.quoted,
+            "html": words.html,
+            "fields": words.fields,
+            "silent": self.silent,
+        }
+        return asked.model_copy(update=said)
 
 
 class Amending(BaseModel):
@@ -272,6 +300,12 @@ def ticket_id(*, tenant: str, receipt: str) -> str:
 def message_id(receipt: str) -> str:
     """Return the id of the message that a receipt brings."""
     return derived_id("message", receipt)
+
+
+def without_words(request: Request) -> Request:
+    """Return what is asked in a request that waits for an agent, whose words are kept beside it."""
+    bare = {"subject": "", "text": "", "quoted": "", "html": "", "fields": {}, "files": ()}
+    return request.model_copy(update={**bare, "automatic": None, "confirm": False})
 
 
 def copy_of(receipt: Receipt, *, stored: Receipt) -> Receipt:

@@ -227,6 +227,7 @@ class Deeds:
                 message=copies[0].id,
                 messages=len(copies),
                 split_from=task.source,
+                silent=copies[0].silent,
             ),
             cause=copies[-1].as_cause(),
         )

@@ -19,6 +19,7 @@ from services.intake.domain.receipts import (
     Reviewing,
     Words,
     ticket_id,
+    without_words,
 )
 from services.intake.domain.similarity import COPY_SIMILARITY, is_copy
 from services.intake.doors import Door
@@ -102,9 +103,8 @@ class Requests:
             CommandRejected: the organisation does not have what the request names.
         """
         form = asking.form
-        if form.automatic is not None or form.confirm:
-            reason = form.automatic.reason if form.automatic else TO_CONFIRM
-            return _reviewed(receipt, asking, reason=reason)
+        if form.automatic is not None:
+            return _reviewed(receipt, asking, reason=form.automatic.reason)
         # Before its conversation is looked for: what the organisation does not have is refused,
         # and must have claimed nothing.
         classified = await self._classifying.classify(
@@ -114,9 +114,19 @@ class Requests:
             channel=asking.door.channel,
         )
         ticket = ticket_id(tenant=receipt.tenant, receipt=receipt.id)
+        if form.confirm:
+            found = await self._threads.find(receipt, form, configuration=asking.configuration)
+            return _reviewed(receipt, asking, reason=TO_CONFIRM, ticket=found and found.ticket)
         if form.thread == Thread() and asking.door.name not in MAIL_DOORS:
             number = await self._numbers.take(receipt.tenant)
             return _opened(receipt, asking, Placed(ticket, number, evidence=None), classified)
+        return await self._placed(receipt, asking, classified, ticket=ticket)
+
+    async def _placed(
+        self, receipt: Receipt, asking: Asking, classified: Classified, *, ticket: str
+    ) -> Receipt:
+        """Return the receipt with its task, by the conversation that it belongs to."""
+        form = asking.form
         placed = await self._threads.place(
             receipt, form, ticket=ticket, configuration=asking.configuration
         )
@@ -243,6 +253,8 @@ def _reviewed(
         integration=asking.caller.name,
         channel=asking.channel,
         ticket=ticket,
+        silent=asking.form.silent,
+        asked=without_words(asking.form),
     )
     return receipt.model_copy(update={"task": review})
 
@@ -281,7 +293,8 @@ def _joined(
         direction=Direction.INBOUND,
         channel=asking.channel,
         words=asking.words,
-        language=asking.form.language or asking.configuration.organisation.languages[0],
+        language_default=asking.form.language or asking.configuration.organisation.languages[0],
+        silent=asking.form.silent,
         evidence=placed.evidence or "",
         refused=refused,
         alone=None if placed.state is not None else alone,

@@ -14,7 +14,6 @@ from services.intake.domain.threads import (
     Clues,
     Evidence,
     candidates,
-    claim_id,
     claims_of,
     clues_of,
     is_agent,
@@ -59,6 +58,7 @@ class _Asked:
     request: Request
     clues: Clues
     configuration: Configuration
+    by_mail: bool
 
 
 class Threads:
@@ -100,10 +100,7 @@ class Threads:
             ticket: the one that it opens where it joins none.
             configuration: says whose addresses are agents', and which are our own.
         """
-        by_mail = receipt.door in MAIL_DOORS
-        thread, subject = request.thread, request.subject if by_mail else ""
-        clues = clues_of(thread, subject=subject, tenant=receipt.tenant, signer=self._signer)
-        asked = _Asked(receipt, ticket, request, clues, configuration)
+        asked = self._asked(receipt, request, ticket=ticket, configuration=configuration)
         alone: Placed | None = None
         for _ in range(RACES_MAX):
             placed = await self._look(asked) or alone
@@ -114,6 +111,13 @@ class Threads:
                 return placed
         message = f"{receipt.id}: others claimed its conversation {RACES_MAX} times"
         raise Infrastructure(message)
+
+    async def find(
+        self, receipt: Receipt, request: Request, *, configuration: Configuration
+    ) -> Placed | None:
+        """Return the conversation that a request may belong to, and claim nothing."""
+        asked = self._asked(receipt, request, ticket="", configuration=configuration)
+        return await self._look(asked)
 
     async def followed_up(self, receipt: Receipt, request: Request, *, by: Placed, of: str) -> None:
         """Let what answers a follow-up find that, and not the closed ticket before it.
@@ -139,18 +143,21 @@ class Threads:
         )
         await self._conversations.reclaim([clues.own], ticket=of, to=mine)
 
-    async def adopt(self, receipt: Receipt, *, message_id: str) -> None:
-        """Let answers to a mail that an agent put into a ticket find that ticket."""
-        mine = Claim(
-            id=claim_id(tenant=receipt.tenant, kind="message", name=message_id),
-            tenant=receipt.tenant,
-            ticket=receipt.ticket or "",
-            number=receipt.number,
-            receipt=receipt.id,
-            own=True,
-            at=receipt.accepted_at,
-        )
-        await self._conversations.claim([mine], participants=[])
+    async def adopt(
+        self, receipt: Receipt, request: Request, *, by_mail: bool, configuration: Configuration
+    ) -> None:
+        """Let what follows on a request that an agent put into a ticket find that ticket.
+
+        Args:
+            receipt: of what the agent has decided, with the ticket.
+            request: what was handed in; its sender takes part from now on.
+            by_mail: it came by mail.
+            configuration: says which addresses are our own.
+        """
+        ticket = receipt.ticket or ""
+        clues = clues_of(request.thread, subject="", tenant=receipt.tenant, signer=self._signer)
+        asked = _Asked(receipt, ticket, request, clues, configuration, by_mail)
+        await self._claim(asked, Placed(ticket, receipt.number, Evidence.AGENT))
 
     async def end_of(self, documents: Collection[Document[Ticket]]) -> dict[str, Document[Ticket]]:
         """Return, by the ticket asked for, the one where its conversation goes on.
@@ -169,6 +176,14 @@ class Threads:
             loaded = await self._streams.load(TICKET, {into for into in merged.values() if into})
             for asked, into in merged.items():
                 ends[asked] = loaded[into or ""]
+
+    def _asked(
+        self, receipt: Receipt, request: Request, *, ticket: str, configuration: Configuration
+    ) -> _Asked:
+        by_mail = receipt.door in MAIL_DOORS
+        thread, subject = request.thread, request.subject if by_mail else ""
+        clues = clues_of(thread, subject=subject, tenant=receipt.tenant, signer=self._signer)
+        return _Asked(receipt, ticket, request, clues, configuration, by_mail)
 
     async def _look(self, asked: _Asked) -> Placed | None:
         """Return what the strongest evidence says that counts."""
@@ -267,21 +282,26 @@ class Threads:
             if arrived or other.ticket != claim.ticket:
                 await conversations.reclaim([claim.id], ticket=other.ticket, to=claim)
             return True
+        by_agent = placed.evidence is Evidence.AGENT
+        over = claim.id == asked.clues.chat and await self._is_over(other.ticket)
+        if over or (arrived and by_agent):
+            handed_over = await conversations.reclaim([claim.id], ticket=other.ticket, to=claim)
+            return handed_over > 0 or placed.evidence is not None
         if placed.evidence is not None:
             return True
-        if claim.id != asked.clues.chat:
-            # A twin's own id, or a reference that proves nothing alone; or it is new just now.
-            return await self._look(asked) is None
-        loaded = await self._streams.load(TICKET, [other.ticket])
-        end = (await self.end_of(loaded.values())).get(other.ticket)
-        if end is None or end.state is None or not end.state.closed:
-            return False
-        return await conversations.reclaim([claim.id], ticket=other.ticket, to=claim) > 0
+        # A twin's own id, or a reference that proves nothing alone; or it is new just now.
+        return claim.id != asked.clues.chat and await self._look(asked) is None
+
+    async def _is_over(self, ticket: str) -> bool:
+        """Return whether a conversation is closed where it goes on."""
+        loaded = await self._streams.load(TICKET, [ticket])
+        end = (await self.end_of(loaded.values())).get(ticket)
+        return end is not None and end.state is not None and end.state.closed
 
 
 def _participants(asked: _Asked, ticket: str) -> Sequence[str]:
     """Return the ids of those who take part: who wrote, and to whom, but not ourselves."""
-    if asked.receipt.door not in MAIL_DOORS:
+    if not asked.by_mail:
         return ()
     integrations = asked.configuration.integrations.integrations
     ours = {normal_mail(a) for i in integrations for a in i.addresses}
