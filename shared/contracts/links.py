@@ -67,6 +67,17 @@ class RequestSplit(LinkEvent):
     messages: Annotated[tuple[Id, ...], Field(min_length=1, max_length=LINKED_MAX)]
 
 
+class RequestUnsplit(LinkEvent):
+    """A split is undone: the messages are this ticket's again, and the other is merged into it."""
+
+    type: ClassVar[str] = "heliodesk.request.unsplit.v1"
+
+    into: Id
+    """The ticket that they had become."""
+    split: Id
+    """The link of the split that is undone."""
+
+
 class RequestsLinked(LinkEvent):
     """This ticket is the parent of others: they have one cause."""
 

@@ -126,6 +126,8 @@ async def test_rows_move_where_their_count_is_free(both: Both) -> None:
     assert (found.ticket, found.n) == ("t2", 4)
     await both.conversations.mark_moved(["m3"], to="t9")
     assert (await both.rows.messages(["m3"]))["m3"].moved_to == "t9"
+    await both.conversations.mark_moved(["m3"], to=None)
+    assert (await both.rows.messages(["m3"]))["m3"].moved_to is None
 
 
 async def test_newer_texts_are_found_by_their_message(both: Both) -> None:

@@ -351,6 +351,7 @@ _SAYINGS: Mapping[type[Body], Callable[[Scope, Any], Said]] = {
     links.RequestReleased: _link("released", "undo"),
     links.RequestUnmerged: _link("unmerged", "undo"),
     links.RequestSplit: _link("split", "link"),
+    links.RequestUnsplit: _link("unsplit", "undo"),
     links.RequestsLinked: _link("children", "link"),
     links.RequestsUnlinked: _link("children_gone", "undo"),
     links.ParentLinked: _link("parent", "link"),

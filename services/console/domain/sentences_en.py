@@ -27,6 +27,7 @@ SENTENCES: Final[dict[str, str]] = {
     "say.link.released": "{by} took a merged ticket out again.",
     "say.link.unmerged": "{by} undid the merge: the ticket is on its own again.",
     "say.link.split": "{by} split messages off into a ticket of their own.",
+    "say.link.unsplit": "{by} undid the split: the messages are part of this ticket again.",
     "say.link.children": "{by} made this ticket the parent of {count} others.",
     "say.link.children_gone": "{by} took {count} tickets from under this one.",
     "say.link.parent": "{by} put this ticket under a parent.",

@@ -27,6 +27,7 @@ SENTENCES: Final[dict[str, str]] = {
     "say.link.released": "{by} 将已合并的工单重新分离。",
     "say.link.unmerged": "{by} 撤销了合并：此工单恢复独立。",
     "say.link.split": "{by} 将部分消息拆分为独立工单。",
+    "say.link.unsplit": "{by} 撤销了拆分：这些消息重新属于此工单。",
     "say.link.children": "{by} 将此工单设为 {count} 张工单的父工单。",
     "say.link.children_gone": "{by} 从此工单下移除了 {count} 张子工单。",
     "say.link.parent": "{by} 将此工单置于父工单之下。",

@@ -69,8 +69,12 @@ class Message(BaseModel):
     entry: Entry = Entry.MESSAGE
     amends: Id | None = None
     """The message whose newer text this is."""
+    chat: str | None = None
+    """The chat's own name of the conversation in which it was said."""
     moved_to: Id | None = None
-    """The ticket into which it was split off; there it has a row of its own."""
+    """The ticket into which it was split off, or given back; there it has a row of its own."""
+    copied_from: Id | None = None
+    """The row in the ticket from which it was split off."""
     versions: tuple[Version, ...] = ()
     """Former texts, the oldest first; kept in no row, but folded from amendments."""
     edited_at: Instant | None = None

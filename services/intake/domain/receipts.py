@@ -177,6 +177,7 @@ class Deed(StrEnum):
     UNMERGE = "unmerge"
     LINK = "link"
     UNLINK = "unlink"
+    UNSPLIT = "unsplit"
 
 
 class Linking(BaseModel):

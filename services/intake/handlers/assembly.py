@@ -51,6 +51,7 @@ from services.intake.handlers.reclassifying import Reclassifying
 from services.intake.handlers.reporting import Reporting
 from services.intake.handlers.requesting import Requests
 from services.intake.handlers.silence import Silence
+from services.intake.handlers.splits import Splits
 from services.intake.handlers.splitting import Splitter
 from services.intake.handlers.threading import Threads
 from services.intake.handlers.watching import Hearing, Watching
@@ -168,8 +169,12 @@ class UseCases:
             clock=clock,
         )
         self.deeds = Deeds(
-            store=rows,
-            conversations=stores.conversations,
+            splits=Splits(
+                store=rows,
+                conversations=stores.conversations,
+                threads=threads,
+                writing=self.writing,
+            ),
             writing=self.writing,
             committer=around.committer,
             configurations=around.configurations,

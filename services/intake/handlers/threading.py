@@ -14,6 +14,7 @@ from services.intake.domain.threads import (
     Clues,
     Evidence,
     candidates,
+    claim_id,
     claims_of,
     clues_of,
     is_agent,
@@ -158,6 +159,23 @@ class Threads:
         clues = clues_of(request.thread, subject="", tenant=receipt.tenant, signer=self._signer)
         asked = _Asked(receipt, ticket, request, clues, configuration, by_mail)
         await self._claim(asked, Placed(ticket, receipt.number, Evidence.AGENT))
+
+    async def hand_over(self, names: Sequence[tuple[str, str]], *, of: str, to: Claim) -> None:
+        """Let what names a ticket lead to another one from now on.
+
+        Args:
+            names: kind and name of each.
+            of: the ticket; what leads to it by merges is its own.
+            to: says whose they are.
+        """
+        ids = [claim_id(tenant=to.tenant, kind=kind, name=name) for kind, name in names]
+        claims = await self._conversations.claims(ids) if ids else {}
+        tickets = {claim.ticket for claim in claims.values()}
+        ends = await self.end_of((await self._streams.load(TICKET, tickets - {of})).values())
+        mine = {of, *(ticket for ticket, end in ends.items() if end.id == of)}
+        for ticket in tickets & mine:
+            theirs = [claim.id for claim in claims.values() if claim.ticket == ticket]
+            await self._conversations.reclaim(theirs, ticket=ticket, to=to)
 
     async def end_of(self, documents: Collection[Document[Ticket]]) -> dict[str, Document[Ticket]]:
         """Return, by the ticket asked for, the one where its conversation goes on.
