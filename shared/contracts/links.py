@@ -124,6 +124,8 @@ class LinkKind(Word):
 
     DUPLICATE = "duplicate"
     MASS = "mass"
+    REFERENCE = "reference"
+    """A mail of one answers the other's, and came first, from somebody who did not have it."""
     UNKNOWN = "unknown"
 
 

@@ -65,6 +65,7 @@ def claim(name: str, *, ticket: str, receipt: str = "r", own: bool = True) -> Cl
         number="T-000001",
         receipt=receipt,
         own=own,
+        author="w",
         at=T0,
     )
 
@@ -141,7 +142,9 @@ async def test_newer_texts_are_found_by_their_message(both: Both) -> None:
 def like(name: str, *, contact: str, minute: int, bands: tuple[str, ...]) -> Likeness:
     """Return what a request is found by."""
     at = T0 + timedelta(minutes=minute)
-    return Likeness(id=name, tenant="main", contact=contact, at=at, words=(1, 2), bands=bands)
+    return Likeness(
+        id=name, tenant="main", contact=contact, at=at, words=(1, 2), bands=bands, beside="x"
+    )
 
 
 async def test_look_alikes_are_found_by_contact_and_by_band(both: Both) -> None:

@@ -74,6 +74,7 @@ def joining_message(receipt: Receipt, met: Mapping[str, Person], *, ticket: str,
         chat=task.words.chat,
         silent=task.silent,
         evidence=task.evidence,
+        answered_by=task.answered_by,
         entry=_entry(task),
         amends=task.amends,
         deleted_at=receipt.accepted_at if task.deleted else None,
@@ -94,7 +95,7 @@ def likeness_of(receipt: Receipt, met: Mapping[str, Person]) -> Likeness | None:
     if not isinstance(task, Opening):
         return None
     words = words_of(task.words.subject, task.words.text)
-    if not words:
+    if not words and task.beside is None:
         return None
     return Likeness(
         id=receipt.ticket or "",
@@ -103,4 +104,5 @@ def likeness_of(receipt: Receipt, met: Mapping[str, Person]) -> Likeness | None:
         at=receipt.accepted_at,
         words=tuple(sorted(words)),
         bands=bands_of(words),
+        beside=task.beside,
     )

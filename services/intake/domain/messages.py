@@ -66,6 +66,8 @@ class Message(BaseModel):
     """No automatic answer is sent, should a ticket be opened with it."""
     evidence: Code = ""
     """Why it is in this conversation, see `services.intake.domain.threads.Evidence`."""
+    answered_by: Id | None = None
+    """The first message of its ticket, where that answers this one: who wrote this one asked."""
     entry: Entry = Entry.MESSAGE
     amends: Id | None = None
     """The message whose newer text this is."""

@@ -63,6 +63,8 @@ class Opening(BaseModel):
     """Why it opens a ticket where there was one that it might have joined."""
     silent: bool = False
     """No automatic answer is sent."""
+    beside: Id | None = None
+    """A ticket that it may belong to: an agent is asked."""
 
 
 class Joining(BaseModel):
@@ -84,6 +86,8 @@ class Joining(BaseModel):
     """No automatic answer is sent, should it open a ticket after all."""
     evidence: Code = ""
     """Why it belongs to the ticket, see `services.intake.domain.threads.Evidence`."""
+    answered_by: Id | None = None
+    """The first message of its ticket, where that answers this one."""
     refused: bool = False
     """The ticket is closed, and its desk takes no follow-ups: it is kept for an agent."""
     amends: Id | None = None

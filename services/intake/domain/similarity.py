@@ -48,6 +48,8 @@ class Likeness(BaseModel):
     at: Instant
     words: tuple[int, ...]
     bands: tuple[str, ...]
+    beside: Id | None = None
+    """A ticket that it may belong to, whatever the words."""
 
 
 class Neighbours:

@@ -302,7 +302,7 @@ class ProposalDesk:
         first: Document[Ticket],
         others: Sequence[Document[Ticket]],
     ) -> None:
-        if proposal.kind is LinkKind.DUPLICATE:
+        if proposal.kind in {LinkKind.DUPLICATE, LinkKind.REFERENCE}:
             for other in others:
                 await self._linker.merge(other, first, by=verdict.by, key=proposal.id)
             return

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Final
 
 from services.intake.domain.links import decide_suggested
-from services.intake.domain.proposals import Proposal, duplicates, mass
+from services.intake.domain.proposals import Proposal, duplicates, mass, reference
 from services.intake.domain.similarity import Likeness, Neighbours
 from services.intake.domain.ticket import TICKET, Ticket
 from services.intake.ports import ConversationStore
@@ -77,7 +77,7 @@ class Proposing:
         found: dict[str, list[Proposal]] = {}
         for row in rows:
             near = places.near(row)
-            proposals = duplicates(row, near, policy)
+            proposals = [*reference(row), *duplicates(row, near, policy)]
             burst = mass(row, near, policy, known=known)
             if burst is not None:
                 proposals.append(burst)

@@ -274,6 +274,7 @@ def _opened(
         follows=follows,
         evidence=placed.evidence or "",
         silent=asking.form.silent,
+        beside=placed.beside,
     )
     return receipt.model_copy(
         update={"ticket": placed.ticket, "number": placed.number, "task": opening}
@@ -296,6 +297,7 @@ def _joined(
         language_default=asking.form.language or asking.configuration.organisation.languages[0],
         silent=asking.form.silent,
         evidence=placed.evidence or "",
+        answered_by=placed.answered_by,
         refused=refused,
         alone=None if placed.state is not None else alone,
     )

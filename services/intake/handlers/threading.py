@@ -13,6 +13,7 @@ from services.intake.domain.threads import (
     Claim,
     Clues,
     Evidence,
+    author_id,
     candidates,
     claim_id,
     claims_of,
@@ -39,7 +40,9 @@ class Placed:
     """The conversation that something belongs to, and why; without evidence it opens one.
 
     ``state`` is None where its ticket is on its way: the receipt is durable, or soon will be.
-    ``quarantined`` says that the evidence is not enough, and an agent has to decide.
+    ``quarantined`` says that the evidence is not enough, and an agent has to decide; ``beside``
+    is a ticket that it may belong to, while it opens its own. ``answered_by`` is the first
+    message of the ticket where that answers this one.
     """
 
     ticket: str
@@ -47,6 +50,16 @@ class Placed:
     evidence: Evidence | None
     state: Ticket | None = None
     quarantined: bool = False
+    beside: str | None = None
+    answered_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Where evidence leads that counts, and where some leads that does not."""
+
+    placed: Placed | None = None
+    beside: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +117,11 @@ class Threads:
         asked = self._asked(receipt, request, ticket=ticket, configuration=configuration)
         alone: Placed | None = None
         for _ in range(RACES_MAX):
-            placed = await self._look(asked) or alone
+            seen = await self._look(asked)
+            placed = seen.placed
             if placed is None:
-                number = await self._numbers.take(receipt.tenant)
-                placed = alone = Placed(ticket, number, evidence=None)
+                number = alone.number if alone else await self._numbers.take(receipt.tenant)
+                placed = alone = Placed(ticket, number, evidence=None, beside=seen.beside)
             if placed.quarantined or await self._claim(asked, placed):
                 return placed
         message = f"{receipt.id}: others claimed its conversation {RACES_MAX} times"
@@ -118,7 +132,7 @@ class Threads:
     ) -> Placed | None:
         """Return the conversation that a request may belong to, and claim nothing."""
         asked = self._asked(receipt, request, ticket="", configuration=configuration)
-        return await self._look(asked)
+        return (await self._look(asked)).placed
 
     async def followed_up(self, receipt: Receipt, request: Request, *, by: Placed, of: str) -> None:
         """Let what answers a follow-up find that, and not the closed ticket before it.
@@ -203,11 +217,11 @@ class Threads:
         clues = clues_of(thread, subject=subject, tenant=receipt.tenant, signer=self._signer)
         return _Asked(receipt, ticket, request, clues, configuration, by_mail)
 
-    async def _look(self, asked: _Asked) -> Placed | None:
+    async def _look(self, asked: _Asked) -> _Seen:
         """Return what the strongest evidence says that counts."""
         tenant, clues = asked.receipt.tenant, asked.clues
         if not clues.claims and not clues.signed and not clues.plain:
-            return None
+            return _Seen()
         numbers = (*(number for number, _ in clues.signed), *clues.plain)
         tickets = {}
         for number in dict.fromkeys(numbers):
@@ -215,6 +229,7 @@ class Threads:
             if found is not None:
                 tickets[number] = found
         claims = await self._conversations.claims(clues.claims) if clues.claims else {}
+        beside: str | None = None
         for candidate in candidates(
             clues,
             receipt=asked.receipt.id,
@@ -222,11 +237,15 @@ class Threads:
             claims=claims,
             tickets=tickets,
             list_id=asked.request.thread.list_id,
+            had_it=_had_it(asked),
         ):
+            if not candidate.counts:
+                beside = candidate.ticket
+                continue
             placed = await self._accepted(asked, candidate)
             if placed is not None:
-                return placed
-        return None
+                return _Seen(placed)
+        return _Seen(beside=beside)
 
     async def _accepted(self, asked: _Asked, candidate: Candidate) -> Placed | None:
         """Return where a candidate leads; None where it does not count."""
@@ -242,7 +261,7 @@ class Threads:
         if evidence is Evidence.CHAT and state is not None and state.closed:
             return None
         if candidate.proven or await self._takes_part(asked, {candidate.ticket, ticket}, state):
-            return Placed(ticket, number, evidence, state)
+            return Placed(ticket, number, evidence, state, answered_by=candidate.answered_by)
         if evidence is Evidence.NUMBER_PARTICIPANT:
             return Placed(ticket, number, Evidence.NUMBER_ONLY, state, quarantined=True)
         return None
@@ -267,7 +286,7 @@ class Threads:
 
     async def _claim(self, asked: _Asked, placed: Placed) -> bool:
         """Claim what names the conversation; False where somebody was faster: look again."""
-        receipt = asked.receipt
+        receipt, sender = asked.receipt, asked.request.contact.mail
         claims = claims_of(
             asked.clues,
             receipt=receipt.id,
@@ -275,6 +294,7 @@ class Threads:
             ticket=placed.ticket,
             number=placed.number,
             list_id=asked.request.thread.list_id,
+            author=author_id(tenant=receipt.tenant, address=sender) if sender else None,
             at=receipt.accepted_at,
         )
         participants = _participants(asked, placed.ticket)
@@ -308,7 +328,11 @@ class Threads:
         if placed.evidence is not None:
             return True
         # A twin's own id, or a reference that proves nothing alone; or it is new just now.
-        return claim.id != asked.clues.chat and await self._look(asked) is None
+        if claim.id == asked.clues.chat or (await self._look(asked)).placed is not None:
+            return False
+        if arrived:
+            await conversations.reclaim([claim.id], ticket=other.ticket, to=claim)
+        return True
 
     async def _is_over(self, ticket: str) -> bool:
         """Return whether a conversation is closed where it goes on."""
@@ -332,6 +356,13 @@ def _participants(asked: _Asked, ticket: str) -> Sequence[str]:
         for address in sorted(named)
         if _base(address) not in ours
     ]
+
+
+def _had_it(asked: _Asked) -> set[str]:
+    """Return who can have answered a mail before it came here, as claims name them."""
+    request, agents = asked.request, asked.configuration.all_agents()
+    named = [request.contact.mail, *request.thread.recipients, *(a.email for a in agents)]
+    return {author_id(tenant=asked.receipt.tenant, address=name) for name in named if name}
 
 
 def _base(address: str) -> str:
