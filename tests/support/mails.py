@@ -114,6 +114,7 @@ def mailing_of(intake: Intake) -> Mailing:
         configurations=intake.configurations,
         mails=mails,
         bounces=mails,
+        reading=intake.reading,
         signer=SIGNER,
         clock=intake.clock,
     )
