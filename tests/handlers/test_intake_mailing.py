@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -189,6 +190,26 @@ async def test_who_has_had_enough_automatic_answers_gets_no_more_of_them() -> No
         *([False] * 5),
         *([True] * 2),
     ]
+
+
+async def test_a_mail_without_a_message_id_to_two_mailboxes_is_one_ticket() -> None:
+    """Each copy has other traces of its servers; the day after, the same words are another mail."""
+    intake = Intake()
+    install(intake, smtp("second", "desk@helio.example"))
+    mailing = mailing_of(intake)
+    nameless = re.sub(rb"Message-ID:[^\n]*\n", b"", mail(message_id="<m@x>"))
+    traces = (
+        b"Return-Path: <ana@example.org>\r\nDelivered-To: %b\r\n"
+        b"Received: from a by b id %b;\r\n\tMon, 2 Mar 2026 09:00:00 +0000\r\n"
+        b"Authentication-Results: mx; spf=pass (%b)\r\n"
+    )
+    for day in (b"2", b"3"):
+        dated = b"Date: Mon, %b Mar 2026 09:00:00 +0000\r\n" % day + nameless
+        for to in ("help@helio.example", "desk@helio.example"):
+            await take(intake, mailing, traces % ((to.encode(),) * 3) + dated, to)
+    await intake.settle()
+    assert len(intake.tickets()) == 2
+    assert len(MemoryMails(intake.data).all_deliveries()) == 4
 
 
 BOUNCE = (
