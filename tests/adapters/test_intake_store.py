@@ -218,6 +218,29 @@ async def test_reviews_come_newest_first(both: Both) -> None:
     assert await both.rows.reviews(tenant="main", limit=10) == [new, old]
 
 
+async def test_reviews_are_paged_and_filtered_by_their_reason(both: Both) -> None:
+    """Those of one instant follow in the order of their ids; none is left out or comes twice."""
+    mails = [
+        Reviewing(author=Party(mail="a@b.c"), words=Words(), reason=reason, integration="i")
+        for reason in ("list", "bounce")
+    ]
+    found = [
+        Review(id=f"{n}", tenant="main", at=T0 + timedelta(minutes=n // 3), mail=mails[n % 2])
+        for n in range(7)
+    ]
+    await both.rows.add_reviews(found)
+    newest = found[::-1]
+    seen: list[Review] = []
+    while page := await both.rows.reviews(tenant="main", limit=2, after=seen[-1] if seen else None):
+        seen += page
+    assert seen == newest
+    bounces = [r for r in newest if r.mail.reason == "bounce"]
+    assert await both.rows.reviews(tenant="main", limit=9, reason="bounce") == bounces
+    rest = await both.rows.reviews(tenant="main", limit=9, reason="bounce", after=bounces[0])
+    assert rest == bounces[1:]
+    assert await both.rows.reviews(tenant="main", limit=9, reason="none") == []
+
+
 class TestReal:
     """What only the real store does."""
 

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from services.intake.api.reviews import review_router
 from services.intake.doors import DOORS, Raw, Setup
 from services.intake.handlers.callers import Caller
 from shared.contracts.intake import RequestAccepted
 from shared.kernel import CommandRejected
 from shared.organisation import Integration
 from shared.organisation.catalogue import Service
+from tests.support.callers import Callers
 from tests.support.conversing import closed, followed_up
 from tests.support.intake import TENANT, Intake
 from tests.support.letters import letter, post
@@ -195,3 +197,31 @@ async def test_a_reply_that_came_before_the_review_of_its_mail_does_not_keep_its
     later = await post(intake, letter("<s@x>", sender="eve@example.org", answers=("<ooo@x>",)))
     assert early.ticket != target.ticket
     assert later.ticket == target.ticket
+
+
+async def test_reviews_are_listed_page_by_page_and_by_reason() -> None:
+    """All of them, however many; also where the last one of a page was decided meanwhile."""
+    intake = Intake()
+    for n in range(7):
+        headers = (SILENT,) if n % 2 else (("Precedence", "bulk"),)
+        await post(intake, letter(f"<{n}@x>", text=f"No {n}", headers=headers))
+        await intake.settle()
+    cases = intake.use_cases
+    calls = Callers(
+        review_router(reading=intake.reading, reviews=cases.reviews, proposals=cases.proposals),
+        clock=intake.clock,
+    )
+    path, seen = "/v1/reviews?limit=2", []
+    while path:
+        page = await calls.call("GET", path)
+        seen += [review["text"] for review in page.json()]
+        if len(seen) == 4:
+            last = page.json()[-1]["id"]
+            await calls.call("POST", f"/v1/reviews/{last}/dismiss", body={})
+        path = page.headers.get("Link", "").partition("<")[2].partition(">")[0]
+    assert seen == [f"No {n}" for n in reversed(range(7))]
+    bulk = (await calls.call("GET", "/v1/reviews?reason=bulk")).json()
+    assert [(r["text"], r["reason"]) for r in bulk] == [(f"No {n}", "bulk") for n in (6, 4, 2, 0)]
+    assert len((await calls.call("GET", "/v1/reviews")).json()) == 6
+    wrong = await calls.call("GET", "/v1/reviews?after=nothing")
+    assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "after")

@@ -247,7 +247,9 @@ class MemoryIntake:
                 {"tenant": review.tenant, "at": review.at, "mail": plain(review.mail)},
             )
 
-    async def reviews(self, *, tenant: str, limit: int) -> list[Review]:
+    async def reviews(
+        self, *, tenant: str, limit: int, reason: str | None = None, after: Review | None = None
+    ) -> list[Review]:
         """Return mails for review, the newest first."""
         found = [
             Review(
@@ -259,7 +261,13 @@ class MemoryIntake:
             for identifier, row in self._rows("reviews").items()
             if row["tenant"] == tenant and "verdict" not in row
         ]
-        return sorted(found, key=lambda r: r.at, reverse=True)[:limit]
+        found = [
+            r
+            for r in found
+            if reason in {None, r.mail.reason}
+            and (after is None or (r.at, r.id) < (after.at, after.id))
+        ]
+        return sorted(found, key=lambda r: (r.at, r.id), reverse=True)[:limit]
 
     async def take_numbers(self, *, tenant: str, count: int) -> int:
         """Reserve numbers."""

@@ -17,6 +17,7 @@ from services.intake.handlers.writing import Writing
 from services.intake.ports import Bounces, ConversationStore, IntakeStore, MailStore, Review
 from shared.aggregate import Document
 from shared.contracts.internal import ContactView, MessageView
+from shared.kernel import CommandRejected
 
 REVIEWS_MAX = 200
 RECEIPT_ID_LENGTH = 64
@@ -186,9 +187,32 @@ class Reading:
         found = await self._store.conversations(tickets)
         return [m.view() for m in amended(found) if m.tenant == tenant]
 
-    async def reviews(self, *, tenant: str) -> list[Review]:
-        """Return what waits for people to look at, the newest first."""
-        return await self._store.reviews(tenant=tenant, limit=REVIEWS_MAX)
+    async def reviews(
+        self,
+        *,
+        tenant: str,
+        reason: str | None = None,
+        after: str | None = None,
+        limit: int = REVIEWS_MAX,
+    ) -> list[Review]:
+        """Return what waits for people to look at, the newest first.
+
+        Args:
+            tenant: whose.
+            reason: what waits for this one; None for all.
+            after: the id of the last one of the page before, whatever became of that.
+            limit: how many at most.
+
+        Raises:
+            CommandRejected: there is no review of that id.
+        """
+        last = None
+        if after is not None:
+            last = await self._conversations.review(after, tenant=tenant)
+            if last is None:
+                missing = "there is no such review"
+                raise CommandRejected("invalid", missing, field="after", status=422)
+        return await self._store.reviews(tenant=tenant, limit=limit, reason=reason, after=last)
 
 
 def _found(receipt: Receipt) -> Found:

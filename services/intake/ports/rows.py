@@ -119,8 +119,17 @@ class IntakeStore(Protocol):
         """Insert mails for review."""
         ...
 
-    async def reviews(self, *, tenant: str, limit: int) -> list[Review]:
-        """Return mails that wait for review, the newest first."""
+    async def reviews(
+        self, *, tenant: str, limit: int, reason: str | None = None, after: Review | None = None
+    ) -> list[Review]:
+        """Return mails that wait for review, the newest first.
+
+        Args:
+            tenant: whose.
+            limit: how many at most.
+            reason: those that wait for this one; None for all.
+            after: the last of the page before; None for the first page.
+        """
         ...
 
     async def take_numbers(self, *, tenant: str, count: int) -> int:
