@@ -18,6 +18,7 @@ from services.intake.domain.normal import Party
 from services.intake.domain.receipts import Receipt, Reviewing, Words, receipt_id
 from services.intake.domain.ticket import TICKET, Ticket, decide_accepted
 from services.intake.ports import Incoming, IntakeStore, Original, Review
+from services.intake.ports.rows import RECEIPTS_OF_TICKET_MAX
 from services.intake.store import MongoIntake
 from shared.aggregate import Document, Step, Write, plan
 from shared.clock import SystemClock
@@ -160,6 +161,21 @@ async def test_pending_receipts_come_oldest_first_until_they_are_finished(both: 
     by_number = await both.rows.receipts_of_number(tenant="main", number="T-1")
     assert [r.key for r in by_number] == ["moved"]
     assert not await both.rows.receipts_of_number(tenant="other", number="T-1")
+
+
+async def test_of_many_receipts_of_a_ticket_the_oldest_are_found(both: Both) -> None:
+    """Not all: an incident has as many as its monitor has told of it."""
+    many = [
+        receipt(f"{n:03}").model_copy(
+            update={"ticket": "t", "number": "T-1", "accepted_at": T0 + timedelta(seconds=n)}
+        )
+        for n in range(RECEIPTS_OF_TICKET_MAX + 3)
+    ]
+    await both.rows.keep([Incoming(one) for one in reversed(many)])
+    oldest = [one.id for one in many[:RECEIPTS_OF_TICKET_MAX]]
+    assert [r.id for r in await both.rows.receipts_of_ticket("t")] == oldest
+    by_number = await both.rows.receipts_of_number(tenant="main", number="T-1")
+    assert [r.id for r in by_number] == oldest
 
 
 async def test_a_deferred_receipt_waits_and_a_finished_one_stays_finished(both: Both) -> None:

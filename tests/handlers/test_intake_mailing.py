@@ -212,6 +212,28 @@ async def test_a_mail_without_a_message_id_to_two_mailboxes_is_one_ticket() -> N
     assert len(MemoryMails(intake.data).all_deliveries()) == 4
 
 
+async def test_every_message_of_a_long_ticket_names_its_original_and_its_mailbox() -> None:
+    """Also those after the hundredth."""
+    intake = Intake()
+    mailing, mails = mailing_of(intake), MemoryMails(intake.data)
+    intake.reading.mails = mails
+    agent = next(a.email for a in intake.configurations.current(TENANT).all_agents() if a.email)
+    ids = [f"<{n}@x>" for n in range(105)]
+    for n, name in enumerate(ids):
+        # Minutes apart: nobody writes so often in an hour.
+        await intake.clock.advance(300)
+        body = letter(name, sender=agent, text=f"No {n}", answers=tuple(ids[:1]) if n else ())
+        assert (await take(intake, mailing, body, sender=agent))[:3] == "250"
+    await intake.settle()
+    (ticket,) = intake.tickets()
+    shown = await intake.reading.conversation(ticket.id, tenant=TENANT)
+    assert shown is not None
+    originals = [shown.receipts.get(message.id) for message in shown.messages]
+    assert len(set(originals)) == 105
+    assert None not in originals
+    assert {d.receipt for d in shown.deliveries} == set(originals)
+
+
 BOUNCE = (
     b"From: MAILER-DAEMON@mx.example\r\nTo: help@helio.example\r\nSubject: Undelivered\r\n"
     b"Message-ID: <b@mx>\r\nContent-Type: multipart/report; report-type=delivery-status; "

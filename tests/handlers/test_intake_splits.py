@@ -91,6 +91,19 @@ async def test_what_answers_a_message_that_was_split_off_is_in_its_ticket() -> N
     assert await answer(intake, "<6@x>", "<2@x>", "<4@x>") == new
 
 
+async def test_a_message_that_was_split_off_still_names_its_original() -> None:
+    """Its row is a copy; what came in is kept under the receipt that brought it."""
+    intake = Intake()
+    old = await talk(intake)
+    new = await split(intake, old, TWO)
+    found = await intake.reading.conversation(new, tenant=TENANT)
+    assert found is not None
+    (copy,) = found.messages
+    original = await intake.store.original(found.receipts[copy.id], tenant=TENANT)
+    assert original is not None
+    assert TWO.encode() in original.raw
+
+
 async def test_undoing_a_split_gives_the_messages_and_their_conversation_back() -> None:
     """What was said in the new ticket since then is read in the old one too; no text is lost."""
     intake = Intake()

@@ -31,6 +31,7 @@ from services.intake.handlers.assembly import Stores, Surroundings, UseCases
 from services.intake.handlers.callers import Caller, setup_of
 from services.intake.handlers.grouping import GroupCommit
 from services.intake.ports import Incoming, Original, Review
+from services.intake.ports.rows import RECEIPTS_OF_TICKET_MAX
 from shared.aggregate import Document
 from shared.commit import Committer
 from shared.configuration import Configurations
@@ -142,11 +143,13 @@ class MemoryIntake:
     async def receipts_of_ticket(self, ticket: str) -> list[Receipt]:
         """Return the receipts that name a ticket."""
         await self._faults.point("intake.receipts")
-        return [r for r in self.all_receipts() if r.ticket == ticket]
+        found = [r for r in self.all_receipts() if r.ticket == ticket]
+        return found[:RECEIPTS_OF_TICKET_MAX]
 
     async def receipts_of_number(self, *, tenant: str, number: str) -> list[Receipt]:
         """Return the receipts that name a number."""
-        return [r for r in self.all_receipts() if (r.tenant, r.number) == (tenant, number)]
+        found = [r for r in self.all_receipts() if (r.tenant, r.number) == (tenant, number)]
+        return found[:RECEIPTS_OF_TICKET_MAX]
 
     async def pending(self, *, before: datetime, limit: int) -> list[Receipt]:
         """Return receipts that are due."""

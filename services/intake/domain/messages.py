@@ -62,6 +62,8 @@ class Message(BaseModel):
     at: Instant
     language: Code = "en"
     message_id: str | None = None
+    receipt: str | None = None
+    """What brought it: its original is kept under that."""
     silent: bool = False
     """No automatic answer is sent, should a ticket be opened with it."""
     evidence: Code = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from services.intake.domain.contact import Person
@@ -91,18 +91,21 @@ class Reading:
             return None
         people = await self._meeting.people([document.state.facts.contact])
         messages = await self._said(document)
-        receipts = [
+        # Also what became no message of its own, such as a copy that came by a list.
+        oldest = [
             receipt
             for one in {ticket, *(message.ticket for message in messages)}
             for receipt in await self._store.receipts_of_ticket(one)
         ]
+        brought = {receipt.message: receipt.id for receipt in oldest}
+        brought.update({row.id: row.receipt for row in messages if row.receipt is not None})
         return Conversation(
             document=document,
             state=document.state,
             contact=people.get(document.state.facts.contact),
             messages=messages,
-            deliveries=await self._deliveries(receipts, tenant=tenant),
-            receipts={receipt.message: receipt.id for receipt in receipts},
+            deliveries=await self._deliveries(set(brought.values()), tenant=tenant),
+            receipts=brought,
         )
 
     async def _said(self, document: Document[Ticket]) -> list[Message]:
@@ -123,11 +126,11 @@ class Reading:
         # What was split off and came back has a row of its own there.
         return in_time(row for row in found if row.moved_to not in tickets)
 
-    async def _deliveries(self, receipts: Sequence[Receipt], *, tenant: str) -> Sequence[Delivery]:
+    async def _deliveries(self, receipts: Collection[str], *, tenant: str) -> Sequence[Delivery]:
         """Return to which of our mailboxes the mails of a ticket came."""
         if self.mails is None:
             return ()
-        return await self.mails.deliveries([r.id for r in receipts], tenant=tenant)
+        return await self.mails.deliveries(receipts, tenant=tenant)
 
     async def named(self, name: str, *, tenant: str) -> Document[Ticket] | None:
         """Return a ticket by its id or its number."""

@@ -17,13 +17,13 @@ from services.intake.domain.messages import Message
 from services.intake.domain.receipts import Receipt, Reviewing
 from services.intake.domain.ticket import TICKET
 from services.intake.ports import Incoming, Original, Review
+from services.intake.ports.rows import RECEIPTS_OF_TICKET_MAX
 from services.intake.store.fetches import FETCHES, fetch_rows
 from shared.clock import Clock
 from shared.documents import Row
 from shared.kernel import Infrastructure
 from shared.mongo import Collection_, Database, duplicates_of, infrastructure, plain
 
-RECEIPTS_OF_TICKET_MAX = 100
 UPSERT_ATTEMPTS_MAX = 10
 UNREADABLE_PAUSE = timedelta(hours=1)
 
