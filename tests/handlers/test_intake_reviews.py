@@ -178,10 +178,10 @@ async def test_a_stranger_whose_mail_was_accepted_takes_part_from_then_on() -> N
     first = await post(intake, letter("<a@x>"))
     await intake.settle()
     about = f"Re: [{first.number}] Screen dark"
-    dee = {"sender": "dee@other.example", "subject": about}
-    await post(intake, letter("<d1@x>", **dee), sender="dee@other.example")
+    dee = "dee@other.example"
+    await post(intake, letter("<d1@x>", sender=dee, subject=about), sender=dee)
     assert await accept(intake, ticket=first.ticket) == first.ticket
-    again = await post(intake, letter("<d2@x>", **dee), sender="dee@other.example")
+    again = await post(intake, letter("<d2@x>", sender=dee, subject=about), sender=dee)
     answer = await post(intake, letter("<e@x>", sender="cy@example.org", answers=("<d1@x>",)))
     await intake.settle()
     assert again.ticket == answer.ticket == first.ticket

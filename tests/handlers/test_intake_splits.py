@@ -21,7 +21,7 @@ from shared.contracts.links import (
 from shared.kernel import CommandRejected, Infrastructure
 from tests.handlers.test_intake_joining import chat
 from tests.support.callers import Callers
-from tests.support.intake import TENANT, Intake
+from tests.support.intake import SIGNER, TENANT, Intake
 from tests.support.intake_input import Crash, CrashAt
 from tests.support.letters import letter, post
 
@@ -89,6 +89,20 @@ async def test_what_answers_a_message_that_was_split_off_is_in_its_ticket() -> N
     assert await answer(intake, "<4@x>", "<1@x>", "<2@x>") == new
     assert await answer(intake, "<5@x>", "<1@x>", "<3@x>") == old
     assert await answer(intake, "<6@x>", "<2@x>", "<4@x>") == new
+
+
+async def test_the_old_tickets_token_does_not_call_an_answer_back() -> None:
+    """What it answers counts, where that was split off; an answer to our own mail stays."""
+    intake = Intake()
+    old = await talk(intake)
+    number = (await document(intake, old)).state.facts.number
+    ours = f"<0123456789a.{SIGNER.token(tenant=TENANT, number=number)}@desk.example>"
+    new = await split(intake, old, TWO)
+    assert await answer(intake, "<4@x>", "<1@x>", ours, "<2@x>") == new
+    assert await answer(intake, "<5@x>", "<1@x>", "<2@x>", ours) == old
+    assert await answer(intake, "<6@x>", ours, "<2@x>", "<3@x>") == old
+    await unsplit(intake, new)
+    assert await answer(intake, "<7@x>", ours, "<2@x>") == old
 
 
 async def test_a_message_that_was_split_off_still_names_its_original() -> None:

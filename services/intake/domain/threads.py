@@ -100,6 +100,11 @@ class Clues:
     plain: tuple[str, ...] = ()
 
     @property
+    def nearest(self) -> str | None:
+        """The claim's id of the message that is answered, where there is one."""
+        return self.references[0] if self.references else None
+
+    @property
     def claims(self) -> tuple[str, ...]:
         """The ids of all claims that are looked for."""
         ids = (self.own, *self.references, self.chat)
@@ -208,6 +213,24 @@ def candidates(
         if number in tickets
     ]
     return found
+
+
+def split_off(
+    clues: Clues, claims: Mapping[str, Claim], split: Collection[str]
+) -> Candidate | None:
+    """Return the ticket to which the very message belongs that is answered, where that left.
+
+    A message takes the token of its ticket along, in its subject and among its references.
+
+    Args:
+        clues: what is said of the conversation.
+        claims: those that are there, by id.
+        split: the tickets that were split off from the one that the strongest evidence names.
+    """
+    answered = claims.get(clues.nearest or "")
+    if answered is None or not answered.own or answered.ticket not in split:
+        return None
+    return Candidate(answered.ticket, answered.number, Evidence.REFERENCE)
 
 
 def claims_of(

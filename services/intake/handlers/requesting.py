@@ -116,7 +116,8 @@ class Requests:
         ticket = ticket_id(tenant=receipt.tenant, receipt=receipt.id)
         if form.confirm:
             found = await self._threads.find(receipt, form, configuration=asking.configuration)
-            return _reviewed(receipt, asking, reason=TO_CONFIRM, ticket=found and found.ticket)
+            of = found.ticket if found is not None else None
+            return _reviewed(receipt, asking, reason=TO_CONFIRM, ticket=of)
         if form.thread == Thread() and asking.door.name not in MAIL_DOORS:
             number = await self._numbers.take(receipt.tenant)
             return _opened(receipt, asking, Placed(ticket, number, evidence=None), classified)

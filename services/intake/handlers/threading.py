@@ -20,6 +20,7 @@ from services.intake.domain.threads import (
     clues_of,
     is_agent,
     participant_id,
+    split_off,
 )
 from services.intake.domain.ticket import TICKET, Ticket
 from services.intake.handlers.meeting import Meeting
@@ -244,7 +245,9 @@ class Threads:
                 continue
             placed = await self._accepted(asked, candidate)
             if placed is not None:
-                return _Seen(placed)
+                state = placed.state
+                off = split_off(clues, claims, state.links.split if state is not None else ())
+                return _Seen((off and await self._accepted(asked, off)) or placed)
         return _Seen(beside=beside)
 
     async def _accepted(self, asked: _Asked, candidate: Candidate) -> Placed | None:
