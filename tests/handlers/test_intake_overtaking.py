@@ -123,3 +123,14 @@ async def test_a_crash_between_the_two_tickets_changes_nothing() -> None:
     assert ana.ticket == again.ticket
     assert await contact(intake, ana.ticket) == ANA
     assert len(intake.tickets()) == 2
+
+
+async def test_a_list_shows_its_mails_to_all_who_answer_by_it() -> None:
+    """Lists deliver in any order: the reply that comes by the same list first is of the ticket."""
+    intake = Intake()
+    listed = (("List-Id", "<staff.example.org>"),)
+    bob = await from_(intake, BOB, "<b@x>", text="Mine too.", answers=("<a@x>",), headers=listed)
+    ana = await post(intake, letter("<a@x>", headers=listed))
+    await intake.settle()
+    assert ana.ticket == bob.ticket
+    assert await contact(intake, ana.ticket) == ANA

@@ -201,7 +201,8 @@ def candidates(
     if mine is not None and not mine.own and mine.receipt != receipt and mine.ticket != ticket:
         # Whoever knows a Message-ID can answer it first, and would be the contact of what it asks.
         opened = mine.ticket == ticket_id(tenant=mine.tenant, receipt=mine.receipt)
-        counts = opened and mine.author in had_it
+        same_list = list_id is not None and mine.list_id == list_id
+        counts = opened and (same_list or mine.author in had_it)
         by = message_id(mine.receipt) if counts else None
         found.append(
             Candidate(mine.ticket, mine.number, Evidence.REFERENCED, counts=counts, answered_by=by)
