@@ -185,6 +185,29 @@ async def test_the_copy_that_no_list_has_touched_takes_a_mail_out_of_review(copy
     assert answer.ticket == ticket.id
 
 
+async def test_a_copy_with_files_that_the_list_had_stripped_is_one_message_however_often() -> None:
+    """It is no fuller version of what waits for review, but the mail itself."""
+    intake = Intake()
+    await post(intake, BY_ALL)
+    for _ in range(3):
+        await post(intake, letter("<l@x>", to=(ALL,), text=LONG, attached=b"a screenshot"))
+        await intake.settle()
+    (message,) = intake.store.all_messages()
+    assert len(message.files) == 1
+
+
+async def test_a_copy_with_the_longest_message_id_is_kept_and_read_again() -> None:
+    """998 characters, as RFC 5322 has a line."""
+    intake = Intake()
+    name = b"<" + b"l" * 990 + b"@x>"
+    await post(intake, BY_ALL.replace(b"<l@x>", name))
+    blind = await post(intake, BLIND.replace(b"<l@x>", name))
+    await intake.settle()
+    (stored,) = (await intake.store.receipts([blind.id])).values()
+    assert stored.ticket == blind.ticket
+    assert [t.id for t in intake.tickets()] == [blind.ticket]
+
+
 async def test_what_an_agent_decided_on_a_lists_copy_stands() -> None:
     """The copy without the list that comes after the verdict is no ticket of its own."""
     intake = Intake()

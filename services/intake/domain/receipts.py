@@ -316,9 +316,10 @@ def without_words(request: Request) -> Request:
 def copy_of(receipt: Receipt, *, stored: Receipt) -> Receipt:
     """Return the receipt of a mail beside the one that is stored under its Message-ID.
 
-    It keeps the ticket that was found or claimed for it under that id.
+    It keeps the ticket that was found or claimed for it under that id. Its key is of the other's
+    id: a Message-ID may be as long as a key.
     """
-    key = f"{receipt.key}\n{receipt.body}"
+    key = f"{receipt.id}\n{receipt.body}"
     identifier = receipt_id(tenant=receipt.tenant, door=receipt.door, key=key)
     return receipt.model_copy(
         update={

@@ -127,7 +127,9 @@ class Accepting:
             brought = [hashlib.sha256(part.content).hexdigest() for part in read.parts]
             twin = await self._requests.twin(stored, read.form, files=brought)
             if twin is not Twin.OTHER:
+                copy = copy_of(receipt, stored=stored).id
                 released = await self._released(stored, receipt, original)
+                released = released or await self._requests.known(copy)
                 if released is not None:
                     return released
             match twin:

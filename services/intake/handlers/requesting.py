@@ -160,17 +160,18 @@ class Requests:
             form: the mail.
             files: SHA-256 of its files.
         """
-        task = stored.task
-        if task is None and stored.ticket is None:
-            review = await self._conversations.review(stored.id, tenant=stored.tenant)
-            task = review.mail if review is not None else None
-        if isinstance(task, Opening | Joining | Reviewing):
-            words, author = task.words, _address(task)
-        else:
+        task, row = stored.task, None
+        if task is None:
             row = (await self._store.messages([stored.message])).get(stored.message)
             if row is None:
-                return Twin.OTHER
+                review = await self._conversations.review(stored.id, tenant=stored.tenant)
+                task = review.mail if review is not None else None
+        if isinstance(task, Opening | Joining | Reviewing):
+            words, author = task.words, _address(task)
+        elif row is not None:
             words, author = _words(row), None
+        else:
+            return Twin.OTHER
         alike = author in {None, form.contact.address} and is_copy(
             subject=words.subject,
             text=words.text,
