@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from services.intake.domain.mail_rules import base_address
 from services.intake.domain.normal import Request
 from services.intake.domain.receipts import Receipt
 from services.intake.domain.text import normal_mail
@@ -230,6 +231,8 @@ class Threads:
             if found is not None:
                 tickets[number] = found
         claims = await self._conversations.claims(clues.claims) if clues.claims else {}
+        mine = claims.get(clues.own or "")
+        answered = mine is not None and not mine.own
         beside: str | None = None
         for candidate in candidates(
             clues,
@@ -238,7 +241,7 @@ class Threads:
             claims=claims,
             tickets=tickets,
             list_id=asked.request.thread.list_id,
-            had_it=_had_it(asked),
+            had_it=_had_it(asked) if answered else (),
         ):
             if not candidate.counts:
                 beside = candidate.ticket
@@ -357,7 +360,7 @@ def _participants(asked: _Asked, ticket: str) -> Sequence[str]:
     return [
         participant_id(tenant=tenant, ticket=ticket, address=address)
         for address in sorted(named)
-        if _base(address) not in ours
+        if base_address(address) not in ours
     ]
 
 
@@ -366,9 +369,3 @@ def _had_it(asked: _Asked) -> set[str]:
     request, agents = asked.request, asked.configuration.all_agents()
     named = [request.contact.mail, *request.thread.recipients, *(a.email for a in agents)]
     return {author_id(tenant=asked.receipt.tenant, address=name) for name in named if name}
-
-
-def _base(address: str) -> str:
-    """Return an address without what stands after a plus."""
-    local, _, domain = address.rpartition("@")
-    return f"{local.partition('+')[0]}@{domain}"
