@@ -121,7 +121,6 @@ def create_app(settings: IntakeSettings, *, clock: Clock | None = None) -> FastA
         configurations=runtime.configurations,
         mails=mails,
         bounces=mails,
-        reading=intake.reading,
         signer=signer,
         clock=clock,
     )

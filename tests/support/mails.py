@@ -114,7 +114,6 @@ def mailing_of(intake: Intake) -> Mailing:
         configurations=intake.configurations,
         mails=mails,
         bounces=mails,
-        reading=intake.reading,
         signer=SIGNER,
         clock=intake.clock,
     )

@@ -23,7 +23,6 @@ from services.intake.doors import Door, Raw, Read
 from services.intake.doors.mail.settings import MailSettings
 from services.intake.handlers.accepting import Accepting
 from services.intake.handlers.callers import Caller, SetupInvalid, setup_of
-from services.intake.handlers.reading import Reading
 from services.intake.ports import Bounces, MailStore
 from shared.clock import Clock
 from shared.configuration import Configurations
@@ -40,8 +39,6 @@ TOO_LARGE = 413
 DAY = timedelta(days=1)
 RETURNED_BYTES_MAX = 256 * 1024
 """Of a report: the headers that it returns come before the text that it may return."""
-RETURNED_NUMBERS_MAX = 5
-"""Tickets of a report that are looked up: a mail of ours is about one."""
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,996}>")
 
 
@@ -125,7 +122,6 @@ class Mailing:
         configurations: Configurations,
         mails: MailStore,
         bounces: Bounces,
-        reading: Reading,
         signer: ThreadSigner,
         clock: Clock,
     ) -> None:
@@ -134,7 +130,6 @@ class Mailing:
         self._configurations = configurations
         self._mails = mails
         self._bounces = bounces
-        self._reading = reading
         self._signer = signer
         self._clock = clock
         self._recent = _Recent()
@@ -232,21 +227,17 @@ class Mailing:
     async def _note_bounce(self, receipt: Receipt, form: Request, raw: Raw) -> None:
         """Note that an address cannot be reached, where a mail of ours has come back.
 
-        Anybody can write a report: only one that returns our signed Message-ID proves anything,
-        and that only of whom we write to about its ticket. Whoever has a ticket has its token.
+        Anybody can write a report: only one that returns our signed Message-ID proves anything.
         """
         automatic = form.automatic
         if automatic is None or not automatic.bounced:
             return
         returned = _MESSAGE_ID.findall(raw.body[:RETURNED_BYTES_MAX].decode("ascii", "replace"))
-        tenant = receipt.tenant
-        found = (self._signer.number_of(t, tenant=tenant) for t in tokens_in_message_ids(returned))
-        numbers = list(dict.fromkeys(number for number in found if number))[:RETURNED_NUMBERS_MAX]
-        address = normal_mail(automatic.bounced)
-        if address in await self._reading.written_to(numbers, tenant=tenant):
+        tokens = tokens_in_message_ids(returned)
+        if any(self._signer.number_of(token, tenant=receipt.tenant) for token in tokens):
             await self._bounces.mark_bounced(
-                tenant=tenant,
-                address=address,
+                tenant=receipt.tenant,
+                address=automatic.bounced,
                 hard=automatic.hard,
                 at=receipt.accepted_at,
             )

@@ -9,7 +9,6 @@ from services.intake.domain.contact import Person
 from services.intake.domain.mail_facts import Delivery
 from services.intake.domain.messages import Message, amended, in_time
 from services.intake.domain.receipts import Receipt
-from services.intake.domain.text import normal_mail
 from services.intake.domain.ticket import Ticket
 from services.intake.handlers.applying import Applying
 from services.intake.handlers.meeting import Meeting
@@ -165,14 +164,6 @@ class Reading:
         if self.bounces is not None and mails:
             bounced = await self.bounces.bounced(tenant=tenant, addresses=mails)
         return [_contact_view(i, p, bounces=p.mail in bounced) for i, p in people.items()]
-
-    async def written_to(self, numbers: Sequence[str], *, tenant: str) -> set[str]:
-        """Return the addresses to which mails about tickets go, as they are compared."""
-        found = [await self._store.ticket_by_number(tenant=tenant, number=n) for n in numbers]
-        documents = await self._writing.load([ticket for ticket in found if ticket])
-        contacts = [d.state.facts.contact for d in documents.values() if d.state is not None]
-        people = await self._meeting.people(contacts)
-        return {normal_mail(p.mail) for p in people.values() if p.tenant == tenant and p.mail}
 
     async def message(self, message: str, *, tenant: str) -> Message | None:
         """Return a message as it came; None where this tenant has none of that id."""
