@@ -150,6 +150,8 @@ class MessageAdded(Body):
     direction: Direction
     author: Id
     """The contact for inbound, the agent for outbound and internal messages."""
+    contact_was: Id | None = None
+    """The contact until now, where this is what the first message answers: its author asked."""
 
 
 class RequestReclassified(Body):

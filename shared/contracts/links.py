@@ -67,6 +67,17 @@ class RequestSplit(LinkEvent):
     messages: Annotated[tuple[Id, ...], Field(min_length=1, max_length=LINKED_MAX)]
 
 
+class RequestUnsplit(LinkEvent):
+    """A split is undone: the messages are this ticket's again, and the other is merged into it."""
+
+    type: ClassVar[str] = "heliodesk.request.unsplit.v1"
+
+    into: Id
+    """The ticket that they had become."""
+    split: Id
+    """The link of the split that is undone."""
+
+
 class RequestsLinked(LinkEvent):
     """This ticket is the parent of others: they have one cause."""
 
@@ -113,6 +124,8 @@ class LinkKind(Word):
 
     DUPLICATE = "duplicate"
     MASS = "mass"
+    REFERENCE = "reference"
+    """A mail of one answers the other's, and came first, from somebody who did not have it."""
     UNKNOWN = "unknown"
 
 

@@ -96,6 +96,7 @@ REQUESTS = Topic(
         links.RequestReleased,
         links.RequestUnmerged,
         links.RequestSplit,
+        links.RequestUnsplit,
         links.RequestsLinked,
         links.RequestsUnlinked,
         links.ParentLinked,

@@ -11,7 +11,7 @@ import pytest
 
 from services.intake.domain.likeness import Likeness
 from services.intake.domain.messages import Entry, Message
-from services.intake.domain.normal import Party
+from services.intake.domain.normal import Party, Request, Thread
 from services.intake.domain.proposals import Proposal, Verdict
 from services.intake.domain.receipts import Reviewing, Words
 from services.intake.domain.threads import Claim, claim_id, participant_id
@@ -65,6 +65,7 @@ def claim(name: str, *, ticket: str, receipt: str = "r", own: bool = True) -> Cl
         number="T-000001",
         receipt=receipt,
         own=own,
+        author="w",
         at=T0,
     )
 
@@ -126,6 +127,8 @@ async def test_rows_move_where_their_count_is_free(both: Both) -> None:
     assert (found.ticket, found.n) == ("t2", 4)
     await both.conversations.mark_moved(["m3"], to="t9")
     assert (await both.rows.messages(["m3"]))["m3"].moved_to == "t9"
+    await both.conversations.mark_moved(["m3"], to=None)
+    assert (await both.rows.messages(["m3"]))["m3"].moved_to is None
 
 
 async def test_newer_texts_are_found_by_their_message(both: Both) -> None:
@@ -139,7 +142,8 @@ async def test_newer_texts_are_found_by_their_message(both: Both) -> None:
 def like(name: str, *, contact: str, minute: int) -> Likeness:
     """Return what a request is found by."""
     at = T0 + timedelta(minutes=minute)
-    return Likeness(id=name, tenant="main", contact=contact, at=at, terms=("vpn", "打印"))
+    terms = ("vpn", "打印")
+    return Likeness(id=name, tenant="main", contact=contact, at=at, terms=terms, beside="x")
 
 
 async def test_the_newest_requests_are_compared(both: Both) -> None:
@@ -209,8 +213,14 @@ async def test_a_proposal_grows_until_somebody_decides(both: Both) -> None:
 async def test_a_review_is_decided_once(both: Both) -> None:
     """Then it is listed no more, and still there; another tenant sees nothing of it."""
     store = both.conversations
+    author, thread = Party(mail="e@x.example"), Thread(chat="c", references=("<a@x>",))
     mail = Reviewing(
-        author=Party(mail="e@x.example"), words=Words(text="t"), reason="list", integration="m"
+        author=author,
+        words=Words(text="t"),
+        reason="list",
+        integration="m",
+        silent=True,
+        asked=Request(contact=author, subject="", language="zh-Hans", thread=thread),
     )
     review = Review(id="r", tenant="main", at=T0, mail=mail)
     await both.rows.add_reviews([review])

@@ -18,6 +18,7 @@ from services.intake.domain.normal import Party
 from services.intake.domain.receipts import Receipt, Reviewing, Words, receipt_id
 from services.intake.domain.ticket import TICKET, Ticket, decide_accepted
 from services.intake.ports import Incoming, IntakeStore, Original, Review
+from services.intake.ports.rows import RECEIPTS_OF_TICKET_MAX
 from services.intake.store import MongoIntake
 from shared.aggregate import Document, Step, Write, plan
 from shared.clock import SystemClock
@@ -175,6 +176,21 @@ async def test_pending_receipts_come_oldest_first_until_they_are_finished(both: 
     assert not await both.rows.receipts_of_number(tenant="other", number="T-1")
 
 
+async def test_of_many_receipts_of_a_ticket_the_oldest_are_found(both: Both) -> None:
+    """Not all: an incident has as many as its monitor has told of it."""
+    many = [
+        receipt(f"{n:03}").model_copy(
+            update={"ticket": "t", "number": "T-1", "accepted_at": T0 + timedelta(seconds=n)}
+        )
+        for n in range(RECEIPTS_OF_TICKET_MAX + 3)
+    ]
+    await both.rows.keep([Incoming(one) for one in reversed(many)])
+    oldest = [one.id for one in many[:RECEIPTS_OF_TICKET_MAX]]
+    assert [r.id for r in await both.rows.receipts_of_ticket("t")] == oldest
+    by_number = await both.rows.receipts_of_number(tenant="main", number="T-1")
+    assert [r.id for r in by_number] == oldest
+
+
 async def test_a_deferred_receipt_waits_and_a_finished_one_stays_finished(both: Both) -> None:
     """The sweeper comes back to the first when its time has come, to the second never."""
     waits, done = receipt("waits"), receipt("done")
@@ -229,6 +245,29 @@ async def test_reviews_come_newest_first(both: Both) -> None:
     await both.rows.add_reviews([old, new])
     await both.rows.add_reviews([old, Review(id="3", tenant="other", at=T0, mail=mail)])
     assert await both.rows.reviews(tenant="main", limit=10) == [new, old]
+
+
+async def test_reviews_are_paged_and_filtered_by_their_reason(both: Both) -> None:
+    """Those of one instant follow in the order of their ids; none is left out or comes twice."""
+    mails = [
+        Reviewing(author=Party(mail="a@b.c"), words=Words(), reason=reason, integration="i")
+        for reason in ("list", "bounce")
+    ]
+    found = [
+        Review(id=f"{n}", tenant="main", at=T0 + timedelta(minutes=n // 3), mail=mails[n % 2])
+        for n in range(7)
+    ]
+    await both.rows.add_reviews(found)
+    newest = found[::-1]
+    seen: list[Review] = []
+    while page := await both.rows.reviews(tenant="main", limit=2, after=seen[-1] if seen else None):
+        seen += page
+    assert seen == newest
+    bounces = [r for r in newest if r.mail.reason == "bounce"]
+    assert await both.rows.reviews(tenant="main", limit=9, reason="bounce") == bounces
+    rest = await both.rows.reviews(tenant="main", limit=9, reason="bounce", after=bounces[0])
+    assert rest == bounces[1:]
+    assert await both.rows.reviews(tenant="main", limit=9, reason="none") == []
 
 
 class TestReal:

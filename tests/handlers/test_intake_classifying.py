@@ -20,6 +20,7 @@ from shared.organisation import (
 )
 from tests.support.intake import TENANT, Intake, sample_configuration
 from tests.support.intake_input import request
+from tests.support.letters import letter, post
 
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -160,6 +161,24 @@ async def test_a_language_that_nobody_names_is_found_in_the_text() -> None:
     assert told.facts.language == "de"
     assert told.classification is not None
     assert told.classification.language_by == "caller"
+
+
+async def test_each_message_has_the_language_that_is_found_in_it() -> None:
+    """A reply as well as the first one; the contact keeps their own, which short words leave."""
+    intake = configured(Intake(), IntakeSection(languages=("en", "zh-Hans", "zh-Hant", "de")))
+    texts = [
+        "Mein Bildschirm ist seit heute Morgen schwarz, und ich kann nicht mehr arbeiten.",
+        "请尽快联系我，问题还没有解决，谢谢你们的帮助。",
+        "+49 30 1234",
+    ]
+    for n, text in enumerate(texts):
+        await post(intake, letter(f"<{n}@x>", text=text, answers=("<0@x>",) if n else ()))
+    await intake.settle()
+    assert [m.language for m in intake.store.all_messages()] == ["de", "zh-Hans", "en"]
+    (ticket,) = intake.tickets()
+    assert ticket.state is not None
+    (person,) = (await intake.store.people([ticket.state.facts.contact])).values()
+    assert person.language is None
 
 
 async def test_the_desks_own_closed_tickets_teach_the_next_one() -> None:

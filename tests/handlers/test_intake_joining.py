@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
@@ -12,8 +13,10 @@ from services.intake.domain.normal import Party, Request, Thread
 from services.intake.domain.threads import Evidence
 from services.intake.doors import DOORS, Read
 from shared.contracts.intake import MessageAdded, RequestAccepted
+from shared.kernel import Infrastructure
 from shared.threads import plus_address
 from tests.support.intake import SIGNER, TENANT, Intake
+from tests.support.intake_input import Crash, CrashAt
 from tests.support.letters import BILLING, HELP, letter, post
 
 
@@ -39,6 +42,17 @@ LISTED = letter(
     text="It is dark since nine.\n-- \nstaff mailing list",
     headers=(("List-Id", "<staff.example.org>"),),
 )
+ALL = "all@example.org"
+LONG = "The printer in room four has been out of paper since nine, and nobody finds any more."
+BLIND = letter("<l@x>", to=(ALL,), text=LONG)
+BY_ALL = letter(
+    "<l@x>",
+    to=(ALL,),
+    subject="[all] Screen dark",
+    text=f"{LONG}\n____________________\nall mailing list",
+    headers=(("List-Id", "<all.example.org>"), ("Precedence", "list")),
+)
+BARE = letter("<l@x>", to=(ALL,), text=LONG, headers=(("List-Id", "<all.example.org>"),))
 PLAIN = letter("<l@x>", cc=("staff@example.org",))
 BOB = letter(
     "<b@x>",
@@ -58,6 +72,15 @@ CORPUS: dict[str, Sequence[Sent]] = {
         Sent("a", letter("<c@x>"), to=BILLING),
     ],
     "directly and by a list": [Sent("a", PLAIN), Sent("a", LISTED)],
+    "in blind copy, and by a list that requests do not come by": [
+        Sent("a", BLIND),
+        Sent("a", BY_ALL),
+    ],
+    "in blind copy, and by a list that adds nothing to it": [Sent("a", BLIND), Sent("a", BARE)],
+    "in blind copy with a file, and by a list that strips it": [
+        Sent("a", letter("<l@x>", to=(ALL,), text=LONG, attached=b"a screenshot")),
+        Sent("a", BY_ALL),
+    ],
     "forwarded by a colleague who had it in copy": [
         Sent("a", ANA),
         Sent(
@@ -139,6 +162,81 @@ async def test_mails_about_one_request_are_one_ticket(shape: str) -> None:
         assert found == pairs([s.about for s in order]), [s.body[:80] for s in order]
         kinds = [type(e.body) for e in intake.events()]
         assert kinds.count(RequestAccepted) == len({s.about for s in sent})
+
+
+@pytest.mark.parametrize("copy", [BARE, BY_ALL])
+async def test_the_copy_that_no_list_has_touched_takes_a_mail_out_of_review(copy: bytes) -> None:
+    """Long after the list's copy, and again: one ticket, nothing left to review, both receipts."""
+    intake = Intake()
+    listed = await post(intake, copy)
+    await intake.settle()
+    assert listed.ticket is None
+    blind = await post(intake, BLIND)
+    await intake.settle()
+    again = await post(intake, BLIND)
+    assert (await post(intake, copy)).ticket == blind.ticket
+    await intake.settle()
+    (ticket,) = intake.tickets()
+    assert blind.ticket == again.ticket == ticket.id
+    assert await intake.reading.reviews(tenant=TENANT) == []
+    (review,) = intake.data.collection("reviews").values()
+    assert (review["verdict"]["ticket"], review["verdict"]["by"]) == (ticket.id, "mail-demo")
+    answer = await post(intake, letter("<a@y>", sender="bob@example.org", answers=("<l@x>",)))
+    assert answer.ticket == ticket.id
+
+
+async def test_a_copy_with_files_that_the_list_had_stripped_is_one_message_however_often() -> None:
+    """It is no fuller version of what waits for review, but the mail itself."""
+    intake = Intake()
+    await post(intake, BY_ALL)
+    for _ in range(3):
+        await post(intake, letter("<l@x>", to=(ALL,), text=LONG, attached=b"a screenshot"))
+        await intake.settle()
+    (message,) = intake.store.all_messages()
+    assert len(message.files) == 1
+
+
+async def test_a_copy_with_the_longest_message_id_is_kept_and_read_again() -> None:
+    """998 characters, as RFC 5322 has a line."""
+    intake = Intake()
+    name = b"<" + b"l" * 990 + b"@x>"
+    await post(intake, BY_ALL.replace(b"<l@x>", name))
+    blind = await post(intake, BLIND.replace(b"<l@x>", name))
+    await intake.settle()
+    (stored,) = (await intake.store.receipts([blind.id])).values()
+    assert stored.ticket == blind.ticket
+    assert [t.id for t in intake.tickets()] == [blind.ticket]
+
+
+async def test_what_an_agent_decided_on_a_lists_copy_stands() -> None:
+    """The copy without the list that comes after the verdict is no ticket of its own."""
+    intake = Intake()
+    await post(intake, BY_ALL)
+    await intake.settle()
+    (review,) = await intake.reading.reviews(tenant=TENANT)
+    await intake.use_cases.reviews.accept(review.id, tenant=TENANT, by="h-clarke", ticket=None)
+    await post(intake, BLIND)
+    await intake.settle()
+    assert len(intake.tickets()) == 1
+
+
+async def test_a_crash_between_the_copy_and_its_review_is_mended_by_the_repetition() -> None:
+    """At every point of I/O of the second copy: one ticket, and nothing is left to review."""
+    for number in itertools.count():
+        one = Intake()
+        await post(one, BY_ALL)
+        await one.settle()
+        faults = CrashAt(number)
+        two = Intake(data=one.data, log=one.log, clock=one.clock, faults=faults)
+        faults.armed = True
+        with suppress(Crash, Infrastructure):
+            await post(two, BLIND)
+        receipt = await post(one, BLIND)
+        await one.settle()
+        assert [t.id for t in one.tickets()] == [receipt.ticket], number
+        assert await one.reading.reviews(tenant=TENANT) == [], number
+        if not faults.died:
+            return
 
 
 async def acknowledged(intake: Intake) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -13,6 +14,9 @@ from services.intake.api.reviews import review_router
 from services.intake.api.tickets import ticket_router
 from services.intake.domain.receipts import Deed, Linking
 from services.intake.doors import DOORS
+from services.intake.handlers.proposing import Proposing
+from shared.aggregate import Write
+from shared.commit import Committer
 from shared.contracts.intake import MessageAdded, RequestAccepted
 from shared.contracts.links import (
     LinkSuggested,
@@ -26,6 +30,7 @@ from shared.contracts.links import (
     RequestUnmerged,
 )
 from shared.kernel import CommandRejected, Infrastructure
+from shared.testing.memory import MemoryStreams
 from tests.support.callers import Callers
 from tests.support.conversing import closed, resolved
 from tests.support.intake import TENANT, Intake
@@ -330,6 +335,47 @@ async def ask(intake: Intake, key: str, mail: str, **fields: Any) -> str:
 
 
 TEXT = "The monitor on my desk is dark since this morning, and the cable is in."
+
+
+class Contended(MemoryStreams):
+    """Streams that others write to all the time, while ``busy``."""
+
+    busy = True
+
+    async def commit(self, writes: Sequence[Write[Any]]) -> frozenset[str]:
+        """Lose every race."""
+        if self.busy:
+            return frozenset(write.after.id for write in writes)
+        return await super().commit(writes)
+
+
+async def test_a_suggestion_of_which_its_ticket_could_not_be_told_is_told_later() -> None:
+    """Others wrote the ticket all the time: it is not noted as looked at before it knows."""
+    intake = Intake()
+    one = await ask(intake, "1", "ana@example.org", text=TEXT)
+    other = await ask(intake, "2", "ana@example.org", text=TEXT)
+    await intake.settle()
+    streams = Contended(intake.data)
+    committer = Committer(
+        store=streams,
+        parking=streams,
+        relay=intake.relay,
+        clock=intake.clock,
+        configversion=intake.configurations.version,
+    )
+    proposing = Proposing(
+        conversations=intake.conversations,
+        committer=committer,
+        configurations=intake.configurations,
+    )
+    assert not await proposing.look()
+    assert LinkSuggested.__name__ not in said(intake, one) + said(intake, other)
+    streams.busy = False
+    for _ in range(2):
+        await proposing.look()
+        await intake.settle()
+    assert (said(intake, one) + said(intake, other)).count(LinkSuggested.__name__) == 1
+    assert await intake.conversations.unlooked(limit=9) == []
 
 
 async def test_the_same_text_by_web_and_by_mail_is_proposed_and_never_joined() -> None:

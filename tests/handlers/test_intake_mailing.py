@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -18,6 +19,7 @@ from shared.log import silent
 from shared.organisation import Configuration, Integration
 from tests.support.intake import SIGNER, TENANT, Intake
 from tests.support.intake_input import Crash, CrashAt, mail
+from tests.support.letters import letter
 from tests.support.mails import MemoryMails, mailing_of
 
 OURS = "help@helio.example"
@@ -223,6 +225,48 @@ def bounce(message_id: str, address: str, *, status: str = "5.1.1", to: str = ""
         f"--b\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: {sent}\r\n"
         f"X-Heliodesk: {mark}\r\n--b--\r\n"
     ).encode()
+
+
+async def test_a_mail_without_a_message_id_to_two_mailboxes_is_one_ticket() -> None:
+    """Each copy has other traces of its servers; the day after, the same words are another mail."""
+    intake = Intake()
+    install(intake, smtp("second", "desk@helio.example"))
+    mailing = mailing_of(intake)
+    nameless = re.sub(rb"Message-ID:[^\n]*\n", b"", mail(message_id="<m@x>"))
+    traces = (
+        b"Return-Path: <ana@example.org>\r\nDelivered-To: %b\r\n"
+        b"Received: from a by b id %b;\r\n\tMon, 2 Mar 2026 09:00:00 +0000\r\n"
+        b"Authentication-Results: mx; spf=pass (%b)\r\n"
+    )
+    for day in (b"2", b"3"):
+        dated = b"Date: Mon, %b Mar 2026 09:00:00 +0000\r\n" % day + nameless
+        for to in ("help@helio.example", "desk@helio.example"):
+            await take(intake, mailing, traces % ((to.encode(),) * 3) + dated, to)
+    await intake.settle()
+    assert len(intake.tickets()) == 2
+    assert len(MemoryMails(intake.data).all_deliveries()) == 4
+
+
+async def test_every_message_of_a_long_ticket_names_its_original_and_its_mailbox() -> None:
+    """Also those after the hundredth."""
+    intake = Intake()
+    mailing, mails = mailing_of(intake), MemoryMails(intake.data)
+    intake.reading.mails = mails
+    agent = next(a.email for a in intake.configurations.current(TENANT).all_agents() if a.email)
+    ids = [f"<{n}@x>" for n in range(105)]
+    for n, name in enumerate(ids):
+        # Minutes apart: nobody writes so often in an hour.
+        await intake.clock.advance(300)
+        body = letter(name, sender=agent, text=f"No {n}", answers=tuple(ids[:1]) if n else ())
+        assert (await take(intake, mailing, body, sender=agent))[:3] == "250"
+    await intake.settle()
+    (ticket,) = intake.tickets()
+    shown = await intake.reading.conversation(ticket.id, tenant=TENANT)
+    assert shown is not None
+    originals = [shown.receipts.get(message.id) for message in shown.messages]
+    assert len(set(originals)) == 105
+    assert None not in originals
+    assert {d.receipt for d in shown.deliveries} == set(originals)
 
 
 async def test_a_hard_bounce_marks_the_address_and_is_no_ticket() -> None:

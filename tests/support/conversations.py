@@ -74,7 +74,7 @@ class MemoryConversations:
             rows[message.id].update(ticket=ticket, n=n)
         return True
 
-    async def mark_moved(self, messages: Collection[str], *, to: str) -> None:
+    async def mark_moved(self, messages: Collection[str], *, to: str | None) -> None:
         """Note into which ticket rows were split off."""
         await self._faults.point("intake.mark_moved")
         for message in messages:

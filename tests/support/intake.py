@@ -31,6 +31,7 @@ from services.intake.handlers.assembly import Stores, Surroundings, UseCases
 from services.intake.handlers.callers import Caller, setup_of
 from services.intake.handlers.grouping import GroupCommit
 from services.intake.ports import Incoming, Original, Review
+from services.intake.ports.rows import RECEIPTS_OF_TICKET_MAX
 from shared.aggregate import Document
 from shared.commit import Committer
 from shared.configuration import Configurations
@@ -143,11 +144,13 @@ class MemoryIntake:
     async def receipts_of_ticket(self, ticket: str) -> list[Receipt]:
         """Return the receipts that name a ticket."""
         await self._faults.point("intake.receipts")
-        return [r for r in self.all_receipts() if r.ticket == ticket]
+        found = [r for r in self.all_receipts() if r.ticket == ticket]
+        return found[:RECEIPTS_OF_TICKET_MAX]
 
     async def receipts_of_number(self, *, tenant: str, number: str) -> list[Receipt]:
         """Return the receipts that name a number."""
-        return [r for r in self.all_receipts() if (r.tenant, r.number) == (tenant, number)]
+        found = [r for r in self.all_receipts() if (r.tenant, r.number) == (tenant, number)]
+        return found[:RECEIPTS_OF_TICKET_MAX]
 
     async def pending(self, *, before: datetime, limit: int) -> list[Receipt]:
         """Return receipts that are due."""
@@ -248,7 +251,9 @@ class MemoryIntake:
                 {"tenant": review.tenant, "at": review.at, "mail": plain(review.mail)},
             )
 
-    async def reviews(self, *, tenant: str, limit: int) -> list[Review]:
+    async def reviews(
+        self, *, tenant: str, limit: int, reason: str | None = None, after: Review | None = None
+    ) -> list[Review]:
         """Return mails for review, the newest first."""
         found = [
             Review(
@@ -260,7 +265,13 @@ class MemoryIntake:
             for identifier, row in self._rows("reviews").items()
             if row["tenant"] == tenant and "verdict" not in row
         ]
-        return sorted(found, key=lambda r: r.at, reverse=True)[:limit]
+        found = [
+            r
+            for r in found
+            if reason in {None, r.mail.reason}
+            and (after is None or (r.at, r.id) < (after.at, after.id))
+        ]
+        return sorted(found, key=lambda r: (r.at, r.id), reverse=True)[:limit]
 
     async def take_numbers(self, *, tenant: str, count: int) -> int:
         """Reserve numbers."""

@@ -101,7 +101,9 @@ def _facts(scope: Scope, facts: TicketFacts) -> dict[str, Any]:
 def _message(scope: Scope, body: intake.MessageAdded) -> Said:
     key = f"say.message.{body.direction.value}"
     icon = "note" if body.direction is intake.Direction.INTERNAL else "mail"
-    return Said(key, icon, fields={"author": scope.actor(body.author)}, message=body.message)
+    details: Details = [("say.message.asked", {})] if body.contact_was is not None else []
+    fields = {"author": scope.actor(body.author)}
+    return Said(key, icon, fields=fields, details=details, message=body.message)
 
 
 def _reclassified(scope: Scope, body: intake.RequestReclassified) -> Said:
@@ -335,8 +337,8 @@ def _refused(_scope: Scope, _body: intake.FollowupRefused) -> Said:
 
 
 def _proposed(_scope: Scope, body: links.LinkSuggested) -> Said:
-    mass = body.kind is links.LinkKind.MASS
-    key = "say.proposed.mass" if mass else "say.proposed.duplicate"
+    named = {links.LinkKind.MASS, links.LinkKind.REFERENCE}
+    key = f"say.proposed.{body.kind.value if body.kind in named else 'duplicate'}"
     return Said(key, "link", Tone.WARN, {"count": len(body.others)})
 
 
@@ -354,6 +356,7 @@ _SAYINGS: Mapping[type[Body], Callable[[Scope, Any], Said]] = {
     links.RequestReleased: _link("released", "undo"),
     links.RequestUnmerged: _link("unmerged", "undo"),
     links.RequestSplit: _link("split", "link"),
+    links.RequestUnsplit: _link("unsplit", "undo"),
     links.RequestsLinked: _link("children", "link"),
     links.RequestsUnlinked: _link("children_gone", "undo"),
     links.ParentLinked: _link("parent", "link"),

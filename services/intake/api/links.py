@@ -120,7 +120,7 @@ def link_router(*, reading: Reading, linker: Linker, splitter: Splitter) -> APIR
     router = APIRouter(prefix="/v1/tickets/{ticket}", tags=["links"])
     door = _Door(reading)
     _merging(router, door, linker)
-    _splitting(router, door, splitter)
+    _splitting(router, door, splitter, linker)
     _parents(router, door, linker)
     return router
 
@@ -159,7 +159,7 @@ def _merging(router: APIRouter, door: _Door, linker: Linker) -> None:
         return await door.shown(source.id, actor, response)
 
 
-def _splitting(router: APIRouter, door: _Door, splitter: Splitter) -> None:
+def _splitting(router: APIRouter, door: _Door, splitter: Splitter, linker: Linker) -> None:
     work: Any = allowed(Action.WORK)
 
     @router.post("/split", status_code=201)
@@ -172,7 +172,7 @@ def _splitting(router: APIRouter, door: _Door, splitter: Splitter) -> None:
         idempotency_key: Key = None,
         actor: Actor = work,
     ) -> SplitAnswer:
-        """Make a ticket of messages that are about something else; merging it back undoes it."""
+        """Make a ticket of messages that are about something else; ``unsplit`` undoes it."""
         source = await door.ticket(ticket, actor, if_match=if_match)
         receipt = await splitter.split(
             source,
@@ -183,6 +183,23 @@ def _splitting(router: APIRouter, door: _Door, splitter: Splitter) -> None:
         )
         response.headers["Location"] = f"/v1/tickets/{receipt.ticket}"
         return SplitAnswer(ticket=receipt.ticket or "", number=receipt.number or "")
+
+    @router.post("/unsplit")
+    async def unsplit(
+        *,
+        ticket: Name,
+        response: Response,
+        if_match: IfMatch = None,
+        idempotency_key: Key = None,
+        actor: Actor = work,
+    ) -> TicketShown:
+        """Give the messages back to the ticket from which this one was split off.
+
+        This one is merged into it: what was said here since then is read there.
+        """
+        new = await door.ticket(ticket, actor, if_match=if_match)
+        await linker.unsplit(new, by=actor.name, key=checked_key(idempotency_key))
+        return await door.shown(new.id, actor, response)
 
 
 def _parents(router: APIRouter, door: _Door, linker: Linker) -> None:

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.intake.api.bodies import ReviewShown, VerdictShown
 from services.intake.domain.proposals import REASON_MAX, Proposal
 from services.intake.handlers.deciding import ProposalDesk, ReviewDesk
-from services.intake.handlers.reading import Reading
+from services.intake.handlers.reading import REVIEWS_MAX, Reading
 from shared.auth import Action, Actor
 from shared.contracts.facts import Instant
 from shared.http import Problem, allowed
 
+Reason = Annotated[
+    str | None,
+    Query(max_length=80, description="Why it waits: list, bounce, number-only, to-confirm, …"),
+]
+After = Annotated[
+    str | None, Query(min_length=1, max_length=64, description="The last id of the page before.")
+]
+Limit = Annotated[int, Query(ge=1, le=REVIEWS_MAX)]
 Name = Annotated[str, Path(min_length=1, max_length=64)]
 LISTED_TEXT_CHARACTERS_MAX = 500
 """Of each text in a list: whoever writes long mails must not make the list too large to read."""
@@ -112,12 +121,22 @@ def _reviewing(router: APIRouter, reading: Reading, reviews: ReviewDesk) -> None
     work: Any = allowed(Action.WORK)
 
     @router.get("/v1/reviews")
-    async def list_reviews(actor: Actor = read) -> list[ReviewShown]:
+    async def list_reviews(
+        response: Response,
+        reason: Reason = None,
+        after: After = None,
+        limit: Limit = REVIEWS_MAX,
+        actor: Actor = read,
+    ) -> list[ReviewShown]:
         """List what waits for people to look at, the newest first: it became no ticket yet.
 
-        Of a long text only the beginning is listed; showing one gives all of it.
+        Of a long text only the beginning is listed; showing one gives all of it. Where there may be more, ``Link`` has the next page (RFC 8288).
         """
-        found = await reading.reviews(tenant=actor.tenant)
+        found = await reading.reviews(tenant=actor.tenant, reason=reason, after=after, limit=limit)
+        if len(found) == limit:
+            said = {"reason": reason, "after": found[-1].id, "limit": limit}
+            query = urlencode({name: value for name, value in said.items() if value is not None})
+            response.headers["Link"] = f'</v1/reviews?{query}>; rel="next"'
         return [ReviewShown.of(r, text_characters_max=LISTED_TEXT_CHARACTERS_MAX) for r in found]
 
     @router.get("/v1/reviews/{review}")

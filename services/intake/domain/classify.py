@@ -35,6 +35,8 @@ NO_DEFAULTS = RequestDefaults()
 RULE_TEXT_MAX = 20_000
 """Characters of a text that rules look at."""
 SOURCE_MAX = 80
+CONFIGURED = ("region", "site", "service")
+"""What a request may only name where the organisation has it."""
 UNSAID: tuple[str | None, str] = (None, "")
 
 
@@ -357,14 +359,15 @@ def _first(*values: str | None) -> str | None:
 
 def _require_known(request: Request, configuration: Configuration) -> None:
     organisation = configuration.organisation
-    checks: list[tuple[str, str | None, set[str]]] = [
-        ("region", request.region, {region.name for region in organisation.regions}),
-        ("site", request.site, {site.name for site in organisation.sites}),
-    ]
+    known: dict[str, set[str]] = {
+        "region": {region.name for region in organisation.regions},
+        "site": {site.name for site in organisation.sites},
+    }
     if configuration.catalogue.services:
-        checks.append(("service", request.service, set(configuration.services_by_name)))
-    for field, value, known in checks:
-        if value is not None and value not in known:
+        known["service"] = set(configuration.services_by_name)
+    for field in CONFIGURED:
+        value = getattr(request, field)
+        if value is not None and value not in known.get(field, {value}):
             raise CommandRejected(
                 "invalid", f"the organisation has no {field} {value!r}", field=field, status=422
             )

@@ -36,6 +36,9 @@ def first_message(receipt: Receipt, met: Mapping[str, Person]) -> Message:
         at=receipt.accepted_at,
         language=classified.language or person.language or classified.language_default,
         message_id=task.words.message_id,
+        chat=task.words.chat,
+        receipt=receipt.id,
+        silent=task.silent,
         evidence=task.evidence,
         configversion=receipt.configversion,
         trace=receipt.trace,
@@ -67,9 +70,13 @@ def joining_message(receipt: Receipt, met: Mapping[str, Person], *, ticket: str,
         author=person.id if person else str(task.author),
         author_name=person.shown if person else task.author_name,
         at=receipt.accepted_at,
-        language=(person.language if person else None) or task.language,
+        language=task.language or (person.language if person else None) or task.language_default,
         message_id=task.words.message_id,
+        chat=task.words.chat,
+        receipt=receipt.id,
+        silent=task.silent,
         evidence=task.evidence,
+        answered_by=task.answered_by,
         entry=_entry(task),
         amends=task.amends,
         amended_at=task.amended_at,
@@ -91,7 +98,7 @@ def likeness_of(receipt: Receipt, met: Mapping[str, Person]) -> Likeness | None:
     if not isinstance(task, Opening):
         return None
     terms = terms_of(task.words.subject, task.words.text)
-    if not terms:
+    if not terms and task.beside is None:
         return None
     return Likeness(
         id=receipt.ticket or "",
@@ -99,4 +106,5 @@ def likeness_of(receipt: Receipt, met: Mapping[str, Person]) -> Likeness | None:
         contact=met[receipt.id].id,
         at=receipt.accepted_at,
         terms=terms,
+        beside=task.beside,
     )

@@ -75,6 +75,8 @@ class Likeness(BaseModel):
     at: Instant
     terms: tuple[str, ...] = ()
     """Its words in their order, each once, without those that say nothing."""
+    beside: Id | None = None
+    """A ticket that it may belong to, whatever the words."""
 
     @property
     def age(self) -> tuple[Instant, str]:

@@ -34,6 +34,7 @@ from shared.contracts.links import (
     RequestSplit,
     RequestsUnlinked,
     RequestUnmerged,
+    RequestUnsplit,
 )
 from shared.kernel import CommandRejected
 
@@ -55,6 +56,8 @@ class Links(BaseModel):
     merge: Id | None = None
     """The link of that merge."""
     absorbed: dict[str, Id] = {}
+    split: dict[str, Id] = {}
+    """The tickets that were split off from it, with the link of each."""
     split_from: Id | None = None
     parent: Id | None = None
     children: tuple[Id, ...] = ()
@@ -68,7 +71,9 @@ class Links(BaseModel):
             return self.model_copy(update={"suggested": kept})
         if not isinstance(body, LinkEvent):
             return None
-        return self._done(body.link, **self._merged(body), **self._related(body))
+        return self._done(
+            body.link, **self._merged(body), **self._parted(body), **self._related(body)
+        )
 
     def _merged(self, body: LinkEvent) -> dict[str, object]:
         """Return what a merge or its undoing changes."""
@@ -82,6 +87,17 @@ class Links(BaseModel):
                 return {"merged_into": body.into, "merge": body.link}
             case RequestUnmerged() if body.merge == self.merge:
                 return {"merged_into": None, "merge": None}
+            case _:
+                return {}
+
+    def _parted(self, body: LinkEvent) -> dict[str, object]:
+        """Return what a split or its undoing changes."""
+        match body:
+            case RequestSplit():
+                return {"split": {**self.split, body.into: body.link}}
+            case RequestUnsplit():
+                left = {into: link for into, link in self.split.items() if into != body.into}
+                return {"split": left}
             case _:
                 return {}
 
@@ -238,16 +254,6 @@ def decide_unmerged(source: Linked | None, *, into: str, link: str, by: str) -> 
         return []
     merge = source.links.merge or link
     return [RequestUnmerged(facts=source.facts, into=into, merge=merge, link=link, by=by)]
-
-
-def decide_split(
-    source: Linked | None, *, into: str, messages: Sequence[str], link: str, by: str
-) -> Sequence[Body]:
-    """Note that messages became a ticket of their own."""
-    if source is None or link in source.links.done:
-        return []
-    ids = tuple(messages)
-    return [RequestSplit(facts=source.facts, into=into, messages=ids, link=link, by=by)]
 
 
 def require_parent(parent: Linked | None, *, children: Sequence[str]) -> None:

@@ -62,15 +62,25 @@ class Message(BaseModel):
     at: Instant
     language: Code = "en"
     message_id: str | None = None
+    receipt: str | None = None
+    """What brought it: its original is kept under that."""
+    silent: bool = False
+    """No automatic answer is sent, should a ticket be opened with it."""
     evidence: Code = ""
     """Why it is in this conversation, see `services.intake.domain.threads.Evidence`."""
+    answered_by: Id | None = None
+    """The first message of its ticket, where that answers this one: who wrote this one asked."""
     entry: Entry = Entry.MESSAGE
     amends: Id | None = None
     """The message whose newer text this is."""
     amended_at: Instant | None = None
     """When it was edited or deleted, as the vendor says: an older edit may come in later."""
+    chat: str | None = None
+    """The chat's own name of the conversation in which it was said."""
     moved_to: Id | None = None
-    """The ticket into which it was split off; there it has a row of its own."""
+    """The ticket into which it was split off, or given back; there it has a row of its own."""
+    copied_from: Id | None = None
+    """The row in the ticket from which it was split off."""
     versions: tuple[Version, ...] = ()
     """Former texts, the oldest first; kept in no row, but folded from amendments."""
     edited_at: Instant | None = None

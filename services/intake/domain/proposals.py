@@ -77,6 +77,25 @@ def duplicates(new: Likeness, compared: Compared, policy: DuplicatePolicy) -> li
     ]
 
 
+def reference(new: Likeness) -> list[Proposal]:
+    """Return the proposal to join what answers a request, and came first, with that request.
+
+    The request is the ticket that stays: whoever answered it may not be who asked.
+    """
+    if new.beside is None:
+        return []
+    return [
+        Proposal(
+            id=derived_id("proposal", "reference", new.id, new.beside),
+            tenant=new.tenant,
+            kind=LinkKind.REFERENCE,
+            tickets=(new.id, new.beside),
+            similarity=0.0,
+            at=new.at,
+        )
+    ]
+
+
 def mass(
     new: Likeness, compared: Compared, policy: DuplicatePolicy, *, known: Mapping[str, Proposal]
 ) -> Proposal | None:

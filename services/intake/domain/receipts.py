@@ -21,6 +21,8 @@ from services.intake.domain.normal import (
     CallProgress,
     Heartbeat,
     Party,
+    Request,
+    Thread,
 )
 from shared.contracts.facts import Channel, Code, Id, Instant, TicketFacts
 from shared.contracts.intake import ALERT_MEMBERS_MAX, Direction
@@ -32,6 +34,7 @@ ALERT_CHARACTERS: Final = 500
 """Of an alert without its labels, about."""
 RECEIPT_KEY_MAX: Final = 1_500
 """Characters: a caller's key of 1,000, with the caller, the ticket or the digest before or after."""
+NO_SUBJECT = "–"
 
 
 class Words(BaseModel):
@@ -64,6 +67,8 @@ class Opening(BaseModel):
     """Why it opens a ticket where there was one that it might have joined."""
     silent: bool = False
     """No automatic answer is sent."""
+    beside: Id | None = None
+    """A ticket that it may belong to: an agent is asked."""
 
 
 class Joining(BaseModel):
@@ -78,9 +83,15 @@ class Joining(BaseModel):
     direction: Direction
     channel: Channel
     words: Words
-    language: Code = "en"
+    language: Code | None = None
+    """As the caller says, or as it was found in the text; None leaves it to the contact."""
+    language_default: Code = "en"
+    silent: bool = False
+    """No automatic answer is sent, should it open a ticket after all."""
     evidence: Code = ""
     """Why it belongs to the ticket, see `services.intake.domain.threads.Evidence`."""
+    answered_by: Id | None = None
+    """The first message of its ticket, where that answers this one."""
     refused: bool = False
     """The ticket is closed, and its desk takes no follow-ups: it is kept for an agent."""
     amends: Id | None = None
@@ -136,6 +147,26 @@ class Reviewing(BaseModel):
     channel: Channel = Channel.EMAIL
     ticket: Id | None = None
     """The ticket that it may belong to."""
+    silent: bool = False
+    """No automatic answer is sent, should it become a ticket."""
+    asked: Request | None = None
+    """What was asked, without its words; None where nothing but these is known."""
+
+    @property
+    def request(self) -> Request:
+        """What was asked, for whoever makes a ticket of it; its files have been kept."""
+        words = self.words
+        thread = Thread(message_id=words.message_id, chat=words.chat)
+        asked = self.asked or Request(contact=self.author, subject="", thread=thread)
+        said = {
+            "subject": words.subject or NO_SUBJECT,
+            "text": words.text,
+            "quoted": words.quoted,
+            "html": words.html,
+            "fields": words.fields,
+            "silent": self.silent,
+        }
+        return asked.model_copy(update=said)
 
 
 class Amending(BaseModel):
@@ -156,6 +187,7 @@ class Deed(StrEnum):
     UNMERGE = "unmerge"
     LINK = "link"
     UNLINK = "unlink"
+    UNSPLIT = "unsplit"
 
 
 class Linking(BaseModel):
@@ -290,3 +322,27 @@ def ticket_id(*, tenant: str, receipt: str) -> str:
 def message_id(receipt: str) -> str:
     """Return the id of the message that a receipt brings."""
     return derived_id("message", receipt)
+
+
+def without_words(request: Request) -> Request:
+    """Return what is asked in a request that waits for an agent, whose words are kept beside it."""
+    bare = {"subject": "", "text": "", "quoted": "", "html": "", "fields": {}, "files": ()}
+    return request.model_copy(update={**bare, "automatic": None, "confirm": False})
+
+
+def copy_of(receipt: Receipt, *, stored: Receipt) -> Receipt:
+    """Return the receipt of a mail beside the one that is stored under its Message-ID.
+
+    It keeps the ticket that was found or claimed for it under that id. Its key is of the other's
+    id: a Message-ID may be as long as a key.
+    """
+    key = f"{receipt.id}\n{receipt.body}"
+    identifier = receipt_id(tenant=receipt.tenant, door=receipt.door, key=key)
+    return receipt.model_copy(
+        update={
+            "id": identifier,
+            "key": key,
+            "message": message_id(identifier),
+            "twin_of": stored.id,
+        }
+    )

@@ -11,7 +11,7 @@ reply that comes before the mail that it answers, by another way, is found by th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -19,6 +19,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict
 
 from services.intake.domain.normal import Thread
+from services.intake.domain.receipts import message_id, ticket_id
 from services.intake.domain.text import normal_mail
 from shared.contracts.facts import Code, Id, Instant
 from shared.kernel import digest
@@ -74,6 +75,8 @@ class Claim(BaseModel):
     receipt: str
     own: bool
     list_id: str | None = None
+    author: str | None = None
+    """`author_id` of who wrote what claims it; None where that has no address."""
     at: Instant
 
 
@@ -85,6 +88,11 @@ def claim_id(*, tenant: str, kind: str, name: str) -> str:
 def participant_id(*, tenant: str, ticket: str, address: str) -> str:
     """Return under which id it is kept that an address takes part in a conversation."""
     return digest(tenant.encode(), b"participant", ticket.encode(), normal_mail(address).encode())
+
+
+def author_id(*, tenant: str, address: str) -> str:
+    """Return under which id it is kept who wrote something: no address is."""
+    return digest(tenant.encode(), b"author", normal_mail(address).encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +107,11 @@ class Clues:
     references: tuple[str, ...] = ()
     chat: str | None = None
     plain: tuple[str, ...] = ()
+
+    @property
+    def nearest(self) -> str | None:
+        """The claim's id of the message that is answered, where there is one."""
+        return self.references[0] if self.references else None
 
     @property
     def claims(self) -> tuple[str, ...]:
@@ -141,12 +154,16 @@ class Candidate:
     """A ticket, and why something may belong to it.
 
     ``proven`` is False where the sender has to take part in the conversation for it to count.
+    ``counts`` is False where only an agent can say. ``answered_by`` is the first message of the
+    ticket where that answers this one: then who wrote this one is who asked.
     """
 
     ticket: str
     number: str | None
     evidence: Evidence
     proven: bool = True
+    counts: bool = True
+    answered_by: str | None = None
 
 
 def candidates(
@@ -157,6 +174,7 @@ def candidates(
     claims: Mapping[str, Claim],
     tickets: Mapping[str, str],
     list_id: str | None,
+    had_it: Collection[str],
 ) -> list[Candidate]:
     """Return the tickets that something may belong to, the strongest evidence first.
 
@@ -167,6 +185,8 @@ def candidates(
         claims: those that are there, by id.
         tickets: by number, those that are there.
         list_id: of the mailing list that it came by.
+        had_it: `author_id` of those who can have answered it before it came here: who wrote it,
+            to whom it was sent, and agents.
     """
     found = [
         Candidate(tickets[number], number, why) for number, why in clues.signed if number in tickets
@@ -187,8 +207,15 @@ def candidates(
             same_list = list_id is not None and claim.list_id == list_id
             claimed(reference, Evidence.COMMON_REFERENCE, proven=same_list)
     mine = claims.get(clues.own or "")
-    if mine is not None and not mine.own:
-        claimed(clues.own, Evidence.REFERENCED)
+    if mine is not None and not mine.own and mine.receipt != receipt and mine.ticket != ticket:
+        # Whoever knows a Message-ID can answer it first, and would be the contact of what it asks.
+        opened = mine.ticket == ticket_id(tenant=mine.tenant, receipt=mine.receipt)
+        same_list = list_id is not None and mine.list_id == list_id
+        counts = opened and (same_list or mine.author in had_it)
+        by = message_id(mine.receipt) if counts else None
+        found.append(
+            Candidate(mine.ticket, mine.number, Evidence.REFERENCED, counts=counts, answered_by=by)
+        )
     claimed(clues.chat, Evidence.CHAT)
     found += [
         Candidate(tickets[number], number, Evidence.NUMBER_PARTICIPANT, proven=False)
@@ -196,6 +223,24 @@ def candidates(
         if number in tickets
     ]
     return found
+
+
+def split_off(
+    clues: Clues, claims: Mapping[str, Claim], split: Collection[str]
+) -> Candidate | None:
+    """Return the ticket to which the very message belongs that is answered, where that left.
+
+    A message takes the token of its ticket along, in its subject and among its references.
+
+    Args:
+        clues: what is said of the conversation.
+        claims: those that are there, by id.
+        split: the tickets that were split off from the one that the strongest evidence names.
+    """
+    answered = claims.get(clues.nearest or "")
+    if answered is None or not answered.own or answered.ticket not in split:
+        return None
+    return Candidate(answered.ticket, answered.number, Evidence.REFERENCE)
 
 
 def claims_of(
@@ -206,6 +251,7 @@ def claims_of(
     ticket: str,
     number: str | None,
     list_id: str | None,
+    author: str | None,
     at: Any,
 ) -> list[Claim]:
     """Return what a message claims for the ticket that it is in."""
@@ -225,6 +271,7 @@ def claims_of(
             receipt=receipt,
             own=own,
             list_id=list_id,
+            author=author,
             at=at,
         )
         for name, own in names.items()

@@ -198,7 +198,9 @@ def decide_message(state: Ticket | None, row: Message) -> list[Body]:
             added = MessageAdded(
                 facts=state.facts, message=row.id, direction=row.direction, author=row.author
             )
-            return [added]
+            # Not where it was moved by a merge: there, others ask.
+            asked = row.answered_by == state.message and row.author != state.facts.contact
+            return [_by_who_asked(added)] if asked else [added]
         case Entry.AMENDMENT:
             amended = MessageAmended(
                 facts=state.facts,
@@ -210,6 +212,12 @@ def decide_message(state: Ticket | None, row: Message) -> list[Body]:
         case Entry.REFUSED:
             return [FollowupRefused(facts=state.facts, message=row.id, author=row.author)]
     assert_never(row.entry)
+
+
+def _by_who_asked(added: MessageAdded) -> MessageAdded:
+    """Return it as the message of the new contact: the first one of the ticket answers it."""
+    facts = added.facts.model_copy(update={"contact": added.author})
+    return added.model_copy(update={"facts": facts, "contact_was": added.facts.contact})
 
 
 def decide_closed(state: Ticket | None, event: Event[TicketClosed], _now: datetime) -> list[Body]:

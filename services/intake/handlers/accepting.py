@@ -15,7 +15,14 @@ from services.intake.domain.files import (
     require_fitting,
 )
 from services.intake.domain.normal import REFERENCES_MAX, AlertGroup, NormalForm, Request
-from services.intake.domain.receipts import Joining, Receipt, Words, message_id, receipt_id
+from services.intake.domain.receipts import (
+    Joining,
+    Receipt,
+    Words,
+    copy_of,
+    message_id,
+    receipt_id,
+)
 from services.intake.doors import Door, Raw, Read
 from services.intake.handlers.applying import Applied
 from services.intake.handlers.callers import Caller, checked_key, kept_as
@@ -146,6 +153,9 @@ class Accepting:
         if stored.body == receipt.body:
             if stored.pending_since is None:
                 self._repeated(receipt)
+            released = await self._released(stored, receipt, original)
+            if released is not None:
+                return released
             if door.answers_at_once or not isinstance(read.form, AlertGroup):
                 self._offer(stored)
             return stored
@@ -166,7 +176,14 @@ class Accepting:
         read, receipt = formed.read, formed.receipt
         if isinstance(read.form, Request):
             brought = [hashlib.sha256(part.content).hexdigest() for part in read.parts]
-            match await self._requests.twin(stored, read.form, files=brought):
+            twin = await self._requests.twin(stored, read.form, files=brought)
+            if twin is not Twin.OTHER:
+                copy = copy_of(receipt, stored=stored).id
+                released = await self._released(stored, receipt, original)
+                released = released or await self._requests.known(copy)
+                if released is not None:
+                    return released
+            match twin:
                 case Twin.COPY:
                     self._offer(stored)
                     return stored
@@ -175,12 +192,30 @@ class Accepting:
                 case Twin.OTHER:
                     pass
         # Broken mailers give two mails one Message-ID: both are kept.
-        body = receipt.body
-        twin = await self._receipt(door, read, caller, key=f"{receipt.key}\n{body}", body=body)
-        twin = twin.model_copy(update={"twin_of": stored.id})
-        kept = await self._keep(Incoming(twin, original))
+        key, body = f"{receipt.key}\n{receipt.body}", receipt.body
+        other = await self._receipt(door, read, caller, key=key, body=body)
+        other = other.model_copy(update={"twin_of": stored.id})
+        kept = await self._keep(Incoming(other, original))
         self._offer(kept)
         return kept
+
+    async def _released(
+        self, stored: Receipt, receipt: Receipt, original: Original | None
+    ) -> Receipt | None:
+        """Accept a copy of what waits for review only because a list brought it.
+
+        Durable before the review is over: a crash in between is mended by the repetition.
+
+        Returns:
+            What is stored of the copy; None where it is no such copy.
+        """
+        review = await self._requests.listed(stored, copy=receipt)
+        if review is None:
+            return None
+        copy = await self._keep(Incoming(copy_of(receipt, stored=stored), original))
+        await self._requests.release(review, stored, copy=copy)
+        self._offer(copy)
+        return copy
 
     async def _as_before(self, identifier: str, body: str, *, refused: CommandRejected) -> Receipt:
         """Return the receipt of what was accepted before the organisation changed.

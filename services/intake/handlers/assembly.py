@@ -53,6 +53,7 @@ from services.intake.handlers.reclassifying import Reclassifying
 from services.intake.handlers.reporting import Reporting
 from services.intake.handlers.requesting import Requests
 from services.intake.handlers.silence import Silence
+from services.intake.handlers.splits import Splits
 from services.intake.handlers.splitting import Splitter
 from services.intake.handlers.threading import Threads
 from services.intake.handlers.watching import Hearing, Watching
@@ -196,14 +197,24 @@ class UseCases:
             clock=clock,
         )
         self.deeds = Deeds(
-            store=rows,
-            conversations=stores.conversations,
+            splits=Splits(
+                store=rows,
+                conversations=stores.conversations,
+                threads=threads,
+                writing=self.writing,
+            ),
             writing=self.writing,
             committer=around.committer,
             configurations=around.configurations,
         )
         classifying = Classifying(meeting=self.meeting, models=self.models, detect=detect)
-        requests = Requests(store=rows, threads=threads, numbers=numbers, classifying=classifying)
+        requests = Requests(
+            store=rows,
+            conversations=stores.conversations,
+            threads=threads,
+            numbers=numbers,
+            classifying=classifying,
+        )
         forming = Forming(requests=requests)
         self._watch(stores, around, numbers)
         self.applying = Applying(

@@ -113,6 +113,7 @@ class Standing:
         )
         found = await self._store.messages([event.body.message or ""])
         words = Words(subject=f"Follow-up of {event.body.facts.number}")
+        silent = False
         for message in found.values():
             words = Words(
                 subject=message.subject or words.subject,
@@ -122,6 +123,7 @@ class Standing:
                 files=message.files,
                 message_id=message.message_id,
             )
+            silent = message.silent
         if event.body.refused:
             people = await self._store.people([row.author for row in found.values()])
             task: Task = _refused(event, words, people.values(), found.values())
@@ -132,6 +134,7 @@ class Standing:
             classified=_as_before(event.body.facts),
             follows=event.subject,
             evidence=Evidence.FOLLOWUP,
+            silent=silent,
         )
         ticket = ticket_id(tenant=event.tenant, receipt=identifier)
         number = await self._numbers.take(event.tenant)
@@ -184,6 +187,7 @@ def _refused(
         integration=event.body.facts.integration or "",
         channel=row.channel if row is not None else event.body.facts.channel,
         ticket=event.subject,
+        silent=row.silent if row is not None else False,
     )
 
 

@@ -191,6 +191,7 @@ class Conversations:
                 message=first.id,
                 classification=alone.classification,
                 priority_because=alone.priority_because,
+                silent=first.silent,
             ),
             cause=first.as_cause(),
         )
@@ -246,6 +247,7 @@ class Conversations:
                     integration=r.by,
                     channel=r.task.channel,
                     ticket=r.ticket,
+                    silent=r.task.silent,
                 ),
             )
             for r in joining

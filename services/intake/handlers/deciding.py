@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
+from services.intake.domain.classify import CONFIGURED, Classified
 from services.intake.domain.links import require_child
-from services.intake.domain.normal import Request, Thread
 from services.intake.domain.proposals import Proposal, Verdict
 from services.intake.domain.receipts import (
     Joining,
@@ -36,6 +37,7 @@ from services.intake.ports import ConversationStore, Incoming, IntakeStore, Revi
 from shared.aggregate import Document
 from shared.clock import Clock
 from shared.configuration import Configurations
+from shared.contracts.facts import Channel
 from shared.contracts.intake import Direction
 from shared.contracts.links import LinkKind
 from shared.kernel import CommandRejected, digest
@@ -135,8 +137,13 @@ class ReviewDesk:
         known = (await self._store.receipts([identifier])).get(identifier)
         receipt = known or await self._receipt(identifier, review)
         (stored,) = await self._store.keep([Incoming(receipt)])
-        if stored.ticket is not None and review.mail.words.message_id is not None:
-            await self._threads.adopt(stored, message_id=review.mail.words.message_id)
+        if stored.ticket is not None:
+            await self._threads.adopt(
+                stored,
+                review.mail.request,
+                by_mail=review.mail.channel is Channel.EMAIL,
+                configuration=self._configurations.current(review.tenant),
+            )
         (done,) = await self._applying.apply([stored])
         await self._conversations.carried_out(reviews=[review.id], proposals=[])
         return done.receipt
@@ -156,19 +163,29 @@ class ReviewDesk:
             configversion=self._configurations.version(review.tenant),
             pending_since=now,
         )
+        mail, classified = review.mail, await self._classified(review)
         chosen = await self._chosen(verdict.ticket if verdict is not None else None)
         if chosen is not None and chosen.state is not None and not chosen.state.closed:
             joining = Joining(
-                author=review.mail.author,
+                author=mail.author,
                 direction=Direction.INBOUND,
-                channel=review.mail.channel,
-                words=review.mail.words,
+                channel=mail.channel,
+                words=mail.words,
+                language=classified.language,
+                language_default=classified.language_default,
+                silent=mail.silent,
                 evidence=Evidence.AGENT,
             )
             number = chosen.state.facts.number
             return blank.model_copy(update={"ticket": chosen.id, "number": number, "task": joining})
-        follows = chosen.id if chosen is not None else None
-        opening: Task = await self._opening(review, follows=follows)
+        opening: Task = Opening(
+            contact=mail.author,
+            words=mail.words,
+            classified=classified,
+            follows=chosen.id if chosen is not None else None,
+            evidence=Evidence.AGENT,
+            silent=mail.silent,
+        )
         ticket = ticket_id(tenant=review.tenant, receipt=identifier)
         number = await self._numbers.take(review.tenant)
         return blank.model_copy(update={"ticket": ticket, "number": number, "task": opening})
@@ -176,31 +193,24 @@ class ReviewDesk:
     async def _chosen(self, ticket: str | None) -> Document[Ticket] | None:
         return None if ticket is None else (await self._writing.load([ticket])).get(ticket)
 
-    async def _opening(self, review: Review, *, follows: str | None) -> Opening:
+    async def _classified(self, review: Review) -> Classified:
+        """Return what it is; what the organisation has no more by now counts as not said."""
         mail, configuration = review.mail, self._configurations.current(review.tenant)
         try:
             integration = configuration.integration(mail.integration)
         except UnknownName:
             integration = None  # It is configured no more, or an agent brought the request.
-        form = Request(
-            contact=mail.author,
-            subject=mail.words.subject or "–",
-            text=mail.words.text,
-            thread=Thread(message_id=mail.words.message_id),
-        )
-        classified = await self._classifying.classify(
-            form,
-            caller=Caller(tenant=review.tenant, name=mail.integration, integration=integration),
+        caller = Caller(tenant=review.tenant, name=mail.integration, integration=integration)
+        classify = partial(
+            self._classifying.classify,
+            caller=caller,
             configuration=configuration,
             channel=mail.channel,
         )
-        return Opening(
-            contact=mail.author,
-            words=mail.words,
-            classified=classified,
-            follows=follows,
-            evidence=Evidence.AGENT,
-        )
+        try:
+            return await classify(mail.request)
+        except CommandRejected:
+            return await classify(mail.request.model_copy(update=dict.fromkeys(CONFIGURED)))
 
 
 class ProposalDesk:
@@ -297,7 +307,7 @@ class ProposalDesk:
         first: Document[Ticket],
         others: Sequence[Document[Ticket]],
     ) -> None:
-        if proposal.kind is LinkKind.DUPLICATE:
+        if proposal.kind in {LinkKind.DUPLICATE, LinkKind.REFERENCE}:
             for other in others:
                 await self._linker.merge(other, first, by=verdict.by, key=proposal.id)
             return

@@ -22,19 +22,17 @@ from services.intake.domain.links import (
     decide_parent,
     decide_parent_solved,
     decide_released,
-    decide_split,
     decide_unmerged,
 )
-from services.intake.domain.messages import Message, amended
 from services.intake.domain.receipts import Deed, Linking, Receipt, Splitting
-from services.intake.domain.ticket import TICKET, Ticket, decide_accepted
+from services.intake.domain.ticket import TICKET, Ticket
 from services.intake.handlers.outcomes import Outcome
-from services.intake.handlers.writing import Waits, Writing, blank
-from services.intake.ports import ConversationStore, IntakeStore
-from shared.aggregate import Decide, Document, Step, StreamParked
-from shared.commit import CONFLICTS_MAX, Command, Committer
+from services.intake.handlers.splits import Splits
+from services.intake.handlers.writing import Waits, Writing
+from shared.aggregate import Decide, Document, StreamParked
+from shared.commit import Command, Committer
 from shared.configuration import Configurations
-from shared.kernel import CommandRejected, Infrastructure, derived_id
+from shared.kernel import CommandRejected, derived_id
 
 
 class Deeds:
@@ -43,15 +41,13 @@ class Deeds:
     def __init__(
         self,
         *,
-        store: IntakeStore,
-        conversations: ConversationStore,
+        splits: Splits,
         writing: Writing,
         committer: Committer,
         configurations: Configurations,
     ) -> None:
         self._configurations = configurations
-        self._store = store
-        self._conversations = conversations
+        self._splits = splits
         self._writing = writing
         self._committer = committer
 
@@ -81,7 +77,7 @@ class Deeds:
         task = receipt.task
         try:
             if isinstance(task, Splitting):
-                await self._split(receipt, task)
+                await self._splits.split(receipt, task, write=self._write)
             elif isinstance(task, Linking):
                 match task.deed:
                     case Deed.MERGE:
@@ -92,6 +88,8 @@ class Deeds:
                         await self._link(receipt, task)
                     case Deed.UNLINK:
                         await self._unlink(receipt, task)
+                    case Deed.UNSPLIT:
+                        await self._unsplit(receipt, task)
         except StreamParked as error:
             raise Waits(str(error)) from error
 
@@ -171,6 +169,14 @@ class Deeds:
             lambda state: decide_unmerged(state, into=into, link=link, by=by),
         )
 
+    async def _unsplit(self, receipt: Receipt, task: Linking) -> None:
+        (new,) = task.sources
+        document = (await self._writing.load([new])).get(new)
+        links = document.state.links if document and document.state else Links()
+        if links.merged_into != task.target:
+            await self._merge(receipt, task)
+        await self._splits.undo(receipt, task, write=self._write)
+
     async def _link(self, receipt: Receipt, task: Linking) -> None:
         parent, by, link = task.target, task.by, receipt.trace
         await self._write(
@@ -212,42 +218,6 @@ class Deeds:
                 lambda state: decide_independent(state, parent=parent, link=link, by=by),
             )
 
-    async def _split(self, receipt: Receipt, task: Splitting) -> None:
-        """Copy the messages into a ticket of their own; those that were there are marked."""
-        ticket = receipt.ticket or ""
-        found = await self._store.messages(task.messages)
-        amendments = await self._conversations.amendments(task.messages)
-        rows = amended(sorted(found.values(), key=lambda row: row.n), amendments)
-        copies = [_copy(row, receipt, task, n=n) for n, row in enumerate(rows, start=1)]
-        await self._store.add_messages(copies)
-        step = Step(
-            decide=lambda state: decide_accepted(
-                state,
-                facts=task.facts,
-                message=copies[0].id,
-                messages=len(copies),
-                split_from=task.source,
-            ),
-            cause=copies[-1].as_cause(),
-        )
-        for _ in range(CONFLICTS_MAX):
-            document = (await self._writing.load([ticket])).get(ticket)
-            write = self._writing.planned(document or blank(ticket, tenant=receipt.tenant), [step])
-            if write is None or not await self._writing.commit([write]):
-                break
-        else:
-            message = f"{ticket} changed under {CONFLICTS_MAX} attempts"
-            raise Infrastructure(message)
-        ids = [row.id for row in rows]
-        await self._write(
-            receipt,
-            task.source,
-            lambda state: decide_split(
-                state, into=ticket, messages=ids, link=receipt.trace, by=task.by
-            ),
-        )
-        await self._conversations.mark_moved(ids, to=ticket)
-
     async def _write(self, receipt: Receipt, ticket: str, decide: Decide) -> Document[Ticket]:
         command = Command(
             target=ticket, tenant=receipt.tenant, decide=decide, correlationid=receipt.trace
@@ -257,16 +227,3 @@ class Deeds:
 
 def _solved(parent: str, *, link: str, code: str) -> Decide:
     return lambda state: decide_parent_solved(state, parent=parent, link=link, code=code)
-
-
-def _copy(row: Message, receipt: Receipt, task: Splitting, *, n: int) -> Message:
-    return row.model_copy(
-        update={
-            "id": derived_id("split", receipt.id, row.id),
-            "ticket": receipt.ticket or "",
-            "n": n,
-            "subject": task.subject if n == 1 else row.subject,
-            "moved_to": None,
-            "trace": receipt.trace,
-        }
-    )

@@ -18,6 +18,7 @@ from services.intake.domain.receipts import (
     message_id,
     receipt_id,
 )
+from services.intake.domain.splits import require_unsplit
 from services.intake.domain.ticket import Ticket
 from services.intake.handlers.deeds import Deeds
 from services.intake.handlers.writing import Waits, Writing
@@ -71,6 +72,21 @@ class Linker:
         receipt = self._receipt(source.tenant, Deed.UNMERGE, target, [source.id], by=by, key=key)
         if await self.known(receipt, key=key) is None and into is None:
             raise CommandRejected("not-merged", "the ticket is not merged")
+        await self.done(receipt)
+
+    async def unsplit(self, new: Document[Ticket], *, by: str, key: str | None) -> None:
+        """Give messages back to the ticket from which they were split off.
+
+        Raises:
+            CommandRejected: they were not split off, or one of both tickets cannot be merged.
+        """
+        source = (new.state.links.split_from if new.state is not None else None) or new.id
+        receipt = self._receipt(new.tenant, Deed.UNSPLIT, source, [new.id], by=by, key=key)
+        if await self.known(receipt, key=key) is None:
+            document = (await self._writing.load([source])).get(source)
+            require_unsplit(new.state, document.state if document is not None else None)
+            if new.state is not None and new.state.links.merged_into is None:
+                require_mergeable(new.state, settled=await self._deeds.settled(new.id))
         await self.done(receipt)
 
     async def link(
@@ -136,7 +152,7 @@ class Linker:
         said: Sequence[str]
         if isinstance(task, Splitting):
             said = [task.source, task.subject, *task.messages]
-        elif task.deed is Deed.UNMERGE:
+        elif task.deed in {Deed.UNMERGE, Deed.UNSPLIT}:
             # Out of which ticket is nothing that the caller says, and is over once it is done.
             said = [task.deed, *task.sources]
         else:

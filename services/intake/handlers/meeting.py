@@ -318,7 +318,7 @@ def _asking_of(receipt: Receipt) -> Asking | None:
                 site=classified.site,
             )
         case Joining() if isinstance(task.author, Party):
-            return _plainly(receipt, task.author, task.language)
+            return _plainly(receipt, task.author, task.language_default)
         case Alerting():
             name = task.integration
             party = Party(id=f"integration:{name}", name=name)

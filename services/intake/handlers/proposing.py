@@ -12,7 +12,7 @@ from typing import Final
 
 from services.intake.domain.likeness import Compared, Likeness, Rarity
 from services.intake.domain.links import decide_suggested
-from services.intake.domain.proposals import Proposal, duplicates, mass
+from services.intake.domain.proposals import Proposal, duplicates, mass, reference
 from services.intake.domain.ticket import TICKET, Ticket
 from services.intake.ports import ConversationStore
 from shared.aggregate import Decide
@@ -57,13 +57,16 @@ class Proposing:
         tenants: dict[str, list[Likeness]] = {}
         for row in rows:
             tenants.setdefault(row.tenant, []).append(row)
+        untold: set[str] = set()
         for tenant, mine in tenants.items():
-            await self._propose(tenant, mine)
-        if rows:
-            await self._conversations.looked([row.id for row in rows])
-        return len(rows) == BATCH_MAX
+            untold |= await self._propose(tenant, mine)
+        looked = [row.id for row in rows if row.id not in untold]
+        if looked:
+            await self._conversations.looked(looked)
+        return len(looked) == BATCH_MAX
 
-    async def _propose(self, tenant: str, rows: Sequence[Likeness]) -> None:
+    async def _propose(self, tenant: str, rows: Sequence[Likeness]) -> set[str]:
+        """Propose what requests are like; return the tickets that could not be told of it."""
         policy = self._configurations.current(tenant).intake.duplicates
         longest = timedelta(seconds=max(policy.window, policy.mass_window))
         others = await self._conversations.likenesses(
@@ -86,7 +89,7 @@ class Proposing:
         found: dict[str, list[Proposal]] = {}
         for row in rows:
             await asyncio.sleep(0)  # Each is some milliseconds of work: who waits goes first.
-            proposals = duplicates(row, compared, policy)
+            proposals = [*reference(row), *duplicates(row, compared, policy)]
             burst = mass(row, compared, policy, known=known)
             if burst is not None:
                 proposals.append(burst)
@@ -94,7 +97,7 @@ class Proposing:
             if proposals:
                 found[row.id] = proposals
         stored = await self._conversations.propose([p for ps in found.values() for p in ps])
-        await self._tell(tenant, found, {i for i, p in stored.items() if p.verdict is None})
+        return await self._tell(tenant, found, {i for i, p in stored.items() if p.verdict is None})
 
     async def _rarity(self, tenant: str, *, before: datetime) -> Rarity:
         """Return how rare words are in what was asked before a burst could have begun."""
@@ -114,14 +117,19 @@ class Proposing:
             self._rarities[tenant] = (before, rarity)
         return rarity
 
-    async def _tell(self, tenant: str, found: dict[str, list[Proposal]], waiting: set[str]) -> None:
+    async def _tell(
+        self, tenant: str, found: dict[str, list[Proposal]], waiting: set[str]
+    ) -> set[str]:
+        """Tell tickets of proposals; return those that were written by others all the time."""
         commands = [
             Command(target=ticket, tenant=tenant, decide=_telling(ticket, told))
             for ticket, proposals in found.items()
             if (told := [p for p in proposals if p.id in waiting])
         ]
-        if commands:
-            await self._committer.execute_all(TICKET, commands)
+        if not commands:
+            return set()
+        results = await self._committer.execute_all(TICKET, commands)
+        return {command.target for command in commands} - results.keys()
 
 
 def _telling(ticket: str, proposals: Sequence[Proposal]) -> Decide:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from services.intake.domain.contact import Person
@@ -16,6 +16,7 @@ from services.intake.handlers.writing import Writing
 from services.intake.ports import Bounces, ConversationStore, IntakeStore, MailStore, Review
 from shared.aggregate import Document
 from shared.contracts.internal import ContactView, MessageView
+from shared.kernel import CommandRejected
 
 REVIEWS_MAX = 200
 RECEIPT_ID_LENGTH = 64
@@ -89,18 +90,21 @@ class Reading:
             return None
         people = await self._meeting.people([document.state.facts.contact])
         messages = await self._said(document)
-        receipts = [
+        # Also what became no message of its own, such as a copy that came by a list.
+        oldest = [
             receipt
             for one in {ticket, *(message.ticket for message in messages)}
             for receipt in await self._store.receipts_of_ticket(one)
         ]
+        brought = {receipt.message: receipt.id for receipt in oldest}
+        brought.update({row.id: row.receipt for row in messages if row.receipt is not None})
         return Conversation(
             document=document,
             state=document.state,
             contact=people.get(document.state.facts.contact),
             messages=messages,
-            deliveries=await self._deliveries(receipts, tenant=tenant),
-            receipts={receipt.message: receipt.id for receipt in receipts},
+            deliveries=await self._deliveries(set(brought.values()), tenant=tenant),
+            receipts=brought,
         )
 
     async def _said(self, document: Document[Ticket]) -> list[Message]:
@@ -121,11 +125,11 @@ class Reading:
         # What was split off and came back has a row of its own there.
         return in_time(row for row in found if row.moved_to not in tickets)
 
-    async def _deliveries(self, receipts: Sequence[Receipt], *, tenant: str) -> Sequence[Delivery]:
+    async def _deliveries(self, receipts: Collection[str], *, tenant: str) -> Sequence[Delivery]:
         """Return to which of our mailboxes the mails of a ticket came."""
         if self.mails is None:
             return ()
-        return await self.mails.deliveries([r.id for r in receipts], tenant=tenant)
+        return await self.mails.deliveries(receipts, tenant=tenant)
 
     async def named(self, name: str, *, tenant: str) -> Document[Ticket] | None:
         """Return a ticket by its id or its number."""
@@ -177,9 +181,32 @@ class Reading:
         found = await self._store.conversations(tickets)
         return [m.view() for m in amended(found) if m.tenant == tenant]
 
-    async def reviews(self, *, tenant: str) -> list[Review]:
-        """Return what waits for people to look at, the newest first."""
-        return await self._store.reviews(tenant=tenant, limit=REVIEWS_MAX)
+    async def reviews(
+        self,
+        *,
+        tenant: str,
+        reason: str | None = None,
+        after: str | None = None,
+        limit: int = REVIEWS_MAX,
+    ) -> list[Review]:
+        """Return what waits for people to look at, the newest first.
+
+        Args:
+            tenant: whose.
+            reason: what waits for this one; None for all.
+            after: the id of the last one of the page before, whatever became of that.
+            limit: how many at most.
+
+        Raises:
+            CommandRejected: there is no review of that id.
+        """
+        last = None
+        if after is not None:
+            last = await self._conversations.review(after, tenant=tenant)
+            if last is None:
+                missing = "there is no such review"
+                raise CommandRejected("invalid", missing, field="after", status=422)
+        return await self._store.reviews(tenant=tenant, limit=limit, reason=reason, after=last)
 
 
 def _found(receipt: Receipt) -> Found:

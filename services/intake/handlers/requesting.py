@@ -11,6 +11,7 @@ from services.intake.domain.classify import Classified
 from services.intake.domain.files import FileRef
 from services.intake.domain.messages import Message
 from services.intake.domain.normal import Party, Request, Thread
+from services.intake.domain.proposals import Verdict
 from services.intake.domain.receipts import (
     Joining,
     Opening,
@@ -18,6 +19,7 @@ from services.intake.domain.receipts import (
     Reviewing,
     Words,
     ticket_id,
+    without_words,
 )
 from services.intake.domain.similarity import COPY_SIMILARITY, is_copy
 from services.intake.doors import Door
@@ -25,12 +27,14 @@ from services.intake.handlers.callers import Caller
 from services.intake.handlers.classifying import Classifying
 from services.intake.handlers.numbers import Numbers
 from services.intake.handlers.threading import Placed, Threads
-from services.intake.ports import IntakeStore
+from services.intake.ports import ConversationStore, IntakeStore, Review
 from shared.contracts.facts import Channel
 from shared.contracts.intake import Direction
 from shared.organisation import MAIL_DOORS, Configuration
 
 TO_CONFIRM: Final = "to-confirm"
+BY_LIST: Final = frozenset({"bulk", "list"})
+"""Why a mail waits that are the doing of the list that it came by, and say nothing of the mail."""
 
 
 class Twin(Enum):
@@ -81,12 +85,14 @@ class Requests:
         self,
         *,
         store: IntakeStore,
+        conversations: ConversationStore,
         threads: Threads,
         numbers: Numbers,
         classifying: Classifying,
     ) -> None:
         self._classifying = classifying
         self._store = store
+        self._conversations = conversations
         self._threads = threads
         self._numbers = numbers
 
@@ -97,9 +103,8 @@ class Requests:
             CommandRejected: the organisation does not have what the request names.
         """
         form = asking.form
-        if form.automatic is not None or form.confirm:
-            reason = form.automatic.reason if form.automatic else TO_CONFIRM
-            return _reviewed(receipt, asking, reason=reason)
+        if form.automatic is not None:
+            return _reviewed(receipt, asking, reason=form.automatic.reason)
         # Before its conversation is looked for: what the organisation does not have is refused,
         # and must have claimed nothing.
         classified = await self._classifying.classify(
@@ -109,9 +114,20 @@ class Requests:
             channel=asking.door.channel,
         )
         ticket = ticket_id(tenant=receipt.tenant, receipt=receipt.id)
+        if form.confirm:
+            found = await self._threads.find(receipt, form, configuration=asking.configuration)
+            of = found.ticket if found is not None else None
+            return _reviewed(receipt, asking, reason=TO_CONFIRM, ticket=of)
         if form.thread == Thread() and asking.door.name not in MAIL_DOORS:
             number = await self._numbers.take(receipt.tenant)
             return _opened(receipt, asking, Placed(ticket, number, evidence=None), classified)
+        return await self._placed(receipt, asking, classified, ticket=ticket)
+
+    async def _placed(
+        self, receipt: Receipt, asking: Asking, classified: Classified, *, ticket: str
+    ) -> Receipt:
+        """Return the receipt with its task, by the conversation that it belongs to."""
+        form = asking.form
         placed = await self._threads.place(
             receipt, form, ticket=ticket, configuration=asking.configuration
         )
@@ -148,14 +164,18 @@ class Requests:
             form: the mail.
             files: SHA-256 of its files.
         """
-        task = stored.task
-        if isinstance(task, Opening | Joining | Reviewing):
-            words, author = task.words, _address(task)
-        else:
+        task, row = stored.task, None
+        if task is None:
             row = (await self._store.messages([stored.message])).get(stored.message)
             if row is None:
-                return Twin.OTHER
+                review = await self._conversations.review(stored.id, tenant=stored.tenant)
+                task = review.mail if review is not None else None
+        if isinstance(task, Opening | Joining | Reviewing):
+            words, author = task.words, _address(task)
+        elif row is not None:
             words, author = _words(row), None
+        else:
+            return Twin.OTHER
         alike = author in {None, form.contact.address} and is_copy(
             subject=words.subject,
             text=words.text,
@@ -169,6 +189,43 @@ class Requests:
         if known.issuperset(files):
             return Twin.COPY
         return Twin.OTHER if known else Twin.FULLER
+
+    async def listed(self, stored: Receipt, *, copy: Receipt) -> Review | None:
+        """Return the review of a list's copy of a mail, where another copy needs none.
+
+        Args:
+            stored: of the mail that came before, with the same Message-ID and the same words.
+            copy: of the one that came now, as it would be accepted by itself.
+        """
+        if stored.ticket is not None or not isinstance(copy.task, Opening | Joining):
+            return None
+        if isinstance(stored.task, Reviewing):
+            review = Review(
+                id=stored.id, tenant=stored.tenant, at=stored.accepted_at, mail=stored.task
+            )
+        elif stored.task is None:
+            known = await self._conversations.review(stored.id, tenant=stored.tenant)
+            if known is None:
+                return None
+            review = known
+        else:
+            return None
+        if review.mail.reason not in BY_LIST:
+            return None
+        verdict = review.verdict
+        ours = verdict is None or (verdict.by, verdict.ticket) == (copy.by, copy.ticket)
+        return review if ours else None
+
+    async def release(self, review: Review, stored: Receipt, *, copy: Receipt) -> None:
+        """Say that a list's copy is in the ticket of the other copy, unless an agent was faster."""
+        await self._store.add_reviews([review])
+        verdict = Verdict(
+            action="accepted", by=copy.by, at=copy.accepted_at, ticket=copy.ticket, done=True
+        )
+        decided = await self._conversations.decide_review(review, verdict)
+        if decided.verdict is not None and decided.verdict.same(verdict):
+            there = {"ticket": copy.ticket, "number": copy.number}
+            await self._store.finish([], [stored.model_copy(update=there)])
 
 
 def _followup(
@@ -202,6 +259,8 @@ def _reviewed(
         integration=asking.caller.name,
         channel=asking.channel,
         ticket=ticket,
+        silent=asking.form.silent,
+        asked=without_words(asking.form),
     )
     return receipt.model_copy(update={"task": review})
 
@@ -221,6 +280,7 @@ def _opened(
         follows=follows,
         evidence=placed.evidence or "",
         silent=asking.form.silent,
+        beside=placed.beside,
     )
     return receipt.model_copy(
         update={"ticket": placed.ticket, "number": placed.number, "task": opening}
@@ -240,8 +300,11 @@ def _joined(
         direction=Direction.INBOUND,
         channel=asking.channel,
         words=asking.words,
-        language=asking.form.language or asking.configuration.organisation.languages[0],
+        language=alone.language,
+        language_default=asking.form.language or alone.language_default,
+        silent=asking.form.silent,
         evidence=placed.evidence or "",
+        answered_by=placed.answered_by,
         refused=refused,
         alone=None if placed.state is not None else alone,
     )

@@ -12,11 +12,12 @@ from services.intake.handlers.numbers import Numbers
 from services.intake.ports import IntakeStore
 from shared.aggregate import Document
 from shared.contracts.intake import Direction
+from shared.contracts.links import LINKED_MAX
 from shared.kernel import CommandRejected
 
 
 class Splitter:
-    """The command of agents that splits a ticket. To undo it, merge the new ticket back."""
+    """The command of agents that splits a ticket. `Linker.unsplit` undoes it."""
 
     def __init__(self, *, linker: Linker, store: IntakeStore, numbers: Numbers) -> None:
         self._linker = linker
@@ -93,6 +94,8 @@ def _splittable(
     state = source.state
     if state is None or state.closed or state.links.merged_into is not None:
         raise CommandRejected("closed", "the ticket is closed or merged")
+    if len(state.links.split) >= LINKED_MAX:
+        raise CommandRejected("too-many", f"{LINKED_MAX} tickets were split off from it")
     for name in messages:
         row = rows.get(name)
         if row is None or row.ticket != source.id or row.entry is not Entry.MESSAGE:

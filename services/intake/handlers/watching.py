@@ -60,7 +60,8 @@ class Hearing:
         Raises:
             Infrastructure: the store does not answer; it is noted the next time.
         """
-        batch = dict(list(self._heard.items())[:GROUPS_MAX])
+        # What is told of meanwhile is noted the next time.
+        batch = {key: self._heard.pop(key) for key in list(self._heard)[:GROUPS_MAX]}
         now = self._clock.now()
         turns = [
             Turn(
@@ -73,9 +74,12 @@ class Hearing:
             for (tenant, integration, group), prints in batch.items()
         ]
         if turns:
-            await self._groups.take(turns)
-        for key in batch:
-            self._heard.pop(key, None)
+            try:
+                await self._groups.take(turns)
+            except BaseException:
+                for key, prints in batch.items():
+                    self._heard.setdefault(key, set()).update(prints)
+                raise
         return bool(self._heard)
 
 

@@ -43,8 +43,8 @@ class ConversationStore(Protocol):
         """Put a row into another conversation; False where the count there is taken."""
         ...
 
-    async def mark_moved(self, messages: Collection[str], *, to: str) -> None:
-        """Note on rows into which ticket they were split off."""
+    async def mark_moved(self, messages: Collection[str], *, to: str | None) -> None:
+        """Note on rows into which ticket they were split off; None: into none any more."""
         ...
 
     async def add_likenesses(self, rows: Sequence[Likeness]) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from services.intake.domain.contact import Person
 from services.intake.domain.messages import Message
 from services.intake.domain.proposals import Verdict
 from services.intake.domain.receipts import Receipt, Reviewing
+
+RECEIPTS_OF_TICKET_MAX: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,10 @@ class IntakeStore(Protocol):
         ...
 
     async def receipts_of_ticket(self, ticket: str) -> list[Receipt]:
-        """Return the receipts that name a ticket, the oldest first, at most a hundred."""
+        """Return the receipts that name a ticket, the oldest first.
+
+        At most `RECEIPTS_OF_TICKET_MAX`: an incident has one for each delivery of its monitor.
+        """
         ...
 
     async def receipts_of_number(self, *, tenant: str, number: str) -> list[Receipt]:
@@ -119,8 +124,17 @@ class IntakeStore(Protocol):
         """Insert mails for review."""
         ...
 
-    async def reviews(self, *, tenant: str, limit: int) -> list[Review]:
-        """Return mails that wait for review, the newest first."""
+    async def reviews(
+        self, *, tenant: str, limit: int, reason: str | None = None, after: Review | None = None
+    ) -> list[Review]:
+        """Return mails that wait for review, the newest first.
+
+        Args:
+            tenant: whose.
+            limit: how many at most.
+            reason: those that wait for this one; None for all.
+            after: the last of the page before; None for the first page.
+        """
         ...
 
     async def take_numbers(self, *, tenant: str, count: int) -> int:

@@ -104,12 +104,11 @@ class MongoConversations:
             return False
         return True
 
-    async def mark_moved(self, messages: Collection[str], *, to: str) -> None:
+    async def mark_moved(self, messages: Collection[str], *, to: str | None) -> None:
         """Note on rows into which ticket they were split off."""
+        change: Row = {"$unset": {"moved_to": ""}} if to is None else {"$set": {"moved_to": to}}
         async with infrastructure():
-            await self._messages.update_many(
-                {"_id": {"$in": list(messages)}}, {"$set": {"moved_to": to}}
-            )
+            await self._messages.update_many({"_id": {"$in": list(messages)}}, change)
 
     async def add_likenesses(self, rows: Sequence[Likeness]) -> None:
         """Insert what requests are found by."""

@@ -16,13 +16,13 @@ from services.intake.domain.messages import Message
 from services.intake.domain.receipts import Receipt, Reviewing
 from services.intake.domain.ticket import TICKET
 from services.intake.ports import Incoming, Original, Review
+from services.intake.ports.rows import RECEIPTS_OF_TICKET_MAX
 from services.intake.store.fetches import FETCHES, fetch_rows
 from shared.clock import Clock
 from shared.documents import Row
 from shared.kernel import Infrastructure
 from shared.mongo import Collection_, Database, duplicates_of, infrastructure, plain
 
-RECEIPTS_OF_TICKET_MAX = 100
 UPSERT_ATTEMPTS_MAX = 10
 UNREADABLE_PAUSE = timedelta(hours=1)
 BULKY: Final[Mapping[str, int]] = {"original": 0}
@@ -60,7 +60,7 @@ class MongoIntake:
             await self._messages.create_index(
                 [("ticket", 1), ("n", 1)], unique=True, name="conversation"
             )
-            await self._reviews.create_index([("tenant", 1), ("at", -1)], name="newest")
+            await self._reviews.create_index([("tenant", 1), ("at", -1), ("_id", -1)], name="paged")
             await self._tickets.create_index([("tenant", 1), ("state.ordinal", -1)], name="ordinal")
             await self._tickets.create_index(
                 [("tenant", 1), ("state.facts.number", 1)], name="number"
@@ -228,11 +228,18 @@ class MongoIntake:
             [{"_id": r.id, "tenant": r.tenant, "at": r.at, "mail": plain(r.mail)} for r in reviews],
         )
 
-    async def reviews(self, *, tenant: str, limit: int) -> list[Review]:
+    async def reviews(
+        self, *, tenant: str, limit: int, reason: str | None = None, after: Review | None = None
+    ) -> list[Review]:
         """Return mails for review, the newest first."""
+        waiting: Row = {"tenant": tenant, "verdict": {"$exists": False}}
+        if reason is not None:
+            waiting["mail.reason"] = reason
+        if after is not None:
+            older = {"at": after.at, "_id": {"$lt": after.id}}
+            waiting["$or"] = [{"at": {"$lt": after.at}}, older]
         async with infrastructure():
-            waiting = {"tenant": tenant, "verdict": {"$exists": False}}
-            cursor = self._reviews.find(waiting).sort("at", -1)
+            cursor = self._reviews.find(waiting).sort([("at", -1), ("_id", -1)])
             rows = await cursor.limit(limit).to_list(None)
         return [
             Review(

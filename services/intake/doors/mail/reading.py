@@ -37,6 +37,7 @@ from services.intake.doors.mail.automatic import Verdict, list_id, verdict_on
 from services.intake.doors.mail.charsets import decoded
 from services.intake.doors.mail.headers import Headers
 from services.intake.doors.mail.mending import HEAD_BYTES_MAX, HEAD_END, mended
+from services.intake.doors.mail.names import name_of
 from services.intake.doors.mail.pages import cleaned
 from services.intake.doors.mail.parts import (
     Attached,
@@ -65,7 +66,7 @@ _TAGS = re.compile(r"^(?:\s*(?:\[[^\]]{0,60}\]|(?:re|aw|sv|fwd?|wg)\s*:))+\s*", 
 def parse(raw: Raw, setup: Setup) -> Sequence[Read[NormalForm]]:
     """Read a mail; never raises.
 
-    The key is its Message-ID. Its content is what a person would call the same mail: the
+    The key is its Message-ID, or what `name_of` finds where it has none. Its content is what a person would call the same mail: the
     transport's headers differ with every path that it takes, and a list adds its name and words.
     """
     settings = setup.settings if isinstance(setup.settings, MailSettings) else MailSettings()
@@ -83,7 +84,7 @@ def _read(raw: Raw, settings: MailSettings) -> Read[NormalForm]:
     if settings.monitor is not None:
         told = _told(raw, headers, settings, subject=subject, text=text)
         if told is not None:
-            key = message_id or f"sha256:{digest(raw.body)}"
+            key = message_id or name_of(raw.body)
             return Read(form=told, content=told.model_dump_json().encode(), key=key)
     files = limited(parts.files, raw.body)
     split = split_reply(shortened(text, characters_max=TEXT_MAX), forwarded=is_forward(subject))
@@ -134,7 +135,7 @@ def _submission(request: Request, raw: Raw, files: Sequence[Attached]) -> Read[N
     return Read(
         form=request,
         content="\n".join(content).encode(),
-        key=request.thread.message_id or f"sha256:{digest(raw.body)}",
+        key=request.thread.message_id or name_of(raw.body),
         parts=tuple(Part(file.content) for file in files),
     )
 
