@@ -27,7 +27,7 @@ from services.intake.domain.alert_groups import ALERT_GROUP
 from services.intake.domain.calls import CALL
 from services.intake.domain.contact import CONTACT
 from services.intake.domain.ticket import TICKET
-from services.intake.handlers.assembly import Grouped, Stores, Surroundings, UseCases
+from services.intake.handlers.assembly import Stores, Surroundings, UseCases
 from services.intake.handlers.closing import Standing
 from services.intake.handlers.collecting import Collecting
 from services.intake.handlers.fetching import Fetching
@@ -35,6 +35,7 @@ from services.intake.handlers.limiting import Limiter
 from services.intake.handlers.mailboxes import Mailboxes
 from services.intake.handlers.mailing import Mailing
 from services.intake.handlers.public_keys import PublicKeys
+from services.intake.handlers.waiting import Grouped
 from services.intake.settings import IntakeSettings
 from services.intake.store import (
     MongoAlerts,

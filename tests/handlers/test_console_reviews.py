@@ -260,6 +260,20 @@ async def test_suggestions_show_their_tickets_and_why(console: MemoryConsole) ->
     assert "t-unhear" in mass
 
 
+async def test_an_answer_that_came_before_its_request_is_merged_into_it(
+    console: MemoryConsole,
+) -> None:
+    """It is shown as what may be one ticket, and accepting it merges."""
+    console.services.intake.suggestions = {
+        "s-3": suggestion(id="s-3", kind="reference", similarity=0.0, words=())
+    }
+    page = await get(console, "/suggestions")
+    assert "An answer to this request came before it" in page
+    assert "A mass incident?" not in page
+    done = await post(console, "/suggestions/s-3/accept", parent=FIRST)
+    assert "Merged, and it can be undone." in done.text
+
+
 async def test_an_empty_suggestion_page_says_what_would_be_there(console: MemoryConsole) -> None:
     """Nothing is suggested, and what could be."""
     assert "a burst of like requests of many as a mass incident" in await get(

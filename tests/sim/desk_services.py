@@ -11,9 +11,10 @@ from typing import Any
 from services.intake.app import AGGREGATES as INTAKE_AGGREGATES
 from services.intake.consumers import on_tickets as intake_on_tickets
 from services.intake.handlers.accepting import Accepting
-from services.intake.handlers.assembly import Grouped, Stores, Surroundings, UseCases
+from services.intake.handlers.assembly import Stores, Surroundings, UseCases
 from services.intake.handlers.callers import Caller
 from services.intake.handlers.reading import Reading
+from services.intake.handlers.waiting import Grouped
 from services.intake.ticker import Backlog, Sweeper
 from services.knowledge.consumers import on_requests as knowledge_on_requests
 from services.knowledge.domain.articles import ARTICLES

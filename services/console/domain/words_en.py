@@ -426,6 +426,7 @@ ENGLISH: Final[dict[str, str]] = {
     "suggestion.duplicate": "A duplicate?",
     "suggestion.mass": "A mass incident? {count} tickets",
     "suggestion.because.duplicate": "One contact asked twice in a short time; the texts are {share} % alike.",
+    "suggestion.because.reference": "An answer to this request came before it, from somebody of whom nobody can say that they had it.",
     "suggestion.because.mass": "Different contacts asked in a short time; the texts are at least {share} % alike.",
     "suggestion.words": "They share: {words}.",
     "suggestion.oldest": "oldest",

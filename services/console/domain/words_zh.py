@@ -426,6 +426,7 @@ CHINESE: Final[dict[str, str]] = {
     "suggestion.duplicate": "重复？",
     "suggestion.mass": "批量事件？共 {count} 张工单",
     "suggestion.because.duplicate": "同一联系人短时间内提交两次，文本相似度 {share}%。",
+    "suggestion.because.reference": "对该请求的答复先于请求到达，且无法确认答复者曾收到该请求。",
     "suggestion.because.mass": "不同联系人短时间内提交，文本相似度至少 {share}%。",
     "suggestion.words": "共同的词：{words}。",
     "suggestion.oldest": "最早",

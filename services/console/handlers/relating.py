@@ -30,6 +30,10 @@ class Related:
         return self.ticket.number if self.ticket else self.id[:SHORT_ID]
 
 
+MERGES = frozenset({"duplicate", "reference"})
+"""Kinds of suggestions of which one ticket goes on and the other is merged into it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Suggested:
     """A suggestion with its tickets, the oldest first."""
@@ -38,9 +42,9 @@ class Suggested:
     tickets: Sequence[Related]
 
     @property
-    def is_duplicate(self) -> bool:
+    def is_merge(self) -> bool:
         """Whether it proposes to merge; else to put tickets under a parent."""
-        return self.suggestion.kind == "duplicate"
+        return self.suggestion.kind in MERGES
 
 
 @dataclass(frozen=True, slots=True)

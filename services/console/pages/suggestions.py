@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from services.console.domain.words import Words
 from services.console.handlers.asking import Refusal, ask
-from services.console.handlers.relating import Suggested
+from services.console.handlers.relating import MERGES, Suggested
 from services.console.pages.faults import ALREADY_DECIDED, told
 from services.console.pages.forms import fields_of
 from services.console.pages.frame import Frame, is_partial
@@ -103,7 +103,7 @@ async def decision(
         return Decided(words("suggestion.done.same", by=frame.agent(caller, by)))
     if choice is Choice.DISMISS:
         return Decided(words("suggestion.done.dismiss"))
-    key = "suggestion.done.merged" if done.kind == "duplicate" else "suggestion.done.linked"
+    key = "suggestion.done.merged" if done.kind in MERGES else "suggestion.done.linked"
     ticket = done.verdict.ticket if done.verdict else None
     return Decided(words(key), ticket=ticket)
 

@@ -8,12 +8,6 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from services.intake.domain.files import (
-    FileRef,
-    file_limits,
-    reference_of,
-    require_fitting,
-)
 from services.intake.domain.normal import REFERENCES_MAX, AlertGroup, NormalForm, Request
 from services.intake.domain.receipts import (
     Joining,
@@ -28,6 +22,7 @@ from services.intake.handlers.applying import Applied
 from services.intake.handlers.callers import Caller, checked_key, kept_as
 from services.intake.handlers.forming import Forming
 from services.intake.handlers.grouping import GroupCommit
+from services.intake.handlers.keeping import Keeping
 from services.intake.handlers.requesting import Requests, Twin
 from services.intake.ports import FileStore, Incoming, Original
 from shared.clock import Clock
@@ -38,8 +33,6 @@ from shared.kernel import CommandRejected, Infrastructure, digest
 from shared.organisation import MAIL_DOORS, Configuration
 
 MESSAGES = "messages"
-ORIGINAL_INLINE_BYTES_MAX = 256 * 1024
-"""Of all copies of an original: what is larger is a file, which the receipts of a call share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +68,7 @@ class Accepting:
         self._repeated = repeated
         self._forming = forming
         self._requests = requests
-        self._files = files
+        self._keeping = Keeping(files)
         self._writer = writer
         self._applier = applier
         self._configurations = configurations
@@ -112,7 +105,7 @@ class Accepting:
         """
         formed = await asyncio.gather(*(self._formed(door, read, caller) for read in reads))
         await self._require_unused(door, formed)
-        kept = await self._original(caller.tenant, original, copies=len(formed))
+        kept = await self._keeping.original(caller.tenant, original, copies=len(formed))
         return await _all_of([self._accept(door, one, caller, kept) for one in formed])
 
     async def _formed(self, door: Door, read: Read[NormalForm], caller: Caller) -> _Formed:
@@ -239,7 +232,7 @@ class Accepting:
             key=self._key(door, read, caller),
             body=digest(read.content),
         )
-        return Incoming(receipt, await self._original(caller.tenant, original, copies=1))
+        return Incoming(receipt, await self._keeping.original(caller.tenant, original, copies=1))
 
     async def note(
         self,
@@ -306,19 +299,6 @@ class Accepting:
             return receipt
         return done.receipt
 
-    async def _original(self, tenant: str, original: Raw | None, *, copies: int) -> Original | None:
-        """Return what is kept of a call as it came, with each of its receipts.
-
-        What would be large becomes a file first, which is there once for all of them.
-        """
-        if original is None:
-            return None
-        media_type = original.media_type
-        if len(original.body) * copies <= ORIGINAL_INLINE_BYTES_MAX:
-            return Original(media_type=media_type, raw=original.body)
-        stored = await self._files.put(tenant=tenant, content=original.body)
-        return Original(media_type=media_type, file=stored.id)
-
     async def _keep(self, incoming: Incoming) -> Receipt:
         reason = self._full()
         if reason:
@@ -348,7 +328,7 @@ class Accepting:
         self, door: Door, read: Read[NormalForm], caller: Caller, *, key: str, body: str
     ) -> Receipt:
         configuration, version = self._configuration(caller.tenant)
-        files = await self._store_files(read, caller, configuration)
+        files = await self._keeping.files(read, caller, configuration)
         return await self._forming.form(
             self._blank(door=kept_as(door), caller=caller, key=key, body=body, version=version),
             read.form,
@@ -357,24 +337,6 @@ class Accepting:
             configuration=configuration,
             files=files,
         )
-
-    async def _store_files(
-        self, read: Read[NormalForm], caller: Caller, configuration: Configuration
-    ) -> tuple[FileRef, ...]:
-        """Keep the bytes of a request's files; equal ones are kept once."""
-        if not isinstance(read.form, Request) or not read.form.files:
-            return ()
-        contents = [part.content for part in read.parts]
-        limits = file_limits(configuration, caller.integration)
-        require_fitting(read.form.files, sizes=[len(c) for c in contents], limits=limits)
-        refs = []
-        for file in read.form.files:
-            if file.part is None:
-                refs.append(reference_of(file, stored=None, by=caller.name))
-                continue
-            stored = await self._files.put(tenant=caller.tenant, content=contents[file.part])
-            refs.append(reference_of(file, stored=stored))
-        return tuple(refs)
 
     def _blank(self, *, door: str, caller: Caller, key: str, body: str, version: int) -> Receipt:
         identifier = receipt_id(tenant=caller.tenant, door=door, key=key)

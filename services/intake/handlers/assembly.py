@@ -6,9 +6,8 @@ stores of its own. Nothing is decided, and nothing runs yet: who assembles runs 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
 
 from services.intake.domain.language import detect
 from services.intake.domain.receipts import (
@@ -23,7 +22,6 @@ from services.intake.domain.receipts import (
     Receipt,
     Reviewing,
     Splitting,
-    bulk,
 )
 from services.intake.handlers.accepting import Accepting
 from services.intake.handlers.alerting import Alerts, Beats, Hints
@@ -39,7 +37,6 @@ from services.intake.handlers.deciding import ProposalDesk, ReviewDesk, Verdicts
 from services.intake.handlers.deeds import Deeds
 from services.intake.handlers.following import Following
 from services.intake.handlers.forming import Forming
-from services.intake.handlers.grouping import GroupCommit
 from services.intake.handlers.groups import AlertGroups
 from services.intake.handlers.importing import Importing
 from services.intake.handlers.linking import Linker
@@ -56,6 +53,7 @@ from services.intake.handlers.silence import Silence
 from services.intake.handlers.splits import Splits
 from services.intake.handlers.splitting import Splitter
 from services.intake.handlers.threading import Threads
+from services.intake.handlers.waiting import Groups, weight_of_incoming, weight_of_receipt
 from services.intake.handlers.watching import Hearing, Watching
 from services.intake.handlers.writing import Writing
 from services.intake.ports import (
@@ -64,7 +62,6 @@ from services.intake.ports import (
     ContactStore,
     ConversationStore,
     FileStore,
-    Incoming,
     IntakeStore,
     ModelStore,
 )
@@ -77,13 +74,8 @@ from shared.log import Log
 from shared.streams import ParkingStore
 from shared.threads import ThreadSigner
 
-CHARACTERS_A_WEIGHT = 16_384
-"""With 5,000 weights that wait, some 80 MB of texts and originals are in memory at most."""
 ACCEPTING_FIRST_SECONDS_MAX = 0.5
 """What is applied later is applied in larger groups; longer would be seen by people."""
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,49 +103,6 @@ class Surroundings:
     observer: Observer
     signer: ThreadSigner
     """Writes and reads the tokens of conversations."""
-
-
-class Groups(Protocol):
-    """How groups are committed: as they come together, or in tests at once."""
-
-    def make(
-        self,
-        write: Callable[[Sequence[T]], Awaitable[Sequence[R]]],
-        *,
-        weight: Callable[[T], int],
-    ) -> GroupCommit[T, R]:
-        """Return a group commit around a write, whose items weigh so much."""
-        ...
-
-
-def weight_of_receipt(receipt: Receipt) -> int:
-    """Return how much room a receipt takes while it waits."""
-    return 1 + bulk(receipt) // CHARACTERS_A_WEIGHT
-
-
-def weight_of_incoming(incoming: Incoming) -> int:
-    """Return how much room a receipt takes while it waits with its original."""
-    raw = incoming.original.raw if incoming.original else b""
-    return 1 + (bulk(incoming.receipt) + len(raw)) // CHARACTERS_A_WEIGHT
-
-
-@dataclass(frozen=True, slots=True)
-class Grouped:
-    """Groups as a process has them."""
-
-    items_max: int
-    waiting_max: int
-
-    def make(
-        self,
-        write: Callable[[Sequence[T]], Awaitable[Sequence[R]]],
-        *,
-        weight: Callable[[T], int],
-    ) -> GroupCommit[T, R]:
-        """Return a group commit; who assembles runs it."""
-        return GroupCommit(
-            write, items_max=self.items_max, waiting_max=self.waiting_max, weight=weight
-        )
 
 
 class UseCases:
