@@ -17,6 +17,7 @@ from shared.organisation.configuration import (
     canonical_json,
     digest,
 )
+from shared.organisation.coverage import ALWAYS, CoverageSection, Promise, PromiseScope
 from shared.organisation.difference import Change, diff
 from shared.organisation.intake import (
     REQUEST_FIELDS,
@@ -52,6 +53,7 @@ from shared.organisation.places import (
     CalendarsSection,
     Desk,
     DesksSection,
+    Leave,
     OrganisationSection,
     Region,
     Site,
@@ -76,6 +78,7 @@ from shared.organisation.topologies import (
 
 __all__ = [
     "ALERT_FIELDS",
+    "ALWAYS",
     "DESK_CALENDAR",
     "MAIL_DOORS",
     "REQUEST_FIELDS",
@@ -96,6 +99,7 @@ __all__ = [
     "Configuration",
     "ConfigurationInvalid",
     "ConfigurationItem",
+    "CoverageSection",
     "Desk",
     "DesksSection",
     "DuplicatePolicy",
@@ -107,6 +111,7 @@ __all__ = [
     "IntakeSection",
     "Integration",
     "IntegrationsSection",
+    "Leave",
     "Limits",
     "Local",
     "Maintenance",
@@ -116,6 +121,8 @@ __all__ = [
     "PriorityPolicy",
     "PriorityThreshold",
     "Problem",
+    "Promise",
+    "PromiseScope",
     "Region",
     "RequestDefaults",
     "Scope",

@@ -1,0 +1,40 @@
+"""Who is there for which request, when: gaps, thin cover, overlaps, and whether promises hold.
+
+Pure and exact: windows are half-open, bounds are the instants at which something changes, and
+nothing is sampled.
+"""
+
+from __future__ import annotations
+
+from shared.coverage.analysis import (
+    DAYS,
+    DAYS_MAX,
+    Ask,
+    Coverage,
+    FirstGap,
+    Kept,
+    Row,
+    all_asks,
+    analyse,
+)
+from shared.coverage.demands import CHANNELS, OTHER, Candidates, Place, RequestScope
+from shared.coverage.timeline import Timeline, Window
+
+__all__ = [
+    "CHANNELS",
+    "DAYS",
+    "DAYS_MAX",
+    "OTHER",
+    "Ask",
+    "Candidates",
+    "Coverage",
+    "FirstGap",
+    "Kept",
+    "Place",
+    "RequestScope",
+    "Row",
+    "Timeline",
+    "Window",
+    "all_asks",
+    "analyse",
+]
