@@ -18,6 +18,8 @@ from shared.coverage.analysis import (
     analyse,
 )
 from shared.coverage.demands import CHANNELS, OTHER, Candidates, Place, RequestScope
+from shared.coverage.report import BrokenPromise, CoverageView
+from shared.coverage.telling import kept_words
 from shared.coverage.timeline import Timeline, Window
 
 __all__ = [
@@ -26,8 +28,10 @@ __all__ = [
     "DAYS_MAX",
     "OTHER",
     "Ask",
+    "BrokenPromise",
     "Candidates",
     "Coverage",
+    "CoverageView",
     "FirstGap",
     "Kept",
     "Place",
@@ -37,4 +41,5 @@ __all__ = [
     "Window",
     "all_asks",
     "analyse",
+    "kept_words",
 ]

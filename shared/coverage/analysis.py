@@ -83,6 +83,8 @@ class Kept:
     """How a promise stands. ``uncovered`` and ``thin`` are of all its requests together."""
 
     promise: Promise
+    number: int
+    """The place of the promise in the file, from 0."""
     uncovered: Stretches
     thin: Stretches
     first: FirstGap | None
@@ -93,6 +95,15 @@ class Kept:
         return self.first is None
 
 
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """When the public days of a calendar may still change; the time zone is the calendar's."""
+
+    calendar: str
+    time_zone: str
+    stretches: Stretches
+
+
 @dataclass(frozen=True)
 class Coverage:
     """The rows and promises of ``[start, end)``, and which calendars are not settled yet."""
@@ -101,7 +112,7 @@ class Coverage:
     end: datetime
     rows: tuple[Row, ...]
     promises: tuple[Kept, ...]
-    provisional: tuple[tuple[str, Stretches], ...]
+    provisional: tuple[Unsettled, ...]
 
     @property
     def broken(self) -> tuple[Kept, ...]:
@@ -165,10 +176,14 @@ def analyse(
                 ask = next(a for a in grouped if a in wanted[number])
                 under[number].append((row, scope, ask))
     kept = tuple(
-        _kept(presence, promise, rows_of) for promise, rows_of in zip(promises, under, strict=True)
+        _kept(presence, promises[number], number, rows_of) for number, rows_of in enumerate(under)
     )
     used = sorted({name for row in rows for name in _calendars(configuration, row)})
-    provisional = tuple((name, found) for name in used if (found := presence.provisional(name)))
+    provisional = tuple(
+        Unsettled(name, configuration.calendar(name).calendar.time_zone, stretches)
+        for name in used
+        if (stretches := presence.provisional(name))
+    )
     return Coverage(presence.start, presence.end, tuple(rows), kept, provisional)
 
 
@@ -319,7 +334,12 @@ def _hours(presence: Presence, promise: Promise) -> Stretches:
     return presence.calendar(promise.hours)
 
 
-def _kept(presence: Presence, promise: Promise, rows: list[tuple[Row, RequestScope, Ask]]) -> Kept:
+def _kept(
+    presence: Presence,
+    promise: Promise,
+    number: int,
+    rows: list[tuple[Row, RequestScope, Ask]],
+) -> Kept:
     hours = _hours(presence, promise)
     first: FirstGap | None = None
     uncovered, thin = [], []
@@ -331,7 +351,7 @@ def _kept(presence: Presence, promise: Promise, rows: list[tuple[Row, RequestSco
             start, end = open_time[0]
             provisional = row.is_provisional(start, end)
             first = FirstGap(start, end, scope, ask, row.zones, provisional)
-    return Kept(promise, union(uncovered), union(thin), first)
+    return Kept(promise, number, union(uncovered), union(thin), first)
 
 
 def _calendars(configuration: Configuration, row: Row) -> Iterable[str]:

@@ -97,10 +97,8 @@ def scope_words(scope: RequestScope) -> str:
     parts = [scope.topology]
     places = [_place(place) for place in scope.places]
     parts.append(f"from {names(places)}")
-    services = [
-        "no service" if s is None else "any other" if s == OTHER else s for s in scope.services
-    ]
-    if services != ["no service", "any other"]:
+    if OTHER not in scope.services or None not in scope.services:
+        services = ["none" if s is None else "others" if s == OTHER else s for s in scope.services]
         parts.append(f"service {names(services)}")
     if len(scope.channels) < len(CHANNELS):
         parts.append(f"by {names(scope.channels)}")
@@ -108,7 +106,7 @@ def scope_words(scope: RequestScope) -> str:
 
 
 def _place(place: Place) -> str:
-    return place.site or place.region or "nowhere known"
+    return place.site or place.region or "no known place"
 
 
 def ask_words(ask: Ask) -> str:
@@ -117,6 +115,25 @@ def ask_words(ask: Ask) -> str:
     if ask.skill is not None:
         parts.append(f"skill {ask.skill}")
     return ", ".join(parts)
+
+
+def asks_words(asks: Iterable[Ask]) -> str:
+    """Return several asks, those of the same languages together."""
+    languages: dict[str | None, list[str]] = {}
+    for ask in asks:
+        languages.setdefault(ask.skill, []).append(ask.language or "any language")
+    skills: dict[tuple[str, ...], list[str | None]] = {}
+    for skill, spoken in languages.items():
+        skills.setdefault(tuple(spoken), []).append(skill)
+    return "; ".join(
+        "/".join(spoken)
+        + (
+            f" with {'/'.join(skill or 'no special skill' for skill in several)}"
+            if several != [None]
+            else ""
+        )
+        for spoken, several in skills.items()
+    )
 
 
 def kept_words(kept: Kept) -> str:
