@@ -136,8 +136,8 @@ def analyse(
         start: the first instant, aware.
         days: of 24 hours each.
         agents_min: cover by fewer is thin at any time, also where nothing is promised.
-        asks: only these; None is every language with every skill.
-        promised_only: leave out what no promise speaks of.
+        asks: only these and those of the promises; None is every language with every skill.
+        promised_only: leave out the scopes and asks that no promise speaks of.
 
     Raises:
         CalendarError: the days lie outside the years that calendars know.
@@ -148,9 +148,13 @@ def analyse(
         by_candidates.setdefault(found.candidates, []).append(found)
     promises = configuration.coverage.promises
     wanted = [frozenset(asks_of(promise)) for promise in promises]
-    every_ask = all_asks(configuration) if asks is None else tuple(asks)
+    promised_asks = [ask for promise in promises for ask in asks_of(promise)]
     if promised_only:
-        every_ask = tuple(dict.fromkeys(ask for promise in promises for ask in asks_of(promise)))
+        every_ask = tuple(dict.fromkeys(promised_asks))
+    else:
+        every_ask = tuple(
+            dict.fromkeys((*(all_asks(configuration) if asks is None else asks), *promised_asks))
+        )
     people = _People(configuration)
     rows: list[Row] = []
     under: list[list[tuple[Row, RequestScope, Ask]]] = [[] for _ in promises]

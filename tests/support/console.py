@@ -26,6 +26,7 @@ from services.console.domain.tickets import (
     Ticket,
 )
 from services.console.handlers.commands import Commands
+from services.console.handlers.coverage import CoverageViews
 from services.console.handlers.feed import Feed
 from services.console.handlers.views import Views
 from services.console.pages import Console, install
@@ -477,6 +478,7 @@ class MemoryConsole:
                     configurations=self.configurations,
                     clock=self.clock,
                 ),
+                coverage=CoverageViews(configurations=self.configurations, clock=self.clock),
                 commands=Commands(owners=asked, projection=self.projection, clock=self.clock),
                 owners=asked,
                 authenticator=Authenticator(self.signer.identities, self.clock),

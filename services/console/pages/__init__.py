@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
+from services.console.pages.coverage import coverage_router
 from services.console.pages.desks import desks_router
 from services.console.pages.frame import STATIC, Console, Frame
 from services.console.pages.guard import install_answers
@@ -42,6 +43,7 @@ def install(app: FastAPI, console: Console) -> None:
         queue_router(frame),
         ticket_router(frame),
         desks_router(frame),
+        coverage_router(frame),
         knowledge_router(frame),
         request_router(frame),
         live_router(frame),

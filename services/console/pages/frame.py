@@ -21,6 +21,7 @@ from starlette.responses import HTMLResponse, Response
 
 from services.console.domain.words import Language, Words, chosen
 from services.console.handlers.commands import Commands
+from services.console.handlers.coverage import CoverageViews
 from services.console.handlers.feed import Feed
 from services.console.handlers.views import Views
 from services.console.pages.showing import FILTERS, Showing
@@ -74,6 +75,7 @@ class Console:
     """What the pages are made with."""
 
     views: Views
+    coverage: CoverageViews
     commands: Commands
     owners: Owners
     authenticator: Authenticator
