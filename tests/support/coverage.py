@@ -217,3 +217,81 @@ def _windows_of(calendar: Mapping[str, Any], day: date) -> list[tuple[int, int]]
 def at_utc(text: str) -> datetime:
     """Return an instant in UTC."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+COUNTRIES = (
+    ("Europe/London", "GB"),
+    ("America/New_York", "US"),
+    ("Asia/Shanghai", "CN"),
+    ("Asia/Kolkata", "IN"),
+    ("Australia/Sydney", "AU"),
+    ("Europe/Berlin", "DE"),
+    ("America/Sao_Paulo", "BR"),
+    ("Asia/Tokyo", "JP"),
+)
+
+
+def large_sections(*, desks: int, agents: int) -> dict[str, Any]:
+    """Return an organisation of many desks around the world, all of which follow the sun.
+
+    Each desk has a calendar with a lunch break and holidays; every fifth agent serves two desks,
+    a third of them have shifts of their own, and all have leave.
+    """
+    offices = [
+        {
+            "name": f"c{n}",
+            "time_zone": COUNTRIES[n % 8][0],
+            "hours": {"mon-fri": [["08:00", "12:30"], ["13:15", "18:00"]]},
+            "holidays": [{"country": COUNTRIES[n % 8][1]}],
+        }
+        for n in range(desks)
+    ]
+    shifts = [
+        {
+            "name": f"s{n}",
+            "time_zone": COUNTRIES[n % 8][0],
+            "hours": {"mon-sun": [[f"{6 + n % 8:02d}:00", f"{14 + n % 8:02d}:00"]]},
+        }
+        for n in range(30)
+    ]
+    people = [
+        {
+            "id": f"a{n}",
+            "name": "Agent",
+            "email": "a@example.org",
+            "desks": sorted(
+                {f"d{n % desks}", f"d{(n * 7 + 1) % desks if n % 5 == 0 else n % desks}"}
+            ),
+            "languages": ["en", "zh"] if n % 4 == 0 else ["en"],
+            "skills": [f"k{n % 12}", f"k{n % 7}"],
+            "hours": [f"s{n % 30}"] if n % 3 == 0 else [],
+            "leave": [
+                {"first": f"2027-{month:02d}-{1 + n % 20:02d}", "last": f"2027-{month:02d}-28"}
+                for month in (2, 7)
+            ],
+        }
+        for n in range(agents)
+    ]
+    names = [f"d{n}" for n in range(desks)]
+    promise = {"name": "day-and-night", "scope": {"priorities": ["P1"]}}
+    sun = {"name": "sun", "shape": "follow_the_sun", "desks": names, "fallback": "d0"}
+    sites = [{"name": f"site{n}", "title": "Site", "region": "west"} for n in range(desks)]
+    local = {
+        "name": "local",
+        "shape": "local",
+        "scope": {"channels": ["walk-up"], "sites": ["*"]},
+        "by_site": {f"site{n}": f"d{n}" for n in range(desks)},
+        "fallback": "d0",
+    }
+    return {
+        "organisation": {
+            "languages": ["en", "zh"],
+            "regions": [{"name": "west", "title": "West"}],
+            "sites": sites,
+        },
+        "calendars": {"calendars": [*offices, *shifts]},
+        "desks": {"desks": [{"name": d, "title": "Desk", "calendar": f"c{d[1:]}"} for d in names]},
+        "agents": {"agents": people},
+        "topologies": {"topologies": [local, sun]},
+        "coverage": {"promises": [promise]},
+    }

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from shared.calendar.days import from_ms, to_ms
-from shared.coverage import Ask, Coverage, CoverageView, Row, analyse
+from shared.coverage import DAYS_MAX, Ask, Coverage, CoverageView, Row, analyse
 from shared.coverage.heat import HOURS, Heat, heat_blocks
 from shared.coverage.intervals import Stretches, intersection, total, union
 from shared.coverage.patterns import patterns
 from shared.coverage.telling import asks_words, hours_words, pattern_words
-from shared.organisation import parse_sections
+from shared.organisation import parse_sections, validate_sections
+from tests.support.coverage import large_sections
 from tests.unit.organisation_files import FILES, changed
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 WEEK_DAYS = 7
 HOUR_MS = 3_600_000
+SAMPLE = Path(__file__).parents[2] / "deploy" / "sample"
+PROMISES_CPU_SECONDS_MAX = 12.0
+"""It takes 1.5 s on the slowest machine that was tried; a quadratic sweep takes minutes."""
 
 
 def look(files: dict[str, str], *, days: int = WEEK_DAYS, start: datetime = MONDAY) -> Coverage:
@@ -189,6 +195,24 @@ def test_requests_that_nothing_tells_apart_are_one_row() -> None:
     assert set(scope.services) == {None, "*"}
     (pay,) = (s for r in found.rows for s in r.scopes if s.topology == "pay" and Ask() in r.asks)
     assert (len(pay.places), pay.services, len(pay.channels)) == (5, ("payroll",), 7)
+
+
+def test_the_sample_keeps_its_promises_whenever_it_is_applied() -> None:
+    """Three years from any day of the release: no promise breaks, and none is thin."""
+    files = {str(p.relative_to(SAMPLE)): p.read_text("utf-8") for p in SAMPLE.rglob("*.yaml")}
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    found = analyse(parse_sections(files), start, days=DAYS_MAX, promised_only=True)
+    assert [(kept.holds, kept.thin) for kept in found.promises] == [(True, []), (True, [])]
+
+
+def test_fifty_desks_with_five_hundred_agents_are_looked_at_in_seconds() -> None:
+    """What control does before it applies: 400 days, in CPU time, whatever else the machine does."""
+    configuration = validate_sections(large_sections(desks=50, agents=500))
+    began = time.process_time()
+    found = analyse(configuration, MONDAY, promised_only=True)
+    assert time.process_time() - began < PROMISES_CPU_SECONDS_MAX
+    assert len(found.rows) == 51
+    assert sum(len(row.timeline.starts) for row in found.rows) > 50_000
 
 
 # --- patterns, words and pictures ------------------------------------------------------------
