@@ -152,7 +152,7 @@ def _table(found: Coverage, rows: Sequence[Row]) -> None:
         return
     print_line()
     whole = (found.end - found.start) / timedelta(milliseconds=1)
-    lines = []
+    lines: list[tuple[str | Text, ...]] = []
     for number, row in enumerate(rows, 1):
         covered = 1 - total(row.gaps) / whole
         agents = [window.agents for window in row.timeline.windows()]

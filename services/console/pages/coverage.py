@@ -31,15 +31,17 @@ def coverage_router(frame: Frame) -> APIRouter:
             )
             chosen = int(days) if days in {str(each) for each in DAYS} else DAYS[-1]
             board = await frame.console.coverage.board(caller, ask=ask, days=chosen)
-        sites = configuration.organisation.sites if configuration else ()
-        regions = configuration.organisation.regions if configuration else ()
+        titles: dict[str, str] = {}
+        if configuration is not None:
+            titles |= {region.name: region.title for region in configuration.organisation.regions}
+            titles |= {site.name: site.title for site in configuration.organisation.sites}
         return frame.page(
             request,
             "coverage.html",
             caller,
             board=board,
             choices=DAYS,
-            titles={place.name: place.title for place in (*regions, *sites)},
+            titles=titles,
         )
 
     return router
