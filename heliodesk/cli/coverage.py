@@ -19,7 +19,16 @@ from heliodesk.errors import CliError, Exit
 from shared.calendar import CalendarError
 from shared.calendar.days import from_ms
 from shared.calendar.zones import zone
-from shared.coverage import DAYS, DAYS_MAX, Coverage, CoverageView, Row, analyse, kept_words
+from shared.coverage import (
+    DAYS,
+    DAYS_MAX,
+    Candidates,
+    Coverage,
+    CoverageView,
+    Row,
+    analyse,
+    kept_words,
+)
 from shared.coverage.intervals import Stretches, total
 from shared.coverage.patterns import patterns
 from shared.coverage.telling import asks_words, hours_words, names, pattern_words, scope_words
@@ -123,20 +132,35 @@ def _show(found: Coverage, source: str, only: Only | None) -> None:
         print_line(Text(_sentence(kept_words(kept)), style=style))
     for each in found.provisional:
         day = from_ms(each.stretches[0][0]).astimezone(zone(each.time_zone))
+        ends = from_ms(each.stretches[-1][1]) >= found.end and len(each.stretches) == 1
         print_line(
-            f"Provisional: the public days of calendar {each.calendar} are not official from "
-            f"{day:%Y-%m-%d} on"
-            + (f", in {len(each.stretches)} stretches." if len(each.stretches) > 1 else ".")
+            f"Provisional: the public days of calendar {each.calendar} are not official "
+            f"{'' if ends else 'on some days '}from {day:%Y-%m-%d} on."
         )
     if any(row.by_hours for row in found.rows):
         desks = sorted({desk for row in found.rows for desk in row.by_hours})
         print_line(f"No agents are on a roster of {names(desks)}: it counts by its hours alone.")
-    shown = [row for row in found.rows if only is None or _of(row, only)]
-    _table(found, shown)
-    for number, row in enumerate(shown, 1):
-        _details(number, row, only)
+    shown: dict[Candidates, list[tuple[int, Row]]] = {}
+    for number, row in enumerate(found.rows, 1):
+        if only is None or _of(row, only):
+            shown.setdefault(row.candidates, []).append((number, row))
+    for candidates, rows in shown.items():
+        _scope(candidates, rows[0][1])
+        _table(found, rows)
+        print_line()
+        for number, row in rows:
+            _details(number, row, only)
     if not shown:
         print_line(_NONE[only] if only else "There is nothing to cover.")
+
+
+def _scope(candidates: Candidates, row: Row) -> None:
+    """Print which desks the rows below are about, and which requests come to them."""
+    fallback = candidates.fallback
+    heading(" → ".join(candidates.desks) + (f", else {fallback}" if fallback else ""))
+    for scope in row.scopes:
+        print_line(f"  {scope_words(scope)}; any priority")
+    print_line()
 
 
 def _sentence(text: str) -> str:
@@ -147,34 +171,25 @@ def _of(row: Row, only: Only) -> Stretches:
     return {Only.GAPS: row.gaps, Only.THIN: row.thin, Only.OVERLAPS: row.overlaps}[only]
 
 
-def _table(found: Coverage, rows: Sequence[Row]) -> None:
-    if not rows:
-        return
-    print_line()
+def _table(found: Coverage, rows: Sequence[tuple[int, Row]]) -> None:
     whole = (found.end - found.start) / timedelta(milliseconds=1)
     lines: list[tuple[str | Text, ...]] = []
-    for number, row in enumerate(rows, 1):
-        covered = 1 - total(row.gaps) / whole
+    for number, row in rows:
         agents = [window.agents for window in row.timeline.windows()]
-        marks = Text(names(row.promises))
-        if row.broken:
-            marks.append(" broken", style="bold red")
+        promised = Text("broken", style="bold red") if row.broken else Text("kept")
         lines.append(
             (
                 str(number),
-                names(dict.fromkeys(scope.topology for scope in row.scopes)),
-                names(row.candidates.desks)
-                + (f" / {row.candidates.fallback}" if row.candidates.fallback else ""),
                 asks_words(row.asks),
-                f"{len(row.agents)}",
-                _percent(covered),
+                f"{len(row.agents)}" if not row.by_hours else f"{len(row.agents)} + hours",
+                _percent(1 - total(row.gaps) / whole),
                 f"{min(agents)}–{max(agents)}",
                 *(_amount(_of(row, only)) for only in Only),
-                marks,
+                promised if row.promises else "",
             )
         )
-    columns = ("row", "topology", "desks / fallback", "asking for", "agents", "covered", "at once")
-    print_table((*columns, *Only, "promises"), lines)
+    columns = ("row", "asking for", "agents", "covered", "at once")
+    print_table((*columns, *Only, "promised"), lines)
 
 
 def _percent(share: float) -> str:
@@ -189,12 +204,7 @@ def _amount(stretches: Stretches) -> str:
 
 
 def _details(number: int, row: Row, only: Only | None) -> None:
-    heading(f"Row {number}")
-    for scope in row.scopes:
-        print_line(f"  {scope_words(scope)}")
-    print_line(f"  asking for {asks_words(row.asks)}; any priority")
-    who = names(row.agents) if row.agents else "nobody has what is asked"
-    print_line(f"  agents: {who if not row.by_hours else who + ', and desks by their hours'}")
+    """Print when a row has what is asked for; a row that never has anybody says enough above."""
     if not row.agents and not row.by_hours:
         return
     for kind in (Only.GAPS, Only.THIN) if only is None else (only,):
@@ -202,6 +212,8 @@ def _details(number: int, row: Row, only: Only | None) -> None:
         for pattern in told[:LINES_MAX]:
             end = pattern.last + pattern.end - pattern.start
             mark = " [provisional]" if row.is_provisional(pattern.start, end) else ""
-            print_line(f"  {_TITLES[kind]:<8}{pattern_words(pattern, row.zones)}{mark}")
+            words = pattern_words(pattern, row.zones)
+            print_line(f"{number:>3} {_TITLES[kind]:<8}{words}{mark}")
         if len(told) > LINES_MAX:
-            print_line(f"  {_TITLES[kind]:<8}… and {len(told) - LINES_MAX} more; --json has all")
+            more = len(told) - LINES_MAX
+            print_line(f"{number:>3} {_TITLES[kind]:<8}… and {more} more; --json has all")
