@@ -251,6 +251,8 @@ def test_days_after_the_official_years_are_provisional_by_local_days() -> None:
     settled = calendar("Asia/Shanghai", OFFICE, **hours)
     assert settled.provisional(*span) == (OpenWindow(midnight + timedelta(days=1), span[1]),)
     assert LONDON.provisional(*span) == ()
+    noon = midnight + timedelta(hours=12)
+    assert office.provisional(span[0], noon) == (OpenWindow(midnight, noon),)
 
 
 def test_days_around_a_sighting_of_the_moon_are_provisional() -> None:

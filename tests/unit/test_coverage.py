@@ -114,6 +114,7 @@ def test_a_desk_without_a_roster_counts_by_its_hours_alone() -> None:
     assert (counter.agents, counter.by_hours) == ((), ("london",))
     assert spans(counter.gaps)[0] == "Mon 00:00-Mon 09:00"
     assert all(w.by_hours == w.is_covered for w in counter.timeline.windows())
+    assert counter.thin == []
     sun = row(found, "shanghai", "london")
     assert "london" in sun.by_hours
     french = analyse(parse_sections(files), MONDAY, days=7, asks=[Ask("fr")])
@@ -146,6 +147,33 @@ def test_a_promise_is_thin_below_its_agents_and_broken_without_any() -> None:
     view = CoverageView.of(found)
     assert view.promises[0].broken is None
     assert view.promises[1].broken is not None
+
+
+def test_the_first_gap_of_a_promise_is_the_earliest_of_its_requests() -> None:
+    """At both counters: Leeds' is closed from Monday 00:00 on, Wuhan's only from 09:00 on."""
+    files = FILES | {
+        "coverage.yaml": 'promises: [{name: counters, scope: {sites: ["*"], channels: [walk-up]}}]\n'
+    }
+    night = datetime(2026, 11, 23, 2, tzinfo=UTC)
+    (kept,) = look(files, start=night).promises
+    assert kept.first is not None
+    assert [place.site for place in kept.first.scope.places] == ["leeds"]
+    midday = datetime(2026, 11, 23, 10, tzinfo=UTC)
+    (later,) = look(files, start=midday).promises
+    assert later.first is not None
+    assert [place.site for place in later.first.scope.places] == ["wuhan"]
+
+
+def test_a_fallback_that_is_one_of_the_desks_overlaps_like_them() -> None:
+    """London is among those that follow the sun and holds the work as well: Ann and the centre."""
+    files = changed(
+        "topologies.yaml",
+        "[shanghai, london], fallback: centre",
+        "[centre, london], fallback: london",
+    )
+    sun = row(look(files), "centre", "london")
+    assert sun.candidates.fallback is None
+    assert spans(sun.overlaps)[0] == "Mon 09:00-Mon 17:00"
 
 
 def test_a_swapped_saturday_in_china_is_work() -> None:
@@ -283,6 +311,18 @@ def test_an_hour_of_the_picture_counts_by_its_worst_instant() -> None:
     assert (open_hours.x, open_hours.y) == (0, 9)
     assert (open_hours.width, open_hours.height) == (5, 8)
     assert {block.heat for block in blocks} == {Heat.ONE, Heat.GAP}
+
+
+def test_an_hour_in_which_somebody_comes_late_is_without_anybody() -> None:
+    """Open from 09:30 to 17:30: of the hours 9 and 17 only a half is covered, so they count as gaps."""
+    files = changed(
+        "calendars.yaml",
+        "Europe/London, hours: {mon-fri: [[09:00, 17:00]]}",
+        "Europe/London, hours: {mon-fri: [[09:30, 17:30]]}",
+    )
+    blocks = heat_blocks(row(look(files), "london"), to_ms(MONDAY), WEEK_DAYS)
+    (open_hours,) = (block for block in blocks if block.heat is Heat.ONE)
+    assert (open_hours.y, open_hours.height) == (10, 7)
 
 
 def test_broken_hours_stand_out_of_gaps() -> None:
