@@ -9,14 +9,13 @@ from __future__ import annotations
 from shared.coverage.analysis import (
     DAYS,
     DAYS_MAX,
-    Ask,
     Coverage,
     FirstGap,
     Kept,
     Row,
-    all_asks,
     analyse,
 )
+from shared.coverage.asks import Ask, all_asks
 from shared.coverage.demands import CHANNELS, OTHER, Candidates, Place, RequestScope
 from shared.coverage.report import BrokenPromise, CoverageView
 from shared.coverage.telling import kept_words

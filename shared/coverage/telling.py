@@ -8,7 +8,8 @@ from typing import Final
 
 from shared.calendar.days import from_ms
 from shared.calendar.zones import zone
-from shared.coverage.analysis import Ask, Kept
+from shared.coverage.analysis import Kept
+from shared.coverage.asks import Ask
 from shared.coverage.demands import CHANNELS, OTHER, Place, RequestScope
 from shared.coverage.intervals import total
 from shared.coverage.patterns import Pattern
