@@ -14,6 +14,8 @@ REQUEST_SECONDS_MAX: Final = 15.0
 _BAD_INPUT: Final = frozenset({400, 405, 406, 413, 415, 422})
 _CONFLICT: Final = frozenset({409, 412, 428})
 _PLACES: Final = ("file", "line", "path", "field", "reason")
+_EXITS: Final[Mapping[str, Exit]] = {"promises-uncovered": Exit.FAILED}
+"""Problems whose status says too little: what was sent is right, and still nothing happened."""
 _NOT_NOW: Final = frozenset({429, 502, 503, 504})
 
 
@@ -112,7 +114,9 @@ def error_of(service: str, response: httpx.Response) -> CliError:
     status = response.status_code
     # The one problem of a list is usually in the detail already.
     lines = [line for line in lines if line and line not in str(detail)]
-    return CliError(f"{service}: {detail} ({status})", code=_exit_of(status), lines=lines)
+    kind = str(problem.get("type", "")).removeprefix("urn:heliodesk:problem:")
+    code = _EXITS.get(kind) or _exit_of(status)
+    return CliError(f"{service}: {detail} ({status})", code=code, lines=lines, problem=kind)
 
 
 def _exit_of(status: int) -> Exit:

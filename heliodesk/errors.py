@@ -25,9 +25,16 @@ class CliError(Exception):
     """Ends a command: one sentence on standard error, more lines where there is more to say."""
 
     def __init__(
-        self, message: str, *, code: Exit = Exit.FAILED, lines: Sequence[str] = ()
+        self,
+        message: str,
+        *,
+        code: Exit = Exit.FAILED,
+        lines: Sequence[str] = (),
+        problem: str = "",
     ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code
         self.lines = tuple(lines)
+        self.problem = problem
+        """The type of the problem, where a service said one."""

@@ -20,8 +20,10 @@ from heliodesk.cli.output import (
     print_table,
     print_text,
 )
+from heliodesk.cli.promises import HINT, Because, Force, forcing, show_broken
 from heliodesk.errors import CliError, Exit
 from heliodesk.product.directory import read_directory
+from shared.coverage import BrokenPromise, analyse
 from shared.organisation import Configuration, ConfigurationInvalid, parse_sections
 
 PATH: Final = "/v1/configuration"
@@ -45,19 +47,31 @@ app = typer.Typer(no_args_is_help=True, help="Check, compare, apply and roll bac
 
 
 @app.command()
-def check(folder: Folder, *, as_json: AsJson = False) -> None:
-    """Check a directory without asking anybody; exit code 2 where it is wrong."""
+def check(ctx: typer.Context, folder: Folder, *, as_json: AsJson = False) -> None:
+    """Check a directory without asking anybody.
+
+    Exit code 2 where it is wrong, 1 where it leaves promised time uncovered.
+    """
     try:
         found = parse_sections(read_directory(folder))
     except ConfigurationInvalid as error:
         if as_json:
-            print_json({"valid": False, "problems": _problems_json(error)})
+            problems = _problems_json(error)
+            print_json({"valid": False, "problems": problems, "broken_promises": []})
             raise typer.Exit(Exit.BAD_INPUT) from error
         raise _invalid(folder, error) from error
+    start = context_of(ctx).clock.now().replace(second=0, microsecond=0)
+    broken = [
+        BrokenPromise.of(kept).model_dump(mode="json")
+        for kept in analyse(found, start, promised_only=True).broken
+    ]
     if as_json:
-        print_json({"valid": True, "problems": []})
-        return
-    print_line(f"{folder} is right: {_size(found)}.")
+        print_json({"valid": True, "problems": [], "broken_promises": broken})
+    else:
+        print_line(f"{folder} is right: {_size(found)}.")
+        show_broken(broken)
+    if broken:
+        raise typer.Exit(Exit.FAILED)
 
 
 @app.command()
@@ -70,6 +84,7 @@ def diff(ctx: typer.Context, folder: Folder, *, as_json: AsJson = False) -> None
         return
     _show_changes(found["changes"])
     print_line(_count(found["changes"], f"against version {found['version']}"))
+    show_broken(found["broken_promises"])
 
 
 @app.command()
@@ -79,14 +94,20 @@ def apply(
     *,
     note: Note = "",
     expect: Expect = None,
+    force: Force = False,
+    because: Because = "",
     as_json: AsJson = False,
 ) -> None:
-    """Put a directory in force, unless somebody else has changed the configuration meanwhile."""
+    """Put a directory in force, unless somebody else has changed the configuration meanwhile.
+
+    What leaves promised time uncovered is refused, unless it is forced with a reason.
+    """
+    reason = forcing(because, force=force)
     sections = _sections(folder)
     control = context_of(ctx).api("control")
     found = _compared(control, sections)
     seen = found["version"] if expect is None else expect
-    body = {"sections": sections, "note": note}
+    body = {"sections": sections, "note": note, **reason}
     applied = _put(control, "PUT", PATH, body, seen=seen)
     if as_json:
         print_json(_applied_json(applied, found["changes"]))
@@ -94,6 +115,7 @@ def apply(
     _show_changes(found["changes"])
     if applied["is_new"]:
         print_line(f"Version {applied['version']} is in force. {_count(found['changes'])}")
+        show_broken(found["broken_promises"], hint=False)
     else:
         print_line(f"Nothing to change: version {applied['version']} is just so.")
 
@@ -105,12 +127,15 @@ def rollback(
     *,
     note: Note = "",
     expect: Expect = None,
+    force: Force = False,
+    because: Because = "",
     as_json: AsJson = False,
 ) -> None:
     """Put the content of an earlier version in force again, as a new version."""
+    reason = forcing(because, force=force)
     control = context_of(ctx).api("control")
     seen = control.get(PATH)["version"] if expect is None else expect
-    body = {"version": version, "note": note}
+    body = {"version": version, "note": note, **reason}
     applied = _put(control, "POST", f"{PATH}/rollback", body, seen=seen)
     if as_json:
         print_json(_applied_json(applied, None))
@@ -145,6 +170,9 @@ def show(
         return
     by = f"version {found['version']}, applied {found['applied_at']} by {found['actor']}"
     print_text(f"# {by}{': ' + found['note'] if found['note'] else ''}\n")
+    if found["forced_because"]:
+        reason = " ".join(found["forced_because"].split())
+        print_text(f"# forced, although promised time is not covered: {reason}\n")
     # Through the model, which knows the order in which people write the fields.
     ordered = Configuration.from_sections(found["sections"]).sections()
     for name in sorted(sections):
@@ -165,15 +193,27 @@ def history(
     if as_json:
         print_json(found)
         return
-    rows = [(str(v["version"]), v["applied_at"], v["actor"], v["note"]) for v in found]
-    print_table(("version", "applied", "by", "why"), rows)
+    rows = [
+        (str(v["version"]), v["applied_at"], v["actor"], v["note"], v["forced_because"])
+        for v in found
+    ]
+    print_table(("version", "applied", "by", "why", "forced because"), rows)
+
+
+def configuration_of(folder: Path) -> Configuration:
+    """Return the configuration of a directory.
+
+    Raises:
+        CliError: it is wrong, with each place and reason.
+    """
+    try:
+        return parse_sections(read_directory(folder))
+    except ConfigurationInvalid as error:
+        raise _invalid(folder, error) from error
 
 
 def _sections(folder: Path) -> dict[str, Any]:
-    try:
-        return parse_sections(read_directory(folder)).sections()
-    except ConfigurationInvalid as error:
-        raise _invalid(folder, error) from error
+    return configuration_of(folder).sections()
 
 
 def _invalid(folder: Path, error: ConfigurationInvalid) -> CliError:
@@ -202,6 +242,8 @@ def _put(control: Api, method: str, path: str, body: Any, *, seen: int) -> dict[
             method, path, body, headers={"If-Match": f'"{seen}"'}
         )
     except CliError as error:
+        if error.problem == "promises-uncovered":
+            raise CliError(error.message, code=error.code, lines=(*error.lines, HINT)) from error
         if error.code is not Exit.CONFLICT:
             raise
         current = control.get(PATH)
@@ -226,7 +268,7 @@ def _version(context: Context, version: int | None) -> dict[str, Any]:
 def _applied_json(
     applied: Mapping[str, Any], changes: Sequence[Mapping[str, Any]] | None
 ) -> dict[str, Any]:
-    kept = ("version", "is_new", "applied_at", "actor", "note")
+    kept = ("version", "is_new", "applied_at", "actor", "note", "forced_because")
     answer = {name: applied[name] for name in kept}
     return answer if changes is None else {**answer, "changes": list(changes)}
 

@@ -25,6 +25,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "logs": "heliodesk.cli.logs",
     "demo": "heliodesk.cli.demo",
     "config": "heliodesk.cli.config",
+    "coverage": "heliodesk.cli.coverage",
     "account": "heliodesk.cli.account",
     "ticket": "heliodesk.cli.tickets",
     "tail": "heliodesk.cli.tail",

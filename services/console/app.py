@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from services.console.adapters import Addresses, HttpIntake, HttpOwners
 from services.console.consumers import Projector
 from services.console.handlers.commands import Commands
+from services.console.handlers.coverage import CoverageViews
 from services.console.handlers.feed import Feed
 from services.console.handlers.relating import Relating
 from services.console.handlers.views import Views
@@ -88,6 +89,7 @@ def create_app(settings: ConsoleSettings, *, clock: Clock | None = None) -> Fast
             configurations=runtime.configurations,
             clock=clock,
         ),
+        coverage=CoverageViews(configurations=runtime.configurations, clock=clock),
         commands=Commands(owners=owners, projection=projection, clock=clock),
         owners=owners,
         intake=intake,

@@ -66,7 +66,7 @@ def create_app(settings: ControlSettings, *, clock: Clock | None = None) -> Fast
             renewal_max=timedelta(seconds=settings.session_renewal_seconds_max),
         ),
     )
-    configuration = ConfigurationKeeper(committer=committer, archive=store)
+    configuration = ConfigurationKeeper(committer=committer, archive=store, clock=clock)
     restore = ArchiveRestore(
         store,
         lambda: read_topic(settings.servers, CONFIGURATION.name),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from shared.calendar.days import DayPlan, from_ms, to_ms
+from shared.calendar.days import DayPlan, from_ms, reached_ms, to_ms
 from shared.calendar.errors import NotOpenWithinHorizon, OutsideSupportedYears
 from shared.calendar.years import (
     YEAR_MAX,
@@ -181,6 +181,34 @@ class CompiledCalendar:
     def holiday_years(self) -> tuple[HolidayYears, ...]:
         """Return how far the public days of each of the calendar's sources are known."""
         return tuple(holiday_years(source) for source in self.calendar.holidays)
+
+    def provisional(self, start: datetime, end: datetime) -> tuple[OpenWindow, ...]:
+        """Return the stretches of ``[start, end)`` over which public days may still change.
+
+        Whole local days: those after the years whose swapped working days are published, and
+        those around a holiday that hangs on a sighting of the moon. A day for which the calendar
+        has an opening or a closed day of its own is settled.
+        """
+        until = tuple(years.official_until for years in self.holiday_years())
+        if not until:
+            return ()
+        start_ms, end_ms = to_ms(start), to_ms(end)
+        day, last = start.astimezone(self._zone).date(), end.astimezone(self._zone).date()
+        found: list[tuple[int, int]] = []
+        while day <= last:
+            following = day + timedelta(days=1)
+            if self._plan.is_provisional(day, until):
+                begins, ends = (
+                    reached_ms(datetime.combine(midnight, time()), self._zone)
+                    for midnight in (day, following)
+                )
+                begins, ends = max(begins, start_ms), min(ends, end_ms)
+                if found and found[-1][1] == begins:
+                    begins = found.pop()[0]
+                if begins < ends:
+                    found.append((begins, ends))
+            day = following
+        return tuple(OpenWindow(from_ms(begins), from_ms(ends)) for begins, ends in found)
 
     def _locate(self, at: datetime) -> tuple[int, int]:
         """Return an instant as milliseconds, and its UTC year."""

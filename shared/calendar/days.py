@@ -73,6 +73,33 @@ def public_days(country: str, subdivision: str | None, year: int) -> PublicDays:
     )
 
 
+ESTIMATED_DAYS_AROUND: Final = 1
+"""A moon that is seen a night earlier or later moves a holiday by so much."""
+
+
+@lru_cache(maxsize=4096)
+def estimated_days(country: str, subdivision: str | None, year: int) -> frozenset[dt.date]:
+    """Return the days of a year that are a holiday or none by a sighting of the moon.
+
+    The package ``holidays`` marks in a holiday's name that its date is computed and not announced.
+    """
+    # In one language, whose mark is known. ``expand`` would add years that are asked for.
+    known = holidays.country_holidays(country, subdiv=subdivision, years=year, expand=False)
+    if "en_US" in known.supported_languages:
+        known = holidays.country_holidays(
+            country, subdiv=subdivision, years=year, expand=False, language="en_US"
+        )
+    mark = str(getattr(known, "estimated_label", "")).replace("%s", "").strip()
+    marks = {"(estimated)", mark} - {""}
+    around = range(-ESTIMATED_DAYS_AROUND, ESTIMATED_DAYS_AROUND + 1)
+    return frozenset(
+        day + dt.timedelta(days=shift)
+        for day, name in known.items()
+        if any(mark in name for mark in marks)
+        for shift in around
+    )
+
+
 class DayPlan:
     """Which windows each local day of a calendar has."""
 
@@ -82,6 +109,21 @@ class DayPlan:
         self._openings = {day.date: day.windows for day in calendar.openings}
         self._closed = {day.date for day in calendar.closed_days}
         self._sources = calendar.holidays
+
+    def is_provisional(self, day: dt.date, official_until: tuple[int | None, ...]) -> bool:
+        """Return whether the public days that decide over a local day may still change.
+
+        Args:
+            day: the local day.
+            official_until: of each of the calendar's sources, see `HolidayYears`.
+        """
+        if not self._sources or day in self._openings or day in self._closed:
+            return False
+        return any(
+            (until is not None and day.year > until)
+            or day in estimated_days(source.country, source.subdivision, day.year)
+            for source, until in zip(self._sources, official_until, strict=True)
+        )
 
     def windows(self, day: dt.date) -> tuple[WallWindow, ...]:
         """Return the windows that open on a local day, in order."""

@@ -38,6 +38,8 @@ class ConfigurationApplied(Body):
     """Section name to digest."""
     actor: Code
     note: Annotated[str, Field(max_length=500)] = ""
+    forced_because: Annotated[str, Field(max_length=500)] = ""
+    """Why it is in force although it leaves promised time uncovered; empty where it does not."""
 
 
 class IdentityKind(Word):

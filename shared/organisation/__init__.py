@@ -23,6 +23,7 @@ from shared.organisation.configuration import (
     canonical_json,
     digest,
 )
+from shared.organisation.coverage import ALWAYS, CoverageSection, Promise, PromiseScope
 from shared.organisation.difference import Change, diff
 from shared.organisation.intake import (
     REQUEST_FIELDS,
@@ -58,6 +59,7 @@ from shared.organisation.places import (
     CalendarsSection,
     Desk,
     DesksSection,
+    Leave,
     OrganisationSection,
     Region,
     Site,
@@ -82,6 +84,7 @@ from shared.organisation.topologies import (
 
 __all__ = [
     "ALERT_FIELDS",
+    "ALWAYS",
     "DESK_CALENDAR",
     "MAIL_DOORS",
     "REQUEST_FIELDS",
@@ -102,6 +105,7 @@ __all__ = [
     "Configuration",
     "ConfigurationInvalid",
     "ConfigurationItem",
+    "CoverageSection",
     "Desk",
     "DesksSection",
     "DuplicatePolicy",
@@ -115,6 +119,7 @@ __all__ = [
     "IntakeSection",
     "Integration",
     "IntegrationsSection",
+    "Leave",
     "Limits",
     "Local",
     "Maintenance",
@@ -124,6 +129,8 @@ __all__ = [
     "PriorityPolicy",
     "PriorityThreshold",
     "Problem",
+    "Promise",
+    "PromiseScope",
     "Region",
     "RequestDefaults",
     "Scope",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, NamedTuple
 
 from shared.calendar.recurrence import recurrence
@@ -13,6 +12,8 @@ from shared.organisation.doors import known_doors, settings_faults
 from shared.organisation.intake import REQUEST_FIELDS
 from shared.organisation.integrations import ALERT_FIELDS
 from shared.organisation.policies import DESK_CALENDAR, NOTIFY_ROLES
+from shared.organisation.problems import unknown_name
+from shared.organisation.promises import promise_faults
 from shared.organisation.topologies import ANY, Centralized, FollowTheSun, Local
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def findings(configuration: Configuration) -> Iterator[Finding]:
     yield from _desks(configuration, names)
     yield from _agents(configuration, names)
     yield from _topologies(configuration, names)
+    yield from _promises(configuration)
     yield from _policies(configuration, names)
     yield from _integrations(configuration, names)
     yield from _catalogue(configuration)
@@ -59,18 +61,10 @@ def findings(configuration: Configuration) -> Iterator[Finding]:
     yield from _maintenance(configuration, names)
 
 
-def _unknown(kind: str, name: str | None, known: Collection[str]) -> str | None:
-    """Return why a reference is wrong, or None where it is right or absent."""
-    if name is None or name in known:
-        return None
-    near = get_close_matches(name, known, n=1)
-    return f"unknown {kind} {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
-
-
 def _refer(
     section: str, path: Path, kind: str, name: str | None, known: Collection[str]
 ) -> Iterator[Finding]:
-    reason = _unknown(kind, name, known)
+    reason = unknown_name(kind, name, known)
     if reason is not None:
         yield Finding(section, path, reason)
 
@@ -150,6 +144,9 @@ def _agents(configuration: Configuration, names: _Names) -> Iterator[Finding]:
                 yield Finding(section, (*at, "desks"), "the agent belongs to no desk")
             for number, desk in enumerate(agent.desks):
                 yield from _refer(section, (*at, "desks", number), "desk", desk, names.desks)
+            for number, hours in enumerate(agent.hours):
+                path = (*at, "hours", number)
+                yield from _refer(section, path, "calendar", hours, names.calendars)
 
 
 def _desk_references(topology: Topology) -> Iterator[tuple[Path, str]]:
@@ -200,6 +197,11 @@ def _topologies(configuration: Configuration, names: _Names) -> Iterator[Finding
                 reason = f"never reached: {earlier.name!r} before it takes all that it would take"
                 yield Finding(section, (*at, "scope"), reason)
                 break
+
+
+def _promises(configuration: Configuration) -> Iterator[Finding]:
+    for path, reason in promise_faults(configuration):
+        yield Finding("coverage", path, reason)
 
 
 def _policies(configuration: Configuration, names: _Names) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from shared.calendar import CompiledCalendar, compile_calendar
 from shared.kernel import HeliodeskError
 from shared.organisation.catalogue import CatalogueSection, ConfigurationItem, Form, Service
+from shared.organisation.coverage import CoverageSection
 from shared.organisation.intake import IntakeSection
 from shared.organisation.integrations import Integration, IntegrationsSection, TemplatesSection
 from shared.organisation.places import (
@@ -45,6 +46,7 @@ SECTION_MODELS: Final[Mapping[str, type[Model]]] = {
     "desks": DesksSection,
     "agents": AgentsSection,
     "topologies": TopologiesSection,
+    "coverage": CoverageSection,
     "sla": SlaSection,
     "integrations": IntegrationsSection,
     "intake": IntakeSection,
@@ -95,6 +97,7 @@ class Configuration:
     desks: DesksSection = field(default_factory=DesksSection)
     agents: AgentsSection = field(default_factory=AgentsSection)
     topologies: TopologiesSection = field(default_factory=TopologiesSection)
+    coverage: CoverageSection = field(default_factory=CoverageSection)
     sla: SlaSection = field(default_factory=SlaSection)
     integrations: IntegrationsSection = field(default_factory=IntegrationsSection)
     intake: IntakeSection = field(default_factory=IntakeSection)

@@ -13,6 +13,7 @@ _IDENTITIES: Final = (
     ("id",),
     ("name",),
     ("date",),
+    ("first", "last"),
     ("notice", "language"),
     ("country", "subdivision"),
 )

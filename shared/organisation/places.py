@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+import datetime as dt
+from typing import Annotated, Final, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from shared.calendar import BusinessCalendar
 from shared.calendar.zones import ZoneName
 from shared.organisation.words import (
     LEVELS,
+    GroupingName,
     Language,
     LevelName,
     Model,
     Name,
     PriorityName,
+    StaffingName,
     Title,
 )
 
@@ -92,6 +95,10 @@ class Desk(Model):
     """For showing times; None means its calendar's."""
     languages: Annotated[tuple[Language, ...], Field(min_length=1, max_length=50)] = ("en",)
     tier: Annotated[int, Field(ge=1, le=9)] = 1
+    staffing: StaffingName = "skilled"
+    """What its agents do, where they say nothing of their own."""
+    grouping: GroupingName = "region"
+    """Whether the desk is there for a part of the world or for a subject."""
     escalates_to: Name | None = None
     email: Annotated[str, Field(pattern=EMAIL_PATTERN)] | None = None
     """Where the desk as a whole is told something."""
@@ -116,6 +123,21 @@ Skills = Annotated[
 """Skill to level, 1 to 5; a plain list means level 1."""
 
 
+class Leave(Model):
+    """Days on which an agent is away, both included, from midnight to midnight of the agent."""
+
+    first: dt.date
+    last: dt.date
+    reason: Annotated[str, Field(max_length=200)] = ""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.last < self.first:
+            message = f"it ends on {self.last}, before it begins on {self.first}"
+            raise ValueError(message)
+        return self
+
+
 class Agent(Model):
     """A person who works on tickets."""
 
@@ -128,6 +150,13 @@ class Agent(Model):
     capacity: Annotated[int, Field(ge=0, le=10_000)] = 10
     """The sum of the work's weights that the agent holds at most."""
     skills: Skills = {}
+    staffing: StaffingName | None = None
+    """None means that of the desk."""
+    hours: Annotated[tuple[Name, ...], Field(max_length=20)] = ()
+    """Calendars; the agent is on shift while one of them is open. None means the desk's."""
+    time_zone: ZoneName | None = None
+    """In which the days of leave begin; None means that of the first of the desks."""
+    leave: Annotated[tuple[Leave, ...], Field(max_length=200)] = ()
 
 
 class AgentsSection(Model):

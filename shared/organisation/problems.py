@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from shared.kernel import HeliodeskError
@@ -46,3 +48,11 @@ def path_text(path: Path) -> str:
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
     return text
+
+
+def unknown_name(kind: str, name: str | None, known: Collection[str]) -> str | None:
+    """Return why a reference is wrong, or None where it is right or absent."""
+    if name is None or name in known:
+        return None
+    near = get_close_matches(name, known, n=1)
+    return f"unknown {kind} {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")

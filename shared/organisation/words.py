@@ -38,6 +38,9 @@ KindName = Literal[
 ]
 ChannelName = Literal["email", "web", "chat", "phone", "walk-up", "api", "monitoring"]
 MetricName = Literal["response", "resolution"]
+StaffingName = Literal["call-operator", "logger", "skilled", "expert"]
+"""Records and transfers; works by standard procedure; solves by documented solutions; solves."""
+GroupingName = Literal["region", "function"]
 
 PRIORITIES: Final[tuple[PriorityName, ...]] = get_args(PriorityName)
 LEVELS: Final[tuple[LevelName, ...]] = get_args(LevelName)

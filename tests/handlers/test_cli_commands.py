@@ -103,7 +103,8 @@ def home(tmp_path: Path) -> Path:
 def test_a_right_directory_is_said_to_be_right(home: Path) -> None:
     """`config check` of the sample succeeds without asking any service."""
     desk = Desk(home, {})
-    assert desk.json("config", "check", str(SAMPLE)) == {"valid": True, "problems": []}
+    right = {"valid": True, "problems": [], "broken_promises": []}
+    assert desk.json("config", "check", str(SAMPLE)) == right
     assert desk.run("config", "check", str(SAMPLE)).exit_code == 0
     assert desk.asked == []
 
@@ -135,10 +136,13 @@ def configured(version: int, *, put: Answer | None = None) -> dict[tuple[int, st
     change = {"section": "desks", "path": "desks[london].title", "kind": "changed"}
     changes = [{**change, "before": "London", "after": "London Desk"}]
     path = "/v1/configuration"
-    summary = {"version": version, "actor": "grace", "note": "", "applied_at": "x", "manifest": {}}
+    summary = {"version": version, "actor": "grace", "note": "", "applied_at": "x"}
+    summary |= {"forced_because": "", "manifest": {}}
     routes: dict[tuple[int, str, str], Answer] = {
         (CONTROL, "GET", path): ok(summary),
-        (CONTROL, "POST", f"{path}/diff"): ok({"version": version, "changes": changes}),
+        (CONTROL, "POST", f"{path}/diff"): ok(
+            {"version": version, "changes": changes, "broken_promises": []}
+        ),
         (CONTROL, "PUT", path): put or ok({**summary, "version": version + 1, "is_new": True}),
     }
     return routes

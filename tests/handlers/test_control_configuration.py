@@ -14,7 +14,7 @@ from services.control.domain.configuration import (
     versions_stream,
 )
 from services.control.handlers.archive import ArchiveRestore
-from services.control.handlers.configuration import Applied
+from services.control.handlers.configuration import Applied, Checked
 from shared.aggregate import Aggregate
 from shared.contracts.topics import CONFIGURATION
 from shared.kernel import CommandRejected, Infrastructure
@@ -310,9 +310,9 @@ async def test_a_diff_says_what_would_change() -> None:
     """Against version 1 another name is one change, and nothing is kept of the question."""
     world = World()
     await apply(world, "One", None)
-    version, changes = await world.configuration.diff(TENANT, renamed("Two"))
-    assert version == 1
-    (change,) = changes
+    found = await world.configuration.diff(TENANT, renamed("Two"))
+    assert (found.version, found.broken) == (1, ())
+    (change,) = found.changes
     assert (change.section, change.path, change.kind) == ("organisation", "name", "changed")
     assert (change.before, change.after) == ("One", "Two")
     assert await name_in_force(world) == "One"
@@ -322,11 +322,11 @@ async def test_a_check_names_every_fault() -> None:
     """Two unknown fields in two sections are two faults; a right configuration has none."""
     world = World()
     sections = sample_sections()
-    assert await world.configuration.check(sections) == ()
+    assert await world.configuration.check(sections) == Checked()
     sections["organisation"]["colour"] = "red"
     sections["templates"]["colour"] = "red"
     found = await world.configuration.check(sections)
-    assert [(p.file, p.path, p.reason) for p in found] == [
+    assert [(p.file, p.path, p.reason) for p in found.problems] == [
         ("organisation", "colour", "unknown field"),
         ("templates", "colour", "unknown field"),
     ]

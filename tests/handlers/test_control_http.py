@@ -51,6 +51,7 @@ async def test_a_configuration_is_applied_read_and_rolled_back() -> None:
             "applied_at": None,
             "actor": "",
             "note": "",
+            "forced_because": "",
             "manifest": {},
         }
         first = await put(client, renamed("One"), None, note="hello")
@@ -126,7 +127,7 @@ async def test_a_check_and_a_diff_keep_nothing() -> None:
         rows = dict(world.disk.rows.contents)
         body = {"sections": renamed("Two")}
         checked = await client.post("/v1/configuration/check", json=body)
-        assert checked.json() == {"valid": True, "problems": []}
+        assert checked.json() == {"valid": True, "problems": [], "broken_promises": []}
         diffed = await client.post("/v1/configuration/diff", json=body)
         assert (diffed.status_code, diffed.headers["etag"]) == (200, '"1"')
         assert diffed.json() == {
@@ -140,6 +141,7 @@ async def test_a_check_and_a_diff_keep_nothing() -> None:
                     "after": "Two",
                 }
             ],
+            "broken_promises": [],
         }
         assert world.disk.rows.contents == rows
 

@@ -25,6 +25,7 @@ from services.console.domain.tickets import (
     Ticket,
 )
 from services.console.handlers.commands import Commands
+from services.console.handlers.coverage import CoverageViews
 from services.console.handlers.feed import Feed
 from services.console.handlers.relating import Relating
 from services.console.handlers.views import Views
@@ -462,6 +463,7 @@ class MemoryConsole:
                     configurations=self.configurations,
                     clock=self.clock,
                 ),
+                coverage=CoverageViews(configurations=self.configurations, clock=self.clock),
                 commands=Commands(owners=asked, projection=self.projection, clock=self.clock),
                 owners=asked,
                 intake=intake,

@@ -283,7 +283,9 @@ class World:
             clock=self.clock,
             configversion=self.configurations.version,
         )
-        self.configuration = ConfigurationKeeper(committer=self.committer, archive=self.store)
+        self.configuration = ConfigurationKeeper(
+            committer=self.committer, archive=self.store, clock=self.clock
+        )
         self.identities = IdentityKeeper(
             committer=self.committer,
             directory=self.store,

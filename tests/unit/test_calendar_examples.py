@@ -237,6 +237,33 @@ def test_holiday_coverage_says_until_when_swapped_days_are_official() -> None:
     assert england.last_year > 2050
 
 
+def test_days_after_the_official_years_are_provisional_by_local_days() -> None:
+    """From local midnight of the first year without published swaps; settled days are left out."""
+    hours: dict[str, Any] = {"holidays": [{"country": "CN"}]}
+    office = calendar("Asia/Shanghai", OFFICE, **hours)
+    (china,) = office.holiday_years()
+    assert china.official_until is not None
+    first = date(china.official_until + 1, 1, 1)
+    midnight = datetime(first.year - 1, 12, 31, 16, tzinfo=UTC)
+    span = midnight - timedelta(days=3), midnight + timedelta(days=3)
+    assert office.provisional(*span) == (OpenWindow(midnight, span[1]),)
+    hours["closed_days"] = [{"date": first}]
+    settled = calendar("Asia/Shanghai", OFFICE, **hours)
+    assert settled.provisional(*span) == (OpenWindow(midnight + timedelta(days=1), span[1]),)
+    assert LONDON.provisional(*span) == ()
+    noon = midnight + timedelta(hours=12)
+    assert office.provisional(span[0], noon) == (OpenWindow(midnight, noon),)
+
+
+def test_days_around_a_sighting_of_the_moon_are_provisional() -> None:
+    """Eid al-Fitr of 2027 in the Emirates is computed: 9 to 11 March, a day more on either side."""
+    office = calendar("Asia/Dubai", OFFICE, holidays=[{"country": "AE"}])
+    march = office.provisional(utc("2027-03-01T00:00"), utc("2027-04-01T00:00"))
+    assert march == (OpenWindow(utc("2027-03-07T20:00"), utc("2027-03-12T20:00")),)
+    england = calendar("UTC", OFFICE, holidays=[{"country": "GB", "subdivision": "ENG"}])
+    assert england.provisional(utc("2027-01-01T00:00"), utc("2028-01-01T00:00")) == ()
+
+
 def test_public_days_of_a_year_stay_in_that_year() -> None:
     """Days that the package notes across the new year are sorted into their own year."""
     assert date(2025, 1, 26) in public_days("CN", None, 2025).workdays

@@ -11,6 +11,7 @@ from starlette.staticfiles import StaticFiles
 
 from services.console.pages.alerts import alert_router
 from services.console.pages.contacts import contact_router
+from services.console.pages.coverage import coverage_router
 from services.console.pages.desks import desks_router
 from services.console.pages.frame import STATIC, Console, Frame
 from services.console.pages.guard import install_answers
@@ -54,6 +55,7 @@ def install(app: FastAPI, console: Console) -> None:
         alert_router(frame),
         waiting_router(frame),
         desks_router(frame),
+        coverage_router(frame),
         knowledge_router(frame),
         request_router(frame),
         live_router(frame),

@@ -22,6 +22,7 @@ from starlette.responses import HTMLResponse, Response
 from services.console.domain.sayings import Names
 from services.console.domain.words import Language, Words, chosen
 from services.console.handlers.commands import Commands
+from services.console.handlers.coverage import CoverageViews
 from services.console.handlers.feed import Feed
 from services.console.handlers.relating import Relating
 from services.console.handlers.views import Views
@@ -77,6 +78,7 @@ class Console:
     """What the pages are made with."""
 
     views: Views
+    coverage: CoverageViews
     commands: Commands
     owners: Owners
     intake: Intake

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -71,6 +71,19 @@ class Showing:
             date = f"{local.day} {_MONTHS[local.month - 1]}"
         year = "" if local.year == today.year else f" {local.year}"
         return f"{date}{year} {clock}"
+
+    def day(self, value: datetime, *, with_day: bool) -> str:
+        """Return a day of UTC for an axis: its month, and where there is room its day."""
+        if self.words.language is Language.ZH:
+            return f"{value.month}月" + (f"{value.day}日" if with_day else "")
+        month = _MONTHS[value.month - 1]
+        return f"{value.day} {month}" if with_day else month
+
+    def utc(self, value: datetime, *, with_time: bool = True) -> str:
+        """Return an instant in UTC with its weekday and date."""
+        at = value.astimezone(UTC)
+        weekday = self.words(f"weekday.{at.weekday()}")
+        return f"{weekday} {at:%Y-%m-%d}" + (f" {at:%H:%M}" if with_time else "")
 
     def exact(self, value: datetime) -> str:
         """Return an instant with its date and zone, for a title."""

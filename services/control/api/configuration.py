@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.control.api.bodies import Configurer, Input, Reader, body_of, documented
 from services.control.domain.configuration import VersionState
+from services.control.domain.promises import PromisesBroken
 from services.control.handlers.configuration import Applied, ConfigurationKeeper
 from shared.auth import Action
+from shared.coverage import BrokenPromise, kept_words
 from shared.http import Problem, allowed
 from shared.organisation import Change, ConfigurationInvalid
 from shared.organisation import Problem as Fault
@@ -35,10 +39,24 @@ class SectionsBody(Input):
     sections: Annotated[dict[str, Any], Field(min_length=1, max_length=SECTIONS_MAX)]
 
 
+Because = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True),
+    Field(
+        max_length=500,
+        description=(
+            "Why promised time may stay uncovered. Without it such a version is refused; it is "
+            "kept with the version."
+        ),
+    ),
+]
+
+
 class ApplyBody(SectionsBody):
     """A configuration to be put in force."""
 
     note: Note = ""
+    forced_because: Because = ""
 
 
 class RollbackBody(Input):
@@ -46,6 +64,7 @@ class RollbackBody(Input):
 
     version: Version
     note: Note = ""
+    forced_because: Because = ""
 
 
 class View(BaseModel):
@@ -61,13 +80,16 @@ class VersionSummary(View):
     applied_at: datetime | None
     actor: str
     note: str
+    forced_because: str
     manifest: dict[str, str]
 
     @classmethod
     def of(cls, version: VersionState | None) -> VersionSummary:
         """Return the summary of a version."""
         if version is None:
-            return cls(version=0, applied_at=None, actor="", note="", manifest={})
+            return cls(
+                version=0, applied_at=None, actor="", note="", forced_because="", manifest={}
+            )
         return cls(**version.model_dump())
 
 
@@ -98,10 +120,12 @@ class FaultView(View):
 
 
 class CheckView(View):
-    """Whether a configuration could be applied, and what stands against it."""
+    """Whether a configuration is right in itself, and what else stands against applying it."""
 
     valid: bool
     problems: list[FaultView]
+    broken_promises: list[BrokenPromise]
+    """With any of these it is applied only with a reason."""
 
 
 class ChangeView(View):
@@ -130,6 +154,7 @@ class DiffView(View):
 
     version: int
     changes: list[ChangeView]
+    broken_promises: list[BrokenPromise]
 
 
 def refused(error: ConfigurationInvalid) -> Problem:
@@ -143,6 +168,29 @@ def refused(error: ConfigurationInvalid) -> Problem:
     count = len(error.problems)
     more = f" (and {count - 1} more)" if count > 1 else ""
     return Problem(422, "configuration-invalid", f"{error.problems[0]}{more}", errors=errors)
+
+
+def uncovered(error: PromisesBroken) -> Problem:
+    """Return the answer to a configuration that leaves promised time uncovered."""
+    errors = [
+        {"file": "coverage", "path": f"promises[{kept.number}]", "reason": kept_words(kept)}
+        for kept in error.broken[:FAULTS_MAX]
+    ]
+    count = len(error.broken)
+    more = f" (and {count - 1} more)" if count > 1 else ""
+    detail = f"{errors[0]['reason']}{more}; to apply it all the same, say why in forced_because"
+    return Problem(422, "promises-uncovered", detail, errors=errors)
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turn what stands against a configuration into the answer that says so."""
+    try:
+        yield
+    except ConfigurationInvalid as error:
+        raise refused(error) from error
+    except PromisesBroken as error:
+        raise uncovered(error) from error
 
 
 def seen_version(if_match: Annotated[str | None, Header()] = None) -> int | None:
@@ -219,20 +267,24 @@ def _add_trying(router: APIRouter, keeper: ConfigurationKeeper) -> None:
     )
     async def check(body: WholeBody) -> CheckView:
         """Tell what is wrong with a configuration; nothing is kept of it."""
-        faults = await keeper.check(body.sections)
+        found = await keeper.check(body.sections)
         return CheckView(
-            valid=not faults, problems=[FaultView.of(fault) for fault in faults[:FAULTS_MAX]]
+            valid=not found.problems,
+            problems=[FaultView.of(fault) for fault in found.problems[:FAULTS_MAX]],
+            broken_promises=[BrokenPromise.of(kept) for kept in found.broken],
         )
 
     @router.post("/diff", openapi_extra=documented(SectionsBody))
     async def compare(actor: Configurer, response: Response, body: WholeBody) -> DiffView:
         """Tell what a configuration would change; nothing is kept of it."""
-        try:
-            version, changes = await keeper.diff(actor.tenant, body.sections)
-        except ConfigurationInvalid as error:
-            raise refused(error) from error
-        _tagged(response, version)
-        return DiffView(version=version, changes=[ChangeView.of(change) for change in changes])
+        with refusals():
+            found = await keeper.diff(actor.tenant, body.sections)
+        _tagged(response, found.version)
+        return DiffView(
+            version=found.version,
+            changes=[ChangeView.of(change) for change in found.changes],
+            broken_promises=[BrokenPromise.of(kept) for kept in found.broken],
+        )
 
 
 def _add_changing(router: APIRouter, keeper: ConfigurationKeeper) -> None:
@@ -244,12 +296,14 @@ def _add_changing(router: APIRouter, keeper: ConfigurationKeeper) -> None:
         body: Annotated[ApplyBody, body_of(ApplyBody, bytes_max=None)],
     ) -> AppliedView:
         """Put a configuration in force, if the version that If-Match names still is."""
-        try:
+        with refusals():
             applied = await keeper.apply(
-                body.sections, actor=actor, note=body.note, expected=expected
+                body.sections,
+                actor=actor,
+                note=body.note,
+                expected=expected,
+                forced_because=body.forced_because,
             )
-        except ConfigurationInvalid as error:
-            raise refused(error) from error
         return _answer(response, applied)
 
     @router.post("/rollback", openapi_extra=documented(RollbackBody))
@@ -260,10 +314,12 @@ def _add_changing(router: APIRouter, keeper: ConfigurationKeeper) -> None:
         body: Annotated[RollbackBody, body_of(RollbackBody)],
     ) -> AppliedView:
         """Put the content of an old version in force as a new one."""
-        try:
+        with refusals():
             applied = await keeper.roll_back(
-                body.version, actor=actor, note=body.note, expected=expected
+                body.version,
+                actor=actor,
+                note=body.note,
+                expected=expected,
+                forced_because=body.forced_because,
             )
-        except ConfigurationInvalid as error:
-            raise refused(error) from error
         return _answer(response, applied)

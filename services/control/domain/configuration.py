@@ -41,6 +41,8 @@ class VersionState(BaseModel):
     actor: str
     note: str
     applied_at: Instant
+    forced_because: str = ""
+    """Why it is in force although promised time is not covered."""
 
 
 def section_stream(tenant: str, section: str) -> str:
@@ -68,6 +70,7 @@ def evolve_versions(_state: VersionState | None, event: Event[Any]) -> VersionSt
         actor=body.actor,
         note=body.note,
         applied_at=event.time,
+        forced_because=body.forced_because,
     )
 
 
@@ -103,6 +106,7 @@ def decide_apply(
     manifest: Mapping[str, str],
     actor: str,
     note: str,
+    forced_because: str = "",
 ) -> list[Body]:
     """Put a manifest in force as the next version, if the caller has seen the present one.
 
@@ -115,6 +119,7 @@ def decide_apply(
         manifest: section to digest.
         actor: who asks.
         note: why, for the history.
+        forced_because: why although promised time is not covered; empty where it is.
 
     Raises:
         CommandRejected: 428 where a version is needed, 412 where another one is in force.
@@ -138,5 +143,11 @@ def decide_apply(
             status=412,
         )
     return [
-        ConfigurationApplied(version=version + 1, manifest=dict(manifest), actor=actor, note=note)
+        ConfigurationApplied(
+            version=version + 1,
+            manifest=dict(manifest),
+            actor=actor,
+            note=note,
+            forced_because=forced_because,
+        )
     ]

@@ -17,10 +17,13 @@ from services.control.domain.configuration import (
     section_stream,
     versions_stream,
 )
+from services.control.domain.promises import PromisesBroken, broken_promises
 from services.control.ports import Archive
 from shared.aggregate import Document
 from shared.auth import Actor
+from shared.clock import Clock
 from shared.commit import Command, Committer
+from shared.coverage import Kept
 from shared.kernel import CommandRejected, Infrastructure
 from shared.organisation import (
     Change,
@@ -42,17 +45,35 @@ class Applied:
     is_new: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What is wrong with a configuration, and which of its promises it does not keep."""
+
+    problems: tuple[Problem, ...] = ()
+    broken: tuple[Kept, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What a configuration changes against the version in force, and which promises it breaks."""
+
+    version: int
+    changes: list[Change]
+    broken: tuple[Kept, ...]
+
+
 class ConfigurationKeeper:
     """Puts configurations in force, one after the other.
 
     Invariants: a section's content is in the archive before an event names its digest; every
     version before the one in force is in the archive; a version takes effect by one guarded
-    write, after everything that it names.
+    write, after everything that it names; what it promises is covered, or it says why not.
     """
 
-    def __init__(self, *, committer: Committer, archive: Archive) -> None:
+    def __init__(self, *, committer: Committer, archive: Archive, clock: Clock) -> None:
         self._committer = committer
         self._archive = archive
+        self._clock = clock
 
     async def in_force(self, tenant: str) -> VersionState | None:
         """Return the version in force; None before the first."""
@@ -91,29 +112,39 @@ class ConfigurationKeeper:
         contents = await self._archive.contents(tenant, set(version.manifest.values()))
         return {name: contents[found] for name, found in version.manifest.items()}
 
-    async def check(self, sections: Mapping[str, Any]) -> tuple[Problem, ...]:
-        """Return what is wrong with a configuration; nothing where it could be applied."""
+    async def check(self, sections: Mapping[str, Any]) -> Checked:
+        """Return what stands against a configuration; nothing where it could be applied."""
         try:
-            await _validated(sections)
+            wanted = await _validated(sections)
         except ConfigurationInvalid as error:
-            return error.problems
-        return ()
+            return Checked(problems=error.problems)
+        return Checked(broken=await self._broken(wanted))
 
-    async def diff(self, tenant: str, sections: Mapping[str, Any]) -> tuple[int, list[Change]]:
+    async def _broken(self, configuration: Configuration) -> tuple[Kept, ...]:
+        return await asyncio.to_thread(broken_promises, configuration, self._clock.now())
+
+    async def diff(self, tenant: str, sections: Mapping[str, Any]) -> Compared:
         """Return the version in force, and what leads from it to these sections.
 
         Raises:
             ConfigurationInvalid: they could not be applied.
         """
         wanted = await _validated(sections)
+        broken = await self._broken(wanted)
         current = await self.in_force(tenant)
         if current is None:
-            return 0, list(diff(Configuration(), wanted))
+            return Compared(0, list(diff(Configuration(), wanted)), broken)
         before = Configuration.from_sections(await self.sections(tenant, current))
-        return current.version, list(diff(before, wanted))
+        return Compared(current.version, list(diff(before, wanted)), broken)
 
     async def apply(
-        self, sections: Mapping[str, Any], *, actor: Actor, note: str, expected: int | None
+        self,
+        sections: Mapping[str, Any],
+        *,
+        actor: Actor,
+        note: str,
+        expected: int | None,
+        forced_because: str = "",
     ) -> Applied:
         """Put a configuration in force as the next version of the actor's tenant.
 
@@ -125,14 +156,18 @@ class ConfigurationKeeper:
             actor: who asks.
             note: why, for the history.
             expected: the version that the caller saw (If-Match).
+            forced_because: why promised time may stay uncovered. It is kept with the version
+                where it was needed, and only there.
 
         Raises:
             ConfigurationInvalid: with everything that is wrong.
+            PromisesBroken: promised time is not covered, and there is no reason.
             CommandRejected: 428 or 412, see `decide_apply`.
             Infrastructure: it may or may not be in force; the caller may ask again.
         """
         tenant = actor.tenant
-        wanted = (await _validated(sections)).sections()
+        configuration = await _validated(sections)
+        wanted = configuration.sections()
         manifest = {name: digest(content) for name, content in wanted.items()}
         current = await self.in_force(tenant)
         decide = partial(
@@ -140,6 +175,10 @@ class ConfigurationKeeper:
         )
         if not decide(current) and current is not None:
             return Applied(version=current, is_new=False)
+        broken = await self._broken(configuration)
+        if broken and not forced_because:
+            raise PromisesBroken(broken)
+        decide = partial(decide, forced_because=forced_because if broken else "")
         if current is not None:
             await self._archive.keep_versions(tenant, [current])
         await self._store(tenant, wanted, manifest)
@@ -153,18 +192,27 @@ class ConfigurationKeeper:
         return Applied(version=document.state, is_new=document.state.version > before)
 
     async def roll_back(
-        self, version: int, *, actor: Actor, note: str, expected: int | None
+        self,
+        version: int,
+        *,
+        actor: Actor,
+        note: str,
+        expected: int | None,
+        forced_because: str = "",
     ) -> Applied:
         """Put the content of an old version in force as a new one.
 
         Raises:
             CommandRejected: 404 where there is no such version; else as `apply`.
             ConfigurationInvalid: today's rules no longer take that content.
+            PromisesBroken: what it promised is not covered from today on.
         """
         old = await self.version(actor.tenant, version)
         sections = await self.sections(actor.tenant, old)
         note = note or f"back to version {version}"
-        return await self.apply(sections, actor=actor, note=note, expected=expected)
+        return await self.apply(
+            sections, actor=actor, note=note, expected=expected, forced_because=forced_because
+        )
 
     async def _store(
         self, tenant: str, sections: Mapping[str, Any], manifest: Mapping[str, str]

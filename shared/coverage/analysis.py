@@ -1,0 +1,283 @@
+"""For every request that can be told apart: when somebody is there for it, and when nobody is.
+
+What it takes as given, so that it can be exact:
+
+- A request is known by its place, service, channel, language, skill and priority. Its topology
+  gives the candidate desks; its language and the skill it needs give the agents who count.
+- An agent counts while a candidate desk of the agent's is open, the agent is on shift there and
+  not on leave. Who may hold no work at all (capacity 0) never counts.
+- A desk without agents in any roster counts by its hours alone, for the languages it names.
+- The priority changes nothing about who may take a request; a row holds for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from shared.coverage.asks import Ask, People, Who, all_asks, asks_of
+from shared.coverage.demands import Candidates, RequestScope, ScopeClass, merged, scope_classes
+from shared.coverage.intervals import Stretches, intersection, union
+from shared.coverage.presence import Presence
+from shared.coverage.timeline import Timeline, sweep
+from shared.organisation import ALWAYS, Configuration, Promise
+
+DAYS: Final = 400
+"""A year and the month in which the next one is planned."""
+DAYS_MAX: Final = 1_100
+"""Three years; holidays and rosters further ahead are guesses."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """Demands that the same desks and agents may take: each scope with each ask and priority.
+
+    Stretches are in milliseconds. ``broken`` is what is promised and not covered; ``thin`` what
+    fewer agents cover than a promise says; ``gaps`` and ``overlaps`` are of all time.
+    """
+
+    scopes: tuple[RequestScope, ...]
+    asks: tuple[Ask, ...]
+    candidates: Candidates
+    agents: tuple[str, ...]
+    by_hours: tuple[str, ...]
+    """The desks that count by their hours alone."""
+    zones: tuple[str, ...]
+    """The time zones of the desks, each once."""
+    promises: tuple[str, ...]
+    timeline: Timeline
+    gaps: Stretches
+    thin: Stretches
+    overlaps: Stretches
+    broken: Stretches
+    provisional: Stretches
+
+    def is_provisional(self, start: int, end: int) -> bool:
+        """Return whether days that may still change lie in a stretch."""
+        return bool(intersection(self.provisional, ((start, end),)))
+
+
+@dataclass(frozen=True)
+class FirstGap:
+    """The first stretch of promised time that nobody covers, and for whom."""
+
+    start: int
+    end: int
+    scope: RequestScope
+    ask: Ask
+    zones: tuple[str, ...]
+    is_provisional: bool
+
+
+@dataclass(frozen=True)
+class Kept:
+    """How a promise stands. ``uncovered`` and ``thin`` are of all its requests together."""
+
+    promise: Promise
+    number: int
+    """The place of the promise in the file, from 0."""
+    uncovered: Stretches
+    thin: Stretches
+    first: FirstGap | None
+
+    @property
+    def holds(self) -> bool:
+        """Whether somebody is there in all of the promised time."""
+        return self.first is None
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """When the public days of a calendar may still change; the time zone is the calendar's."""
+
+    calendar: str
+    time_zone: str
+    stretches: Stretches
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """The rows and promises of ``[start, end)``, and which calendars are not settled yet."""
+
+    start: datetime
+    end: datetime
+    rows: tuple[Row, ...]
+    promises: tuple[Kept, ...]
+    provisional: tuple[Unsettled, ...]
+
+    @property
+    def broken(self) -> tuple[Kept, ...]:
+        """The promises that do not hold."""
+        return tuple(kept for kept in self.promises if not kept.holds)
+
+
+def analyse(
+    configuration: Configuration,
+    start: datetime,
+    *,
+    days: float = DAYS,
+    agents_min: int = 1,
+    asks: Collection[Ask] | None = None,
+    promised_only: bool = False,
+) -> Coverage:
+    """Return the coverage of the days from an instant on.
+
+    Args:
+        configuration: a checked one.
+        start: the first instant, aware.
+        days: of 24 hours each.
+        agents_min: cover by fewer is thin at any time, also where nothing is promised.
+        asks: only these and those of the promises; None is every language with every skill.
+        promised_only: leave out the scopes and asks that no promise speaks of.
+
+    Raises:
+        CalendarError: the days lie outside the years that calendars know.
+    """
+    presence = Presence(configuration, start, start + timedelta(days=days))
+    by_candidates: dict[Candidates, list[ScopeClass]] = {}
+    for found in scope_classes(configuration):
+        by_candidates.setdefault(found.candidates, []).append(found)
+    promises = configuration.coverage.promises
+    wanted = [frozenset(asks_of(promise)) for promise in promises]
+    promised_asks = [ask for promise in promises for ask in asks_of(promise)]
+    if promised_only:
+        every_ask = tuple(dict.fromkeys(promised_asks))
+    else:
+        every_ask = tuple(
+            dict.fromkeys((*(all_asks(configuration) if asks is None else asks), *promised_asks))
+        )
+    people = People(configuration)
+    rows: list[Row] = []
+    under: list[list[tuple[Row, RequestScope, Ask]]] = [[] for _ in promises]
+    for candidates, classes in by_candidates.items():
+        spoken_of = frozenset(number for found in classes for number in found.promises)
+        asked = every_ask
+        if promised_only:
+            asked = tuple(a for a in every_ask if any(a in wanted[n] for n in spoken_of))
+        for who, grouped in people.groups(candidates, asked).items():
+            numbers = [n for n in sorted(spoken_of) if not wanted[n].isdisjoint(grouped)]
+            row = _row(
+                presence,
+                candidates,
+                who,
+                scopes=merged(found.scope for found in classes),
+                asks=tuple(grouped),
+                promises=[promises[n] for n in numbers],
+                agents_min=agents_min,
+            )
+            rows.append(row)
+            for number in numbers:
+                scope = next(c.scope for c in classes if number in c.promises)
+                ask = next(a for a in grouped if a in wanted[number])
+                under[number].append((row, scope, ask))
+    kept = tuple(
+        _kept(presence, promises[number], number, rows_of) for number, rows_of in enumerate(under)
+    )
+    used = sorted({name for row in rows for name in _calendars(configuration, row)})
+    provisional = tuple(
+        Unsettled(name, configuration.calendar(name).calendar.time_zone, stretches)
+        for name in used
+        if (stretches := presence.provisional(name))
+    )
+    return Coverage(presence.start, presence.end, tuple(rows), kept, provisional)
+
+
+def _row(
+    presence: Presence,
+    candidates: Candidates,
+    who: Who,
+    *,
+    scopes: tuple[RequestScope, ...],
+    asks: tuple[Ask, ...],
+    promises: list[Promise],
+    agents_min: int,
+) -> Row:
+    agents, by_hours = who
+    timeline = _timeline(presence, candidates, agents, by_hours)
+    gaps = timeline.gaps()
+    hours = [(promise, _hours(presence, promise)) for promise in promises]
+    thin = [timeline.thin(agents_min)]
+    thin += [intersection(timeline.thin(p.agents_min), when) for p, when in hours]
+    configuration = presence.configuration
+    calendars = {configuration.desk(desk).calendar for desk in candidates.every_desk}
+    calendars |= {name for agent in agents for name in configuration.agent(agent).hours}
+    zones = (configuration.desk_time_zone(desk) for desk in candidates.every_desk)
+    return Row(
+        scopes=scopes,
+        asks=asks,
+        candidates=candidates,
+        agents=tuple(sorted(agents)),
+        by_hours=tuple(desk for desk in candidates.every_desk if desk in by_hours),
+        zones=tuple(dict.fromkeys(zones)),
+        promises=tuple(promise.name for promise in promises),
+        timeline=timeline,
+        gaps=gaps,
+        thin=union(thin),
+        overlaps=timeline.overlaps(),
+        broken=union(intersection(gaps, when) for _, when in hours),
+        provisional=union(presence.provisional(name) for name in calendars),
+    )
+
+
+def _timeline(
+    presence: Presence,
+    candidates: Candidates,
+    agents: frozenset[str],
+    by_hours: frozenset[str],
+) -> Timeline:
+    desks = candidates.every_desk
+    configuration = presence.configuration
+    serving = {a: tuple(d for d in desks if d in configuration.agent(a).desks) for a in agents}
+    changes = [change for desk in by_hours for change in presence.open_changes(desk)]
+    by_desks: dict[tuple[str, ...], set[str]] = {}
+    for agent, serves in serving.items():
+        by_desks.setdefault(serves, set()).add(agent)
+    for desk in desks:
+        there = frozenset(agent for agent, serves in serving.items() if desk in serves)
+        changes += presence.desk_changes(desk, there) if there else []
+    for serves, several in by_desks.items():
+        changes += presence.agent_changes(serves, frozenset(several))
+    bits = {desk: 1 << presence.number(desk) for desk in desks}
+    return sweep(
+        changes,
+        start=presence.start_ms,
+        end=presence.end_ms,
+        desks=tuple((bits[desk], desk) for desk in desks),
+        fallback=bits[candidates.fallback] if candidates.fallback else 0,
+        by_hours=sum(bits[desk] for desk in by_hours),
+    )
+
+
+def _hours(presence: Presence, promise: Promise) -> Stretches:
+    if promise.hours == ALWAYS:
+        return ((presence.start_ms, presence.end_ms),)
+    return presence.calendar(promise.hours)
+
+
+def _kept(
+    presence: Presence,
+    promise: Promise,
+    number: int,
+    rows: list[tuple[Row, RequestScope, Ask]],
+) -> Kept:
+    hours = _hours(presence, promise)
+    first: FirstGap | None = None
+    uncovered, thin = [], []
+    for row, scope, ask in rows:
+        open_time = intersection(row.gaps, hours)
+        uncovered.append(open_time)
+        thin.append(intersection(row.timeline.thin(promise.agents_min), hours))
+        if open_time and (first is None or open_time[0][0] < first.start):
+            start, end = open_time[0]
+            provisional = row.is_provisional(start, end)
+            first = FirstGap(start, end, scope, ask, row.zones, provisional)
+    return Kept(promise, number, union(uncovered), union(thin), first)
+
+
+def _calendars(configuration: Configuration, row: Row) -> Iterable[str]:
+    for desk in row.candidates.every_desk:
+        yield configuration.desk(desk).calendar
+    for agent in row.agents:
+        yield from configuration.agent(agent).hours

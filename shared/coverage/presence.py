@@ -1,0 +1,144 @@
+"""When desks are open and agents are there, between two instants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+from shared.calendar.days import reached_ms, to_ms
+from shared.calendar.zones import zone
+from shared.coverage.intervals import Stretches, intersection, union
+
+if TYPE_CHECKING:
+    from shared.calendar import CompiledCalendar
+    from shared.organisation import Agent, Configuration
+
+Change = tuple[int, int, int]
+"""At which millisecond, the bit of a desk at which somebody is from then on and nobody was or the
+other way round (0: none), and by how many the agents change."""
+
+
+class Presence:
+    """Windows of desks and agents in ``[start, end)``, each computed once.
+
+    An agent is at a desk while the desk is open and the agent is on shift and not on leave. The
+    shift is the union of the agent's hours, or the desk's own hours where the agent has none.
+    """
+
+    def __init__(self, configuration: Configuration, start: datetime, end: datetime) -> None:
+        self.configuration = configuration
+        self.start, self.end = start, end
+        self.start_ms, self.end_ms = to_ms(start), to_ms(end)
+        self._numbers = {desk.name: n for n, desk in enumerate(configuration.desks.desks)}
+        self._calendars: dict[str, Stretches] = {}
+        self._at_desk: dict[tuple[str, tuple[str, ...]], Stretches] = {}
+        self._leave: dict[str, Stretches] = {}
+        self._changes: dict[tuple[tuple[str, ...], frozenset[str], bool], list[Change]] = {}
+        self._provisional: dict[str, Stretches] = {}
+
+    def number(self, desk: str) -> int:
+        """Return the place of a desk in the file, by which its bit is known."""
+        return self._numbers[desk]
+
+    def calendar(self, name: str) -> Stretches:
+        """Return when a calendar is open."""
+        known = self._calendars.get(name)
+        if known is None:
+            windows = self._compiled(name).windows(self.start, self.end)
+            known = self._calendars[name] = [(to_ms(w.opens), to_ms(w.closes)) for w in windows]
+        return known
+
+    def provisional(self, name: str) -> Stretches:
+        """Return when the public days of a calendar may still change."""
+        known = self._provisional.get(name)
+        if known is None:
+            windows = self._compiled(name).provisional(self.start, self.end)
+            known = self._provisional[name] = [(to_ms(a), to_ms(b)) for a, b in windows]
+        return known
+
+    def _compiled(self, name: str) -> CompiledCalendar:
+        return self.configuration.calendar(name)
+
+    def desk(self, desk: str) -> Stretches:
+        """Return when a desk is open."""
+        return self.calendar(self.configuration.desk(desk).calendar)
+
+    def at_desk(self, desk: str, hours: tuple[str, ...]) -> Stretches:
+        """Return when agents with such hours are at a desk, leave apart."""
+        if not hours:
+            return self.desk(desk)
+        known = self._at_desk.get((desk, hours))
+        if known is None:
+            shift = union(self.calendar(name) for name in hours)
+            known = self._at_desk[desk, hours] = intersection(self.desk(desk), shift)
+        return known
+
+    def leave(self, agent: Agent) -> Stretches:
+        """Return when an agent is away."""
+        if not agent.leave:
+            return ()
+        known = self._leave.get(agent.id)
+        if known is None:
+            at = zone(agent.time_zone or self.configuration.desk_time_zone(agent.desks[0]))
+            days = sorted((leave.first, leave.last + timedelta(days=1)) for leave in agent.leave)
+            known = self._leave[agent.id] = union(
+                [
+                    (
+                        reached_ms(datetime.combine(first, time()), at),
+                        reached_ms(datetime.combine(behind, time()), at),
+                    )
+                ]
+                for first, behind in days
+            )
+        return known
+
+    def open_changes(self, desk: str) -> list[Change]:
+        """Return the openings and closings of a desk that counts by its hours alone."""
+        bit = 1 << self.number(desk)
+        return [
+            change
+            for window in self.desk(desk)
+            for change in ((window[0], bit, 0), (window[1], bit, 0))
+        ]
+
+    def desk_changes(self, desk: str, agents: frozenset[str]) -> list[Change]:
+        """Return when somebody of some agents is at a desk, and when nobody is any more."""
+        key = ((desk,), agents, True)
+        known = self._changes.get(key)
+        if known is None:
+            bit, present = 1 << self.number(desk), 0
+            known = []
+            for at, change in self._comings((desk,), agents):
+                if (present == 0) != (present + change == 0):
+                    known.append((at, bit, 0))
+                present += change
+            self._changes[key] = known
+        return known
+
+    def agent_changes(self, desks: tuple[str, ...], agents: frozenset[str]) -> list[Change]:
+        """Return how the number of agents changes who serve just these desks: each counts once."""
+        key = (desks, agents, False)
+        known = self._changes.get(key)
+        if known is None:
+            known = [(at, 0, change) for at, change in self._comings(desks, agents)]
+            self._changes[key] = known
+        return known
+
+    def _comings(self, desks: tuple[str, ...], agents: Iterable[str]) -> list[tuple[int, int]]:
+        """Return by how many the agents change who are at one of the desks at least, in order."""
+        by_hours: dict[tuple[str, ...], list[Agent]] = {}
+        for name in agents:
+            agent = self.configuration.agent(name)
+            by_hours.setdefault(tuple(sorted(set(agent.hours))), []).append(agent)
+        changes: dict[int, int] = {}
+        for hours, members in by_hours.items():
+            windows = union(self.at_desk(desk, hours) for desk in desks)
+            for opens, closes in windows:
+                changes[opens] = changes.get(opens, 0) + len(members)
+                changes[closes] = changes.get(closes, 0) - len(members)
+            for agent in members:
+                for begins, ends in intersection(self.leave(agent), windows):
+                    changes[begins] = changes.get(begins, 0) - 1
+                    changes[ends] = changes.get(ends, 0) + 1
+        return sorted(change for change in changes.items() if change[1])

@@ -1,0 +1,352 @@
+"""Coverage against a scan of every minute, on generated rosters around changes of the clocks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.coverage import OTHER, Ask, Coverage, Place, Row, analyse
+from shared.coverage.intervals import Stretches
+from shared.organisation import validate_sections
+from tests.support.coverage import DAY_MINUTES, WEEKDAYS, Demand, Scan, at_utc, scope_takes
+
+DAYS = 14
+STEP = 15
+WEEK = 7 * DAY_MINUTES
+LANGUAGES = ("en", "zh")
+MOMENTS = {
+    "Europe/London": ("2026-03-29", "2026-10-25"),
+    "America/New_York": ("2026-03-08", "2026-11-01"),
+    "Australia/Lord_Howe": ("2026-04-04", "2026-10-03"),
+    "America/Santiago": ("2026-04-05", "2026-09-06"),
+    "Asia/Shanghai": ("2026-02-16", "2026-12-31"),
+    "Asia/Kathmandu": ("2026-06-01",),
+}
+"""Days of changes of the clocks, a spring festival, a new year, and a day like any other."""
+
+
+def clock(minute: int) -> str:
+    """Return a time of day."""
+    return f"{minute // 60:02d}:{minute % 60:02d}"
+
+
+def week_of(points: list[int]) -> dict[str, list[list[str]]]:
+    """Return weekly hours with a window between each pair of points, split where it must be."""
+    days: dict[str, list[list[str]]] = {day: [] for day in WEEKDAYS}
+    for start, end in zip(points[::2], points[1::2], strict=False):
+        opens = start
+        while opens < end:
+            day = opens // DAY_MINUTES
+            midnight = (day + 1) * DAY_MINUTES
+            night = end > midnight and end - opens <= DAY_MINUTES // 2 and end < WEEK
+            closes = end if night else min(end, midnight)
+            text = "24:00" if closes == midnight else clock(closes % DAY_MINUTES)
+            days[WEEKDAYS[day]].append([clock(opens % DAY_MINUTES), text])
+            opens = closes
+    return days
+
+
+weeks = st.lists(st.integers(0, WEEK // STEP), min_size=2, max_size=20, unique=True).map(
+    lambda points: week_of(sorted(point * STEP for point in points))
+)
+some = st.lists(st.integers(0, 99), max_size=3)
+
+
+@st.composite
+def rosters(draw: st.DrawFn) -> tuple[dict[str, Any], datetime]:
+    """Return the sections of an organisation, and the day at which to look at it."""
+    zone = draw(st.sampled_from(sorted(MOMENTS)))
+    start = at_utc(draw(st.sampled_from(MOMENTS[zone]))) - timedelta(days=DAYS // 2)
+    day = st.integers(-1, DAYS).map(lambda n: (start + timedelta(days=n)).date())
+    zones = st.one_of(st.just(zone), st.sampled_from(sorted(MOMENTS)))
+    calendars = []
+    for number in range(draw(st.integers(1, 4))):
+        hours = draw(weeks.filter(lambda week: any(week.values())))
+        source = draw(
+            st.sampled_from([[], [{"country": "CN"}], [{"country": "GB", "subdivision": "ENG"}]])
+        )
+        closed, opened = draw(st.lists(day, max_size=2, unique=True)), draw(day)
+        special = [
+            {"date": opened.isoformat(), "windows": [["06:00", "07:30"], ["23:00", "02:00"]]}
+        ]
+        calendars.append(
+            {
+                "name": f"c{number}",
+                "time_zone": draw(zones),
+                "hours": hours,
+                "holidays": source,
+                "closed_days": [{"date": each.isoformat()} for each in closed],
+                "openings": draw(st.sampled_from([[], special])),
+            }
+        )
+    names = [calendar["name"] for calendar in calendars]
+    desks = [
+        {
+            "name": f"d{number}",
+            "title": "Desk",
+            "calendar": draw(st.sampled_from(names)),
+            "languages": draw(st.sampled_from([["en"], ["zh-Hans", "en"]])),
+        }
+        for number in range(draw(st.integers(1, 3)))
+    ]
+    places = [desk["name"] for desk in desks]
+    agents = []
+    for number in range(draw(st.integers(0, 5))):
+        leave = []
+        for first in draw(st.lists(day, max_size=2)):
+            last = first + timedelta(days=draw(st.integers(0, 3)))
+            leave.append({"first": first.isoformat(), "last": last.isoformat()})
+        agents.append(
+            {
+                "id": f"a{number}",
+                "name": "Agent",
+                "email": "a@example.org",
+                "desks": draw(st.lists(st.sampled_from(places), min_size=1, unique=True)),
+                "languages": draw(st.sampled_from([["en"], ["zh"], ["zh-Hant-TW", "en-GB"]])),
+                "skills": draw(st.sampled_from([{}, {}, {"vpn": 2}])),
+                "capacity": draw(st.sampled_from([10, 10, 10, 0])),
+                "hours": draw(st.lists(st.sampled_from(names), max_size=2, unique=True)),
+                "time_zone": draw(st.one_of(st.none(), zones)),
+                "leave": leave,
+            }
+        )
+    desk = st.sampled_from(places)
+    shapes = st.one_of(
+        st.fixed_dictionaries({"shape": st.just("centralized"), "desk": desk}),
+        st.fixed_dictionaries(
+            {
+                "shape": st.just("local"),
+                "by_site": st.fixed_dictionaries({"s-west": desk}),
+                "by_region": st.fixed_dictionaries({"east": desk}),
+                "fallback": desk,
+            }
+        ),
+        st.fixed_dictionaries(
+            {
+                "shape": st.just("follow_the_sun"),
+                "desks": st.permutations(places).map(list),
+                "fallback": desk,
+            }
+        ),
+    )
+    scopes = [
+        {"services": ["pay"]},
+        {"channels": ["walk-up"], "sites": ["*"]},
+        {"regions": ["west"]},
+    ]
+    chosen = [*draw(st.lists(st.sampled_from(scopes), unique_by=str, max_size=2)), {}]
+    topologies = [
+        {"name": f"t{number}", "scope": scope, **draw(shapes)}
+        for number, scope in enumerate(chosen)
+    ]
+    promises = []
+    for number in range(draw(st.integers(0, 2))):
+        scope = dict(draw(st.sampled_from([{}, *scopes])))
+        scope["languages"] = draw(st.sampled_from([[], ["zh"], ["en", "zh"]]))
+        scope["skills"] = draw(st.sampled_from([[], ["vpn"] if _has_vpn(agents) else []]))
+        hours = draw(st.sampled_from(["always", *names]))
+        promise = {"name": f"p{number}", "scope": scope, "hours": hours}
+        promises.append({**promise, "agents_min": draw(st.integers(1, 3))})
+    sections = {
+        "organisation": {
+            "languages": list(LANGUAGES),
+            "regions": [{"name": name, "title": "R"} for name in ("west", "east")],
+            "sites": [
+                {"name": "s-west", "title": "S", "region": "west"},
+                {"name": "s-east", "title": "S", "region": "east"},
+            ],
+        },
+        "calendars": {"calendars": calendars},
+        "desks": {"desks": desks},
+        "agents": {"agents": agents},
+        "topologies": {"topologies": topologies},
+        "coverage": {"promises": promises},
+    }
+    return sections, start
+
+
+def _has_vpn(agents: Iterable[dict[str, Any]]) -> bool:
+    return any("vpn" in agent["skills"] for agent in agents)
+
+
+def flags(scan: Scan, stretches: Stretches) -> bytes:
+    """Return stretches as a byte for each minute; their bounds must be whole minutes."""
+    first = round(scan.start.timestamp())
+    found = bytearray(scan.minutes)
+    for start, end in stretches:
+        low, rest = divmod(start - first * 1_000, 60_000)
+        high, more = divmod(end - first * 1_000, 60_000)
+        assert rest == more == 0
+        assert 0 <= low < high <= scan.minutes
+        found[low:high] = b"\1" * (high - low)
+    return bytes(found)
+
+
+def agrees(scan: Scan, row: Row, promises: dict[str, dict[str, Any]]) -> None:
+    """Hold a row against the scan of each of its asks."""
+    desks = row.candidates.every_desk
+    windows = list(row.timeline.windows())
+    assert all((a.agents, a.desks) != (b.agents, b.desks) for a, b in pairwise(windows))
+    minutes = [(window.end - window.start) // 60_000 for window in windows]
+    agents = b"".join(bytes([w.agents]) * n for w, n in zip(windows, minutes, strict=True))
+    bits = b"".join(
+        bytes([sum(1 << desks.index(name) for name in w.desks)]) * n
+        for w, n in zip(windows, minutes, strict=True)
+    )
+    own = (1 << len(row.candidates.desks)) - 1
+    for ask in row.asks:
+        counted, present, by_hours = scan.cover(desks, ask.language, ask.skill)
+        assert agents == counted
+        assert bits == present
+        gaps = bytes(not here for here in present)
+        assert flags(scan, row.gaps) == gaps
+        overlaps = bytes((here & own).bit_count() > 1 for here in present)
+        assert flags(scan, row.overlaps) == overlaps
+        broken, thin = 0, 0
+        for name in row.promises:
+            promise = promises[name]
+            hours = scan.everything
+            if promise["hours"] != "always":
+                hours = scan.calendars[promise["hours"]]
+            few = bytes(
+                bool(here) and not alone and count < promise["agents_min"]
+                for here, alone, count in zip(present, by_hours, counted, strict=True)
+            )
+            broken |= hours & int.from_bytes(gaps)
+            thin |= hours & int.from_bytes(few)
+        assert flags(scan, row.broken) == scan.bytes_of(broken)
+        assert flags(scan, row.thin) == scan.bytes_of(thin)
+
+
+def row_of(found: Coverage, demand: Demand) -> Row:
+    """Return the row of a demand, of which there must be exactly one."""
+    place, ask = Place(demand.region, demand.site), Ask(demand.language, demand.skill)
+    named = {name for row in found.rows for scope in row.scopes for name in scope.services}
+    service = demand.service if demand.service in named else OTHER
+    rows = [
+        row
+        for row in found.rows
+        for scope in row.scopes
+        if ask in row.asks
+        and place in scope.places
+        and service in scope.services
+        and demand.channel in scope.channels
+    ]
+    assert len(rows) == 1, demand
+    return rows[0]
+
+
+def hold_against_a_scan(sections: dict[str, Any], start: datetime, days: int) -> None:
+    """Compare every demand, row and promise of an organisation with a scan of every minute."""
+    found = analyse(validate_sections(sections), start, days=days)
+    scan = Scan(sections, start, days)
+    promises = {promise["name"]: promise for promise in sections["coverage"]["promises"]}
+    skills = sorted({skill for agent in sections["agents"]["agents"] for skill in agent["skills"]})
+    uncovered = dict.fromkeys(promises, 0)
+    for demand in scan.demands(LANGUAGES, skills):
+        row = row_of(found, demand)
+        assert (row.candidates.desks, row.candidates.fallback) == scan.candidates(demand)
+        for name, promise in promises.items():
+            scope = promise["scope"]
+            asked = demand.language in (scope["languages"] or [None])
+            asked &= demand.skill in (scope["skills"] or [None])
+            if asked and scope_takes(scope, demand):
+                assert name in row.promises
+                hours = promise["hours"]
+                promised = scan.everything if hours == "always" else scan.calendars[hours]
+                uncovered[name] |= promised & int.from_bytes(flags(scan, row.gaps))
+    for row in found.rows:
+        agrees(scan, row, promises)
+    assert [kept.promise.name for kept in found.promises] == list(promises)
+    for kept in found.promises:
+        assert flags(scan, kept.uncovered) == scan.bytes_of(uncovered[kept.promise.name])
+        assert kept.holds == (not uncovered[kept.promise.name])
+        assert (kept.first is None) == kept.holds
+        if kept.first is not None:
+            assert kept.first.start == kept.uncovered[0][0]
+    keys = [(row.candidates, row.agents, row.by_hours) for row in found.rows]
+    assert len(keys) == len(set(keys)), "two rows have the same desks and agents"
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(rosters())
+def test_coverage_is_what_a_scan_of_every_minute_finds(
+    roster: tuple[dict[str, Any], datetime],
+) -> None:
+    """On generated rosters around changes of the clocks each demand's windows are the scan's."""
+    hold_against_a_scan(*roster, DAYS)
+
+
+@pytest.mark.chaos
+@pytest.mark.skipif(not os.environ.get("HELIODESK_CHAOS"), reason="runs under `make chaos`")
+@pytest.mark.timeout(3_600)
+@settings(max_examples=1_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(rosters())
+def test_coverage_is_what_a_scan_finds_on_a_thousand_rosters(
+    roster: tuple[dict[str, Any], datetime],
+) -> None:
+    """The long form: a thousand generated rosters."""
+    hold_against_a_scan(*roster, DAYS)
+
+
+def test_coverage_of_four_hundred_days_is_what_a_scan_finds() -> None:
+    """Three regions with holidays, swapped working days, leave and part-time hours: all the same."""
+    office = {day: [["09:00", "12:30"], ["13:30", "18:00"]] for day in WEEKDAYS[:5]}
+    nights = {day: [["21:00", "06:00"]] for day in WEEKDAYS}
+    mornings = {day: [["08:00", "13:00"]] for day in WEEKDAYS[:6]}
+    england = [{"country": "GB", "subdivision": "ENG"}]
+    calendars = [
+        {
+            "name": "cn",
+            "time_zone": "Asia/Shanghai",
+            "hours": office,
+            "holidays": [{"country": "CN"}],
+        },
+        {"name": "gb", "time_zone": "Europe/London", "hours": office, "holidays": england},
+        {"name": "ny", "time_zone": "America/New_York", "hours": nights},
+        {"name": "early", "time_zone": "Europe/London", "hours": mornings},
+    ]
+    desks = [
+        {"name": desk, "title": "Desk", "calendar": desk, "languages": ["en", "zh"]}
+        for desk in ("cn", "gb", "ny")
+    ]
+    leave = [
+        {"first": "2026-12-20", "last": "2027-01-06"},
+        {"first": "2027-03-27", "last": "2027-03-29"},
+    ]
+    person = {"name": "A", "email": "a@example.org", "capacity": 5, "skills": {}, "leave": []}
+    agents = [
+        {**person, "id": "cai", "desks": ["cn"], "languages": ["zh"], "hours": []},
+        {**person, "id": "ann", "desks": ["gb", "ny"], "languages": ["en"], "hours": ["early"]},
+        {**person, "id": "bob", "desks": ["gb"], "languages": ["en"], "hours": [], "leave": leave},
+        {**person, "id": "eve", "desks": ["cn", "gb"], "languages": ["en", "zh"], "hours": []},
+    ]
+    sections: dict[str, Any] = {
+        "organisation": {"languages": list(LANGUAGES), "regions": [], "sites": []},
+        "calendars": {"calendars": calendars},
+        "desks": {"desks": desks},
+        "agents": {"agents": agents},
+        "topologies": {
+            "topologies": [
+                {"name": "sun", "shape": "follow_the_sun", "desks": ["cn", "gb"], "fallback": "ny"}
+            ]
+        },
+        "coverage": {
+            "promises": [
+                {
+                    "name": "office",
+                    "scope": {"languages": [], "skills": []},
+                    "hours": "gb",
+                    "agents_min": 2,
+                }
+            ]
+        },
+    }
+    hold_against_a_scan(sections, at_utc("2026-06-01"), 400)
