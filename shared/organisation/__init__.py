@@ -64,6 +64,16 @@ from shared.organisation.policies import (
     SlaSection,
 )
 from shared.organisation.problems import ConfigurationInvalid, Problem
+from shared.organisation.routing import (
+    DEFAULT_RULE,
+    ROUTING_FIELDS,
+    Ageing,
+    DeskRouting,
+    Ramp,
+    Reserve,
+    RoutingRule,
+    RoutingSection,
+)
 from shared.organisation.schema import json_schemas
 from shared.organisation.topologies import (
     Centralized,
@@ -76,13 +86,16 @@ from shared.organisation.topologies import (
 
 __all__ = [
     "ALERT_FIELDS",
+    "DEFAULT_RULE",
     "DESK_CALENDAR",
     "MAIL_DOORS",
     "REQUEST_FIELDS",
     "ROSTER_PREFIX",
+    "ROUTING_FIELDS",
     "SECTION_BYTES_MAX",
     "SECTION_MODELS",
     "TICKET_FIELDS",
+    "Ageing",
     "Agent",
     "AgentsSection",
     "AlertOpening",
@@ -97,6 +110,7 @@ __all__ = [
     "ConfigurationInvalid",
     "ConfigurationItem",
     "Desk",
+    "DeskRouting",
     "DesksSection",
     "DuplicatePolicy",
     "EscalationStep",
@@ -116,8 +130,12 @@ __all__ = [
     "PriorityPolicy",
     "PriorityThreshold",
     "Problem",
+    "Ramp",
     "Region",
     "RequestDefaults",
+    "Reserve",
+    "RoutingRule",
+    "RoutingSection",
     "Scope",
     "Service",
     "Site",

@@ -13,6 +13,7 @@ from shared.organisation.doors import known_doors, settings_faults
 from shared.organisation.intake import REQUEST_FIELDS
 from shared.organisation.integrations import ALERT_FIELDS
 from shared.organisation.policies import DESK_CALENDAR, NOTIFY_ROLES
+from shared.organisation.routing_checks import routing_faults
 from shared.organisation.topologies import ANY, Centralized, FollowTheSun, Local
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ def findings(configuration: Configuration) -> Iterator[Finding]:
     yield from _classification(configuration)
     yield from _alerts(configuration)
     yield from _maintenance(configuration, names)
+    for path, reason in routing_faults(configuration):
+        yield Finding("routing", path, reason)
 
 
 def _unknown(kind: str, name: str | None, known: Collection[str]) -> str | None:

@@ -28,6 +28,7 @@ from shared.organisation.places import (
 from shared.organisation.policies import Policy, SlaSection
 from shared.organisation.problems import ConfigurationInvalid, Problem
 from shared.organisation.reports import problems_of
+from shared.organisation.routing import RoutingSection
 from shared.organisation.topologies import TopologiesSection, Topology
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ SECTION_MODELS: Final[Mapping[str, type[Model]]] = {
     "desks": DesksSection,
     "agents": AgentsSection,
     "topologies": TopologiesSection,
+    "routing": RoutingSection,
     "sla": SlaSection,
     "integrations": IntegrationsSection,
     "intake": IntakeSection,
@@ -95,6 +97,7 @@ class Configuration:
     desks: DesksSection = field(default_factory=DesksSection)
     agents: AgentsSection = field(default_factory=AgentsSection)
     topologies: TopologiesSection = field(default_factory=TopologiesSection)
+    routing: RoutingSection = field(default_factory=RoutingSection)
     sla: SlaSection = field(default_factory=SlaSection)
     integrations: IntegrationsSection = field(default_factory=IntegrationsSection)
     intake: IntakeSection = field(default_factory=IntakeSection)
