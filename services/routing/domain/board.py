@@ -9,7 +9,6 @@ choose the same. The matcher, the simulation, `heliodesk route simulate` and the
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
 from datetime import datetime
 from heapq import heappop, heappush
 from typing import Final
@@ -27,7 +26,7 @@ from services.routing.domain.matching import (
     Ranked,
     Waiting,
 )
-from services.routing.domain.pools import NEVER, Demand, Member, Pool
+from services.routing.domain.pools import NEVER, Demand, Member, Pool, Seat
 from services.routing.domain.ramps import ramp_until
 from services.routing.domain.reserves import Kept
 from services.routing.domain.rules import REMEMBERED_MAX, Course, Need, rules_of
@@ -91,18 +90,14 @@ class Board:
     def take(self, decision: Decision, now: datetime) -> None:
         """Count a ticket as given to the agent of a decision."""
         member = self._members[decision.agent or ""]
-        view = member.view or AgentView(agent=member.agent.id)
-        channel = str(decision.ticket.facts.channel)
-        loads = dict(view.load_by_channel)
-        loads[channel] = loads.get(channel, 0) + decision.weight
-        view = replace(
-            view,
-            load=view.load + decision.weight,
-            load_by_channel=loads,
-            taken_at=now,
-            recent=recently(view.recent, now),
-        )
-        self._settle(member, view, now)
+        channel: str = decision.ticket.facts.channel
+        member.view = None
+        member.load += decision.weight
+        member.on_channel[channel] = member.on_channel.get(channel, 0) + decision.weight
+        if member.ramps:
+            member.recent = recently(member.recent, now)
+        member.rank(now.timestamp())
+        self._look(member, now, moved=True)
 
     def advance(self, now: datetime) -> None:
         """Bring to an instant what changes by itself: shifts and ramps."""
@@ -122,8 +117,8 @@ class Board:
 
     def reach(self, ticket: Waiting, now: datetime) -> tuple[str, ...]:
         """Return all desks whose agents a ticket may go to at its age, open or not."""
-        _, need = self._need(ticket, now)
-        return tuple(desk for ring in need.rings for desk in ring)
+        _, need, _ = self._need(ticket, now)
+        return need.desks
 
     def decide(self, ticket: Waiting, now: datetime, *, full: bool = True) -> Decision:
         """Choose the agent for a ticket; `take` is what counts it as given.
@@ -135,61 +130,63 @@ class Board:
                 will let through; without it only what is needed to come back in time is told.
         """
         self.advance(now)
-        course, need = self._need(ticket, now)
+        course, need, age = self._need(ticket, now)
         weight = self.rules.weight(ticket.facts, course)
         pool, standing = self._pool(ticket, need, weight, now)
         refused = pool.refused(RANKS[ticket.facts.priority]) if pool.free else ()
         free = 0 if refused is None else pool.free - len(refused)
-        age = (now - ticket.since).total_seconds()
-        decided, seat = AffinityOf(course, ticket, age).decide(self.member, pool, refused)
+        decided: str | None = None
+        seats: list[Seat] = []
+        if course.rule.affinity is not None:
+            affinity = AffinityOf(course, ticket, age)
+            decided, seat = affinity.decide(self.member, pool, refused)
+            if seat is not None:
+                others = {seat.member.number, *(refused or ())}
+                seats = [seat, *pool.best(CANDIDATES_MAX - 1, without=others)]
         if decided is None:
-            decided = LEAST_LOADED
             seats = pool.best(CANDIDATES_MAX, without=refused or ()) if free else []
-            seat = seats[0] if seats else None
-            if seat is None:
+            decided = LEAST_LOADED
+            if not seats:
                 decided = NOBODY_FREE if _OPEN in standing else NOBODY_OPEN
-        elif seat is not None:
-            others = {seat.member.number, *(refused or ())}
-            seats = [seat, *pool.best(CANDIDATES_MAX - 1, without=others)]
-        else:
-            seats = []
+        chosen = seats[0] if seats else None
         left_out: dict[str, int] = {}
-        if full or seat is not None:
+        if full or chosen is not None:
             left_out = {reason: n for reason, n in pool.counts.items() if reason is not None}
-            kept = pool.free - free
-            if kept:
-                left_out["reserved"] = kept
-            if seat is None and free:
+            if free < pool.free:
+                left_out["reserved"] = pool.free - free
+            if chosen is None and free:
                 left_out["affinity"] = free
+        changes: tuple[Change, ...] = ()
+        if chosen is None:
+            changes = self._changes(ticket, pool, standing, now, full=full)
         return Decision(
             ticket=ticket,
-            agent=seat.member.agent.id if seat else None,
-            desk=seat.desk if seat else ticket.desk,
+            agent=chosen.member.agent.id if chosen else None,
+            desk=chosen.desk if chosen else ticket.desk,
             weight=weight,
             decided=decided,
             policy=course.name,
-            language=seat.language if seat else None,
-            desks=tuple(desk for ring in need.rings for desk in ring),
+            language=chosen.language if chosen else None,
+            desks=need.desks,
             free=free,
-            candidates=tuple(Ranked(s.member.agent.id, s.desk, s.member.entry[0]) for s in seats),
+            candidates=tuple([Ranked(s.member.agent.id, s.desk, s.member.entry[0]) for s in seats]),
             left_out=left_out,
-            changes=()
-            if seat is not None
-            else self._changes(ticket, pool, standing, now, full=full),
+            changes=changes,
         )
 
     def member(self, agent: str | None) -> Member | None:
         """Return a configured agent."""
         return self._members.get(agent) if agent else None
 
-    def _need(self, ticket: Waiting, now: datetime) -> tuple[Course, Need]:
+    def _need(self, ticket: Waiting, now: datetime) -> tuple[Course, Need, float]:
+        """Return the rule of a ticket, what it asks for at the ticket's age, and that age."""
+        facts = ticket.facts
         course = self.rules.course(
-            ticket.facts, desk=ticket.desk, tier=ticket.tier, reopened=ticket.reopened
+            facts, desk=ticket.desk, tier=ticket.tier, reopened=ticket.reopened
         )
         age = (now - ticket.since).total_seconds()
-        return course, course.need(
-            age_seconds=age, desk=ticket.desk, language=ticket.facts.language
-        )
+        need = course.need(age_seconds=age, desk=ticket.desk, language=facts.language)
+        return course, need, age
 
     def _pool(
         self, ticket: Waiting, need: Need, weight: int, now: datetime
@@ -197,7 +194,7 @@ class Board:
         channel: str | None = ticket.facts.channel
         if channel not in self._limited:
             channel = None
-        standing = tuple(self._standing(desk, need, now) for ring in need.rings for desk in ring)
+        standing = tuple([self._standing(desk, need, now) for desk in need.desks])
         key = (need, standing, weight, channel)
         pool = self._pools_of.get(key)
         if pool is None:
@@ -256,24 +253,23 @@ class Board:
     def _settle(self, member: Member, view: AgentView, now: datetime) -> None:
         """Let an agent stand as the view says."""
         member.view = view
+        member.presence = view.presence
         member.load = view.load
         member.on_channel = dict(view.load_by_channel)
+        member.signed_in_at = view.signed_in_at
+        member.recent = view.recent
         member.rank(NEVER if view.taken_at is None else view.taken_at.timestamp())
         self._look(member, now, moved=True)
 
     def _look(self, member: Member, now: datetime, *, moved: bool = False) -> None:
         """Find out whether an agent is at work and how fast work may come; set the alarm."""
-        view = member.view
-        if view is None:
-            return
-        if view.presence is Presence.AVAILABLE:
-            absent, until = self._shift(member.agent, now)
+        if member.presence is Presence.AVAILABLE:
+            member.absent, until = self._shift(member.agent, now)
         else:
-            absent, until = str(view.presence), None
-        slows = ramp_until(view, member.ramps, now) if member.ramps else None
-        member.absent = absent
-        member.ramping = slows is not None
-        at = min((end for end in (until, slows) if end is not None), default=None)
+            member.absent, until = str(member.presence), None
+        slowed = _slowed(member, now) if member.ramps else None
+        member.ramping = slowed is not None
+        at = until if slowed is None else slowed if until is None else min(until, slowed)
         if at is not None and (member.alarm is None or at < member.alarm):
             # A later one than the alarm that is set is found again when that goes off.
             heappush(self._alarms, (at, member.number))
@@ -289,20 +285,24 @@ class Board:
         *,
         full: bool,
     ) -> tuple[Change, ...]:
-        course, need = self._need(ticket, now)
-        changes = course.changes(ticket.since, (now - ticket.since).total_seconds())
-        desks = [desk for ring in need.rings for desk in ring]
-        for desk, stand in zip(desks, standing, strict=True):
+        course, need, age = self._need(ticket, now)
+        changes = course.changes(ticket.since, age)
+        for desk, stand in zip(need.desks, standing, strict=True):
+            if stand == _OPEN:
+                continue
             until = self.hours.of(desk, now).until
             if stand == _CLOSING and until is not None:
                 until = self.hours.opens_after(desk, until)
-            if stand != _OPEN and until is not None:
+            if until is not None:
                 changes.append(Change(until, "opens", desk))
         if full and "ramp" in pool.counts:
             for seat in pool.seats.values():
-                view = seat.member.view
-                if seat.reason == "ramp" and view is not None:
-                    at = ramp_until(view, seat.member.ramps, now)
-                    if at is not None:
-                        changes.append(Change(at, "ramp", view.agent))
+                at = _slowed(seat.member, now) if seat.reason == "ramp" else None
+                if at is not None:
+                    changes.append(Change(at, "ramp", seat.member.agent.id))
         return tuple(sorted(changes))
+
+
+def _slowed(member: Member, now: datetime) -> datetime | None:
+    """Return when an agent's ramps let the next ticket through; None where they let it now."""
+    return ramp_until(member.ramps, signed_in_at=member.signed_in_at, recent=member.recent, now=now)

@@ -120,8 +120,7 @@ class Ranked(NamedTuple):
     share: float
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The agent for a ticket, or None; and why."""
 
     ticket: Waiting

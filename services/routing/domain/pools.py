@@ -10,12 +10,13 @@ of the agent, and a choice one look at a top.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heappush, heapreplace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from services.routing.domain.matching import AgentView
+from shared.contracts.routing import Presence
 from shared.organisation import Agent, Ramp
 
 if TYPE_CHECKING:
@@ -60,10 +61,13 @@ class Member:
         "load",
         "number",
         "on_channel",
+        "presence",
         "ramping",
         "ramps",
+        "recent",
         "reserves",
         "seats",
+        "signed_in_at",
         "view",
     )
 
@@ -77,14 +81,19 @@ class Member:
         }
         self.languages = frozenset(tag.partition("-")[0].lower() for tag in agent.languages)
         self.ramps = ramps
-        self.absent: str | None = "offline"
-        """Why the agent takes no work at all; nobody is there until somebody says so."""
+        self.presence = Presence.OFFLINE
+        """Nobody is there until somebody says so."""
+        self.absent: str | None = str(Presence.OFFLINE)
+        """Why the agent takes no work at all."""
         self.ramping = False
         self.alarm: datetime | None = None
         """When the agent is to be looked at again."""
         self.load = 0
         self.on_channel: dict[str, int] = {}
         self.view: AgentView | None = None
+        """As the agent was last seen; None where something was given to the agent since."""
+        self.signed_in_at: datetime | None = None
+        self.recent: tuple[datetime, ...] = ()
         self.entry: Entry = (0.0, NEVER, number)
         self.seats: list[Seat] = []
         self.reserves: list[Kept] = []
@@ -219,15 +228,55 @@ class Pool:
         """Return the first who are free, in order of preference, leaving some out."""
         found: list[Seat] = []
         for heap in self.heaps:
-            for seat in _in_order(heap, self.seats):
-                if seat.member.number not in without:
-                    found.append(seat)
-                    if len(found) == limit:
-                        return found
+            if heap:
+                self._gather(heap, found, limit, without)
+                if len(found) == limit:
+                    break
         return found
+
+    def _gather(
+        self, heap: list[Entry], found: list[Seat], limit: int, without: Collection[int]
+    ) -> None:
+        """Add the free agents of a heap in order, each once, up to the limit.
+
+        The top is cleaned of what is outdated. Below it the heap is walked as the tree that it is
+        and left alone: the next in order is always a child of one that was passed.
+        """
+        seats = self.seats
+        while heap:
+            entry = heap[0]
+            seat = seats[entry[2]]
+            if seat.reason is None and seat.member.entry == entry:
+                break
+            heappop(heap)
+        size = len(heap)
+        ahead: list[tuple[Entry, int]] = [(heap[0], 0)] if size else []
+        last: Entry | None = None
+        while ahead:
+            entry, place = ahead[0]
+            seat = seats[entry[2]]
+            if (
+                seat.reason is None
+                and seat.member.entry == entry
+                and entry != last
+                and entry[2] not in without
+            ):
+                last = entry
+                found.append(seat)
+                if len(found) == limit:
+                    return
+            child = 2 * place + 1
+            if child < size:
+                heapreplace(ahead, (heap[child], child))
+                if child + 1 < size:
+                    heappush(ahead, (heap[child + 1], child + 1))
+            else:
+                heappop(ahead)
 
     def refused(self, rank: int) -> Collection[int] | None:
         """Return the numbers of free agents whom reserves keep from a ticket; None means all."""
+        if not self.reserves:
+            return ()
         refused: set[int] = set()
         for kept in self.reserves:
             if rank <= kept.rank or not kept.tight(self.weight):
@@ -243,31 +292,3 @@ class Pool:
                 ):
                     refused.add(number)
         return refused
-
-
-def _in_order(heap: list[Entry], seats: Mapping[int, Seat]) -> Iterator[Seat]:
-    """Yield the free agents of a heap in order, each once, without changing what is up to date.
-
-    The top is cleaned of what is outdated. Below it the heap is walked as the tree that it is:
-    the next in order is always a child of one that was yielded.
-    """
-    while heap:
-        entry = heap[0]
-        seat = seats[entry[2]]
-        if seat.reason is None and seat.member.entry == entry:
-            break
-        heappop(heap)
-    if not heap:
-        return
-    last: Entry | None = None
-    size = len(heap)
-    ahead: list[tuple[Entry, int]] = [(heap[0], 0)]
-    while ahead:
-        entry, place = heappop(ahead)
-        seat = seats[entry[2]]
-        if entry != last and seat.reason is None and seat.member.entry == entry:
-            last = entry
-            yield seat
-        for child in (2 * place + 1, 2 * place + 2):
-            if child < size:
-                heappush(ahead, (heap[child], child))

@@ -29,6 +29,8 @@ class Need:
 
     rings: tuple[tuple[str, ...], ...]
     """Desks whose agents count, the ticket's own first."""
+    desks: tuple[str, ...]
+    """The same in one row."""
     skills: tuple[tuple[str, int], ...]
     languages: tuple[str, ...]
     """Primary tags in order of preference."""
@@ -93,6 +95,7 @@ class Course:
         open_at_least = rule.open_at_least
         return Need(
             rings=tuple(rings),
+            desks=tuple(name for ring in rings for name in ring),
             skills=tuple(sorted(skills.items())),
             languages=tuple(dict.fromkeys(languages)),
             any_language=anyone,
