@@ -11,12 +11,14 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from heapq import heapify, heappop, heappush
 from typing import Final
 
 from services.routing.domain.board import Board
 from services.routing.domain.desks import choose_desk
 from services.routing.domain.matching import AgentView, Waiting
+from shared.contracts.facts import TicketFacts
 from shared.contracts.routing import Presence
 from shared.organisation import Agent, Configuration
 from tests.benchmarks.measure import Circumstances, Spread, cores, load_average, ratios
@@ -218,15 +220,16 @@ def run(
     rounds: int,
     agents: tuple[int, ...] = AGENTS,
     desks: tuple[int, ...] = DESKS,
+    desks_agents: int = DESKS_AGENTS,
     batches: int = BATCHES,
 ) -> Result:
     """Let both work through the same in turns, and compare CPU time."""
     load = load_average()
+    spread_out = [Size(desks=count, agents=max(desks_agents, count)) for count in desks]
     sizes = [Size(desks=1, agents=count) for count in agents]
-    sizes += [Size(desks=count, agents=max(DESKS_AGENTS, count)) for count in desks]
     series: dict[Size, _Series] = {}
     exceeded = 0
-    for size in dict.fromkeys(sizes):
+    for size in dict.fromkeys([*sizes, *spread_out]):
         world = _Round(size)
         found = series.setdefault(size, _Series())
         found_warm = _Series()
@@ -234,41 +237,25 @@ def run(
         for _ in range(rounds):
             found.take(world, batches)
         exceeded += world.ours.exceeded
-    shapes = _shapes(rounds, Size(desks=desks[-1], agents=max(DESKS_AGENTS, desks[-1])))
+    shapes = _shapes(rounds, spread_out[-1])
     spread = max(max(s.floor) / min(s.floor) for s in series.values())
     around = Circumstances(
         cores=cores(), load_before=load, load_after=load_average(), floor_spread=spread
     )
-    return _result(series, shapes, around, agents, desks, exceeded)
+    return _result(series, shapes, around, sizes=(sizes, spread_out), exceeded=exceeded)
 
 
 def _shapes(rounds: int, size: Size) -> dict[str, list[float]]:
     """Return shape to CPU microseconds of the whole decision, desk and agent, round by round."""
     ours = Ours(configuration(size))
-    known = ours.board.configuration
     figures: dict[str, list[float]] = {shape: [] for shape in SHAPES}
     for turn in range(rounds + 1):
         for shape in SHAPES:
             numbers = range(turn * BATCH, (turn + 1) * BATCH)
             facts = [facts_of(number, size, shape) for number in numbers]
             given: list[str] = []
-
-            def decide(facts: list[object] = facts, given: list[str] = given) -> None:  # type: ignore[assignment]
-                for one in facts:
-                    ours.now += timedelta(milliseconds=1)
-                    desk = choose_desk(known, one, ours.now).desk.name  # type: ignore[arg-type]
-                    ticket = Waiting(
-                        id="t",
-                        facts=one,
-                        desk=desk,
-                        since=NOW.replace(hour=11),  # type: ignore[arg-type]
-                    )
-                    decision = ours.board.decide(ticket, ours.now, full=False)
-                    if decision.agent is not None:
-                        ours.board.take(decision, ours.now)
-                        given.append(decision.agent)
-
-            cost = _cpu_us(decide) / BATCH
+            work = partial(_whole, ours, facts, given)
+            cost = _cpu_us(work) / BATCH
             for name in given:
                 ours.took(name)
                 ours.release(name)
@@ -277,14 +264,29 @@ def _shapes(rounds: int, size: Size) -> dict[str, list[float]]:
     return figures
 
 
+def _whole(ours: Ours, facts: list[TicketFacts], given: list[str]) -> None:
+    """Choose the desk of each ticket, and then its agent."""
+    for one in facts:
+        ours.now += timedelta(milliseconds=1)
+        desk = choose_desk(ours.board.configuration, one, ours.now).desk.name
+        ticket = Waiting(id="t", facts=one, desk=desk, since=NOW.replace(hour=11))
+        decision = ours.board.decide(ticket, ours.now, full=False)
+        if decision.agent is not None:
+            ours.board.take(decision, ours.now)
+            given.append(decision.agent)
+
+
 def _result(
     series: dict[Size, _Series],
     shapes: dict[str, list[float]],
     around: Circumstances,
-    agents: tuple[int, ...],
-    desks: tuple[int, ...],
+    *,
+    sizes: tuple[list[Size], list[Size]],
     exceeded: int,
 ) -> Result:
+    grown, spread_out = sizes
+    hundred, most = series[grown[1]].ours, series[grown[-1]].ours
+    fewest, widest = series[spread_out[0]].ours, series[spread_out[-1]].ours
     rows = [
         [
             f"{size.desks:,} desks, {size.agents:,} agents",
@@ -296,10 +298,6 @@ def _result(
         ]
         for size, found in series.items()
     ]
-    hundred, most = (series[Size(desks=1, agents=n)].ours for n in (agents[1], agents[-1]))
-    fewest, widest = (
-        series[Size(desks=n, agents=max(DESKS_AGENTS, n))].ours for n in (desks[0], desks[-1])
-    )
     growth, spreading = ratios(most, hundred), ratios(widest, fewest)
     worst = max(
         (s for s in SHAPES if s != "centralized"), key=lambda s: Spread.of(shapes[s]).median
@@ -307,9 +305,9 @@ def _result(
     topology = ratios(shapes[worst], shapes["centralized"])
     cost = Spread.of(most)
     notes = (
-        f"{agents[-1]:,} agents / {agents[1]:,} agents: {against(growth, target=GROWTH_TARGET)}",
-        f"us at {agents[-1]:,} agents: {against(cost, target=COST_TARGET_US)}",
-        f"{desks[-1]:,} desks / {desks[0]:,} desk: {against(spreading, target=DESKS_TARGET)}",
+        f"{grown[-1].agents:,} agents / {grown[1].agents:,} agents: {against(growth, target=GROWTH_TARGET)}",
+        f"us at {grown[-1].agents:,} agents: {against(cost, target=COST_TARGET_US)}",
+        f"{spread_out[-1].desks:,} desks / {spread_out[0].desks:,} desk: {against(spreading, target=DESKS_TARGET)}",
         f"worst topology ({worst}) / centralized: {against(topology, target=SHAPES_TARGET)}",
         f"capacity exceeded: {exceeded} times",
     )
@@ -319,7 +317,7 @@ def _result(
         rows=rows_of(rows),
     )
     whole = Grid(
-        title=f"routing: CPU us for desk and agent together ({desks[-1]:,} desks)",
+        title=f"routing: CPU us for desk and agent together ({spread_out[-1].desks:,} desks)",
         columns=("topology", "decision"),
         rows=rows_of([[shape, shown(Spread.of(values))] for shape, values in shapes.items()]),
     )

@@ -22,7 +22,7 @@ from tests.support.routing_scan import Scan, weight_of
 
 DESKS = ("north", "south", "night")
 SKILLS = ("network", "vpn")
-CALENDARS = {
+CALENDARS: dict[str, dict[str, Any]] = {
     "north": {"name": "north", "time_zone": "UTC", "hours": {"mon-sun": [["09:00", "17:00"]]}},
     "south": {"name": "south", "time_zone": "UTC", "hours": "24x7"},
     "night": {"name": "night", "time_zone": "UTC", "hours": {"mon-sun": [["16:30", "24:00"]]}},
@@ -44,7 +44,7 @@ AGENT = st.fixed_dictionaries(
         "capacity_by_channel": st.dictionaries(st.just("phone"), st.integers(0, 2)),
     }
 )
-RULE = st.fixed_dictionaries(
+RULE: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
         "when": st.sampled_from(
             ['priority == "P1"', 'language != "en"', 'channel == "phone"', "true", "true", "true"]

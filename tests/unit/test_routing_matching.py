@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from services.routing.domain.board import Board
 from services.routing.domain.matching import AgentView, Change, Decision, Waiting, speaks
+from services.routing.domain.shifts import Shift
 from shared.contracts.facts import Channel, Kind, Priority
 from shared.contracts.routing import Candidate, Presence
-from shared.organisation import Configuration
+from shared.organisation import Agent, Configuration
 from tests.support.routing import at, facts, organisation
 
 NOON = at(12)
@@ -47,12 +48,15 @@ topologies:
 
 def ticket(*, waited: float = 0, since: datetime | None = None, **changes: Any) -> Waiting:
     """Return a P3 of London in English that has waited for so many seconds at noon."""
-    own = {"desk", "reopened", "last_agent", "solver", "id"}
-    given: dict[str, Any] = {name: changes.pop(name) for name in own & changes.keys()}
-    since = since or NOON - timedelta(seconds=waited)
-    return Waiting(
-        **({"id": "t", "desk": "london", "since": since} | given), facts=facts(**changes)
-    )
+    given: dict[str, Any] = {
+        "id": "t",
+        "desk": "london",
+        "since": since or NOON - timedelta(seconds=waited),
+    }
+    for name in ("id", "desk", "reopened", "last_agent", "solver"):
+        if name in changes:
+            given[name] = changes.pop(name)
+    return Waiting(facts=facts(**changes), **given)
 
 
 def decided(
@@ -433,3 +437,22 @@ def test_a_ticket_of_a_desk_that_is_gone_waits() -> None:
     """Nobody is of a desk that is configured no more; the sweep moves the ticket."""
     found = decided(desks({"ann": {}}), of=ticket(desk="gone"))
     assert (found.agent, found.decided, found.changes) == (None, "nobody-open", ())
+
+
+def test_shifts_begin_and_end_by_themselves_and_a_clock_may_be_set_back() -> None:
+    """From noon to one nobody is on shift; at 11:59, once more, somebody is."""
+    known = desks({"ann": {}})
+
+    def lunch(_agent: Agent, now: datetime) -> Shift:
+        if now < NOON:
+            return Shift(None, NOON)
+        return Shift("off-shift", at(13)) if now < at(13) else Shift(None, None)
+
+    board = Board(known, shift=lunch)
+    board.see([AgentView("ann")], at(11))
+    waiting = ticket(since=at(11))
+    found = {minute: board.decide(waiting, at(*minute)) for minute in ((11, 59), (12, 0), (13, 0))}
+    assert [decision.agent for decision in found.values()] == ["ann", None, "ann"]
+    assert found[12, 0].left_out == {"off-shift": 1}
+    assert board.decide(waiting, at(12, 30)).agent is None
+    assert board.decide(waiting, at(11, 59)).agent == "ann"

@@ -87,7 +87,7 @@ class Course:
         languages = [primary(language)]
         languages += [primary(f.language) for f in said.fallbacks if f.after <= age]
         anyone = not said.required or (said.any_after is not None and said.any_after <= age)
-        rings = [(desk,)]
+        rings: list[tuple[str, ...]] = [(desk,)]
         for ring in rule.overflow:
             others = tuple(name for name in ring.desks if name != desk)
             if ring.after <= age and others:
