@@ -94,10 +94,12 @@ class Board:
         member.view = None
         member.load += decision.weight
         member.on_channel[channel] = member.on_channel.get(channel, 0) + decision.weight
+        member.rank(now.timestamp())
         if member.ramps:
             member.recent = recently(member.recent, now)
-        member.rank(now.timestamp())
-        self._look(member, now, moved=True)
+            self._look(member, now, moved=True)
+        else:
+            member.refresh(moved=True)
 
     def advance(self, now: datetime) -> None:
         """Bring to an instant what changes by itself: shifts and ramps."""
@@ -161,7 +163,7 @@ class Board:
             changes = self._changes(ticket, pool, standing, now, full=full)
         return Decision(
             ticket=ticket,
-            agent=chosen.member.agent.id if chosen else None,
+            agent=chosen.agent if chosen else None,
             desk=chosen.desk if chosen else ticket.desk,
             weight=weight,
             decided=decided,
@@ -169,7 +171,7 @@ class Board:
             language=chosen.language if chosen else None,
             desks=need.desks,
             free=free,
-            candidates=tuple([Ranked(s.member.agent.id, s.desk, s.member.entry[0]) for s in seats]),
+            candidates=tuple([Ranked(s.agent, s.desk, s.member.entry[0]) for s in seats]),
             left_out=left_out,
             changes=changes,
         )

@@ -33,13 +33,14 @@ Entry = tuple[float, float, int]
 class Seat:
     """An agent's place in a pool."""
 
-    __slots__ = ("desk", "heap", "language", "member", "pool", "reason")
+    __slots__ = ("agent", "desk", "heap", "language", "member", "pool", "reason")
 
     def __init__(
         self, pool: Pool, member: Member, heap: list[Entry], *, desk: str, language: str | None
     ) -> None:
         self.pool = pool
         self.member = member
+        self.agent = member.agent.id
         self.heap = heap
         self.desk = desk
         self.language = language
@@ -117,9 +118,18 @@ class Member:
 
     def refresh(self, *, moved: bool) -> None:
         """Bring every pool and reserve up to date; ``moved`` says that the entry is another."""
+        absent, room = self.absent, self.capacity - self.load
         for seat in self.seats:
             pool = seat.pool
-            reason = self.left_out(pool.weight, pool.channel)
+            # `left_out` without the call where nothing unusual is to be looked at.
+            if absent is not None:
+                reason: str | None = absent
+            elif room < pool.weight:
+                reason = "full"
+            elif self.ramping or pool.channel is not None:
+                reason = self.left_out(pool.weight, pool.channel)
+            else:
+                reason = None
             if reason != seat.reason:
                 pool.count(seat.reason, -1)
                 pool.count(reason, 1)
