@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.routing.domain import board
 from services.routing.domain.agents import recently
 from services.routing.domain.board import Board
 from services.routing.domain.matching import AgentView, Waiting
@@ -320,3 +322,18 @@ def test_what_a_board_came_through_makes_no_difference(
     waited, ticket = last
     ticket = replace(ticket, since=world.now - timedelta(seconds=waited))
     assert world.board.decide(ticket, world.now) == fresh.decide(ticket, world.now)
+
+
+@settings(max_examples=30, deadline=None)
+@given(organisations(), st.lists(STEP, min_size=20, max_size=40), st.integers(1, 5))
+def test_what_a_board_forgets_makes_no_difference(
+    configuration: Configuration, steps: list[tuple[str, Any]], idle: int
+) -> None:
+    """Pools that are dropped because nobody asked are built again and choose the same."""
+    with (
+        patch.object(board, "IDLE_DECISIONS", idle),
+        patch.object(board, "SEATS_MAX", idle * 10),
+    ):
+        world = World(configuration)
+        for step in steps:
+            world.play(step)

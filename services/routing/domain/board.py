@@ -37,6 +37,8 @@ from shared.organisation import Configuration
 
 SEATS_MAX: Final = 2_000_000
 """Places in pools, of some 200 bytes each; beyond, all pools are dropped and built as needed."""
+IDLE_DECISIONS: Final = 10_000
+"""A pool that nobody asked for so many decisions is dropped: each change of its agents costs it."""
 _OPEN, _CLOSING, _CLOSED = range(3)
 
 
@@ -56,6 +58,7 @@ class Board:
         self._pools: dict[Demand, Pool] = {}
         self._pools_of: dict[tuple[Need, tuple[int, ...], int, str | None], Pool] = {}
         self._seats = 0
+        self._decisions = 0
         terms = configuration.routing.desks
         agents = {agent.id: agent for agent in configuration.all_agents()}
         for number, name in enumerate(sorted(agents)):
@@ -132,6 +135,9 @@ class Board:
                 will let through; without it only what is needed to come back in time is told.
         """
         self.advance(now)
+        self._decisions += 1
+        if not self._decisions % IDLE_DECISIONS:
+            self._sweep()
         course, need, age = self._need(ticket, now)
         weight = self.rules.weight(ticket.facts, course)
         pool, standing = self._pool(ticket, need, weight, now)
@@ -203,6 +209,7 @@ class Board:
             if len(self._pools_of) >= REMEMBERED_MAX or self._seats > SEATS_MAX:
                 self._forget()
             pool = self._pools_of[key] = self._build(need, standing, weight, channel)
+        pool.asked = self._decisions
         return pool, standing
 
     def _standing(self, desk: str, need: Need, now: datetime) -> int:
@@ -243,6 +250,18 @@ class Board:
             pool = self._pools[demand] = Pool(demand, self._desks)
             self._seats += len(pool.seats)
         return pool
+
+    def _sweep(self) -> None:
+        """Drop the pools that nobody asks for any more, as of a desk that has closed."""
+        since = self._decisions - IDLE_DECISIONS
+        idle = {pool for pool in self._pools.values() if pool.asked < since}
+        if not idle:
+            return
+        self._pools = {d: pool for d, pool in self._pools.items() if pool not in idle}
+        self._pools_of = {k: pool for k, pool in self._pools_of.items() if pool not in idle}
+        self._seats = sum(len(pool.seats) for pool in self._pools.values())
+        for member in self._numbered:
+            member.seats = [seat for seat in member.seats if seat.pool not in idle]
 
     def _forget(self) -> None:
         """Drop all pools; each is built again when it is asked for."""

@@ -163,6 +163,8 @@ class Pool:
     def __init__(self, demand: Demand, desks: Mapping[str, Collection[Member]]) -> None:
         self.weight = demand.weight
         self.channel = demand.channel
+        self.asked = 0
+        """Number of the decision that asked for it last."""
         self.seats: dict[int, Seat] = {}
         self.counts: dict[str | None, int] = {}
         """Reason to number of agents; under None those who are free."""
