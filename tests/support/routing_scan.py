@@ -217,7 +217,7 @@ class Scan:
         view = self.views[agent.id]
         if view.presence is not Presence.AVAILABLE:
             return str(view.presence)
-        return self.shift(agent, self.now).absent
+        return self.shift(self.configuration, agent, self.now).absent
 
     def ramps(self, agent: Agent) -> bool:
         """Return whether a ramp lets an agent have nothing now."""

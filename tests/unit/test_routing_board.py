@@ -11,7 +11,7 @@ from unittest.mock import patch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.routing.domain import board
+from services.routing.domain import pooling
 from services.routing.domain.agents import recently
 from services.routing.domain.board import Board
 from services.routing.domain.matching import AgentView, Waiting
@@ -209,7 +209,7 @@ STEP = st.one_of(
 )
 
 
-def lunch(agent: Agent, now: datetime) -> Shift:
+def lunch(_configuration: Configuration, agent: Agent, now: datetime) -> Shift:
     """Let agents with an even number be off from noon to one, and the seventh on leave."""
     if agent.id == "a7":
         return Shift("on-leave", None)
@@ -331,8 +331,8 @@ def test_what_a_board_forgets_makes_no_difference(
 ) -> None:
     """Pools that are dropped because nobody asked are built again and choose the same."""
     with (
-        patch.object(board, "IDLE_DECISIONS", idle),
-        patch.object(board, "SEATS_MAX", idle * 10),
+        patch.object(pooling, "IDLE_DECISIONS", idle),
+        patch.object(pooling, "SEATS_MAX", idle * 10),
     ):
         world = World(configuration)
         for step in steps:

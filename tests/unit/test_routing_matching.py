@@ -443,7 +443,7 @@ def test_shifts_begin_and_end_by_themselves_and_a_clock_may_be_set_back() -> Non
     """From noon to one nobody is on shift; at 11:59, once more, somebody is."""
     known = desks({"ann": {}})
 
-    def lunch(_agent: Agent, now: datetime) -> Shift:
+    def lunch(_configuration: Configuration, _agent: Agent, now: datetime) -> Shift:
         if now < NOON:
             return Shift(None, NOON)
         return Shift("off-shift", at(13)) if now < at(13) else Shift(None, None)

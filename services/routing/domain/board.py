@@ -8,10 +8,9 @@ choose the same. The matcher, the simulation, `heliodesk route simulate` and the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from heapq import heappop, heappush
-from typing import Final
 
 from services.routing.domain.affinity import AffinityOf
 from services.routing.domain.agents import recently
@@ -26,20 +25,15 @@ from services.routing.domain.matching import (
     Ranked,
     Waiting,
 )
-from services.routing.domain.pools import NEVER, Demand, Member, Pool, Seat
+from services.routing.domain.pooling import CLOSING, OPEN, Pools
+from services.routing.domain.pools import NEVER, Member, Pool, Seat
 from services.routing.domain.ramps import ramp_until
 from services.routing.domain.reserves import Kept
-from services.routing.domain.rules import REMEMBERED_MAX, Course, Need, rules_of
+from services.routing.domain.rules import Course, Need, rules_of
 from services.routing.domain.shifts import ShiftOf, on_shift
 from services.routing.domain.tickets import RANKS
 from shared.contracts.routing import CANDIDATES_MAX, Presence
 from shared.organisation import Configuration
-
-SEATS_MAX: Final = 2_000_000
-"""Places in pools, of some 200 bytes each; beyond, all pools are dropped and built as needed."""
-IDLE_DECISIONS: Final = 10_000
-"""A pool that nobody asked for so many decisions is dropped: each change of its agents costs it."""
-_OPEN, _CLOSING, _CLOSED = range(3)
 
 
 class Board:
@@ -55,10 +49,6 @@ class Board:
         self._numbered: list[Member] = []
         self._desks: dict[str, list[Member]] = {}
         self._alarms: list[tuple[datetime, int]] = []
-        self._pools: dict[Demand, Pool] = {}
-        self._pools_of: dict[tuple[Need, tuple[int, ...], int, str | None], Pool] = {}
-        self._seats = 0
-        self._decisions = 0
         terms = configuration.routing.desks
         agents = {agent.id: agent for agent in configuration.all_agents()}
         for number, name in enumerate(sorted(agents)):
@@ -75,8 +65,8 @@ class Board:
         for name, agent in agents.items():
             for desk in agent.desks:
                 self._desks.setdefault(desk, []).append(self._members[name])
-        self._limited = {channel for member in self._numbered for channel in member.by_channel}
-        self.kept = [
+        self._pools = Pools(self._desks, self.hours)
+        self._kept = [
             Kept(reserve, self._desks.get(desk, ()))
             for desk, said in terms.items()
             for reserve in said.reserves
@@ -135,12 +125,9 @@ class Board:
                 will let through; without it only what is needed to come back in time is told.
         """
         self.advance(now)
-        self._decisions += 1
-        if not self._decisions % IDLE_DECISIONS:
-            self._sweep()
         course, need, age = self._need(ticket, now)
         weight = self.rules.weight(ticket.facts, course)
-        pool, standing = self._pool(ticket, need, weight, now)
+        pool, standing = self._pools.find(ticket, need, weight, now)
         refused = pool.refused(RANKS[ticket.facts.priority]) if pool.free else ()
         free = 0 if refused is None else pool.free - len(refused)
         decided: str | None = None
@@ -155,7 +142,7 @@ class Board:
             seats = pool.best(CANDIDATES_MAX, without=refused or ()) if free else []
             decided = LEAST_LOADED
             if not seats:
-                decided = NOBODY_FREE if _OPEN in standing else NOBODY_OPEN
+                decided = NOBODY_FREE if OPEN in standing else NOBODY_OPEN
         chosen = seats[0] if seats else None
         left_out: dict[str, int] = {}
         if full or chosen is not None:
@@ -196,81 +183,6 @@ class Board:
         need = course.need(age_seconds=age, desk=ticket.desk, language=facts.language)
         return course, need, age
 
-    def _pool(
-        self, ticket: Waiting, need: Need, weight: int, now: datetime
-    ) -> tuple[Pool, tuple[int, ...]]:
-        channel: str | None = ticket.facts.channel
-        if channel not in self._limited:
-            channel = None
-        standing = tuple([self._standing(desk, need, now) for desk in need.desks])
-        key = (need, standing, weight, channel)
-        pool = self._pools_of.get(key)
-        if pool is None:
-            if len(self._pools_of) >= REMEMBERED_MAX or self._seats > SEATS_MAX:
-                self._forget()
-            pool = self._pools_of[key] = self._build(need, standing, weight, channel)
-        pool.asked = self._decisions
-        return pool, standing
-
-    def _standing(self, desk: str, need: Need, now: datetime) -> int:
-        is_open, until = self.hours.of(desk, now)
-        if not is_open:
-            return _CLOSED
-        least = need.open_at_least
-        return _CLOSING if least and until is not None and until - now < least else _OPEN
-
-    def _build(
-        self, need: Need, standing: Collection[int], weight: int, channel: str | None
-    ) -> Pool:
-        stands = iter(standing)
-        rings: list[tuple[str, ...]] = []
-        shut: dict[int, list[str]] = {_CLOSING: [], _CLOSED: []}
-        for ring in need.rings:
-            opened = []
-            for desk in ring:
-                stand = next(stands)
-                if stand == _OPEN:
-                    opened.append(desk)
-                else:
-                    shut[stand].append(desk)
-            if opened:
-                rings.append(tuple(opened))
-        demand = Demand(
-            rings=tuple(rings),
-            closed=tuple(shut[_CLOSED]),
-            closing=tuple(shut[_CLOSING]),
-            skills=need.skills,
-            languages=need.languages,
-            any_language=need.any_language,
-            weight=weight,
-            channel=channel,
-        )
-        pool = self._pools.get(demand)
-        if pool is None:
-            pool = self._pools[demand] = Pool(demand, self._desks)
-            self._seats += len(pool.seats)
-        return pool
-
-    def _sweep(self) -> None:
-        """Drop the pools that nobody asks for any more, as of a desk that has closed."""
-        since = self._decisions - IDLE_DECISIONS
-        idle = {pool for pool in self._pools.values() if pool.asked < since}
-        if not idle:
-            return
-        self._pools = {d: pool for d, pool in self._pools.items() if pool not in idle}
-        self._pools_of = {k: pool for k, pool in self._pools_of.items() if pool not in idle}
-        self._seats = sum(len(pool.seats) for pool in self._pools.values())
-        for member in self._numbered:
-            member.seats = [seat for seat in member.seats if seat.pool not in idle]
-
-    def _forget(self) -> None:
-        """Drop all pools; each is built again when it is asked for."""
-        for member in self._numbered:
-            member.seats.clear()
-        self._pools_of.clear()
-        self._pools.clear()
-        self._seats = 0
-
     def _settle(self, member: Member, view: AgentView, now: datetime) -> None:
         """Let an agent stand as the view says."""
         member.view = view
@@ -285,7 +197,7 @@ class Board:
     def _look(self, member: Member, now: datetime, *, moved: bool = False) -> None:
         """Find out whether an agent is at work and how fast work may come; set the alarm."""
         if member.presence is Presence.AVAILABLE:
-            member.absent, until = self._shift(member.agent, now)
+            member.absent, until = self._shift(self.configuration, member.agent, now)
         else:
             member.absent, until = str(member.presence), None
         slowed = _slowed(member, now) if member.ramps else None
@@ -309,10 +221,10 @@ class Board:
         course, need, age = self._need(ticket, now)
         changes = course.changes(ticket.since, age)
         for desk, stand in zip(need.desks, standing, strict=True):
-            if stand == _OPEN:
+            if stand == OPEN:
                 continue
             until = self.hours.of(desk, now).until
-            if stand == _CLOSING and until is not None:
+            if stand == CLOSING and until is not None:
                 until = self.hours.opens_after(desk, until)
             if until is not None:
                 changes.append(Change(until, "opens", desk))
