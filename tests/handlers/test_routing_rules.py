@@ -12,6 +12,8 @@ from shared.contracts.routing import Presence, Status
 from shared.kernel import CommandRejected
 from shared.organisation import Configuration
 from shared.testing.clock import ManualClock
+from shared.testing.memory import MemoryStreams
+from tests.support.core import Interruptions
 from tests.support.routing import TENANT, Routing, accepted, at, organisation
 
 
@@ -185,6 +187,23 @@ async def test_a_ring_takes_what_waits_at_a_desk_that_is_closed() -> None:
     assert await holders(routing) == {}
     assert routing.matcher.due == at(17, 30)
     await later(routing, minutes=1)
+    assert await holders(routing) == {"t1": "olu"}
+
+
+async def test_a_ring_that_is_added_while_agents_are_read_counts_in_the_same_round() -> None:
+    """It is 09:30 when London's agents are read: those of operations are read as well."""
+    faults = Interruptions()
+    routing = Routing(configuration=desk(RING), store=MemoryStreams(faults=faults))
+    for agent in ("ann", "bob"):
+        await routing.commands.presence(TENANT, agent=agent, presence=Presence.AWAY)
+    await routing.feed("t1", accepted("HD-1"))
+    clock(routing).set(at(9, 29))
+
+    async def half_past() -> None:
+        clock(routing).set(at(9, 30))
+
+    faults.at("store.load", half_past)
+    await routing.matcher.round()
     assert await holders(routing) == {"t1": "olu"}
 
 

@@ -9,6 +9,7 @@ from services.routing.domain.board import Board
 from services.routing.domain.matching import AgentView
 from services.routing.handlers.writing import TicketWriter
 from services.routing.ports import AgentDocument
+from shared.clock import Clock
 from shared.configuration import Configurations
 from shared.contracts.routing import Presence
 from shared.organisation import Configuration
@@ -26,10 +27,12 @@ class Crew:
         *,
         writer: TicketWriter,
         configurations: Configurations,
+        clock: Clock,
         presence_default: Presence,
     ) -> None:
         self._writer = writer
         self._configurations = configurations
+        self._clock = clock
         self._presence_default = presence_default
         self._boards: dict[str, Board] = {}
 
@@ -42,11 +45,13 @@ class Crew:
         return found
 
     async def gather(
-        self, tenant: str, board: Board, desks: Iterable[str], now: datetime
-    ) -> dict[str, AgentDocument]:
-        """Put the agents of some desks on the board as they stand; return their documents by name.
+        self, tenant: str, board: Board, desks: Iterable[str]
+    ) -> tuple[dict[str, AgentDocument], datetime]:
+        """Put the agents of some desks on the board; return their documents by name, and when.
 
-        Whoever shares a reserve with one of them comes too: the reserve is counted over all.
+        Whoever shares a reserve with one of them comes too: the reserve is counted over all. The
+        instant is that of the answer: a board that is asked about an earlier one has to look at
+        everybody again.
 
         Raises:
             Infrastructure: the store does not answer.
@@ -57,8 +62,9 @@ class Crew:
             AgentView.of(name, document.state, self._presence_default)
             for name, document in documents.items()
         ]
+        now = self._clock.now()
         board.see(views, now)
-        return documents
+        return documents, now
 
 
 def _names(configuration: Configuration, desks: Iterable[str]) -> list[str]:

@@ -72,7 +72,10 @@ class Matcher:
         self._clock = clock
         self._limits = limits or MatchLimits()
         self._crew = Crew(
-            writer=writer, configurations=configurations, presence_default=presence_default
+            writer=writer,
+            configurations=configurations,
+            clock=clock,
+            presence_default=presence_default,
         )
         self._queues = Queues(tickets, window_tickets_max=self._limits.window_tickets_max)
         self._due: dict[str, datetime] = {}
@@ -108,8 +111,12 @@ class Matcher:
         queue = await self._queue(tenant, board, now)
         if not queue:
             return False
-        reach = dict.fromkeys(desk for _, ticket in queue for desk in board.reach(ticket, now))
-        documents = await self._crew.gather(tenant, board, reach, now)
+        documents: dict[str, AgentDocument] = {}
+        reach: dict[str, None] = {}
+        # Once more where a ring was added to a ticket while the agents were read.
+        while wider := [d for _, t in queue for d in board.reach(t, now) if d not in reach]:
+            reach.update(dict.fromkeys(wider))
+            documents, now = await self._crew.gather(tenant, board, reach)
         picks = self._picked(tenant, board, queue, now)
         again = await self._assign(tenant, configuration, picks, documents)
         if len(picks) < len(queue):

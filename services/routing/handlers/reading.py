@@ -71,7 +71,10 @@ class Reader:
         self._clock = clock
         self._presence_default = presence_default
         self._crew = Crew(
-            writer=writer, configurations=configurations, presence_default=presence_default
+            writer=writer,
+            configurations=configurations,
+            clock=clock,
+            presence_default=presence_default,
         )
 
     async def ticket(self, tenant: str, name: str) -> TicketDocument:
@@ -96,8 +99,12 @@ class Reader:
         ticket = Waiting.of(document.id, state) if state is not None else None
         if ticket is None:
             return None
-        board, now = self._crew.board(document.tenant), self._clock.now()
-        await self._crew.gather(document.tenant, board, board.reach(ticket, now), now)
+        board = self._crew.board(document.tenant)
+        now = self._clock.now()
+        reach: tuple[str, ...] = ()
+        while (wider := board.reach(ticket, now)) != reach:
+            reach = wider
+            _, now = await self._crew.gather(document.tenant, board, reach)
         return board.decide(ticket, now)
 
     async def page(
