@@ -107,7 +107,8 @@ class Scan:
         if free:
             agent_id, desk = free[0]
             return Scanned(agent_id, desk, "least-loaded", len(free), tuple(free[:5]), left_out)
-        word = "nobody-free" if any(place[0] == 0 for place in where.values()) else "nobody-open"
+        opened = any(place[0] == 0 for place in where.values())
+        word = ("nobody-free" if able else "nobody-able") if opened else "nobody-open"
         return Scanned(None, ticket.desk, word, 0, (), left_out)
 
     def _by_affinity(

@@ -196,6 +196,24 @@ def test_optional_skills_drop_out_one_by_one_and_required_ones_never() -> None:
     )
 
 
+def test_a_ticket_that_nobody_could_ever_have_says_so() -> None:
+    """Full is one thing; that nobody here has the skill is another, and nothing will change it."""
+    known = desks(
+        {"ann": {}, "ops": {"desks": ["operations"], "skills": {"vpn": 1}}},
+        """
+rules:
+  - {name: vpn, when: service == "vpn", skills: {vpn: 1}}
+""",
+    )
+    found = decided(known, of=ticket(service="vpn"))
+    assert (found.decided, found.left_out, found.changes) == ("nobody-able", {"skill": 1}, ())
+    because = found.explanation()
+    assert because.rule == "nobody of london has the skills and the language for it"
+    full = AgentView("ops", load=10)
+    elsewhere = decided(known, full, of=ticket(service="vpn", desk="operations"))
+    assert elsewhere.decided == "nobody-free"
+
+
 def test_a_required_language_gives_way_to_its_fallbacks_in_time() -> None:
     """First Chinese, after 5 minutes English too, after 30 anybody; the first is preferred."""
     known = desks(

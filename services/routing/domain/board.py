@@ -17,6 +17,7 @@ from services.routing.domain.agents import recently
 from services.routing.domain.hours import Hours
 from services.routing.domain.matching import (
     LEAST_LOADED,
+    NOBODY_ABLE,
     NOBODY_FREE,
     NOBODY_OPEN,
     AgentView,
@@ -140,9 +141,7 @@ class Board:
                 seats = [seat, *pool.best(CANDIDATES_MAX - 1, without=others)]
         if decided is None:
             seats = pool.best(CANDIDATES_MAX, without=refused or ()) if free else []
-            decided = LEAST_LOADED
-            if not seats:
-                decided = NOBODY_FREE if OPEN in standing else NOBODY_OPEN
+            decided = LEAST_LOADED if seats else _nobody(pool, standing)
         chosen = seats[0] if seats else None
         left_out: dict[str, int] = {}
         if full or chosen is not None:
@@ -234,6 +233,13 @@ class Board:
                 if at is not None:
                     changes.append(Change(at, "ramp", seat.member.agent.id))
         return tuple(sorted(changes))
+
+
+def _nobody(pool: Pool, standing: tuple[int, ...]) -> str:
+    """Return the word for why nobody is given a ticket."""
+    if OPEN not in standing:
+        return NOBODY_OPEN
+    return NOBODY_FREE if pool.seats else NOBODY_ABLE
 
 
 def _slowed(member: Member, now: datetime) -> datetime | None:

@@ -32,6 +32,8 @@ AFFINITY: Final = "affinity"
 AFFINITY_WAIT: Final = "affinity-wait"
 NOBODY_FREE: Final = "nobody-free"
 NOBODY_OPEN: Final = "nobody-open"
+NOBODY_ABLE: Final = "nobody-able"
+"""However idle they were, none of those who are open has the skills and a language for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,8 @@ def sentence(decision: Decision) -> str:
             return "it waits for the agent who knows it already"
         case "nobody-open":
             return f"nobody of {desks} is open for long enough"
+        case "nobody-able":
+            return f"nobody of {desks} has the skills and the language for it"
         case _:
             return f"nobody of {desks} is free"
 
