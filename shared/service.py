@@ -14,6 +14,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import uvicorn
@@ -56,12 +57,14 @@ EXIT_NOT_STARTED = 3
 class Ticker:
     """Work that comes back by itself: every so many seconds, and sooner when woken.
 
-    ``work`` returns True where there is more to do at once.
+    ``work`` returns True where there is more to do at once. ``due`` says after each run when the
+    next thing is to be done that is known already; then it comes back at that instant.
     """
 
     name: str
     work: Callable[[], Awaitable[bool | None]]
     seconds: float
+    due: Callable[[], datetime | None] | None = None
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     def wake(self) -> None:
@@ -85,6 +88,9 @@ class Ticker:
                 log.exception("ticker_failed", ticker=self.name, error=repr(error))
                 await clock.sleep(clock.jitter(max(self.seconds, 1.0)))
                 continue
+            due = self.due() if self.due is not None else None
+            if due is not None:
+                pause = min(pause, max(0.0, (due - clock.now()).total_seconds()))
             try:
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
@@ -183,10 +189,15 @@ class Runtime:
         return consumer
 
     def tick(
-        self, name: str, work: Callable[[], Awaitable[bool | None]], *, seconds: float
+        self,
+        name: str,
+        work: Callable[[], Awaitable[bool | None]],
+        *,
+        seconds: float,
+        due: Callable[[], datetime | None] | None = None,
     ) -> Ticker:
-        """Run work every so many seconds for as long as the process lives."""
-        ticker = Ticker(name=name, work=work, seconds=seconds)
+        """Run work every so many seconds for as long as the process lives, and when it is due."""
+        ticker = Ticker(name=name, work=work, seconds=seconds, due=due)
         self.tickers.append(ticker)
         return ticker
 

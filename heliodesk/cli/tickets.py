@@ -22,7 +22,7 @@ from heliodesk.cli.output import (
     print_line,
     print_table,
 )
-from heliodesk.cli.route import explanation_lines
+from heliodesk.cli.route_words import explanation_lines
 from heliodesk.errors import CliError
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -35,6 +35,15 @@ class Place:
     id: str
 
 
+@dataclass(frozen=True, slots=True)
+class QueuePlace:
+    """Where a queue goes on: after the ticket of this rank that waits since then."""
+
+    rank: int
+    since: datetime
+    id: str
+
+
 class Tickets(Protocol):
     """Questions to the documents of tickets and agents.
 
@@ -42,8 +51,26 @@ class Tickets(Protocol):
     is to be done on what is returned.
     """
 
-    async def waiting(self, tenant: str, desk: str, *, limit: int) -> list[TicketDocument]:
-        """Return what is queued at a desk, the most pressing first, then the longest waiting."""
+    async def waiting(
+        self,
+        tenant: str,
+        desk: str,
+        *,
+        limit: int,
+        rank: int | None = None,
+        ahead: bool = False,
+        after: QueuePlace | None = None,
+    ) -> list[TicketDocument]:
+        """Return what is queued at a desk, the most pressing first, then the longest waiting.
+
+        Args:
+            tenant: whose.
+            desk: its name.
+            limit: of tickets.
+            rank: only of this rank.
+            ahead: only of VIPs, or reopened.
+            after: only what comes after this place.
+        """
         ...
 
     async def following_the_sun(

@@ -8,7 +8,13 @@ from typing import Any, Final
 
 from services.routing.domain.agents import AGENTS
 from services.routing.domain.tickets import TICKETS
-from services.routing.ports import AgentDocument, Place, TicketDocument, TicketFilter
+from services.routing.ports import (
+    AgentDocument,
+    Place,
+    QueuePlace,
+    TicketDocument,
+    TicketFilter,
+)
 from shared.contracts.routing import Status
 from shared.documents import document_from
 from shared.mongo import Database, infrastructure
@@ -46,7 +52,16 @@ class MongoTickets:
             )
             await self._tickets.create_index([("tenant", 1), *NEWEST_FIRST], name="newest")
 
-    async def waiting(self, tenant: str, desk: str, *, limit: int) -> list[TicketDocument]:
+    async def waiting(
+        self,
+        tenant: str,
+        desk: str,
+        *,
+        limit: int,
+        rank: int | None = None,
+        ahead: bool = False,
+        after: QueuePlace | None = None,
+    ) -> list[TicketDocument]:
         """Return what is queued at a desk, the most pressing first, then the longest waiting."""
         query: Query = {
             "tenant": tenant,
@@ -54,6 +69,24 @@ class MongoTickets:
             "state.status": str(Status.QUEUED),
             "parked": 0,
         }
+        every: list[Query] = []
+        if rank is not None:
+            query["state.rank"] = rank
+        if ahead:
+            every.append({"$or": [{"state.facts.vip": True}, {"state.reopened": True}]})
+        if after is not None:
+            level: Query = {"state.rank": after.rank}
+            every.append(
+                {
+                    "$or": [
+                        {"state.rank": {"$gt": after.rank}},
+                        {**level, "state.since": {"$gt": after.since}},
+                        {**level, "state.since": after.since, "_id": {"$gt": after.id}},
+                    ]
+                }
+            )
+        if every:
+            query["$and"] = every
         order = [("state.rank", 1), ("state.since", 1), ("_id", 1)]
         return await self._found(query, order, limit)
 

@@ -32,7 +32,9 @@ def start_tickers(
     timers: Timers,
 ) -> Callable[[], None]:
     """Give the runtime its periodic work; return what wakes the matcher."""
-    match = runtime.tick("match", matcher.round, seconds=pace.match_seconds)
+    match = runtime.tick(
+        "match", matcher.round, seconds=pace.match_seconds, due=lambda: matcher.due
+    )
 
     async def tidy() -> None:
         if await keeper.recent():

@@ -54,7 +54,10 @@ class Candidate(BaseModel):
     name: Code
     chosen: bool = False
     score: float | None = None
+    """Of an agent: the share of the capacity that is taken; less is better."""
     left_out: Code | None = None
+    desk: Code | None = None
+    """Of an agent: the desk for which the agent was considered."""
 
 
 class Explanation(BaseModel):
@@ -71,6 +74,14 @@ class Explanation(BaseModel):
     candidates: Annotated[tuple[Candidate, ...], Field(max_length=CANDIDATES_MAX)] = ()
     left_out: Annotated[dict[str, int], Field(max_length=20)] = {}
     """Reason to number of candidates left out for it."""
+    decided: Code | None = None
+    """A stable word for what decided between agents: least-loaded, affinity."""
+    policy: Code | None = None
+    """Name of the routing rule that took the ticket; None where no rule did."""
+    free: Annotated[int, Field(ge=0)] | None = None
+    """How many agents could have been given the ticket."""
+    language: Code | None = None
+    """The language in which the chosen agent works on it; None where nobody asks for one."""
 
 
 class TicketEvent(Body):
@@ -210,6 +221,8 @@ class HoldTaken(Body):
     agent: Code
     ticket: Id
     weight: Annotated[int, Field(ge=1, le=1000)]
+    channel: Code | None = None
+    """The ticket's channel: agents have a capacity for each."""
 
 
 class HoldReleased(Body):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from shared.calendar.days import reached_ms, to_ms
-from shared.calendar.zones import zone
+from shared.calendar.days import to_ms
 from shared.coverage.intervals import Stretches, intersection, union
+from shared.organisation.leave import leave_windows
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from shared.calendar import CompiledCalendar
     from shared.organisation import Agent, Configuration
 
@@ -80,17 +81,8 @@ class Presence:
             return ()
         known = self._leave.get(agent.id)
         if known is None:
-            at = zone(agent.time_zone or self.configuration.desk_time_zone(agent.desks[0]))
-            days = sorted((leave.first, leave.last + timedelta(days=1)) for leave in agent.leave)
-            known = self._leave[agent.id] = union(
-                [
-                    (
-                        reached_ms(datetime.combine(first, time()), at),
-                        reached_ms(datetime.combine(behind, time()), at),
-                    )
-                ]
-                for first, behind in days
-            )
+            windows = leave_windows(self.configuration, agent)
+            known = self._leave[agent.id] = union([window] for window in windows)
         return known
 
     def open_changes(self, desk: str) -> list[Change]:

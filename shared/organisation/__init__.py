@@ -72,6 +72,16 @@ from shared.organisation.policies import (
     SlaSection,
 )
 from shared.organisation.problems import ConfigurationInvalid, Problem
+from shared.organisation.routing import (
+    DEFAULT_RULE,
+    ROUTING_FIELDS,
+    Ageing,
+    DeskRouting,
+    Ramp,
+    Reserve,
+    RoutingRule,
+    RoutingSection,
+)
 from shared.organisation.schema import json_schemas
 from shared.organisation.topologies import (
     Centralized,
@@ -85,13 +95,16 @@ from shared.organisation.topologies import (
 __all__ = [
     "ALERT_FIELDS",
     "ALWAYS",
+    "DEFAULT_RULE",
     "DESK_CALENDAR",
     "MAIL_DOORS",
     "REQUEST_FIELDS",
     "ROSTER_PREFIX",
+    "ROUTING_FIELDS",
     "SECTION_BYTES_MAX",
     "SECTION_MODELS",
     "TICKET_FIELDS",
+    "Ageing",
     "Agent",
     "AgentsSection",
     "AlertOpening",
@@ -107,6 +120,7 @@ __all__ = [
     "ConfigurationItem",
     "CoverageSection",
     "Desk",
+    "DeskRouting",
     "DesksSection",
     "DuplicatePolicy",
     "EscalationStep",
@@ -131,8 +145,12 @@ __all__ = [
     "Problem",
     "Promise",
     "PromiseScope",
+    "Ramp",
     "Region",
     "RequestDefaults",
+    "Reserve",
+    "RoutingRule",
+    "RoutingSection",
     "Scope",
     "Service",
     "Site",

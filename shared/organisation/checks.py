@@ -14,6 +14,7 @@ from shared.organisation.integrations import ALERT_FIELDS
 from shared.organisation.policies import DESK_CALENDAR, NOTIFY_ROLES
 from shared.organisation.problems import unknown_name
 from shared.organisation.promises import promise_faults
+from shared.organisation.routing_checks import routing_faults
 from shared.organisation.topologies import ANY, Centralized, FollowTheSun, Local
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ def findings(configuration: Configuration) -> Iterator[Finding]:
     yield from _classification(configuration)
     yield from _alerts(configuration)
     yield from _maintenance(configuration, names)
+    for path, reason in routing_faults(configuration):
+        yield Finding("routing", path, reason)
 
 
 def _refer(

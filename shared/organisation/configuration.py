@@ -29,6 +29,7 @@ from shared.organisation.places import (
 from shared.organisation.policies import Policy, SlaSection
 from shared.organisation.problems import ConfigurationInvalid, Problem
 from shared.organisation.reports import problems_of
+from shared.organisation.routing import RoutingSection
 from shared.organisation.topologies import TopologiesSection, Topology
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ SECTION_MODELS: Final[Mapping[str, type[Model]]] = {
     "agents": AgentsSection,
     "topologies": TopologiesSection,
     "coverage": CoverageSection,
+    "routing": RoutingSection,
     "sla": SlaSection,
     "integrations": IntegrationsSection,
     "intake": IntakeSection,
@@ -98,6 +100,7 @@ class Configuration:
     agents: AgentsSection = field(default_factory=AgentsSection)
     topologies: TopologiesSection = field(default_factory=TopologiesSection)
     coverage: CoverageSection = field(default_factory=CoverageSection)
+    routing: RoutingSection = field(default_factory=RoutingSection)
     sla: SlaSection = field(default_factory=SlaSection)
     integrations: IntegrationsSection = field(default_factory=IntegrationsSection)
     intake: IntakeSection = field(default_factory=IntakeSection)

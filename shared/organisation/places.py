@@ -11,6 +11,7 @@ from shared.calendar import BusinessCalendar
 from shared.calendar.zones import ZoneName
 from shared.organisation.words import (
     LEVELS,
+    ChannelName,
     GroupingName,
     Language,
     LevelName,
@@ -149,6 +150,8 @@ class Agent(Model):
     languages: Annotated[tuple[Language, ...], Field(min_length=1, max_length=50)] = ("en",)
     capacity: Annotated[int, Field(ge=0, le=10_000)] = 10
     """The sum of the work's weights that the agent holds at most."""
+    capacity_by_channel: dict[ChannelName, Annotated[int, Field(ge=0, le=10_000)]] = {}
+    """The same for the work of one channel; one that is not named has no limit of its own."""
     skills: Skills = {}
     staffing: StaffingName | None = None
     """None means that of the desk."""

@@ -11,11 +11,12 @@ from services.routing.domain.agents import AGENTS
 from services.routing.domain.tickets import TICKETS
 from services.routing.store import MongoTickets
 from shared.clock import SystemClock
-from shared.contracts.routing import Status
+from shared.contracts.routing import Presence, Status
 from shared.kernel import NAMESPACE, CommandRejected, Infrastructure
 from shared.mongo import MongoStreams, connect, database
 from shared.testing.memory import MemoryData, MemoryStreams
 from tests.support.routing import (
+    TENANT,
     MemoryTickets,
     Routing,
     accepted,
@@ -26,23 +27,22 @@ from tests.support.routing import (
 
 CAPACITY = 5
 AGENTS_OF_DESK = ("ann", "bob", "cid")
-ORGANISATION = organisation(
-    desks="""
+DESKS = """
 desks:
   - {name: only, title: Only, calendar: always, escalates_to: upper}
   - {name: upper, title: Upper, calendar: always, tier: 2}
-""",
-    agents="""
+"""
+AGENTS_TEXT = """
 agents:
   - {id: ann, name: Ann, email: ann@example.org, desks: [only], capacity: 5}
   - {id: bob, name: Bob, email: bob@example.org, desks: [only], capacity: 5}
   - {id: cid, name: Cid, email: cid@example.org, desks: [only], capacity: 5}
-""",
-    topologies="""
+"""
+TOPOLOGIES = """
 topologies:
   - {name: all, shape: centralized, desk: only}
-""",
-)
+"""
+ORGANISATION = organisation(desks=DESKS, agents=AGENTS_TEXT, topologies=TOPOLOGIES)
 
 Process = Callable[[], Routing]
 
@@ -115,6 +115,23 @@ async def test_matchers_that_compete_fill_every_agent_and_exceed_none(process: P
     assert (statuses.count(Status.ASSIGNED), statuses.count(Status.QUEUED)) == (15, 45)
     # One event for the queue, one more for the assignment: nobody was assigned twice.
     assert sorted(d.seq for d in documents.values()) == [1] * 45 + [2] * 15
+
+
+async def test_a_ramp_holds_whoever_gives_the_work(process: Process) -> None:
+    """Three matchers at once give somebody who just signed in two tickets, as the ramp says."""
+    first, second, third = process(), process(), process()
+    routing = "desks: {only: {ramp: {lasts: 1h, per_minute: 2}}}"
+    files = {"desks": DESKS, "agents": AGENTS_TEXT, "topologies": TOPOLOGIES}
+    ramped = organisation(**files, routing=routing)
+    for one in (first, second, third):
+        one.configurations.install(TENANT, ramped, version=2)
+    for agent in AGENTS_OF_DESK[1:]:
+        await first.commands.presence(TENANT, agent=agent, presence=Presence.OFFLINE)
+    await first.commands.presence(TENANT, agent="ann", presence=Presence.AVAILABLE)
+    for number in range(20):
+        await first.feed(f"t{number}", accepted(f"HD-{number}"))
+    await asyncio.gather(*(persist(routing) for routing in (first, second, third)))
+    assert await consistent(first) == {"ann": 2, "bob": 0, "cid": 0}
 
 
 async def loads(routing: Routing) -> dict[str, int]:

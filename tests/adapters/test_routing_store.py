@@ -10,7 +10,7 @@ import pytest
 
 from services.routing.domain.agents import AGENTS, AgentState, agent_stream
 from services.routing.domain.tickets import TICKETS, TicketState
-from services.routing.ports import Place, TicketFilter, Tickets
+from services.routing.ports import Place, QueuePlace, TicketFilter, Tickets
 from services.routing.store import MongoTickets
 from shared.aggregate import Document, Write
 from shared.clock import SystemClock
@@ -100,6 +100,29 @@ async def test_a_queue_is_in_the_order_of_priority_waiting_time_and_id(filled: F
     found = (await filled.tickets.waiting("main", "london", limit=1))[0].state
     assert found is not None
     assert (found.since, found.facts, found.status) == (at(11), facts("B"), Status.QUEUED)
+
+
+async def test_a_long_queue_is_read_on_from_a_place_by_rank_and_for_those_ahead(
+    filled: Filled,
+) -> None:
+    """After a place comes what is behind it; a rank alone; VIPs and reopened tickets alone."""
+    await filled.put("a", rank=3, since=at(8))
+    await filled.put("b", rank=3, since=at(8), reopened=True)
+    await filled.put("c", rank=3, since=at(9), facts=facts("C", vip=True))
+    await filled.put("d", rank=5, since=at(7))
+    await filled.put("e", rank=1, since=at(9))
+    await filled.put("x", rank=5, since=at(7), desk="berlin", reopened=True)
+
+    async def found(limit: int = 10, **wanted: Any) -> list[str]:
+        return ids(await filled.tickets.waiting("main", "london", limit=limit, **wanted))
+
+    assert await found() == ["e", "a", "b", "c", "d"]
+    assert await found(after=QueuePlace(rank=3, since=at(8), id="a")) == ["b", "c", "d"]
+    assert await found(after=QueuePlace(rank=3, since=at(8, 30), id="")) == ["c", "d"]
+    assert await found(limit=1, after=QueuePlace(rank=1, since=at(9), id="e")) == ["a"]
+    assert await found(rank=3) == ["a", "b", "c"]
+    assert await found(ahead=True) == ["b", "c"]
+    assert await found(ahead=True, after=QueuePlace(rank=3, since=at(8), id="b")) == ["c"]
 
 
 async def test_what_follows_the_sun_at_some_desks_is_found_page_by_page(filled: Filled) -> None:

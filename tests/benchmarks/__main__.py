@@ -1,4 +1,4 @@
-"""Runs the benchmarks: ``python -m tests.benchmarks [pipeline|intake|consumer|calendar|all]``."""
+"""Runs the benchmarks: ``python -m tests.benchmarks [NAME|all]``."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Final
 
 from rich.console import Console
 
-from tests.benchmarks import calendar, consumer, intake, pipeline
+from tests.benchmarks import calendar, consumer, intake, pipeline, routing
 from tests.benchmarks.report import Result, print_result
 
-NAMES: Final = ("calendar", "consumer", "intake", "pipeline")
+NAMES: Final = ("calendar", "consumer", "intake", "pipeline", "routing")
 ROUNDS_MIN: Final = 3
 
 
@@ -44,6 +44,8 @@ def _run(name: str, options: argparse.Namespace, *, home: Path) -> Result:
             return calendar.run(rounds=options.rounds)
         case "consumer":
             return consumer.run(home=home, rounds=options.rounds, records=options.records)
+        case "routing":
+            return routing.run(rounds=options.rounds)
         case "intake":
             return intake.run(home=home, plan=intake.Plan(rounds=options.rounds))
         case _:

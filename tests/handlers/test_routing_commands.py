@@ -56,7 +56,7 @@ async def test_an_agent_who_takes_a_ticket_holds_it_from_the_same_moment() -> No
     assert await routing.holds() == {"ann": {"t1": 1}}
     shifts = await routing.sent("heliodesk.shifts")
     assert [(e.body, e.correlationid) for e in shifts] == [
-        (HoldTaken(agent="ann", ticket="t1", weight=1), "t1")
+        (HoldTaken(agent="ann", ticket="t1", weight=1, channel="email"), "t1")
     ]
     assert routing.changes == 1
 

@@ -137,6 +137,22 @@ async def test_a_hand_over_changes_the_calendar_of_clocks_that_follow_the_desk()
     assert (view.calendar, view.used_seconds, view.due_at) == ("always", 7200, utc(2, 22))
 
 
+async def test_an_agent_of_a_wider_ring_takes_the_clocks_along() -> None:
+    """Assigned to an agent of the global desk, the rest counts by that desk's hours at once."""
+    queued, ring = Story(), Story()
+    handed, taken = Sla(), Sla()
+    await handed.feed(
+        queued.accepted(), queued.queued(utc(2, 14)), queued.queued(utc(2, 16), "global")
+    )
+    await taken.feed(ring.accepted(), ring.queued(utc(2, 14)))
+    ring.desk = "global"
+    await taken.feed(ring.assigned(utc(2, 16)))
+    by_queue, by_ring = await handed.clock_of("fix"), await taken.clock_of("fix")
+    assert by_ring.view.due_at == by_queue.view.due_at
+    assert [span.desk for span in by_ring.spans] == [span.desk for span in by_queue.spans]
+    assert (await taken.state()).desk == "global"
+
+
 async def test_a_policy_with_a_calendar_of_its_own_ignores_the_desk() -> None:
     """A service request is promised in London's hours, wherever the work lies."""
     sla = Sla()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -105,7 +106,12 @@ class Parts:
         return replace(row, decide=decide)
 
     def tick(
-        self, name: str, work: Callable[[], Awaitable[bool | None]], *, seconds: float
+        self,
+        name: str,
+        work: Callable[[], Awaitable[bool | None]],
+        *,
+        seconds: float,
+        due: Callable[[], datetime | None] | None = None,
     ) -> Ticker:
         """Run work every so many seconds; the same call that `Runtime` has."""
         process = self.process
@@ -115,7 +121,7 @@ class Parts:
                 await process.world.never()
             return await work()
 
-        ticker = Ticker(name=name, work=alive, seconds=seconds)
+        ticker = Ticker(name=name, work=alive, seconds=seconds, due=due)
         self.tickers.append(partial(ticker.run, clock=process.clock, log=self.log))
         return ticker
 

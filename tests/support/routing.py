@@ -17,7 +17,14 @@ from services.routing.handlers.matcher import Matcher, MatchLimits
 from services.routing.handlers.reading import Reader
 from services.routing.handlers.sweeps import DeskSweep, Timers
 from services.routing.handlers.writing import TicketWriter
-from services.routing.ports import AgentDocument, Place, TicketDocument, TicketFilter, Tickets
+from services.routing.ports import (
+    AgentDocument,
+    Place,
+    QueuePlace,
+    TicketDocument,
+    TicketFilter,
+    Tickets,
+)
 from shared.clock import Clock
 from shared.commit import Committer
 from shared.configuration import Configurations
@@ -146,13 +153,28 @@ class MemoryTickets:
     ) -> list[tuple[TicketDocument, TicketState]]:
         return [(d, s) for d, s in self._all() if not d.parked and fits(d, s)]
 
-    async def waiting(self, tenant: str, desk: str, *, limit: int) -> list[TicketDocument]:
+    async def waiting(
+        self,
+        tenant: str,
+        desk: str,
+        *,
+        limit: int,
+        rank: int | None = None,
+        ahead: bool = False,
+        after: QueuePlace | None = None,
+    ) -> list[TicketDocument]:
         """Return what is queued at a desk, the most pressing first, then the longest waiting."""
         found = self._where(
-            lambda d, s: (d.tenant, s.desk, s.status) == (tenant, desk, Status.QUEUED)
+            lambda d, s: (
+                (d.tenant, s.desk, s.status) == (tenant, desk, Status.QUEUED)
+                and rank in {None, s.rank}
+                and (not ahead or s.reopened or (s.facts is not None and s.facts.vip))
+            )
         )
-        found.sort(key=lambda pair: (pair[1].rank, pair[1].since or MONDAY, pair[0].id))
-        return [d for d, _ in found[:limit]]
+        places = [((s.rank, s.since or MONDAY, d.id), d) for d, s in found]
+        if after is not None:
+            places = [p for p in places if p[0] > (after.rank, after.since, after.id)]
+        return [d for _, d in sorted(places, key=lambda place: place[0])][:limit]
 
     def _active(
         self, tenant: str, after: str, fits: Callable[[TicketState], bool], limit: int

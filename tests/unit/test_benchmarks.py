@@ -10,7 +10,7 @@ from shared.contracts.envelope import Body, numbered
 from shared.contracts.notify import NoticeKind, NoticePlanned, NoticeSent, RecipientKind
 from shared.organisation import validate_sections
 from shared.testing.clock import START
-from tests.benchmarks import calendar, organisation
+from tests.benchmarks import calendar, organisation, routing
 from tests.benchmarks.measure import Circumstances, Spread, Used, percentile, ratios
 from tests.benchmarks.report import against, shown
 from tests.benchmarks.traffic import Count, acknowledged_at, traffic_of, written
@@ -141,3 +141,11 @@ def test_the_calendar_is_measured_against_the_same_answers() -> None:
     """The floor of business time agrees with the product's, or the benchmark refuses to run."""
     result = calendar.run(rounds=1, calls=1_000)
     assert set(result.figures) >= {"add_4h", "add_200h", "between_40h"}
+
+
+def test_the_routing_benchmark_exceeds_no_capacity_and_compares_each_size() -> None:
+    """A small run has a ratio for each size, both growths, and not one assignment too many."""
+    found = routing.run(rounds=3, agents=(10, 40), desks=(1, 3), desks_agents=60, batches=2)
+    assert found.figures["capacity_exceeded"] == 0
+    assert found.figures["desks_1_agents_40"]["ratio"]["median"] > 0
+    assert {"growth_agents", "growth_desks", "worst_topology"} <= found.figures.keys()

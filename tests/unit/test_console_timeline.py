@@ -167,6 +167,52 @@ def test_a_choice_explains_itself() -> None:
     assert line.details[0][0].text == "the first open desk in order"
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        (
+            Language.EN,
+            [
+                "Hannah Clarke is the least loaded of 3 who are free.",
+                "Works on it in en.",
+                "Routing rule vpn.",
+                "Topology follow-the-sun, follow the sun.",
+                "Left out: signed in just now 2 · kept for graver work 1.",
+            ],
+        ),
+        (
+            Language.ZH,
+            [
+                "在 3 位空闲人员中，Hannah Clarke 的负荷最低。",
+                "以 en 处理。",
+                "派单规则 vpn。",
+                "拓扑 follow-the-sun，日不落。",
+                "排除：刚刚登录 2 · 为更紧急的工作保留 1。",
+            ],
+        ),
+    ],
+)
+def test_the_choice_of_an_agent_is_told_in_the_readers_language(
+    language: Language, said: list[str]
+) -> None:
+    """What decided, the rule and who was left out are words, not the English of the event."""
+    because = routing.Explanation(
+        topology="follow-the-sun",
+        shape="follow-the-sun",
+        rule="h-clarke is the least loaded of 3 free agents of london; speaks en",
+        candidates=(Candidate(name="h-clarke", chosen=True, score=0.25, desk="london"),),
+        left_out={"ramp": 2, "reserved": 1},
+        decided="least-loaded",
+        policy="vpn",
+        free=3,
+        language="en",
+    )
+    body = routing.TicketAssigned(**stand(agent="h-clarke"), explanation=because)
+    line = Teller(words=Words(language), names=NAMES).tell(row(body))
+    assert ["".join(piece.text for piece in detail) for detail in line.details] == said
+    assert [c.verdict for c in line.considered] == ["25%"]
+
+
 def test_a_sent_notice_is_named_by_what_was_planned() -> None:
     """The event that a notice was sent has its code only; its kind and recipient are known."""
     stories = Stories()

@@ -19,6 +19,25 @@ from shared.contracts.routing import Presence, QueueReason, Status
 from shared.contracts.sla import Metric
 from shared.organisation.intake import CATEGORIES_DEFAULT
 
+REASONS = (
+    "closed",
+    "closing",
+    "skill",
+    "language",
+    "away",
+    "offline",
+    "unknown",
+    "off-shift",
+    "on-leave",
+    "full",
+    "channel-full",
+    "ramp",
+    "reserved",
+    "affinity",
+    "later-in-order",
+)
+"""Why routing leaves a desk or an agent out."""
+
 EN, ZH = CATALOGUES[Language.EN], CATALOGUES[Language.ZH]
 
 
@@ -51,6 +70,7 @@ def test_both_catalogues_fill_in_the_same_fields() -> None:
         ("urgency", Urgency),
         ("tab", Tab),
         ("order", Order),
+        ("left", REASONS),
         ("resolution", RESOLUTIONS),
         ("pend", PEND_REASONS),
         ("alert", AlertStatus),

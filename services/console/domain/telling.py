@@ -105,9 +105,9 @@ class Teller:
         return tuple(pieces)
 
     def _because(self, explanation: Explanation) -> list[tuple[Piece, ...]]:
-        because: list[tuple[Piece, ...]] = []
-        if explanation.rule:
-            because.append((Piece(explanation.rule),))
+        because = self._decided(explanation)
+        if explanation.policy:
+            because.append(self._pieces("say.policy", {"policy": explanation.policy}))
         shape = self._scope.word("shape", explanation.shape)
         fields = {"topology": explanation.topology, "shape": shape}
         because.append(self._pieces("say.explanation", fields))
@@ -116,11 +116,22 @@ class Teller:
             because.append(self._pieces("say.left_out", {"reasons": " · ".join(left)}))
         return because
 
+    def _decided(self, explanation: Explanation) -> list[tuple[Piece, ...]]:
+        """Return what decided, in the reader's language where the event has a word for it."""
+        key = f"say.decided.{explanation.decided}"
+        chosen = next((c.name for c in explanation.candidates if c.chosen), None)
+        if chosen is None or not self._scope.words.has(key):
+            return [(Piece(explanation.rule),)] if explanation.rule else []
+        fields = {"agent": self._scope.names.agent(chosen), "free": explanation.free or 0}
+        spoken = "say.spoken" if explanation.language else "say.unspoken"
+        language = {"language": explanation.language} if explanation.language else {}
+        return [self._pieces(key, fields), self._pieces(spoken, language)]
+
     def _considered(self, explanation: Explanation) -> tuple[Considered, ...]:
         def verdict(candidate: Candidate) -> str:
             if candidate.left_out:
                 return self._scope.word("left", candidate.left_out)
-            return "" if candidate.score is None else f"{candidate.score:g}"
+            return "" if candidate.score is None else f"{candidate.score:.0%}"
 
         def name(code: str) -> str:
             return self._scope.names.desks.get(code) or self._scope.names.agents.get(code) or code

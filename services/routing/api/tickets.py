@@ -21,6 +21,7 @@ from services.routing.api.views import (
     TicketPage,
     TicketView,
     Transfer,
+    WaitingView,
 )
 from services.routing.handlers.commands import Caller, TicketCommands
 from services.routing.handlers.reading import Reader
@@ -103,6 +104,7 @@ def _reading(router: APIRouter, reader: Reader) -> None:
         state = document.state
         if state is None or state.status is None:
             raise CommandRejected("not-found", f"there is no ticket {ticket}", status=404)
+        decision = await reader.decision(document)
         return ExplainView(
             id=document.id,
             number=state.number,
@@ -112,6 +114,7 @@ def _reading(router: APIRouter, reader: Reader) -> None:
             opens_at=state.opens_at,
             queued=state.queued_because,
             assigned=state.assigned_because,
+            waiting=WaitingView.of(decision) if decision else None,
         )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.routing.domain.matching import Decision
 from services.routing.handlers.reading import AgentNow, DeskNow
 from services.routing.ports import TicketDocument
 from shared.contracts.facts import Channel, Instant, Kind, Priority
@@ -108,6 +109,40 @@ class TicketPage(_Answer):
     """Give it as ``after`` for the next page; None on the last."""
 
 
+class ChangeView(_Answer):
+    """Something that will be otherwise from an instant on, without anybody doing anything."""
+
+    at: Instant
+    what: str
+    """skill, language, any-language, desk, affinity, opens or ramp."""
+    name: str
+    """Of the skill, language, desk or agent."""
+
+
+class WaitingView(_Answer):
+    """How the choice of an agent stands now, for a ticket that waits."""
+
+    explanation: Explanation
+    """What would be decided now, tickets before it aside."""
+    agent: str | None
+    weight: int
+    changes: tuple[ChangeView, ...]
+    """What will change by itself, the soonest first; empty where there is an agent."""
+
+    @classmethod
+    def of(cls, decision: Decision) -> WaitingView:
+        """Return the view of a decision."""
+        return cls(
+            explanation=decision.explanation(),
+            agent=decision.agent,
+            weight=decision.weight,
+            changes=tuple(
+                ChangeView(at=change.at, what=change.what, name=change.name)
+                for change in decision.changes
+            ),
+        )
+
+
 class ExplainView(_Answer):
     """Why a ticket is where it is."""
 
@@ -121,6 +156,8 @@ class ExplainView(_Answer):
     """Why it came to the desk."""
     assigned: Explanation | None
     """Why it came to the agent; None while it waits."""
+    waiting: WaitingView | None = None
+    """How the choice stands now; None where the ticket does not wait."""
 
 
 class HoldView(_Answer):

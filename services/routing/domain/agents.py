@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
-from typing import Any, Final
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -13,6 +13,25 @@ from shared.contracts.envelope import Body, Event
 from shared.contracts.routing import HoldReleased, HoldTaken, Presence, PresenceChanged
 from shared.contracts.topics import SHIFTS
 from shared.kernel import CommandRejected, stream_id
+
+RAMP_SECONDS: Final = 60
+"""A ramp limits the assignments within any stretch of so long."""
+RECENT_MAX: Final = 100
+"""As many assignments are remembered as a ramp can allow in a minute, and no more."""
+
+
+class Work(NamedTuple):
+    """How much of whose capacity a ticket takes."""
+
+    weight: int
+    channel: str | None
+
+
+class Capacity(NamedTuple):
+    """The sums of weights that an agent holds at most, in all and of some channels."""
+
+    total: int
+    by_channel: Mapping[str, int]
 
 
 class AgentState(BaseModel):
@@ -29,13 +48,27 @@ class AgentState(BaseModel):
     """None until the agent says something; a setting decides what that means."""
     holds: dict[str, int] = {}
     """Ticket to weight. Bounded by the agent's capacity, since each weighs at least 1."""
+    channels: dict[str, str] = {}
+    """Ticket to channel, of those holds that say it."""
     taken_at: datetime | None = None
     """When the agent was last given a ticket."""
+    signed_in_at: datetime | None = None
+    """Since when the agent has not been offline; None where the agent never signed in."""
+    recent: tuple[datetime, ...] = ()
+    """When tickets were given within `RAMP_SECONDS` before the last one, the oldest first."""
 
     @property
     def load(self) -> int:
         """Sum of the weights of what the agent holds."""
         return sum(self.holds.values())
+
+    @property
+    def load_by_channel(self) -> dict[str, int]:
+        """The same by channel."""
+        loads: dict[str, int] = {}
+        for ticket, channel in self.channels.items():
+            loads[channel] = loads.get(channel, 0) + self.holds[ticket]
+        return loads
 
 
 def evolve_agent(state: AgentState | None, event: Event[Any]) -> AgentState:
@@ -44,18 +77,54 @@ def evolve_agent(state: AgentState | None, event: Event[Any]) -> AgentState:
     body = event.body
     match body:
         case PresenceChanged():
-            return before.model_copy(update={"agent": body.agent, "presence": body.presence})
-        case HoldTaken():
-            holds = {**before.holds, body.ticket: body.weight}
             return before.model_copy(
-                update={"agent": body.agent, "holds": holds, "taken_at": event.time}
+                update={
+                    "agent": body.agent,
+                    "presence": body.presence,
+                    "signed_in_at": _signed_in(before, body.presence, event.time),
+                }
             )
+        case HoldTaken():
+            return before.model_copy(update=_taken(before, body, event.time))
         case HoldReleased():
-            holds = {t: weight for t, weight in before.holds.items() if t != body.ticket}
-            return before.model_copy(update={"agent": body.agent, "holds": holds})
+            return before.model_copy(
+                update={
+                    "agent": body.agent,
+                    "holds": {t: w for t, w in before.holds.items() if t != body.ticket},
+                    "channels": {t: c for t, c in before.channels.items() if t != body.ticket},
+                }
+            )
         case _:
             message = f"{event.type} is no event of an agent"
             raise TypeError(message)
+
+
+def _signed_in(before: AgentState, presence: Presence, at: datetime) -> datetime | None:
+    """Return since when the agent is signed in; who was away comes back to the same session."""
+    if presence is Presence.OFFLINE:
+        return None
+    was_out = before.presence in {None, Presence.OFFLINE, Presence.UNKNOWN}
+    return at if was_out else before.signed_in_at
+
+
+def _taken(before: AgentState, body: HoldTaken, at: datetime) -> dict[str, Any]:
+    """Return what changes as an agent is given a ticket."""
+    channels = {t: c for t, c in before.channels.items() if t != body.ticket}
+    if body.channel is not None:
+        channels[body.ticket] = body.channel
+    return {
+        "agent": body.agent,
+        "holds": {**before.holds, body.ticket: body.weight},
+        "channels": channels,
+        "taken_at": at,
+        "recent": recently(before.recent, at),
+    }
+
+
+def recently(recent: Sequence[datetime], at: datetime) -> tuple[datetime, ...]:
+    """Return the recent assignments with one more; those that no ramp asks for are dropped."""
+    since = at - timedelta(seconds=RAMP_SECONDS)
+    return (*(earlier for earlier in recent if earlier > since), at)[-RECENT_MAX:]
 
 
 AGENTS: Final = Aggregate(name="agents", topic=SHIFTS, state=AgentState, evolve=evolve_agent)
@@ -74,7 +143,7 @@ def decide_presence(state: AgentState | None, *, agent: str, presence: Presence)
 
 
 def decide_holds(
-    state: AgentState | None, *, agent: str, tickets: Mapping[str, int], capacity: int
+    state: AgentState | None, *, agent: str, tickets: Mapping[str, Work], capacity: Capacity
 ) -> Sequence[Body]:
     """Take holds, also where a stale one of the same ticket stands.
 
@@ -83,20 +152,35 @@ def decide_holds(
     Args:
         state: the agent's.
         agent: the agent's name.
-        tickets: ticket to weight; at least one.
-        capacity: sum of the weights that the agent may hold.
+        tickets: ticket to work; at least one.
+        capacity: what the agent may hold.
 
     Raises:
         CommandRejected: ``no-capacity``, where it would exceed the capacity.
     """
-    holds = {**(state.holds if state else {}), **tickets}
-    if sum(holds.values()) > capacity:
-        held = state.load if state else 0
+    known = state or AgentState()
+    weights = {ticket: work.weight for ticket, work in tickets.items()}
+    if sum({**known.holds, **weights}.values()) > capacity.total:
         raise CommandRejected(
-            "no-capacity", f"{agent} holds {held} of {capacity} and cannot take more"
+            "no-capacity",
+            f"{agent} holds {known.load} of {capacity.total} and cannot take more",
         )
+    loads = {c: w for c, w in known.load_by_channel.items() if c in capacity.by_channel}
+    for ticket, work in tickets.items():
+        if work.channel is None or work.channel not in capacity.by_channel:
+            continue
+        stale = known.holds.get(ticket, 0) if known.channels.get(ticket) == work.channel else 0
+        loads[work.channel] = loads.get(work.channel, 0) - stale + work.weight
+        room = capacity.by_channel[work.channel]
+        if loads[work.channel] > room:
+            held = known.load_by_channel.get(work.channel, 0)
+            raise CommandRejected(
+                "no-capacity",
+                f"{agent} holds {held} of {room} by {work.channel} and cannot take more",
+            )
     return [
-        HoldTaken(agent=agent, ticket=ticket, weight=weight) for ticket, weight in tickets.items()
+        HoldTaken(agent=agent, ticket=ticket, weight=work.weight, channel=work.channel)
+        for ticket, work in tickets.items()
     ]
 
 

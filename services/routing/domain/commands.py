@@ -52,9 +52,15 @@ def require_free(state: TicketState | None, agent: str) -> None:
 
 
 def decide_match(
-    state: TicketState | None, *, agent: str, desk: str, weight: int, explanation: Explanation
+    state: TicketState | None,
+    *,
+    agent: str,
+    desk: str,
+    weight: int,
+    explanation: Explanation,
+    to: Desk | None = None,
 ) -> Sequence[Body]:
-    """Give a ticket that still waits at a desk to an agent.
+    """Give a ticket that still waits at a desk to an agent; ``to`` is the desk that takes it over.
 
     Raises:
         CommandRejected: it waits there no more.
@@ -62,7 +68,11 @@ def decide_match(
     known, facts, status = required(state)
     if status is not Status.QUEUED or known.desk != desk:
         raise CommandRejected("not-queued", f"{known.number} does not wait at {desk} any more")
-    return [_assigned(known, facts, agent, weight, explanation, by=SYSTEM)]
+    assigned = _assigned(known, facts, agent, weight, explanation, by=SYSTEM)
+    if to is not None and to.name != desk:
+        # From a wider ring: the work is that desk's from now on, and its hours count.
+        assigned = assigned.model_copy(update={"desk": to.name, "tier": to.tier})
+    return [assigned]
 
 
 def decide_accept(state: TicketState | None, *, agent: str, weight: int, by: str) -> Sequence[Body]:

@@ -1,109 +1,200 @@
-"""Which agent of a desk is given a ticket."""
+"""What the choice of an agent is made of: the ticket, the agents, the answer and its reasons.
+
+**Order of preference** among the agents who may be given a ticket:
+
+1. the agent whom the rule's affinity names;
+2. who speaks the ticket's language, then its fallbacks in order, then the others where the rule
+   lets them;
+3. the ticket's own desk, then the rings in order;
+4. the least load as a share of the capacity: this share is the *score* of a candidate;
+5. the longest without a new ticket; never is the longest;
+6. the id, so that the same input always gives the same answer.
+
+**Reasons for leaving an agent out**, the first that holds: ``closed`` and ``closing`` (of the
+desk), ``skill``, ``language``, ``away``, ``offline``, ``off-shift``, ``on-leave``, ``full``,
+``channel-full``, ``ramp``, ``reserved``, ``affinity`` (the ticket waits for another agent).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from fractions import Fraction
-from typing import Final
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, NamedTuple
 
-from shared.contracts.routing import CANDIDATES_MAX, Candidate, Explanation, Presence
+from services.routing.domain.agents import AgentState
+from services.routing.domain.tickets import TicketState
+from shared.contracts.facts import TicketFacts
+from shared.contracts.routing import Candidate, Explanation, Presence
 
-NEVER: Final = datetime.min.replace(tzinfo=UTC)
+LEAST_LOADED: Final = "least-loaded"
+AFFINITY: Final = "affinity"
+AFFINITY_WAIT: Final = "affinity-wait"
+NOBODY_FREE: Final = "nobody-free"
+NOBODY_OPEN: Final = "nobody-open"
+NOBODY_ABLE: Final = "nobody-able"
+"""However idle they were, none of those who are open has the skills and a language for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A queued ticket, as far as the choice depends on it."""
+
+    id: str
+    facts: TicketFacts
+    desk: str
+    since: datetime
+    tier: int = 1
+    reopened: bool = False
+    last_agent: str | None = None
+    """Who had it last and did not give it back."""
+    solver: str | None = None
+    because: Explanation | None = None
+    """Why it came to the desk."""
+
+    @classmethod
+    def of(cls, ticket: str, state: TicketState) -> Waiting | None:
+        """Return a ticket as the choice sees it; None where it does not wait."""
+        if state.facts is None or state.since is None:
+            return None
+        return cls(
+            id=ticket,
+            facts=state.facts,
+            desk=state.desk,
+            since=state.since,
+            tier=state.tier,
+            reopened=state.reopened,
+            last_agent=state.last_agent,
+            solver=state.solver,
+            because=state.queued_because,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class AgentView:
-    """An agent of a desk, as far as the choice depends on it."""
+    """An agent as things stand, as far as the choice depends on it."""
 
     agent: str
-    presence: Presence
-    languages: tuple[str, ...]
-    capacity: int
-    load: int
+    presence: Presence = Presence.AVAILABLE
+    load: int = 0
     """Sum of the weights of what the agent holds."""
+    load_by_channel: Mapping[str, int] = field(default_factory=dict)
     taken_at: datetime | None = None
     """When the agent was last given a ticket; None counts as idle for ever."""
+    signed_in_at: datetime | None = None
+    recent: tuple[datetime, ...] = ()
+    """When tickets were given lately, the oldest first; see `AgentState.recent`."""
+
+    @classmethod
+    def of(cls, agent: str, state: AgentState | None, default: Presence) -> AgentView:
+        """Return an agent as the document says; the setting speaks for one who said nothing."""
+        if state is None:
+            return cls(agent=agent, presence=default)
+        return cls(
+            agent=agent,
+            presence=state.presence or default,
+            load=state.load,
+            load_by_channel=state.load_by_channel,
+            taken_at=state.taken_at,
+            signed_in_at=state.signed_in_at,
+            recent=state.recent,
+        )
 
 
-@dataclass(frozen=True, slots=True)
-class AgentChoice:
+class Change(NamedTuple):
+    """Something that will be otherwise from an instant on, without anybody doing anything.
+
+    ``what`` is ``skill`` (it drops out), ``language`` or ``any-language`` (it will do), ``desk``
+    (a ring is added), ``affinity`` (the wait for that agent ends), ``opens`` (a desk opens) or
+    ``ramp`` (an agent may be given the next ticket).
+    """
+
+    at: datetime
+    what: str
+    name: str
+
+
+class Ranked(NamedTuple):
+    """An agent who could be given the ticket."""
+
+    agent: str
+    desk: str
+    share: float
+
+
+class Decision(NamedTuple):
     """The agent for a ticket, or None; and why."""
 
+    ticket: Waiting
     agent: str | None
-    explanation: Explanation
+    desk: str
+    """The desk for which the agent takes it; the ticket's own where nobody does."""
+    weight: int
+    decided: str
+    policy: str | None
+    language: str | None
+    """The language in which the agent works on it; None where the rule lets any pass."""
+    desks: tuple[str, ...]
+    """All desks whose agents were considered."""
+    free: int
+    candidates: tuple[Ranked, ...]
+    """The best who are free, the chosen one first."""
+    left_out: Mapping[str, int]
+    changes: tuple[Change, ...]
+    """What will change by itself, the soonest first; not told where there is an agent."""
+
+    def explanation(self) -> Explanation:
+        """Return the reasons as events carry them."""
+        because = self.ticket.because
+        return Explanation(
+            topology=because.topology if because else "",
+            shape=because.shape if because else "",
+            rule=sentence(self)[:300],
+            candidates=tuple(
+                Candidate(
+                    name=ranked.agent,
+                    chosen=ranked.agent == self.agent,
+                    score=round(ranked.share, 4),
+                    desk=ranked.desk,
+                )
+                for ranked in self.candidates
+            ),
+            left_out=dict(self.left_out),
+            decided=self.decided,
+            policy=self.policy,
+            free=self.free,
+            language=self.language,
+        )
+
+
+def sentence(decision: Decision) -> str:
+    """Return what decided, for people who read English; others get it from the words."""
+    desks = ", ".join(decision.desks)
+    match decision.decided:
+        case "affinity":
+            return f"{decision.agent} knows it already; {_spoken(decision)}"
+        case "least-loaded":
+            who = f"{decision.agent} is the least loaded of {decision.free} free agents of {desks}"
+            return f"{who}; {_spoken(decision)}"
+        case "affinity-wait":
+            return "it waits for the agent who knows it already"
+        case "nobody-open":
+            return f"nobody of {desks} is open for long enough"
+        case "nobody-able":
+            return f"nobody of {desks} has the skills and the language for it"
+        case _:
+            return f"nobody of {desks} is free"
+
+
+def _spoken(decision: Decision) -> str:
+    wanted = decision.ticket.facts.language
+    if decision.language is None:
+        return f"nobody free speaks {wanted}"
+    same = speaks([decision.language], wanted)
+    return f"speaks {wanted}" if same else f"speaks {decision.language} instead of {wanted}"
 
 
 def speaks(languages: Iterable[str], wanted: str) -> bool:
     """Return whether one of the languages is the wanted one, whatever its script or country."""
     primary = wanted.partition("-")[0].lower()
     return any(language.partition("-")[0].lower() == primary for language in languages)
-
-
-def why_not(agent: AgentView, *, weight: int) -> str | None:
-    """Return why an agent cannot be given a ticket of some weight now; None where that can be."""
-    if agent.presence is not Presence.AVAILABLE:
-        return str(agent.presence)
-    return "full" if agent.load + weight > agent.capacity else None
-
-
-def choose_agent(
-    agents: Sequence[AgentView],
-    *,
-    language: str,
-    weight: int,
-    desk: str,
-    because: Explanation | None,
-) -> AgentChoice:
-    """Choose among the agents of a desk.
-
-    In this order: who speaks the language, the least load as a share of the capacity, the
-    longest without a new ticket, the name.
-
-    Args:
-        agents: each agent of the desk once.
-        language: BCP 47 tag of the ticket.
-        weight: of the ticket, at least 1.
-        desk: name of the desk.
-        because: why the ticket came to the desk.
-    """
-    fit: list[AgentView] = []
-    left_out: dict[str, int] = {}
-    for agent in agents:
-        reason = why_not(agent, weight=weight)
-        if reason is None:
-            fit.append(agent)
-        else:
-            left_out[reason] = left_out.get(reason, 0) + 1
-    fit.sort(key=lambda agent: _preference(agent, language))
-    chosen = fit[0] if fit else None
-    if chosen is None:
-        rule = f"nobody of {desk} is free"
-    else:
-        words = "speaks" if speaks(chosen.languages, language) else "nobody free speaks"
-        rule = (
-            f"{chosen.agent} is the least loaded of {len(fit)} free agents of {desk}; "
-            f"{words} {language}"
-        )
-    candidates = tuple(
-        Candidate(
-            name=agent.agent,
-            chosen=agent is chosen,
-            score=round(agent.load / agent.capacity, 4),
-        )
-        for agent in fit[:CANDIDATES_MAX]
-    )
-    explanation = Explanation(
-        topology=because.topology if because else "",
-        shape=because.shape if because else "",
-        rule=rule[:300],
-        candidates=candidates,
-        left_out=left_out,
-    )
-    return AgentChoice(agent=chosen.agent if chosen else None, explanation=explanation)
-
-
-def _preference(agent: AgentView, language: str) -> tuple[bool, Fraction, datetime, str]:
-    share = Fraction(agent.load, agent.capacity)
-    return (not speaks(agent.languages, language), share, agent.taken_at or NEVER, agent.agent)

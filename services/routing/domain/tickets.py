@@ -94,6 +94,12 @@ class TicketState(BaseModel):
     left: str | None = None
     """The agent whom it left last; `left_at` is when. The agent's hold may still stand."""
     left_at: datetime | None = None
+    last_agent: str | None = None
+    """Who had it last and did not give it back: who knows it already."""
+    solver: str | None = None
+    """Who resolved it last."""
+    reopened: bool = False
+    """Whether its last resolution did not hold."""
     deferred_tier: int | None = None
     deferred_reason: str = ""
     queued_because: Explanation | None = None
@@ -131,14 +137,21 @@ def _changes(state: TicketState, body: TicketEvent, at: datetime) -> dict[str, A
         case TicketQueued():
             changes = _entered(state, at) | _queued(state, body)
         case TicketReopened():
-            changes = _entered(state, at)
+            changes = _entered(state, at) | {"reopened": True}
         case TicketAssigned():
             assigned = {"weight": body.weight, "assigned_because": body.explanation}
             changes = {**assigned, **_UNQUEUED, **_UNPENDED}
         case TicketPended():
             changes = {"pend_reason": body.reason, "until": body.until}
         case TicketResolved():
-            changes = {"resolved_at": at, **_UNQUEUED, **_UNPENDED}
+            solver = body.agent or state.solver
+            changes = {
+                "resolved_at": at,
+                "reopened": False,
+                "solver": solver,
+                **_UNQUEUED,
+                **_UNPENDED,
+            }
         case TicketClosed():
             merged = body.reason == MERGED
             changes = {
@@ -192,7 +205,14 @@ def evolve_ticket(state: TicketState | None, event: Event[Any]) -> TicketState:
     }
     after = before.model_copy(update=common | _changes(before, body, event.time))
     if before.holder is not None and before.holder != after.holder:
-        after = after.model_copy(update={"left": before.holder, "left_at": event.time})
+        gave_back = isinstance(body, TicketQueued) and body.by == before.holder
+        after = after.model_copy(
+            update={
+                "left": before.holder,
+                "left_at": event.time,
+                "last_agent": None if gave_back else before.holder,
+            }
+        )
     return after
 
 

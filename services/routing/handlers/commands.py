@@ -9,7 +9,8 @@ from typing import Any
 
 from services.routing.domain import commands
 from services.routing.domain.agents import AGENTS, agent_stream, decide_presence
-from services.routing.handlers.matcher import TICKET_WEIGHT
+from services.routing.domain.rules import work_weight
+from services.routing.domain.tickets import TicketState
 from services.routing.handlers.writing import TicketWriter
 from services.routing.ports import AgentDocument, TicketDocument
 from shared.clock import Clock
@@ -68,7 +69,7 @@ class TicketCommands:
         return await self._change(
             caller,
             lambda state: commands.decide_accept(
-                state, agent=agent, weight=TICKET_WEIGHT, by=caller.by
+                state, agent=agent, weight=self._weight(caller.tenant, state), by=caller.by
             ),
             check=check,
         )
@@ -84,7 +85,7 @@ class TicketCommands:
         return await self._change(
             caller,
             lambda state: commands.decide_assign(
-                state, agent=agent, weight=TICKET_WEIGHT, by=caller.by
+                state, agent=agent, weight=self._weight(caller.tenant, state), by=caller.by
             ),
             check=check,
         )
@@ -180,6 +181,19 @@ class TicketCommands:
         )
         self._changed()
         return document
+
+    def _weight(self, tenant: str, state: TicketState | None) -> int:
+        """Return how much of a capacity a ticket takes, as the matcher counts it."""
+        if state is None or state.facts is None:
+            return 1
+        configuration = self._configurations.current(tenant)
+        return work_weight(
+            configuration,
+            state.facts,
+            desk=state.desk,
+            tier=state.tier,
+            reopened=state.reopened,
+        )
 
     def _served_by(self, tenant: str, agent: str) -> Agent:
         return _agent(self._configurations.current(tenant), agent, status=422)

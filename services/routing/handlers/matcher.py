@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from services.routing.domain.agents import Work
+from services.routing.domain.board import Board
 from services.routing.domain.commands import decide_match
-from services.routing.domain.matching import AgentView, choose_agent
+from services.routing.domain.matching import Decision, Waiting
 from services.routing.domain.tickets import TICKETS
+from services.routing.handlers.crew import Crew
+from services.routing.handlers.queues import Queues
 from services.routing.handlers.writing import TicketWriter
 from services.routing.ports import AgentDocument, TicketDocument, Tickets
 from shared.aggregate import Write
@@ -17,12 +21,9 @@ from shared.clock import Clock
 from shared.commit import Command, Committer
 from shared.configuration import Configurations
 from shared.contracts.envelope import Body
-from shared.contracts.routing import Explanation, Presence
+from shared.contracts.routing import Presence
 from shared.kernel import CommandRejected
-from shared.organisation import Configuration
-
-TICKET_WEIGHT = 1
-"""How much of an agent's capacity a ticket takes; work of different sizes comes later."""
+from shared.organisation import Configuration, Desk
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class MatchLimits:
     """Limits of a round."""
 
     window_tickets_max: int = 100
-    """Tickets of one desk that a round looks at; the rest of a long queue waits for the next."""
+    """Tickets of one desk in a window; `Queues` says how many windows a round looks at."""
     together_tickets_max: int = 16
     """Assignments in one transaction: one flush to disk instead of one each."""
     losses_max: int = 10
@@ -39,10 +40,11 @@ class MatchLimits:
 
 @dataclass(frozen=True, slots=True)
 class _Pick:
-    ticket: TicketDocument
-    desk: str
+    document: TicketDocument
+    decision: Decision
     agent: str
-    explanation: Explanation
+    to: Desk | None
+    """The desk that takes the ticket over; None where it stays at its own."""
 
 
 class Matcher:
@@ -64,13 +66,19 @@ class Matcher:
         presence_default: Presence,
         limits: MatchLimits | None = None,
     ) -> None:
-        self._tickets = tickets
         self._committer = committer
         self._writer = writer
         self._configurations = configurations
         self._clock = clock
-        self._presence_default = presence_default
         self._limits = limits or MatchLimits()
+        self._crew = Crew(
+            writer=writer,
+            configurations=configurations,
+            clock=clock,
+            presence_default=presence_default,
+        )
+        self._queues = Queues(tickets, window_tickets_max=self._limits.window_tickets_max)
+        self._due: dict[str, datetime] = {}
         self._together = self._limits.together_tickets_max
         self._losses = 0
 
@@ -81,80 +89,95 @@ class Matcher:
             Infrastructure: the store does not answer.
         """
         again = False
+        self._due.clear()
         for tenant in self._configurations.tenants:
             again = await self._tenant(tenant) or again
         return again
 
+    @property
+    def due(self) -> datetime | None:
+        """When the next round may find more though nobody does anything.
+
+        A skill drops out, a language will do, a ring is added, an agent's ramp lets the next one
+        through, a desk opens. All of it follows from the tickets' own instants and the
+        configuration, so that any process finds the same after any crash.
+        """
+        return min(self._due.values(), default=None)
+
     async def _tenant(self, tenant: str) -> bool:
-        configuration = self._configurations.current(tenant)
-        now = self._clock.now()
-        queue: list[TicketDocument] = []
-        desks: list[str] = []
-        for desk in configuration.open_desks(now):
-            waiting = await self._tickets.waiting(
-                tenant, desk.name, limit=self._limits.window_tickets_max
-            )
-            if waiting:
-                desks.append(desk.name)
-                queue.extend(waiting)
+        board = self._crew.board(tenant)
+        configuration, now = board.configuration, self._clock.now()
+        self._remind(tenant, _next_opening(board, now))
+        queue = await self._queue(tenant, board, now)
         if not queue:
             return False
-        names = dict.fromkeys(a.id for desk in desks for a in configuration.agents_of(desk))
-        documents = await self._writer.agents(tenant, list(names))
-        picks = self._picked(configuration, queue, documents, now)
-        return await self._assign(tenant, picks, documents)
+        documents: dict[str, AgentDocument] = {}
+        reach: dict[str, None] = {}
+        # Once more where a ring was added to a ticket while the agents were read.
+        while wider := [d for _, t in queue for d in board.reach(t, now) if d not in reach]:
+            reach.update(dict.fromkeys(wider))
+            documents, now = await self._crew.gather(tenant, board, reach)
+        picks = self._picked(tenant, board, queue, now)
+        again = await self._assign(tenant, configuration, picks, documents)
+        if len(picks) < len(queue):
+            self._remind(tenant, board.next_alarm())
+        return again
+
+    def _remind(self, tenant: str, at: datetime | None) -> None:
+        if at is not None:
+            self._due[tenant] = min(at, self._due.get(tenant, at))
+
+    async def _queue(
+        self, tenant: str, board: Board, now: datetime
+    ) -> list[tuple[TicketDocument, Waiting]]:
+        """Return what waits where somebody might take it."""
+        configuration = board.configuration
+        terms = configuration.routing
+        # Work of a closed desk can go to a ring that is open.
+        found = configuration.desks.desks if terms.overflows else configuration.open_desks(now)
+        queue: list[tuple[TicketDocument, Waiting]] = []
+        for desk in found:
+            for document in await self._queues.look(tenant, desk.name, terms):
+                state = document.state
+                ticket = Waiting.of(document.id, state) if state is not None else None
+                if ticket is not None:
+                    queue.append((document, ticket))
+        return queue
 
     def _picked(
         self,
-        configuration: Configuration,
-        queue: Sequence[TicketDocument],
-        documents: dict[str, AgentDocument],
+        tenant: str,
+        board: Board,
+        queue: Sequence[tuple[TicketDocument, Waiting]],
         now: datetime,
     ) -> list[_Pick]:
         """Choose an agent for each ticket in turn, counting what was given out before."""
-        views = {
-            agent.id: self._view(documents[agent.id], agent.id, agent.languages, agent.capacity)
-            for agent in configuration.all_agents()
-            if agent.id in documents
-        }
         picks: list[_Pick] = []
-        for document in sorted(queue, key=_order):
-            state = document.state
-            if state is None or state.facts is None:
+        for document, ticket in sorted(queue, key=lambda pair: board.rules.place(pair[1], now)):
+            decision = board.decide(ticket, now, full=False)
+            if decision.agent is None:
+                if decision.changes:
+                    self._remind(tenant, decision.changes[0].at)
                 continue
-            choice = choose_agent(
-                [views[agent.id] for agent in configuration.agents_of(state.desk)],
-                language=state.facts.language,
-                weight=TICKET_WEIGHT,
-                desk=state.desk,
-                because=state.queued_because,
-            )
-            if choice.agent is None:
-                continue
-            picks.append(_Pick(document, state.desk, choice.agent, choice.explanation))
-            view = views[choice.agent]
-            views[choice.agent] = replace(view, load=view.load + TICKET_WEIGHT, taken_at=now)
+            board.take(decision, now)
+            moves = decision.desk != ticket.desk
+            to = board.configuration.desk(decision.desk) if moves else None
+            picks.append(_Pick(document, decision, decision.agent, to))
         return picks
 
-    def _view(
-        self, document: AgentDocument, agent: str, languages: tuple[str, ...], capacity: int
-    ) -> AgentView:
-        state = document.state
-        return AgentView(
-            agent=agent,
-            presence=(state.presence if state else None) or self._presence_default,
-            languages=languages,
-            capacity=capacity,
-            load=state.load if state else 0,
-            taken_at=state.taken_at if state else None,
-        )
-
     async def _assign(
-        self, tenant: str, picks: Sequence[_Pick], documents: dict[str, AgentDocument]
+        self,
+        tenant: str,
+        configuration: Configuration,
+        picks: Sequence[_Pick],
+        documents: dict[str, AgentDocument],
     ) -> bool:
         """Commit picks in groups; after a lost race the rest is left to the next round."""
         start = 0
         assigned = False
+        if self._configurations.current(tenant) is not configuration:
+            # A newer configuration came in between: it decides.
+            return self._lost()
         while start < len(picks):
             group = picks[start : start + self._together]
             start += len(group)
@@ -187,12 +210,14 @@ class Matcher:
     ) -> list[Write[Any]]:
         """Return one write for each ticket and one for each agent of a group."""
         writes: list[Write[Any]] = []
-        given: dict[str, dict[str, int]] = {}
+        given: dict[str, dict[str, Work]] = {}
         for pick in group:
             write = self._ticket_write(tenant, pick)
             if write is not None:
+                channel = str(pick.decision.ticket.facts.channel)
+                work = Work(weight=pick.decision.weight, channel=channel)
                 writes.append(write)
-                given.setdefault(pick.agent, {})[pick.ticket.id] = TICKET_WEIGHT
+                given.setdefault(pick.agent, {})[pick.document.id] = work
         for agent, tickets in given.items():
             write = self._writer.hold(documents[agent], agent=agent, tickets=tickets)
             if write is not None:
@@ -200,25 +225,27 @@ class Matcher:
         return writes
 
     def _ticket_write(self, tenant: str, pick: _Pick) -> Write[Any] | None:
+        decision = pick.decision
+        explanation = decision.explanation()
+
         def decide(state: Any) -> Sequence[Body]:
             return decide_match(
                 state,
                 agent=pick.agent,
-                desk=pick.desk,
-                weight=TICKET_WEIGHT,
-                explanation=pick.explanation,
+                desk=decision.ticket.desk,
+                weight=decision.weight,
+                explanation=explanation,
+                to=pick.to,
             )
 
-        command = Command(target=pick.ticket.id, tenant=tenant, decide=decide)
+        command = Command(target=pick.document.id, tenant=tenant, decide=decide)
         try:
-            return self._committer.plan_command(TICKETS, pick.ticket, command)
+            return self._committer.plan_command(TICKETS, pick.document, command)
         except CommandRejected:
             return None
 
 
-def _order(document: TicketDocument) -> tuple[int, datetime, str]:
-    state = document.state
-    if state is None or state.since is None:
-        message = f"{document.id} is not queued"
-        raise ValueError(message)
-    return (state.rank, state.since, document.id)
+def _next_opening(board: Board, now: datetime) -> datetime | None:
+    """Return when the next desk opens that is closed now."""
+    standings = [board.hours.of(desk.name, now) for desk in board.configuration.desks.desks]
+    return min((s.until for s in standings if not s.is_open and s.until is not None), default=None)

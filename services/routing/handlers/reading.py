@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.routing.domain.desks import first_opening, is_open
+from services.routing.domain.matching import Decision, Waiting
 from services.routing.domain.tickets import TICKETS
+from services.routing.handlers.crew import Crew
 from services.routing.handlers.writing import TicketWriter
 from services.routing.ports import (
     AgentDocument,
@@ -68,6 +70,12 @@ class Reader:
         self._configurations = configurations
         self._clock = clock
         self._presence_default = presence_default
+        self._crew = Crew(
+            writer=writer,
+            configurations=configurations,
+            clock=clock,
+            presence_default=presence_default,
+        )
 
     async def ticket(self, tenant: str, name: str) -> TicketDocument:
         """Return a ticket by its id or its number.
@@ -81,6 +89,23 @@ class Reader:
         if found is None or found.state is None or found.state.status is None:
             raise CommandRejected("not-found", f"there is no ticket {name}", status=404)
         return found
+
+    async def decision(self, document: TicketDocument) -> Decision | None:
+        """Return what the matcher would decide on a ticket now; None where it does not wait.
+
+        Tickets before it in the queue may take the agent whom it names.
+        """
+        state = document.state
+        ticket = Waiting.of(document.id, state) if state is not None else None
+        if ticket is None:
+            return None
+        board = self._crew.board(document.tenant)
+        now = self._clock.now()
+        reach: tuple[str, ...] = ()
+        while (wider := board.reach(ticket, now)) != reach:
+            reach = wider
+            _, now = await self._crew.gather(document.tenant, board, reach)
+        return board.decide(ticket, now)
 
     async def page(
         self, tenant: str, wanted: TicketFilter, *, after: Place | None, limit: int

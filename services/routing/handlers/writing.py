@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from services.routing.domain.agents import (
     AGENTS,
+    Capacity,
+    Work,
     agent_stream,
     decide_holds,
     decide_release,
@@ -87,8 +89,8 @@ class TicketWriter:
         if before is not None:
             writes.append(self.release(documents[before], agent=before, tickets=[ticket]))
         if after is not None and write.after.state is not None:
-            weights = {ticket: write.after.state.weight}
-            writes.append(self.hold(documents[after], agent=after, tickets=weights))
+            works = {ticket: work_of(write.after.state)}
+            writes.append(self.hold(documents[after], agent=after, tickets=works))
         return [found for found in writes if found is not None]
 
     async def agents(self, tenant: str, names: Sequence[str]) -> dict[str, AgentDocument]:
@@ -101,7 +103,7 @@ class TicketWriter:
         }
 
     def hold(
-        self, document: AgentDocument, *, agent: str, tickets: dict[str, int]
+        self, document: AgentDocument, *, agent: str, tickets: Mapping[str, Work]
     ) -> Write[Any] | None:
         """Return the write by which an agent takes holds.
 
@@ -110,9 +112,11 @@ class TicketWriter:
         """
         configuration = self._configurations.current(document.tenant)
         try:
-            capacity = configuration.agent(agent).capacity
+            found = configuration.agent(agent)
         except UnknownName as error:
             raise CommandRejected("unknown-agent", str(error), field="agent", status=422) from error
+        by_channel = {str(channel): n for channel, n in found.capacity_by_channel.items()}
+        capacity = Capacity(total=found.capacity, by_channel=by_channel)
         return self._planned(
             document,
             tickets,
@@ -136,3 +140,9 @@ class TicketWriter:
             target=document.id, tenant=document.tenant, decide=decide, correlationid=correlation
         )
         return self._committer.plan_command(AGENTS, document, command)
+
+
+def work_of(state: TicketState) -> Work:
+    """Return what a ticket takes of its agent's capacity."""
+    channel = None if state.facts is None else str(state.facts.channel)
+    return Work(weight=state.weight, channel=channel)

@@ -1,0 +1,54 @@
+"""Which desks are open, remembered until that changes: a decision asks it each time."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from services.routing.domain.desks import desk_named
+from shared.calendar import CalendarError
+from shared.organisation import Configuration
+
+
+class Standing(NamedTuple):
+    """Whether a desk is open, and when that changes; None where it never does."""
+
+    is_open: bool
+    until: datetime | None
+
+
+class Hours:
+    """The hours of the desks of one configuration."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        self._known: dict[str, tuple[datetime, Standing]] = {}
+
+    def of(self, desk: str, now: datetime) -> Standing:
+        """Return how a desk stands; one that is configured no more never opens."""
+        known = self._known.get(desk)
+        if known is not None:
+            since, standing = known
+            if since <= now and (standing.until is None or now < standing.until):
+                return standing
+        standing = self._find(desk, now)
+        self._known[desk] = (now, standing)
+        return standing
+
+    def opens_after(self, desk: str, at: datetime) -> datetime | None:
+        """Return when a desk opens that closes at an instant."""
+        try:
+            return self._configuration.desk_calendar(desk).next_open(at)
+        except CalendarError:
+            return None
+
+    def _find(self, desk: str, now: datetime) -> Standing:
+        if desk_named(self._configuration, desk) is None:
+            return Standing(is_open=False, until=None)
+        calendar = self._configuration.desk_calendar(desk)
+        if calendar.is_open(now):
+            return Standing(is_open=True, until=calendar.next_close(now))
+        try:
+            return Standing(is_open=False, until=calendar.next_open(now))
+        except CalendarError:
+            return Standing(is_open=False, until=None)

@@ -1,0 +1,230 @@
+"""What would be decided on a request: desk, agent and reasons, without a running product.
+
+The same functions decide that routing itself asks. The agents stand as they are said to stand;
+who is not named is available and holds nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from services.routing.domain.board import Board
+from services.routing.domain.desks import choose_desk, first_opening, redirected
+from services.routing.domain.matching import AgentView, Decision, Waiting
+from shared.contracts.facts import Channel, Kind, Level, Priority, TicketFacts
+from shared.contracts.routing import Explanation, Presence
+from shared.kernel import HeliodeskError
+from shared.organisation import Configuration
+
+KindWord = Literal[
+    "incident",
+    "service-request",
+    "change",
+    "inquiry",
+    "new-requirement",
+    "complaint",
+    "compliment",
+]
+ChannelWord = Literal["email", "web", "chat", "phone", "walk-up", "api", "monitoring"]
+LevelWord = Literal["high", "medium", "low"]
+M = TypeVar("M", bound=BaseModel)
+Text = Annotated[str, Field(min_length=1, max_length=80)]
+
+
+class SimulationInvalid(HeliodeskError):
+    """What was given is no request, or no standing of agents; ``problems`` name the fields."""
+
+    def __init__(self, what: str, problems: list[str]) -> None:
+        super().__init__(f"{what}: {'; '.join(problems)}")
+        self.what = what
+        self.problems = problems
+
+
+class _Said(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SimulatedRequest(_Said):
+    """A request, as far as it is decided on. Everything may be left out."""
+
+    kind: KindWord = "incident"
+    channel: ChannelWord = "email"
+    priority: Literal["P1", "P2", "P3", "P4", "P5"] | None = None
+    """None: what impact and urgency give."""
+    impact: LevelWord = "medium"
+    urgency: LevelWord = "medium"
+    service: Text | None = None
+    category: Text | None = None
+    configuration_item: Text | None = None
+    region: Text | None = None
+    site: Text | None = None
+    language: Text | None = None
+    """None: the organisation's first."""
+    integration: Text | None = None
+    contact_level: Text | None = None
+    vip: bool = False
+    desk: Text | None = None
+    """Where it waits; None: where its topology puts it."""
+    queued_at: AwareDatetime | None = None
+    """Since when it waits; None: it has just come."""
+    reopened: bool = False
+    last_agent: Text | None = None
+    solver: Text | None = None
+
+
+class SimulatedAgent(_Said):
+    """How an agent stands."""
+
+    presence: Literal["available", "away", "offline"] = "available"
+    load: Annotated[int, Field(ge=0, le=10_000)] = 0
+    load_by_channel: dict[ChannelWord, Annotated[int, Field(ge=0, le=10_000)]] = {}
+    taken_at: AwareDatetime | None = None
+    signed_in_at: AwareDatetime | None = None
+    recent: Annotated[tuple[AwareDatetime, ...], Field(max_length=100)] = ()
+
+
+class SimulatedAgents(_Said):
+    """How some agents stand, by id."""
+
+    agents: Annotated[dict[str, SimulatedAgent], Field(max_length=1_000_000)] = {}
+
+
+class Simulation(NamedTuple):
+    """What would be decided."""
+
+    at: datetime
+    desk: str
+    queued: Explanation
+    opens_at: datetime | None
+    """When somebody opens, where nobody of the desks is open."""
+    decision: Decision
+
+
+def simulate(
+    configuration: Configuration, request: object, agents: object, at: datetime
+) -> Simulation:
+    """Return what would be decided on a request at an instant.
+
+    Args:
+        configuration: that is in force.
+        request: the content of `SimulatedRequest`.
+        agents: the content of `SimulatedAgents`.
+        at: the instant.
+
+    Raises:
+        SimulationInvalid: one of them is not what it should be.
+    """
+    said = _read(SimulatedRequest, "request", request)
+    standing = _read(SimulatedAgents, "agents", agents)
+    _check(configuration, said, standing, at)
+    facts = _facts(configuration, said, at)
+    if said.desk is None:
+        choice = choose_desk(configuration, facts, at)
+        desk, queued, opens_at = choice.desk, choice.explanation, choice.opens_at
+    else:
+        desk = configuration.desk(said.desk)
+        queued = redirected(None, f"the request says that it waits at {desk.name}", desk.name)
+        opens_at = first_opening(configuration, [desk.name], at)
+    board = Board(configuration)
+    board.see((_view(a.id, standing.agents.get(a.id)) for a in configuration.all_agents()), at)
+    ticket = Waiting(
+        id="simulated",
+        facts=facts,
+        desk=desk.name,
+        tier=desk.tier,
+        since=said.queued_at or at,
+        reopened=said.reopened,
+        last_agent=said.last_agent,
+        solver=said.solver,
+        because=queued,
+    )
+    return Simulation(
+        at=at, desk=desk.name, queued=queued, opens_at=opens_at, decision=board.decide(ticket, at)
+    )
+
+
+def _read(model: type[M], what: str, content: object) -> M:
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        problems = []
+        for detail in error.errors(include_url=False):
+            path = ".".join(str(part) for part in detail["loc"])
+            problems.append(f"{path}: {detail['msg']}" if path else detail["msg"])
+        raise SimulationInvalid(what, problems) from error
+
+
+def _check(
+    configuration: Configuration, said: SimulatedRequest, standing: SimulatedAgents, at: datetime
+) -> None:
+    """Refuse names that the configuration does not have, and a future past."""
+    agents = [agent.id for agent in configuration.all_agents()]
+    desks = [desk.name for desk in configuration.desks.desks]
+    sites = [site.name for site in configuration.organisation.sites]
+    regions = [region.name for region in configuration.organisation.regions]
+    named: list[tuple[str, str | None, list[str]]] = [
+        ("desk", said.desk, desks),
+        ("site", said.site, sites),
+        ("region", said.region, regions),
+        ("last_agent", said.last_agent, agents),
+        ("solver", said.solver, agents),
+    ]
+    problems = [_unknown(f, name, known) for f, name, known in named if name and name not in known]
+    if said.queued_at is not None and said.queued_at > at:
+        problems.append("queued_at: is after the instant of the simulation")
+    if problems:
+        raise SimulationInvalid("request", problems)
+    strange = [name for name in standing.agents if name not in set(agents)]
+    if strange:
+        raise SimulationInvalid("agents", [_unknown("agents", n, agents) for n in strange[:20]])
+
+
+def _unknown(field: str, name: str, known: list[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"{field}: unknown {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+
+
+def _facts(configuration: Configuration, said: SimulatedRequest, at: datetime) -> TicketFacts:
+    given: dict[str, Any] = said.model_dump(
+        include={
+            "service",
+            "category",
+            "configuration_item",
+            "region",
+            "site",
+            "integration",
+            "contact_level",
+            "vip",
+        }
+    )
+    priority = said.priority or configuration.priority_of(impact=said.impact, urgency=said.urgency)
+    return TicketFacts(
+        number="SIMULATED",
+        kind=Kind(said.kind),
+        channel=Channel(said.channel),
+        priority=Priority(priority),
+        impact=Level(said.impact),
+        urgency=Level(said.urgency),
+        contact="simulated",
+        accepted_at=said.queued_at or at,
+        language=said.language or configuration.organisation.languages[0],
+        **given,
+    )
+
+
+def _view(name: str, said: SimulatedAgent | None) -> AgentView:
+    if said is None:
+        return AgentView(agent=name)
+    return AgentView(
+        agent=name,
+        presence=Presence(said.presence),
+        load=said.load,
+        load_by_channel={str(channel): n for channel, n in said.load_by_channel.items()},
+        taken_at=said.taken_at,
+        signed_in_at=said.signed_in_at,
+        recent=tuple(sorted(said.recent)),
+    )

@@ -1,0 +1,105 @@
+"""`heliodesk route simulate`: the decision without a running product."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from heliodesk.cli.root import app
+from services.routing.domain.simulation import SimulationInvalid, simulate
+from tests.support.routing import SAMPLE, at, sample
+
+
+def test_a_request_goes_where_the_topology_and_the_rules_send_it() -> None:
+    """Payroll goes to people services, and there to the least loaded who knows it well enough."""
+    said = {"agents": {"chen-jing": {"load": 5}}}
+    found = simulate(sample(), {"service": "payroll", "language": "zh"}, said, at(3))
+    assert (found.desk, found.decision.agent, found.decision.policy) == (
+        "people-services",
+        "liu-yang",
+        "payroll",
+    )
+    assert found.queued.shape == "centralized"
+
+
+def test_the_same_request_in_the_hours_of_a_clock_change_finds_the_open_desk() -> None:
+    """On the night on which Europe changes its clocks, Shanghai has it at 00:30 UTC."""
+    found = simulate(sample(), {"priority": "P1"}, {}, at(0, 30).replace(year=2027, day=28))
+    assert (found.desk, found.decision.agent is not None) == ("shanghai", True)
+
+
+def test_a_ticket_that_has_waited_is_asked_for_less() -> None:
+    """With vpn's expert full, ten minutes of waiting let the others have it; before, it waits."""
+    said = {"agents": {"p-sharma": {"load": 8}}}
+    fresh = simulate(sample(), {"service": "vpn", "priority": "P3"}, said, at(10))
+    assert fresh.decision.agent is None
+    assert [(c.at, c.what, c.name) for c in fresh.decision.changes][:1] == [
+        (at(10, 10), "affinity", "")
+    ]
+    request = {"service": "vpn", "priority": "P3", "queued_at": "2026-03-02T09:50:00Z"}
+    assert simulate(sample(), request, said, at(10)).decision.agent == "a-novak"
+
+
+@pytest.mark.parametrize(
+    ("request_", "agents", "problem"),
+    [
+        ({"kind": "catastrophe"}, {}, "kind: "),
+        ({"colour": "red"}, {}, "colour: "),
+        ({"site": "berlinn"}, {}, "site: unknown 'berlinn'; did you mean 'berlin'?"),
+        ({"desk": "moon"}, {}, "desk: unknown 'moon'"),
+        ({"queued_at": "2026-03-03T00:00:00Z"}, {}, "queued_at: is after"),
+        ([], {}, "valid dictionary"),
+        ({}, {"agents": {"nobody": {}}}, "agents: unknown 'nobody'"),
+        ({}, {"agents": {"p-sharma": {"load": -1}}}, "agents.p-sharma.load: "),
+    ],
+)
+def test_a_request_that_is_none_is_refused_with_the_field(
+    request_: Any, agents: Any, problem: str
+) -> None:
+    """The field is named, and what was probably meant."""
+    with pytest.raises(SimulationInvalid) as refused:
+        simulate(sample(), request_, agents, at(10))
+    assert problem in str(refused.value)
+
+
+def run(*arguments: str, stdin: str = "{}") -> Any:
+    """Run the command line."""
+    return CliRunner().invoke(app, ["route", "simulate", *arguments], input=stdin)
+
+
+def test_the_command_prints_words_or_json(tmp_path: Path) -> None:
+    """The same decision for people and for programs."""
+    request = tmp_path / "request.json"
+    request.write_text('{"service": "payroll", "priority": "P3"}')
+    agents = tmp_path / "agents.yaml"
+    agents.write_text("agents: {chen-jing: {presence: away}, liu-yang: {load: 10}}")
+    given = (str(request), str(SAMPLE), "--at", "2026-03-02T03:00Z", "--agents", str(agents))
+    found = run(*given)
+    assert found.exit_code == 0
+    assert "it goes to people-services, and waits." in found.stdout
+    assert "others left out: 1 away, 1 full" in found.stdout
+    plain = json.loads(run(*given, "--json").stdout)
+    assert (plain["desk"], plain["agent"], plain["explanation"]["policy"]) == (
+        "people-services",
+        None,
+        "payroll",
+    )
+    assert plain["explanation"]["left_out"] == {"away": 1, "full": 1}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin"),
+    [
+        (("-", str(SAMPLE), "--at", "tomorrow"), "{}"),
+        (("-", str(SAMPLE), "--at", "2026-03-02T03:00Z"), "{kind: [}"),
+        (("-", str(SAMPLE), "--at", "2026-03-02T03:00Z"), '{"kind": "catastrophe"}'),
+        (("-", "nowhere", "--at", "2026-03-02T03:00Z"), "{}"),
+    ],
+)
+def test_bad_input_ends_with_its_own_exit_code(arguments: tuple[str, ...], stdin: str) -> None:
+    """2, whatever is wrong: the instant, the text, the request, the directory."""
+    assert run(*arguments, stdin=stdin).exit_code == 2
