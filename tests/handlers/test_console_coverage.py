@@ -16,7 +16,8 @@ from shared.contracts.control import IdentityKind, Role
 from shared.coverage import Ask
 from shared.organisation import Configuration, parse_sections
 from shared.testing.clock import ManualClock
-from tests.support.console import NOON, TENANT, MemoryConsole
+from tests.support.console import NOON, MemoryConsole
+from tests.support.console_signer import TENANT
 from tests.support.intake import sample_configuration
 from tests.unit.organisation_files import FILES
 
