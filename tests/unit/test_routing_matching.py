@@ -411,6 +411,20 @@ def test_after_signing_in_work_comes_slowly_at_first(
         assert found.changes == (Change(began + timedelta(seconds=again), "ramp", "ann"),)
 
 
+def test_a_ramp_bears_a_clock_that_was_set_back() -> None:
+    """Given at second 50 and, by a clock set back, at 20: the next one may come at second 80."""
+    known = desks({"ann": {}}, "desks: {london: {ramp: {lasts: 10m, per_minute: 2}}}")
+    began = at(10)
+    given = tuple(began + timedelta(seconds=second) for second in (50, 20))
+    view = AgentView("ann", load=2, signed_in_at=began, recent=given)
+    board = Board(known)
+    board.see([view], began + timedelta(seconds=55))
+    waiting = ticket(since=began)
+    found = board.decide(waiting, began + timedelta(seconds=55))
+    assert found.changes == (Change(began + timedelta(seconds=80), "ramp", "ann"),)
+    assert board.decide(waiting, began + timedelta(seconds=80)).agent == "ann"
+
+
 def test_the_place_in_the_queue_follows_priority_then_what_the_desk_puts_ahead_then_age() -> None:
     """VIPs first, then reopened ones, then the longest waiting; a P2 is before all of them."""
     rules = Board(desks({}, "desks: {london: {ahead: [vip, reopened]}}")).rules

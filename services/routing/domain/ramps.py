@@ -31,7 +31,8 @@ def ramp_until(
         return None
     latest: datetime | None = None
     since = max(timedelta(0), now - signed_in_at)
-    recent = [at for at in recent if at > now - RAMP]
+    # A clock that was set back has put them out of order.
+    recent = sorted(at for at in recent if at > now - RAMP)
     for ramp in ramps:
         lasts = timedelta(seconds=ramp.lasts)
         if since >= lasts:
