@@ -124,7 +124,7 @@ async def test_messages_are_split_off_and_come_back(console: MemoryConsole) -> N
     assert 'name="messages" value="m-2"' not in page
     console.fakes.conversations[SECOND] = told(links=Links(split_from=FIRST))
     part = (await get(console, SECOND)).split("Split off from")[1]
-    assert f'name="into" value="{FIRST}"' in part
+    assert f'action="/tickets/{SECOND}/unsplit"' in part
     back = await post(console, "unsplit", source=SECOND)
     assert "The split is undone." in back.text
     assert console.services.intake.commands == [
@@ -134,7 +134,7 @@ async def test_messages_are_split_off_and_come_back(console: MemoryConsole) -> N
             {"messages": ["m-2"], "subject": "Phone"},
             {"if-match": '"4"'},
         ),
-        ("h-clarke", f"tickets/{SECOND}/merge", {"into": FIRST}),
+        ("h-clarke", f"tickets/{SECOND}/unsplit", {}),
     ]
 
 

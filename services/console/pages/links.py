@@ -172,10 +172,10 @@ def _splitting(router: APIRouter, pages: TicketPages) -> None:
 
     @router.post("/unsplit")
     async def unsplit(request: Request, ticket: str) -> Response:
-        """Undo a split: the ticket that was made of messages is merged back."""
+        """Undo a split: of this ticket, or of one that was split off from it."""
         form = await _Form.of(pages, request, ticket, "unsplit")
-        back = form.change("merge", {"into": ticket}, ticket=form.fields.get("source", ""))
-        return await form.sent(back, "link.done.unsplit")
+        source = form.fields.get("source") or None
+        return await form.sent(form.change("unsplit", {}, ticket=source), "link.done.unsplit")
 
 
 def _parents(router: APIRouter, pages: TicketPages) -> None:
