@@ -18,6 +18,8 @@ from shared.organisation import Configuration
 MOVED_SECONDS_MAX: Final = 60.0
 NOTE: Final = "demonstration: "
 PATH: Final = "/v1/configuration"
+BECAUSE: Final = "a demonstration closes a desk for some seconds"
+"""Promised time may be uncovered meanwhile; kept with the version only where it is."""
 OPEN_STATUSES: Final = frozenset({"queued", "assigned", "accepted"})
 
 
@@ -106,13 +108,15 @@ class Takeover:
         )
 
     def _apply(self, sections: dict[str, Any], note: str, seen: int) -> int:
-        body = {"sections": sections, "note": note}
+        body = {"sections": sections, "note": note, "forced_because": BECAUSE}
         headers = {"If-Match": f'"{seen}"'}
         return int(self._control.call("PUT", PATH, body, headers=headers)["version"])
 
     def _roll_back(self, to: int, ours: int) -> int | None:
         """Put the earlier content in force again; None where somebody else's version is."""
-        body = {"version": to, "note": f"{NOTE}back to version {to}"}
+        # Whatever was in force before is to be so again, also if it was forced itself.
+        note = f"{NOTE}back to version {to}"
+        body = {"version": to, "note": note, "forced_because": BECAUSE}
         headers = {"If-Match": f'"{ours}"'}
         try:
             answer = self._control.call("POST", f"{PATH}/rollback", body, headers=headers)
