@@ -144,8 +144,8 @@ def kept_words(kept: Kept) -> str:
         if kept.thin:
             agents = "agent" if kept.promise.agents_min == 1 else "agents"
             return (
-                f"{name} holds; fewer than {kept.promise.agents_min} {agents} are there in "
-                f"{hours_words(total(kept.thin))} of it"
+                f"{name} is covered, but thinly: fewer than {kept.promise.agents_min} {agents} are "
+                f"there in {hours_words(total(kept.thin))} of it"
             )
         return f"{name} holds"
     first, count = kept.first, len(kept.uncovered)

@@ -179,6 +179,16 @@ def reviewed(intake: Intake) -> list[str]:
     return [Reviewing.model_validate(row["mail"]).reason for row in rows]
 
 
+async def test_a_mail_from_our_own_address_waits_for_review() -> None:
+    """What answered it would come to the same address again: no ticket, and nothing is lost."""
+    intake = Intake()
+    body = mail(message_id="<m@x>").replace(b"ana@example.org", OURS.encode())
+    assert (await take(intake, mailing_of(intake), body, sender=OURS))[:3] == "250"
+    await intake.settle()
+    assert intake.tickets() == []
+    assert reviewed(intake) == ["own-address"]
+
+
 async def test_who_writes_too_often_opens_no_more_tickets() -> None:
     """The mails are kept for review; other people's are tickets as before."""
     intake = Intake()

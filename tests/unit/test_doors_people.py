@@ -304,3 +304,12 @@ def test_a_form_leads_nobody_to_another_site(page: str) -> None:
     with pytest.raises(Refused) as caught:
         web_form.parse(page_form(body), Setup())
     assert [fault.field for fault in caught.value.faults] == ["thanks"]
+
+
+def test_a_subject_cannot_show_something_else_than_it_says() -> None:
+    """Marks that turn the direction are left out of lines; letters of any script stay."""
+    body = {
+        "contact": {"id": "E-1"},
+        "subject": "a \u202egnp.exe \u2066\u05e9\u05dc\u05d5\u05dd\u2069",
+    }
+    assert read_json("requests", body).form.subject == "a gnp.exe \u05e9\u05dc\u05d5\u05dd"

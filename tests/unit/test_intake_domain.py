@@ -317,12 +317,15 @@ def test_a_place_that_there_is_not_is_refused(field: str, value: str) -> None:
         (("info",), Priority.P5),
         (("odd",), Priority.P3),
         ((), Priority.P3),
+        # Opsgenie's senders say priorities; no table needs to.
+        (("p2",), Priority.P2),
+        (("p4", "warning"), Priority.P3),
     ],
 )
 def test_the_gravest_severity_makes_the_priority(
     severities: tuple[str, ...], expected: Priority
 ) -> None:
-    """By the integration's table; what it does not know is medium by medium."""
+    """By the integration's table, or as it is said; what nobody knows is medium by medium."""
     group = AlertGroup(
         key="k",
         alerts=(Alert(fingerprint="a", status=AlertStatus.FIRING, starts_at=T0),),

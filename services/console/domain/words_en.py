@@ -454,6 +454,7 @@ ENGLISH: Final[dict[str, str]] = {
     "review.was.dismissed": "{by} dismissed it:",
     "review.reason.null-return-path": "no return address",
     "review.reason.own-mail": "our own mail",
+    "review.reason.own-address": "from an address of our own",
     "review.reason.read-receipt": "read receipt",
     "review.reason.delivery-report": "delivery report",
     "review.reason.bounce": "bounce",

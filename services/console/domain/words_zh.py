@@ -454,6 +454,7 @@ CHINESE: Final[dict[str, str]] = {
     "review.was.dismissed": "{by} 已驳回：",
     "review.reason.null-return-path": "无退信地址",
     "review.reason.own-mail": "本系统邮件",
+    "review.reason.own-address": "来自本系统自己的地址",
     "review.reason.read-receipt": "已读回执",
     "review.reason.delivery-report": "投递报告",
     "review.reason.bounce": "退信",

@@ -9,6 +9,7 @@ from services.intake.domain.priority import SEVERITY, Weighed, prioritised
 from shared.contracts.facts import Channel, Kind, Level, Priority
 from shared.contracts.intake import PriorityPoints, PriorityReason
 from shared.organisation import Configuration, Integration
+from shared.organisation.words import PRIORITIES
 
 
 def classify_alerts(
@@ -54,8 +55,12 @@ def classify_alerts(
 
 
 def _by_severity(group: AlertGroup, integration: Integration) -> PriorityReason | None:
-    """Return the most pressing priority that the integration's table has; P1 sorts before P2."""
-    table = integration.priority_map
+    """Return the most pressing priority that the integration's table has; P1 sorts before P2.
+
+    A monitor that says priorities, as Opsgenie's senders do, is taken at its word where the table
+    does not say otherwise.
+    """
+    table = {p.lower(): p for p in PRIORITIES} | integration.priority_map
     mapped = [(table[s], s) for s in group.severities if s in table]
     if not mapped:
         return None

@@ -111,7 +111,7 @@ class Automatic(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     reason: Code
-    """auto-submitted, out-of-office, bounce, delivery-report, report, list, loop, own-mail, …"""
+    """auto-submitted, out-of-office, bounce, delivery-report, report, list, loop, own-mail, own-address, …"""
     bounced: Annotated[str, Field(max_length=ADDRESS_MAX)] | None = None
     """The address to which nothing could be delivered."""
     hard: bool = False

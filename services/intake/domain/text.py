@@ -6,6 +6,8 @@ import re
 import unicodedata
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u2028\u2029]")
+_DIRECTION = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
+"""Unicode's explicit embeddings, overrides and isolates (UAX 9, 2.1 to 2.5)."""
 _SPACE = re.compile(r"\s+")
 _PLAIN_FINGERPRINT = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
 
@@ -20,8 +22,12 @@ def clean_text(value: str) -> str:
 
 
 def clean_line(value: str) -> str:
-    """Return a text of one line: every run of white space is one space."""
-    return _SPACE.sub(" ", clean_text(value)).strip()
+    """Return a text of one line: every run of white space is one space.
+
+    Marks that turn the direction of what follows are left out: in a subject, a name or a file's
+    name they only serve to show something else than what is there.
+    """
+    return _SPACE.sub(" ", _DIRECTION.sub("", clean_text(value))).strip()
 
 
 def shortened(value: str, *, characters_max: int) -> str:

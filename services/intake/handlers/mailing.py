@@ -62,6 +62,10 @@ class Addresses:
             if integration.door == door
         ]
 
+    def are_ours(self, address: str, *, tenant: str) -> bool:
+        """Return whether mail to an address comes to an integration of a tenant's."""
+        return bool(self._of(tenant, [base_address(address)]))
+
     def _of(self, tenant: str, wanted: Sequence[str]) -> list[Integration]:
         version = self._configurations.version(tenant)
         known = self._known.get(tenant)
@@ -233,6 +237,9 @@ class Mailing:
             return form.model_copy(update={"automatic": own, "silent": True})
         if not sender or form.automatic is not None:
             return form
+        if self.addresses.are_ours(sender, tenant=tenant):
+            # Nobody's request, and what answered it would come back here.
+            return form.model_copy(update={"automatic": Automatic(reason="own-address")})
         now = self._clock.now()
         replies_max = self._configurations.current(tenant).intake.auto_replies_per_day
         settings = taking.settings
