@@ -117,7 +117,6 @@ def create_app(settings: IntakeSettings, *, clock: Clock | None = None) -> FastA
     _consume_tickets(runtime, intake.standing)
     runtime.bus.consume(ALERTS, intake.reporting.process)
     runtime.bus.consume(ALERTMANAGER, intake.recording.process)
-    mails = MongoMails(runtime.database)
     intake.reading.mails = intake.reading.bounces = mails
     mailing = Mailing(
         accepting=intake.accepting,

@@ -130,7 +130,8 @@ def _reviewing(router: APIRouter, reading: Reading, reviews: ReviewDesk) -> None
     ) -> list[ReviewShown]:
         """List what waits for people to look at, the newest first: it became no ticket yet.
 
-        Of a long text only the beginning is listed; showing one gives all of it. Where there may be more, ``Link`` has the next page (RFC 8288).
+        Of a long text only the beginning is listed; showing one gives all of it. Where there may
+        be more, ``Link`` has the next page (RFC 8288).
         """
         found = await reading.reviews(tenant=actor.tenant, reason=reason, after=after, limit=limit)
         if len(found) == limit:
