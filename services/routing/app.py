@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from services.routing.api import people_router, ticket_router
+from services.routing.api import contact_router, people_router, ticket_router
 from services.routing.consumers import on_clocks, on_requests
 from services.routing.domain.agents import AGENTS
 from services.routing.domain.tickets import TICKETS
 from services.routing.handlers.commands import TicketCommands
+from services.routing.handlers.contacting import ContactCommands
 from services.routing.handlers.holds import HoldKeeper
 from services.routing.handlers.matcher import Matcher, MatchLimits
+from services.routing.handlers.predecessors import Predecessors
 from services.routing.handlers.reading import Reader
+from services.routing.handlers.self_service import SelfServiceTimer
 from services.routing.handlers.sweeps import DeskSweep, Timers
 from services.routing.handlers.writing import TicketWriter
 from services.routing.settings import RoutingSettings
@@ -64,7 +67,17 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
     )
     wake = start_tickers(runtime, pace, matcher=matcher, keeper=keeper, sweep=sweep, timers=timers)
     configurations.on_change(lambda _tenant: wake())
-    runtime.consume(REQUESTS, on_requests(configurations), then=wake)
+    self_service = SelfServiceTimer(
+        tickets=tickets, committer=committer, configurations=configurations, clock=clock
+    )
+    runtime.tick("self-service", self_service.people, seconds=settings.timer_seconds)
+    before = Predecessors(committer)
+    runtime.consume(
+        REQUESTS,
+        on_requests(configurations, before.contact_desk),
+        first=before.learn,
+        then=wake,
+    )
     runtime.consume(CLOCKS, on_clocks(configurations), then=wake)
     reader = Reader(
         tickets=tickets,
@@ -81,8 +94,15 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
         clock=clock,
         changed=wake,
     )
+    contacting = ContactCommands(
+        writer=writer, configurations=configurations, clock=clock, changed=wake
+    )
     return runtime.application(
-        routers=[ticket_router(reader, commands), people_router(reader, commands)],
+        routers=[
+            ticket_router(reader, commands),
+            contact_router(reader, contacting),
+            people_router(reader, commands),
+        ],
         title="Heliodesk routing",
         description="Where tickets stand, who works on them, and which desks are open.",
     )

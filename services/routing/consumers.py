@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from services.routing.domain.requests import (
@@ -29,14 +30,28 @@ from shared.contracts.sla import ClockEscalated
 from shared.organisation import Configuration
 
 
-def on_requests(configurations: Configurations) -> list[On]:
+ContactDesk = Callable[[str, str | None], str | None]
+"""Tenant and the ticket that a new one follows up to the desk that is the contact, if one is."""
+
+
+def no_contact_desk(_tenant: str, _follows: str | None) -> None:
+    """Know of no ticket that another one follows up."""
+
+
+def on_requests(
+    configurations: Configurations, contact_desk: ContactDesk = no_contact_desk
+) -> list[On]:
     """Return the rows of ``heliodesk.requests``."""
 
     def newest(event: Event[Any]) -> Configuration:
         return configurations.current(event.tenant)
 
+    def on_request_accepted(state: Any, event: Any, now: Any) -> Any:
+        known = contact_desk(event.tenant, event.body.follows)
+        return decide_request(state, event.body, now, newest(event), contact_desk=known)
+
     return [
-        On(RequestAccepted, TICKETS, lambda s, e, now: decide_request(s, e.body, now, newest(e))),
+        On(RequestAccepted, TICKETS, on_request_accepted),
         On(MessageAdded, TICKETS, lambda s, e, now: decide_message(s, e.body, now, newest(e))),
         On(
             RequestReclassified,

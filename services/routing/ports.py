@@ -92,6 +92,10 @@ class Tickets(Protocol):
         """Return pending tickets whose instant has come, of all tenants, the longest due first."""
         ...
 
+    async def unattended(self, now: datetime, *, limit: int) -> list[TicketDocument]:
+        """Return tickets of tier 0 that go to a person by now, of all tenants, the oldest first."""
+        ...
+
     async def resolved(self, before: datetime, *, limit: int) -> list[TicketDocument]:
         """Return tickets that were resolved at or before an instant, of all tenants."""
         ...

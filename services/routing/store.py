@@ -45,6 +45,9 @@ class MongoTickets:
             await self._tickets.create_index(
                 [("state.status", 1), ("state.resolved_at", 1)], name="resolved"
             )
+            await self._tickets.create_index(
+                [("state.status", 1), ("state.person_at", 1)], name="unattended"
+            )
             await self._tickets.create_index([("state.left_at", 1)], name="left")
             await self._tickets.create_index([("tenant", 1), ("state.number", 1)], name="number")
             await self._tickets.create_index(
@@ -67,6 +70,7 @@ class MongoTickets:
             "tenant": tenant,
             "state.desk": desk,
             "state.status": str(Status.QUEUED),
+            "state.tier": {"$gt": 0},
             "parked": 0,
         }
         every: list[Query] = []
@@ -125,6 +129,15 @@ class MongoTickets:
             "parked": 0,
         }
         return await self._found(query, [("state.until", 1)], limit)
+
+    async def unattended(self, now: datetime, *, limit: int) -> list[TicketDocument]:
+        """Return tickets of tier 0 that go to a person by now, of all tenants, the oldest first."""
+        query: Query = {
+            "state.status": str(Status.QUEUED),
+            "state.person_at": {"$lte": now},
+            "parked": 0,
+        }
+        return await self._found(query, [("state.person_at", 1)], limit)
 
     async def resolved(self, before: datetime, *, limit: int) -> list[TicketDocument]:
         """Return tickets that were resolved at or before an instant, of all tenants."""

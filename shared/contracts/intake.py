@@ -152,6 +152,8 @@ class MessageAdded(Body):
     """The contact for inbound, the agent for outbound and internal messages."""
     contact_was: Id | None = None
     """The contact until now, where this is what the first message answers: its author asked."""
+    asks: Code | None = None
+    """``person``: its writer asks for a person, by one of the words that are agreed for that."""
 
 
 class RequestReclassified(Body):

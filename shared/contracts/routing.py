@@ -33,6 +33,8 @@ class QueueReason(Word):
     REOPENED = "reopened"
     DESK_CLOSED = "desk-closed"
     AGENT_LEFT = "agent-left"
+    PERSON_ASKED = "person-asked"
+    """It was at tier 0, and its requester wants a person, or waited for one long enough."""
     UNKNOWN = "unknown"
 
 
@@ -108,6 +110,20 @@ class TicketQueued(TicketEvent):
     released: Code | None = None
     """The agent who held it until now, if one did."""
     note: Annotated[str, Field(max_length=300)] = ""
+    person_at: Instant | None = None
+    """At tier 0: when it goes to the desk though nobody asks for a person; None: never by itself."""
+
+
+class TicketReferred(TicketEvent):
+    """The requester was referred to a desk, which is the contact from now on. Not a change of tier.
+
+    What else the event carries is as it stood: the queue that follows has an event of its own.
+    """
+
+    type: ClassVar[str] = "heliodesk.ticket.referred.v1"
+
+    from_desk: Code
+    to_desk: Code
 
 
 class TicketAssigned(TicketEvent):

@@ -159,6 +159,7 @@ TICKETS = Topic(
     key="ticket",
     events=(
         routing.TicketQueued,
+        routing.TicketReferred,
         routing.TicketAssigned,
         routing.TicketAccepted,
         routing.TicketPended,

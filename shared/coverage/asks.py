@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from shared.coverage.demands import Candidates
 from shared.organisation import Agent, Configuration, Promise
+from shared.organisation.languages import primary
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +85,9 @@ class People:
 
 
 def _primaries(languages: Iterable[str]) -> frozenset[str]:
-    return frozenset(language.partition("-")[0].lower() for language in languages)
+    return frozenset(primary(language) for language in languages)
 
 
 def _speaks(spoken: frozenset[str], wanted: str | None) -> bool:
-    """Return whether a language is spoken, whatever its script or country, as routing has it."""
-    return wanted is None or wanted.partition("-")[0].lower() in spoken
+    """Return whether a language is spoken, as `shared.organisation.languages` has it."""
+    return wanted is None or primary(wanted) in spoken

@@ -12,9 +12,12 @@ from services.routing.consumers import on_clocks, on_requests
 from services.routing.domain.agents import AGENTS, AgentState, agent_stream
 from services.routing.domain.tickets import TICKETS, TicketState
 from services.routing.handlers.commands import Caller, TicketCommands
+from services.routing.handlers.contacting import ContactCommands
 from services.routing.handlers.holds import HoldKeeper
 from services.routing.handlers.matcher import Matcher, MatchLimits
+from services.routing.handlers.predecessors import Predecessors
 from services.routing.handlers.reading import Reader
+from services.routing.handlers.self_service import SelfServiceTimer
 from services.routing.handlers.sweeps import DeskSweep, Timers
 from services.routing.handlers.writing import TicketWriter
 from services.routing.ports import (
@@ -167,6 +170,7 @@ class MemoryTickets:
         found = self._where(
             lambda d, s: (
                 (d.tenant, s.desk, s.status) == (tenant, desk, Status.QUEUED)
+                and s.tier > 0
                 and rank in {None, s.rank}
                 and (not ahead or s.reopened or (s.facts is not None and s.facts.vip))
             )
@@ -205,6 +209,15 @@ class MemoryTickets:
             (s.until, d)
             for d, s in self._where(lambda _, s: s.status is Status.PENDING)
             if s.until is not None and s.until <= now
+        ]
+        return [d for _, d in sorted(found, key=lambda pair: pair[0])][:limit]
+
+    async def unattended(self, now: datetime, *, limit: int) -> list[TicketDocument]:
+        """Return tickets of tier 0 that go to a person by now, of all tenants, the oldest first."""
+        found = [
+            (s.person_at, d)
+            for d, s in self._where(lambda _, s: s.status is Status.QUEUED)
+            if s.person_at is not None and s.person_at <= now
         ]
         return [d for _, d in sorted(found, key=lambda pair: pair[0])][:limit]
 
@@ -321,8 +334,22 @@ class Routing:
             clock=self.clock,
             changed=self._count,
         )
+        self.contacting = ContactCommands(
+            writer=self.writer,
+            configurations=self.configurations,
+            clock=self.clock,
+            changed=self._count,
+        )
+        self.self_service = SelfServiceTimer(
+            **common, configurations=self.configurations
+        )
+        self.before = Predecessors(self.committer)
         self._consumers = {
-            REQUESTS.name: self._consumer(REQUESTS, on_requests(self.configurations)),
+            REQUESTS.name: self._consumer(
+                REQUESTS,
+                on_requests(self.configurations, self.before.contact_desk),
+                first=self.before.learn,
+            ),
             CLOCKS.name: self._consumer(CLOCKS, on_clocks(self.configurations)),
         }
         self._sequences: dict[tuple[str, str], int] = {}
@@ -331,7 +358,7 @@ class Routing:
     def _count(self) -> None:
         self.changes += 1
 
-    def _consumer(self, topic: Topic, on: Any) -> Consumer:
+    def _consumer(self, topic: Topic, on: Any, *, first: Any = None) -> Consumer:
         return Consumer(
             topic=topic,
             on=on,
@@ -339,6 +366,7 @@ class Routing:
             configured=self.configurations,
             clock=self.clock,
             owner="routing",
+            first=first,
         )
 
     def event(self, ticket: str, body: Body) -> Event[Any]:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
 
-from services.routing.domain.matching import AgentView, Waiting, speaks
+from services.routing.domain.matching import AgentView, Waiting
+from shared.organisation.languages import speaks
 from services.routing.domain.shifts import ShiftOf, on_shift
 from shared.contracts.routing import Presence
 from shared.expressions import compile_condition

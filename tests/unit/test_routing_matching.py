@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.routing.domain.board import Board
-from services.routing.domain.matching import AgentView, Change, Decision, Waiting, speaks
+from services.routing.domain.matching import AgentView, Change, Decision, Waiting
+from shared.organisation.languages import speaks
 from services.routing.domain.shifts import Shift
 from shared.contracts.facts import Channel, Kind, Priority
 from shared.contracts.routing import Candidate, Presence

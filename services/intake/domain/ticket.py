@@ -18,6 +18,7 @@ from services.intake.domain.alerts import (
 from services.intake.domain.figures import Correction
 from services.intake.domain.links import Links
 from services.intake.domain.messages import Entry, Message
+from services.intake.domain.person_words import PERSON, asks_for_person
 from shared.aggregate import Aggregate
 from shared.contracts.envelope import Body, Event
 from shared.contracts.facts import Code, Id, Instant, Priority, TicketFacts
@@ -26,6 +27,7 @@ from shared.contracts.intake import (
     Classification,
     ConversationClosed,
     ConversationReopened,
+    Direction,
     FollowupRefused,
     MessageAdded,
     MessageAmended,
@@ -195,8 +197,13 @@ def decide_message(state: Ticket | None, row: Message) -> list[Body]:
         return []
     match row.entry:
         case Entry.MESSAGE:
+            person = row.direction is Direction.INBOUND and asks_for_person(row.text)
             added = MessageAdded(
-                facts=state.facts, message=row.id, direction=row.direction, author=row.author
+                facts=state.facts,
+                message=row.id,
+                direction=row.direction,
+                author=row.author,
+                asks=PERSON if person else None,
             )
             # Not where it was moved by a merge: there, others ask.
             asked = row.answered_by == state.message and row.author != state.facts.contact

@@ -112,6 +112,8 @@ def _reading(router: APIRouter, reader: Reader) -> None:
             desk=state.desk,
             agent=state.agent,
             opens_at=state.opens_at,
+            contact_desk=state.contact_desk,
+            person_at=state.person_at,
             queued=state.queued_because,
             assigned=state.assigned_because,
             waiting=WaitingView.of(decision) if decision else None,

@@ -52,6 +52,10 @@ class TicketView(_Answer):
     queued_since: Instant | None
     opens_at: Instant | None
     """When somebody opens, where nobody was open as the ticket was queued."""
+    contact_desk: str | None
+    """The desk that is the requester's contact, once they were referred to one."""
+    person_at: Instant | None
+    """At tier 0: when it goes to a person by itself."""
     pend_reason: PendReason | None
     pend_until: Instant | None
     resolved_at: Instant | None
@@ -92,6 +96,8 @@ class TicketView(_Answer):
             accepted_at=facts.accepted_at,
             queued_since=state.since,
             opens_at=state.opens_at,
+            contact_desk=state.contact_desk,
+            person_at=state.person_at,
             pend_reason=state.pend_reason,
             pend_until=state.until,
             resolved_at=state.resolved_at,
@@ -152,6 +158,10 @@ class ExplainView(_Answer):
     desk: str
     agent: str | None
     opens_at: Instant | None
+    contact_desk: str | None = None
+    """The desk that is the requester's contact, once they were referred to one."""
+    person_at: Instant | None = None
+    """At tier 0: when it goes to a person by itself."""
     queued: Explanation | None
     """Why it came to the desk."""
     assigned: Explanation | None

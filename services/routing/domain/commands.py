@@ -291,6 +291,10 @@ def _assigned(
     *,
     by: str,
 ) -> TicketAssigned:
+    if state.unattended:
+        raise CommandRejected(
+            "at-tier-0", f"{state.number} is left to its requester: send it to a person first"
+        )
     return TicketAssigned(
         facts=facts,
         status=Status.ASSIGNED,

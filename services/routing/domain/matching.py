@@ -17,7 +17,7 @@ desk), ``skill``, ``language``, ``away``, ``offline``, ``off-shift``, ``on-leave
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -26,6 +26,7 @@ from services.routing.domain.agents import AgentState
 from services.routing.domain.tickets import TicketState
 from shared.contracts.facts import TicketFacts
 from shared.contracts.routing import Candidate, Explanation, Presence
+from shared.organisation.languages import speaks
 
 LEAST_LOADED: Final = "least-loaded"
 AFFINITY: Final = "affinity"
@@ -55,7 +56,7 @@ class Waiting:
     @classmethod
     def of(cls, ticket: str, state: TicketState) -> Waiting | None:
         """Return a ticket as the choice sees it; None where it does not wait."""
-        if state.facts is None or state.since is None:
+        if state.facts is None or state.since is None or state.unattended:
             return None
         return cls(
             id=ticket,
@@ -192,9 +193,3 @@ def _spoken(decision: Decision) -> str:
         return f"nobody free speaks {wanted}"
     same = speaks([decision.language], wanted)
     return f"speaks {wanted}" if same else f"speaks {decision.language} instead of {wanted}"
-
-
-def speaks(languages: Iterable[str], wanted: str) -> bool:
-    """Return whether one of the languages is the wanted one, whatever its script or country."""
-    primary = wanted.partition("-")[0].lower()
-    return any(language.partition("-")[0].lower() == primary for language in languages)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from services.routing.domain.contact_desk import contact_choice
 from services.routing.domain.desks import (
     DeskChoice,
     choose_desk,
@@ -67,6 +68,8 @@ def decide_desk_closed(
         return []
     if is_open(configuration, state.desk, now):
         return []
+    if state.unattended and desk_named(configuration, state.desk) is not None:
+        return []  # At tier 0 it waits for nobody at that desk; a person is looked for when asked.
     if desk_named(configuration, state.desk) is None:
         choice: DeskChoice | None = choose_desk(configuration, state.facts, now)
     else:
@@ -95,8 +98,14 @@ def reopen(
     reason: str,
     by: str,
 ) -> Sequence[Body]:
-    """Take a resolution back and queue the ticket where it was, or elsewhere if that is closed."""
-    choice = _back(state, facts, now, configuration, why="reopened")
+    """Take a resolution back and queue the ticket where it was, or elsewhere if that is closed.
+
+    Where its requester was referred to a desk, that one is the contact and has it, open or not.
+    """
+    known = contact_choice(
+        configuration, state.contact_desk, state.queued_because, now, why="reopened"
+    )
+    choice = known or _back(state, facts, now, configuration, why="reopened")
     return [
         TicketReopened(
             facts=facts,

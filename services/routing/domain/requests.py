@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from services.routing.domain.contact_desk import contact_choice
 from services.routing.domain.desks import choose_desk
 from services.routing.domain.moves import escalated, queued, reopen
+from services.routing.domain.self_service import PERSON, at_tier_0, to_person
 from services.routing.domain.tickets import MERGED, OVER, TicketState
 from shared.contracts.envelope import Body
 from shared.contracts.facts import TicketFacts
@@ -27,7 +29,7 @@ from shared.contracts.routing import (
     Status,
     TicketClosed,
     TicketEvent,
-    TicketQueued,
+    TicketReferred,
     TicketRegarded,
     TicketResolved,
     TicketResumed,
@@ -46,10 +48,15 @@ def decide_request(
     body: RequestAccepted,
     now: datetime,
     configuration: Configuration,
+    *,
+    contact_desk: str | None = None,
 ) -> Sequence[Body]:
-    """Queue a new ticket; one that is known already only takes note of its facts."""
+    """Queue a new ticket; one that is known already only takes note of its facts.
+
+    ``contact_desk`` is that of the ticket which it follows up: it begins there.
+    """
     if state is None or state.status is None:
-        return _begin(state, body.facts, now, configuration)
+        return _begin(state, body.facts, now, configuration, contact_desk=contact_desk)
     return _regard(state, body.facts, firing=state.firing)
 
 
@@ -80,6 +87,8 @@ def decide_message(
                 return reopen(state, facts, now, configuration, reason="message", by=CONTACT)
             case Status.CLOSED if not state.merged:
                 return _after_closing(state, body, now, configuration)
+            case Status.QUEUED if state.unattended and body.asks == PERSON:
+                return [to_person(state, facts, now, configuration, by=CONTACT)]
             case _:
                 pass
     return _regard(state, facts, firing=state.firing)
@@ -219,6 +228,10 @@ def decide_escalation(
         return [EscalationDeferred(tier=body.tier, reason=body.reason)]
     if state.status in {Status.RESOLVED, Status.CLOSED} or state.facts is None:
         return []
+    if state.unattended:
+        person = to_person(state, state.facts, now, configuration, by=SYSTEM)
+        if body.tier <= person.tier:
+            return [person]
     moved = escalated(
         state.facts,
         now,
@@ -234,15 +247,38 @@ def decide_escalation(
 
 
 def _begin(
-    state: TicketState | None, facts: TicketFacts, now: datetime, configuration: Configuration
-) -> Sequence[TicketQueued]:
-    """Queue a ticket for the first time, and at once higher where an escalation was waiting."""
-    choice = choose_desk(configuration, facts, now)
+    state: TicketState | None,
+    facts: TicketFacts,
+    now: datetime,
+    configuration: Configuration,
+    *,
+    contact_desk: str | None = None,
+) -> Sequence[TicketEvent]:
+    """Queue a ticket for the first time, and at once higher where an escalation was waiting.
+
+    In the scope of self-service it begins at tier 0, unless somebody is its contact already.
+    """
+    known = contact_choice(configuration, contact_desk, None, now, why="a follow-up")
+    choice = known or choose_desk(configuration, facts, now)
     first = queued(
         facts, choice.desk, QueueReason.NEW, choice.explanation, opens_at=choice.opens_at
     )
+    if known is not None:
+        referred = TicketReferred(
+            facts=facts,
+            status=Status.QUEUED,
+            desk=choice.desk.name,
+            tier=choice.desk.tier,
+            from_desk=choice.desk.name,
+            to_desk=choice.desk.name,
+        )
+        begun: list[TicketEvent] = [first, referred]
+    else:
+        begun = [first]
     if state is None or state.deferred_tier is None:
-        return [first]
+        if known is None:
+            begun = [at_tier_0(configuration, facts, first, now)]
+        return begun
     moved = escalated(
         facts,
         now,
@@ -254,7 +290,7 @@ def _begin(
         because=choice.explanation,
         released=None,
     )
-    return [first] if moved is None else [first, moved]
+    return begun if moved is None else [*begun, moved]
 
 
 def _begin_with_alerts(

@@ -24,6 +24,7 @@ from shared.contracts.routing import (
     TicketEvent,
     TicketPended,
     TicketQueued,
+    TicketReferred,
     TicketRegarded,
     TicketReopened,
     TicketResolved,
@@ -47,7 +48,7 @@ RANKS: Final[Mapping[Priority, int]] = MappingProxyType(
 HELD: Final = frozenset({Status.ASSIGNED, Status.ACCEPTED, Status.PENDING})
 """In these an agent holds the ticket, and it counts against the agent's capacity."""
 
-STAYING: Final = frozenset({QueueReason.DESK_CLOSED, QueueReason.REOPENED, QueueReason.AGENT_LEFT})
+STAYING: Final = frozenset({QueueReason.DESK_CLOSED, QueueReason.REOPENED, QueueReason.AGENT_LEFT, QueueReason.REFERRED})
 """Queued for these reasons, an escalated ticket stays an escalated one."""
 
 MERGED: Final = "merged"
@@ -100,10 +101,19 @@ class TicketState(BaseModel):
     """Who resolved it last."""
     reopened: bool = False
     """Whether its last resolution did not hold."""
+    contact_desk: str | None = None
+    """The desk that is its requester's contact, once they were referred to one."""
+    person_at: datetime | None = None
+    """At tier 0: when it goes to the desk by itself."""
     deferred_tier: int | None = None
     deferred_reason: str = ""
     queued_because: Explanation | None = None
     assigned_because: Explanation | None = None
+
+    @property
+    def unattended(self) -> bool:
+        """Whether it is at tier 0: with its requester and with automation, and with no agent."""
+        return self.status is Status.QUEUED and self.tier == 0
 
     @property
     def holder(self) -> str | None:
@@ -112,8 +122,11 @@ class TicketState(BaseModel):
 
 
 def _entered(state: TicketState, at: datetime) -> dict[str, Any]:
-    """Return what changes as a ticket enters a queue; who waited already keeps the place."""
-    waited = state.since if state.status is Status.QUEUED else None
+    """Return what changes as a ticket enters a queue; who waited already keeps the place.
+
+    At tier 0 nobody is waited for yet.
+    """
+    waited = state.since if state.status is Status.QUEUED and not state.unattended else None
     return {
         "since": waited or at,
         "pend_reason": None,
@@ -122,12 +135,15 @@ def _entered(state: TicketState, at: datetime) -> dict[str, Any]:
         "closed_at": None,
         "merged": False,
         "opens_at": None,
+        "person_at": None,
         "assigned_because": None,
     }
 
 
 _UNPENDED: Final[Mapping[str, Any]] = MappingProxyType({"pend_reason": None, "until": None})
-_UNQUEUED: Final[Mapping[str, Any]] = MappingProxyType({"since": None, "opens_at": None})
+_UNQUEUED: Final[Mapping[str, Any]] = MappingProxyType(
+    {"since": None, "opens_at": None, "person_at": None}
+)
 
 
 def _changes(state: TicketState, body: TicketEvent, at: datetime) -> dict[str, Any]:
@@ -163,6 +179,8 @@ def _changes(state: TicketState, body: TicketEvent, at: datetime) -> dict[str, A
             }
         case TicketRegarded():
             changes = {"firing": body.firing}
+        case TicketReferred():
+            changes = {"contact_desk": body.to_desk}
         case TicketAccepted() | TicketResumed():
             changes = dict(_UNPENDED)
         case _:
@@ -175,6 +193,7 @@ def _queued(state: TicketState, body: TicketQueued) -> dict[str, Any]:
     stays_up = body.reason in STAYING
     return {
         "opens_at": body.opens_at,
+        "person_at": body.person_at,
         "shape": body.explanation.shape,
         "queued_because": body.explanation,
         "escalated": moved_up or (stays_up and state.escalated),

@@ -1,0 +1,143 @@
+"""Tier 0: what its requester and automation do without an agent, and how it comes to a person.
+
+A ticket at tier 0 is queued at the desk behind, where everybody sees it, and no agent is given it.
+It goes to that desk when somebody asks for a person, or when the topology's wait is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from services.routing.domain.commands import required
+from services.routing.domain.desks import choose_desk, topology_of
+from services.routing.domain.moves import queued
+from services.routing.domain.tickets import OVER, TicketState
+from shared.contracts.envelope import Body
+from shared.contracts.facts import TicketFacts
+from shared.contracts.routing import (
+    QueueReason,
+    Status,
+    TicketClosed,
+    TicketQueued,
+    TicketResolved,
+)
+from shared.kernel import CommandRejected
+from shared.organisation import Configuration, SelfService
+
+TIER: Final = 0
+SYSTEM: Final = "system"
+CONTACT: Final = "contact"
+AUTOMATION: Final = "automation"
+SELF_SERVICE: Final = "self-service"
+PERSON: Final = "person"
+"""What a message asks for, where its writer asks for a person."""
+CONFIRMED: Final = "confirmed"
+
+Who = Literal["contact", "automation"]
+
+
+def at_tier_0(
+    configuration: Configuration, facts: TicketFacts, first: TicketQueued, now: datetime
+) -> TicketQueued:
+    """Return how a new ticket waits: at tier 0 in the scope of self-service, else as it was."""
+    topology = topology_of(configuration, facts)
+    if not isinstance(topology, SelfService):
+        return first
+    wait = topology.wait
+    return first.model_copy(
+        update={
+            "tier": TIER,
+            "person_at": None if wait is None else now + timedelta(seconds=wait),
+        }
+    )
+
+
+def to_person(
+    state: TicketState, facts: TicketFacts, now: datetime, configuration: Configuration, *, by: str
+) -> TicketQueued:
+    """Return the move from tier 0 to the desk behind, as it stands now."""
+    choice = choose_desk(configuration, facts, now)
+    why = "nobody solved it in the time of self-service" if by == SYSTEM else "a person was asked for"
+    rule = f"{why}; {choice.explanation.rule}"[:300]
+    moved = queued(
+        facts,
+        choice.desk,
+        QueueReason.PERSON_ASKED,
+        choice.explanation.model_copy(update={"rule": rule}),
+        opens_at=choice.opens_at,
+        by=by,
+    )
+    return moved.model_copy(update={"queue": choice.queue})
+
+
+def decide_person(
+    state: TicketState | None, *, by: str, now: datetime, configuration: Configuration
+) -> Sequence[Body]:
+    """Send a ticket of tier 0 to a person; one that is with a desk already stays there.
+
+    Raises:
+        CommandRejected: the ticket is over.
+    """
+    known, facts, status = required(state)
+    if status in OVER:
+        raise CommandRejected(
+            "wrong-status", f"{known.number} is {status}: reopen it, or ask anew"
+        )
+    if not known.unattended:
+        return []
+    return [to_person(known, facts, now, configuration, by=by)]
+
+
+def decide_waited(
+    state: TicketState | None, *, now: datetime, configuration: Configuration
+) -> Sequence[Body]:
+    """Send a ticket to a person whose time at tier 0 is over."""
+    if state is None or state.facts is None or not state.unattended:
+        return []
+    if state.person_at is None or state.person_at > now:
+        return []
+    return [to_person(state, state.facts, now, configuration, by=SYSTEM)]
+
+
+def decide_complete(
+    state: TicketState | None, *, who: Who, article: str | None, by: str
+) -> Sequence[Body]:
+    """Say that it is done without a desk: by the requester, or by automation.
+
+    What the requester did is confirmed by that, and closed at once. What automation did may turn
+    out not to help: it is resolved, and the requester may object. Saying so again changes nothing.
+
+    Args:
+        state: of the ticket.
+        who: did it.
+        article: that was followed, where one was.
+        by: who says so.
+
+    Raises:
+        CommandRejected: an agent has the ticket, or it is closed for another reason.
+    """
+    known, facts, status = required(state)
+    if status is Status.CLOSED or (status is Status.RESOLVED and who == AUTOMATION):
+        return []
+    if known.holder is not None:
+        raise CommandRejected(
+            "already-assigned", f"{known.number} is {known.holder}'s: let them resolve it"
+        )
+    base = {"facts": facts, "desk": known.desk, "tier": known.tier, "agent": known.agent}
+    actor = CONTACT if who == CONTACT else by
+    bodies: list[Body] = []
+    if status is not Status.RESOLVED:
+        bodies.append(
+            TicketResolved(
+                **base,
+                status=Status.RESOLVED,
+                by=actor,
+                code=SELF_SERVICE if who == CONTACT else AUTOMATION,
+                article=article,
+            )
+        )
+    if who == CONTACT:
+        bodies.append(TicketClosed(**base, status=Status.CLOSED, by=actor, reason=CONFIRMED))
+    return bodies

@@ -1,0 +1,62 @@
+"""What has to be done on site becomes the desk's whose people go there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from services.routing.domain.commands import required
+from services.routing.domain.desks import first_opening, redirected, topology_of
+from services.routing.domain.moves import queued
+from services.routing.domain.tickets import OVER, TicketState
+from shared.contracts.envelope import Body
+from shared.contracts.routing import QueueReason, Status
+from shared.kernel import CommandRejected
+from shared.organisation import Configuration, Virtual
+
+VISIT: Final = "visit"
+"""Note of the event, and shape of its explanation: who goes somewhere hands it to no open desk
+at the end of the day, as the rest of a virtual desk's work is handed on."""
+
+
+def decide_visit(
+    state: TicketState | None, *, by: str, now: datetime, configuration: Configuration
+) -> Sequence[Body]:
+    """Give a ticket to the desk that visits its site; nothing changes where it waits there.
+
+    Raises:
+        CommandRejected: ``site-unknown``, ``no-visits``, or the ticket is over.
+    """
+    known, facts, status = required(state)
+    if status in OVER:
+        raise CommandRejected(
+            "wrong-status", f"{known.number} is {status}: nobody can be sent for it now"
+        )
+    topology = topology_of(configuration, facts)
+    if topology is not None:
+        topology = configuration.behind(topology)
+    site = facts.site
+    if site is None:
+        raise CommandRejected("site-unknown", f"{known.number} names no site to go to")
+    name = topology.visits.by_site.get(site) if isinstance(topology, Virtual) else None
+    if name is None:
+        where = f"the topology {topology.name}" if topology is not None else "no topology"
+        raise CommandRejected(
+            "no-visits", f"nobody visits {site} by {where}: transfer it instead"
+        )
+    if status is Status.QUEUED and known.desk == name:
+        return []
+    rule = f"{by} asked for a visit: {name} goes to {site}"
+    return [
+        queued(
+            facts,
+            configuration.desk(name),
+            QueueReason.TRANSFER,
+            redirected(known.queued_because, rule, name).model_copy(update={"shape": VISIT}),
+            opens_at=first_opening(configuration, [name], now),
+            released=known.holder,
+            by=by,
+            note=VISIT,
+        )
+    ]
