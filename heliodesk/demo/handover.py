@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from shared.organisation import Configuration, FollowTheSun, UnknownName
+from shared.organisation import Configuration, UnknownName, Virtual
 
 CLOSED_CALENDAR: Final = "demonstration-closed"
 OPEN_CALENDAR: Final = "demonstration-open"
@@ -28,15 +28,13 @@ class Handover:
     sections: dict[str, Any]
 
 
-def topology_with(configuration: Configuration, desk: str) -> FollowTheSun | None:
+def topology_with(configuration: Configuration, desk: str) -> Virtual | None:
     """Return the first topology in which the desk and another one follow the sun."""
     return next(
         (
             topology
             for topology in configuration.topologies.topologies
-            if isinstance(topology, FollowTheSun)
-            and desk in topology.desks
-            and len(topology.desks) > 1
+            if isinstance(topology, Virtual) and desk in topology.desks and len(topology.desks) > 1
         ),
         None,
     )

@@ -240,7 +240,7 @@ class Demo:
             topology = configuration.topology_for(
                 region=site.region, site=site.name, service=None, channel="web"
             )
-            for name in topology.desk_names:
+            for name in topology.group_names if topology is not None else ():
                 desk = opened.get(name)
                 if desk is not None and desk["region"] == site.region:
                     return Site(name=site.name, desk=name, language=desk["languages"][0])

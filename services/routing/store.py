@@ -18,10 +18,10 @@ from services.routing.ports import (
 from shared.contracts.routing import Status
 from shared.documents import document_from
 from shared.mongo import Database, infrastructure
+from shared.organisation import BY_SUN
 
 ACTIVE: Final = [str(s) for s in (Status.QUEUED, Status.ASSIGNED, Status.ACCEPTED)]
 OPEN: Final = [*ACTIVE, str(Status.PENDING)]
-FOLLOW_THE_SUN: Final = "follow-the-sun"
 NEWEST_FIRST: Final = [("state.facts.accepted_at", -1), ("_id", -1)]
 
 Query = dict[str, Any]
@@ -102,7 +102,7 @@ class MongoTickets:
             "tenant": tenant,
             "state.desk": {"$in": list(desks)},
             "state.status": {"$in": ACTIVE},
-            "state.shape": FOLLOW_THE_SUN,
+            "state.shape": {"$in": sorted(BY_SUN)},
             "parked": 0,
             "_id": {"$gt": after},
         }

@@ -99,3 +99,7 @@ class TicketFacts(BaseModel):
     configuration_item: Code | None = None
     contact_level: Code | None = None
     """How the organisation ranks the contact: staff, manager, vip."""
+    business: Code | None = None
+    """The part of the company, or the customer organisation, that the contact belongs to."""
+    choice: Code | None = None
+    """What was chosen in a telephone menu: its key."""

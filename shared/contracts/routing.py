@@ -33,6 +33,10 @@ class QueueReason(Word):
     REOPENED = "reopened"
     DESK_CLOSED = "desk-closed"
     AGENT_LEFT = "agent-left"
+    DISTRIBUTED = "distributed"
+    """An operator of a central contact point gave it to a support group."""
+    REFERRED = "referred"
+    """The centre referred the contact to the regional desk, which is the contact from now on."""
     PERSON_ASKED = "person-asked"
     """It was at tier 0, and its requester wants a person, or waited for one long enough."""
     UNKNOWN = "unknown"
@@ -68,16 +72,17 @@ class Explanation(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     topology: Code
-    """Name of the topology whose scope matched."""
+    """Name of the topology that decided; ``unrouted`` where none takes the ticket."""
     shape: Code
-    """centralized, local, follow-the-sun."""
+    """centralized, central-contact-point, local-contact-point, call-centre-menu, virtual, hybrid,
+    or fallback. Older events say local and follow-the-sun."""
     rule: Annotated[str, Field(max_length=300)]
     """One sentence: what decided."""
     candidates: Annotated[tuple[Candidate, ...], Field(max_length=CANDIDATES_MAX)] = ()
     left_out: Annotated[dict[str, int], Field(max_length=20)] = {}
     """Reason to number of candidates left out for it."""
     decided: Code | None = None
-    """A stable word for what decided between agents: least-loaded, affinity."""
+    """A stable word for what decided between agents or desks: least-loaded, first-open."""
     policy: Code | None = None
     """Name of the routing rule that took the ticket; None where no rule did."""
     free: Annotated[int, Field(ge=0)] | None = None
@@ -110,6 +115,10 @@ class TicketQueued(TicketEvent):
     released: Code | None = None
     """The agent who held it until now, if one did."""
     note: Annotated[str, Field(max_length=300)] = ""
+    queue: Code | None = None
+    """One of the queues of the desk; None: the desk's own."""
+    unrouted: bool = False
+    """No topology takes the ticket: the fallback desk has it, and somebody should look why."""
     person_at: Instant | None = None
     """At tier 0: when it goes to the desk though nobody asks for a person; None: never by itself."""
 
@@ -133,6 +142,8 @@ class TicketAssigned(TicketEvent):
 
     weight: Annotated[int, Field(ge=1, le=1000)] = 1
     explanation: Explanation
+    queue: Code | None = None
+    """The queue of the desk from which it was taken; None: the desk's own."""
 
 
 class TicketAccepted(TicketEvent):
@@ -148,6 +159,8 @@ class TicketPended(TicketEvent):
 
     reason: PendReason
     until: Instant | None = None
+    supplier: Code | None = None
+    """Which supplier it waits for, where that was said."""
 
 
 class TicketResumed(TicketEvent):

@@ -245,7 +245,7 @@ def _timeline(
         start=presence.start_ms,
         end=presence.end_ms,
         desks=tuple((bits[desk], desk) for desk in desks),
-        fallback=bits[candidates.fallback] if candidates.fallback else 0,
+        fallback=sum(bits[desk] for desk in desks if desk not in candidates.desks),
         by_hours=sum(bits[desk] for desk in by_hours),
     )
 

@@ -60,10 +60,11 @@ class People:
         """Return the asks by who fits them."""
         desks = candidates.every_desk
         staffed = [desk for desk in desks if self._configuration.agents_of(desk)]
+        groups = staffed if candidates.queue is None else [candidates.queue]
         agents = {
             agent.id: agent
-            for desk in staffed
-            for agent in self._configuration.agents_of(desk)
+            for group in groups
+            for agent in self._configuration.members_of(group)
             if agent.capacity > 0
         }
         others = [desk for desk in desks if desk not in staffed]

@@ -7,20 +7,26 @@ class is looked at.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final, TypeVar, assert_never, get_args
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import product
+from typing import Final, TypeVar, get_args
 
 from shared.organisation import (
+    UNROUTED,
+    CallCentreMenu,
+    CentralContactPoint,
     Centralized,
     Configuration,
-    FollowTheSun,
-    Local,
-    Promise,
+    Hybrid,
+    LocalContactPoint,
     Scope,
+    SelfService,
     Topology,
+    UnknownName,
+    Virtual,
 )
-from shared.organisation.topologies import ANY
+from shared.organisation.topologies.scope import ANY, list_takes
 from shared.organisation.words import ChannelName
 
 CHANNELS: Final[tuple[ChannelName, ...]] = get_args(ChannelName)
@@ -38,30 +44,41 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """The desks that may take a request, in their order, and who holds it while none is open.
+    """The desks that may take a request, in their order, and who does while they are closed.
 
-    The fallback covers as the others do while it is open, but is no desk to hand over to or
-    from: it does not make an overlap.
+    Those that stand in cover as the others do while they are open, but are no desks to hand over
+    to or from: they make no overlap.
     """
 
     desks: tuple[str, ...]
     fallback: str | None = None
+    """Who holds it while none is open."""
+    stand_ins: tuple[str, ...] = ()
+    """Who takes it while the desk is closed, in order."""
+    queue: str | None = None
+    """The queue of the only desk whose members alone take it; None: any agent of the desks."""
 
     @property
     def every_desk(self) -> tuple[str, ...]:
-        """The desks and the fallback."""
-        return self.desks if self.fallback is None else (*self.desks, self.fallback)
+        """The desks, and those that stand in for them."""
+        others = self.stand_ins if self.fallback is None else (*self.stand_ins, self.fallback)
+        return (*self.desks, *others)
 
 
 @dataclass(frozen=True, slots=True)
 class RequestScope:
-    """Requests of each of the places, services and channels: all of them have one fate."""
+    """Requests of each of the places, services and so on: all of them have one fate."""
 
     topology: str
+    """``unrouted`` where none takes them."""
     places: tuple[Place, ...]
     services: tuple[str | None, ...]
     """None is a request without a service, ``*`` a service that nothing names."""
     channels: tuple[ChannelName, ...]
+    businesses: tuple[str | None, ...] = (None, ANY)
+    """As services are."""
+    choices: tuple[str | None, ...] = ()
+    """Of a telephone menu: the keys, None for no choice. Empty: the choice does not matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,54 +95,111 @@ def scope_classes(configuration: Configuration) -> list[ScopeClass]:
     topologies = configuration.topologies.topologies
     promises = configuration.coverage.promises
     scopes: list[Scope] = [t.scope for t in topologies] + [p.scope for p in promises]
-    of_services = [Scope(services=scope.services) for scope in scopes]
-    of_channels = [Scope(channels=scope.channels) for scope in scopes]
     places = _classes(_places(configuration), _place_fate(configuration, scopes))
-    services = _classes(
-        _services(configuration, scopes),
-        lambda service: tuple(
-            part.takes(region=None, site=None, service=service, channel=None)
-            for part in of_services
-        ),
-    )
-    channels = _classes(
-        CHANNELS,
-        lambda channel: tuple(
-            part.takes(region=None, site=None, service=None, channel=channel)
-            for part in of_channels
-        ),
-    )
+    services = _classes(_services(configuration, scopes), _service_fate(topologies, scopes))
+    businesses = _classes(_businesses(configuration), _business_fate(topologies, scopes))
+    channels = _classes(CHANNELS, lambda c: tuple(list_takes(s.channels, c) for s in scopes))
     found = []
-    for in_places in places:
-        for for_services in services:
-            for by_channels in channels:
-                place, service, channel = in_places[0], for_services[0], by_channels[0]
-                topology = configuration.topology_for(
-                    region=place.region, site=place.site, service=service, channel=channel
-                )
-                scope = RequestScope(
-                    topology.name, tuple(in_places), tuple(for_services), tuple(by_channels)
-                )
-                under = frozenset(
-                    number
-                    for number, promise in enumerate(promises)
-                    if _promised(promise, place, service, channel)
-                )
-                found.append(ScopeClass(scope, candidates_of(topology, place), under))
+    for in_places, for_services, of_businesses, by_channels in product(
+        places, services, businesses, channels
+    ):
+        place, service = in_places[0], for_services[0]
+        business, channel = of_businesses[0], by_channels[0]
+        topology = configuration.topology_for(
+            region=place.region,
+            site=place.site,
+            service=service,
+            channel=channel,
+            business=business,
+        )
+        country = configuration.country_of(region=place.region, site=place.site)
+        under = frozenset(
+            number
+            for number, promise in enumerate(promises)
+            if promise.scope.takes(
+                region=place.region,
+                site=place.site,
+                service=service,
+                channel=channel,
+                business=business,
+                country=country,
+            )
+        )
+        for choices, candidates in _fates(configuration, topology, place, service, business):
+            scope = RequestScope(
+                UNROUTED if topology is None else topology.name,
+                tuple(in_places),
+                tuple(for_services),
+                tuple(by_channels),
+                tuple(of_businesses),
+                choices,
+            )
+            found.append(ScopeClass(scope, candidates, under))
     return found
 
 
-def candidates_of(topology: Topology, place: Place) -> Candidates:
-    """Return the desks that may take what comes from a place under a topology."""
-    match topology:
-        case Centralized():
-            return Candidates((topology.desk,))
-        case Local():
-            return Candidates((topology.desk_for(region=place.region, site=place.site),))
-        case FollowTheSun():
-            desks, fallback = topology.desks, topology.fallback
+def _fates(
+    configuration: Configuration,
+    topology: Topology | None,
+    place: Place,
+    service: str | None,
+    business: str | None,
+) -> Iterator[tuple[tuple[str | None, ...], Candidates]]:
+    """Yield who may take requests, by what was chosen in a menu where there is one."""
+    if topology is None:
+        # A configuration that was checked has a fallback where a request may find no topology.
+        yield (), Candidates((configuration.topologies.fallback or "",))
+        return
+    topology = configuration.behind(topology)
+    if not isinstance(topology, CallCentreMenu):
+        yield (), candidates_of(configuration, topology, place, service, business)
+        return
+    by_group: dict[str, list[str | None]] = {topology.default: [None]}
+    for key, entry in topology.entries.items():
+        by_group.setdefault(entry.group, []).append(key)
+    for group, choices in by_group.items():
+        yield tuple(choices), _of_group(configuration, group)
+
+
+def candidates_of(
+    configuration: Configuration,
+    topology: Topology,
+    place: Place,
+    service: str | None = None,
+    business: str | None = None,
+) -> Candidates:
+    """Return the desks that may take what comes from a place under a topology.
+
+    Of a menu it is who takes it where nothing was chosen, of self-service who is behind it.
+    """
+    match configuration.behind(topology):
+        case Centralized(desk=desk, business_support=support):
+            if support is None or service not in support.services:
+                return Candidates((desk,))
+            return _of_group(configuration, support.group or support.department or desk)
+        case CentralContactPoint() as points:
+            found = points.find(
+                service=service, site=place.site, business=business, region=place.region
+            )
+            if found is None or points.distribute == "by_hand":
+                return Candidates((points.point,))
+            return _of_group(configuration, found.name)
+        case LocalContactPoint() as local:
+            desk = local.desk_for(region=place.region, site=place.site, business=business)
+            return Candidates((desk,), stand_ins=local.overflow.after(desk))
+        case CallCentreMenu(default=default):
+            return _of_group(configuration, default)
+        case Virtual(desks=desks, fallback=fallback):
             return Candidates(desks, None if fallback in desks else fallback)
-    assert_never(topology)
+        case Hybrid(centre=centre):
+            return Candidates((centre,))
+        case SelfService(name=name):
+            raise UnknownName("topology behind", name)
+
+
+def _of_group(configuration: Configuration, group: str) -> Candidates:
+    desk, queue = configuration.group(group)
+    return Candidates((desk.name,), queue=queue.name if queue is not None else None)
 
 
 def _places(configuration: Configuration) -> list[Place]:
@@ -140,29 +214,65 @@ def _places(configuration: Configuration) -> list[Place]:
 def _services(configuration: Configuration, scopes: Iterable[Scope]) -> list[str | None]:
     named = [service.name for service in configuration.catalogue.services]
     named += [name for scope in scopes for name in scope.services if name != ANY]
+    for topology in configuration.topologies.topologies:
+        named += [r.name for r in topology.references() if r.kind == "service"]
     return [None, *dict.fromkeys(named), OTHER]
+
+
+def _businesses(configuration: Configuration) -> list[str | None]:
+    return [None, *(business.name for business in configuration.organisation.businesses), OTHER]
 
 
 def _place_fate(
     configuration: Configuration, scopes: Iterable[Scope]
 ) -> Callable[[Place], Hashable]:
     """Return what tells on what of a place anything depends."""
-    parts = [Scope(regions=scope.regions, sites=scope.sites) for scope in scopes]
-    tables = [t for t in configuration.topologies.topologies if isinstance(t, Local)]
+    parts = list(scopes)
+    tables = [
+        table
+        for table in configuration.topologies.topologies
+        if isinstance(table, CentralContactPoint | LocalContactPoint)
+    ]
 
     def fate(place: Place) -> Hashable:
         region, site = place.region, place.site
+        country = configuration.country_of(region=region, site=site)
         return (
-            tuple(p.takes(region=region, site=site, service=None, channel=None) for p in parts),
-            tuple(table.desk_for(region=region, site=site) for table in tables),
+            tuple(p.takes_place(region=region, site=site, country=country) for p in parts),
+            # Businesses are asked between the two, and looked at by themselves.
+            tuple((t.by_site.get(site or ""), t.by_region.get(region or "")) for t in tables),
         )
 
     return fate
 
 
-def _promised(promise: Promise, place: Place, service: str | None, channel: ChannelName) -> bool:
-    return promise.scope.takes(
-        region=place.region, site=place.site, service=service, channel=channel
+def _service_fate(
+    topologies: Iterable[Topology], scopes: Iterable[Scope]
+) -> Callable[[str | None], Hashable]:
+    parts = list(scopes)
+    points = [t.by_service for t in topologies if isinstance(t, CentralContactPoint)]
+    support = [
+        t.business_support.services
+        for t in topologies
+        if isinstance(t, Centralized) and t.business_support is not None
+    ]
+    return lambda service: (
+        tuple(list_takes(part.services, service) for part in parts),
+        tuple(table.get(service or "") for table in points),
+        tuple(service in services for services in support),
+    )
+
+
+def _business_fate(
+    topologies: Iterable[Topology], scopes: Iterable[Scope]
+) -> Callable[[str | None], Hashable]:
+    parts = list(scopes)
+    tables = [
+        t.by_business for t in topologies if isinstance(t, CentralContactPoint | LocalContactPoint)
+    ]
+    return lambda business: (
+        tuple(list_takes(part.businesses, business) for part in parts),
+        tuple(table.get(business or "") for table in tables),
     )
 
 
@@ -177,44 +287,20 @@ def _classes(values: Iterable[Value], fate: Callable[[Value], Hashable]) -> list
 
 
 def merged(scopes: Iterable[RequestScope]) -> tuple[RequestScope, ...]:
-    """Return the same requests in fewer scopes: first by channel, then by service, then by place."""
+    """Return the same requests in fewer scopes: first by channel, then by service, by place."""
     found = list(scopes)
-    found = _joined(
-        found,
-        lambda s: (s.topology, s.places, s.services),
-        lambda t: RequestScope(
-            t[0].topology,
-            t[0].places,
-            t[0].services,
-            tuple(sorted({c for s in t for c in s.channels}, key=CHANNELS.index)),
-        ),
-    )
-    found = _joined(
-        found,
-        lambda s: (s.topology, s.places, s.channels),
-        lambda t: RequestScope(
-            t[0].topology,
-            t[0].places,
-            tuple(dict.fromkeys(name for s in t for name in s.services)),
-            t[0].channels,
-        ),
-    )
-    found = _joined(
-        found,
-        lambda s: (s.topology, s.services, s.channels),
-        lambda t: RequestScope(
-            t[0].topology,
-            tuple(dict.fromkeys(place for s in t for place in s.places)),
-            t[0].services,
-            t[0].channels,
-        ),
-    )
+    for field in ("choices", "channels", "services", "businesses", "places"):
+        found = [_join(group, field) for group in _classes(found, _without(field))]
     return tuple(found)
 
 
-def _joined(
-    scopes: Iterable[RequestScope],
-    alike: Callable[[RequestScope], Hashable],
-    join: Callable[[Sequence[RequestScope]], RequestScope],
-) -> list[RequestScope]:
-    return [join(group) for group in _classes(scopes, alike)]
+def _without(field: str) -> Callable[[RequestScope], Hashable]:
+    others = [other.name for other in fields(RequestScope) if other.name != field]
+    return lambda scope: tuple(getattr(scope, other) for other in others)
+
+
+def _join(scopes: Sequence[RequestScope], field: str) -> RequestScope:
+    """Return scopes that differ in one field as one."""
+    values = dict.fromkeys(value for scope in scopes for value in getattr(scope, field))
+    ordered = sorted(values, key=CHANNELS.index) if field == "channels" else values
+    return replace(scopes[0], **{field: tuple(ordered)})

@@ -112,16 +112,19 @@ class PromiseView(View):
 
 
 class ScopeView(View):
-    """Requests of each of the places, services and channels.
+    """Requests of each of the places, services, channels and businesses.
 
-    A place is a site, or a region without a site, or null where neither is known. A service
-    ``*`` is one that the configuration does not name.
+    A place is a site, or a region without a site, or null where neither is known. A service or
+    business ``*`` is one that the configuration does not name. Choices are the keys of a
+    telephone menu, null for none; without any the choice does not matter.
     """
 
     topology: str
     places: list[str | None]
     services: list[str | None]
     channels: list[str]
+    businesses: list[str | None]
+    choices: list[str | None]
 
 
 class AskView(View):
@@ -148,6 +151,10 @@ class RowView(View):
     asks: list[AskView]
     desks: list[str]
     fallback: str | None
+    stand_ins: list[str]
+    """Who takes it while the desk is closed."""
+    queue: str | None
+    """The queue of the desk whose members alone take it."""
     agents: list[str]
     by_hours_alone: list[str]
     promises: list[str]
@@ -168,12 +175,16 @@ class RowView(View):
                     places=[place.site or place.region for place in scope.places],
                     services=list(scope.services),
                     channels=list(scope.channels),
+                    businesses=list(scope.businesses),
+                    choices=list(scope.choices),
                 )
                 for scope in row.scopes
             ],
             asks=[AskView(language=ask.language, skill=ask.skill) for ask in row.asks],
             desks=list(row.candidates.desks),
             fallback=row.candidates.fallback,
+            stand_ins=list(row.candidates.stand_ins),
+            queue=row.candidates.queue,
             agents=list(row.agents),
             by_hours_alone=list(row.by_hours),
             promises=list(row.promises),

@@ -98,9 +98,12 @@ def scope_words(scope: RequestScope) -> str:
     parts = [scope.topology]
     places = [_place(place) for place in scope.places]
     parts.append(f"from {names(places)}")
-    if OTHER not in scope.services or None not in scope.services:
-        services = ["none" if s is None else "others" if s == OTHER else s for s in scope.services]
-        parts.append(f"service {names(services)}")
+    for kind, named in (("service", scope.services), ("business", scope.businesses)):
+        if OTHER not in named or None not in named:
+            words = ["none" if n is None else "others" if n == OTHER else n for n in named]
+            parts.append(f"{kind} {names(words)}")
+    if scope.choices:
+        parts.append(f"menu choice {names(['none' if c is None else c for c in scope.choices])}")
     if len(scope.channels) < len(CHANNELS):
         parts.append(f"by {names(scope.channels)}")
     return ", ".join(parts)

@@ -9,19 +9,19 @@ from shared.calendar.recurrence import recurrence
 from shared.expressions import ExpressionInvalid, compile_condition
 from shared.organisation.configuration import ROSTER_PREFIX
 from shared.organisation.doors import known_doors, settings_faults
+from shared.organisation.group_checks import queue_faults, supplier_faults
 from shared.organisation.intake import REQUEST_FIELDS
 from shared.organisation.integrations import ALERT_FIELDS
 from shared.organisation.policies import DESK_CALENDAR, NOTIFY_ROLES
 from shared.organisation.problems import unknown_name
 from shared.organisation.promises import promise_faults
 from shared.organisation.routing_checks import routing_faults
-from shared.organisation.topologies import ANY, Centralized, FollowTheSun, Local
+from shared.organisation.topology_checks import topology_faults
 
 if TYPE_CHECKING:
     from shared.organisation.configuration import Configuration
     from shared.organisation.integrations import Integration
     from shared.organisation.problems import Path
-    from shared.organisation.topologies import Topology
 
 
 class Finding(NamedTuple):
@@ -36,6 +36,7 @@ class _Names(NamedTuple):
     calendars: frozenset[str]
     regions: frozenset[str]
     sites: frozenset[str]
+    businesses: frozenset[str]
     desks: frozenset[str]
     agents: frozenset[str]
 
@@ -46,13 +47,13 @@ def findings(configuration: Configuration) -> Iterator[Finding]:
         frozenset(item.name for item in configuration.calendars.calendars),
         frozenset(item.name for item in configuration.organisation.regions),
         frozenset(item.name for item in configuration.organisation.sites),
+        frozenset(item.name for item in configuration.organisation.businesses),
         frozenset(item.name for item in configuration.desks.desks),
         frozenset(agent.id for agent in configuration.all_agents()),
     )
     yield from _places(configuration, names)
     yield from _desks(configuration, names)
     yield from _agents(configuration, names)
-    yield from _topologies(configuration, names)
     yield from _promises(configuration)
     yield from _policies(configuration, names)
     yield from _integrations(configuration, names)
@@ -60,8 +61,14 @@ def findings(configuration: Configuration) -> Iterator[Finding]:
     yield from _classification(configuration)
     yield from _alerts(configuration)
     yield from _maintenance(configuration, names)
-    for path, reason in routing_faults(configuration):
-        yield Finding("routing", path, reason)
+    for section, faults in (
+        ("desks", queue_faults),
+        ("suppliers", supplier_faults),
+        ("topologies", topology_faults),
+        ("routing", routing_faults),
+    ):
+        for path, reason in faults(configuration):
+            yield Finding(section, path, reason)
 
 
 def _refer(
@@ -92,6 +99,8 @@ def _places(configuration: Configuration, names: _Names) -> Iterator[Finding]:
     regions, sites = organisation.regions, organisation.sites
     yield from _unique("organisation", "regions", "region", (item.name for item in regions))
     yield from _unique("organisation", "sites", "site", (item.name for item in sites))
+    businesses = organisation.businesses
+    yield from _unique("organisation", "businesses", "business", (b.name for b in businesses))
     for index, site in enumerate(sites):
         path = ("sites", index, "region")
         yield from _refer("organisation", path, "region", site.region, names.regions)
@@ -152,56 +161,6 @@ def _agents(configuration: Configuration, names: _Names) -> Iterator[Finding]:
                 yield from _refer(section, path, "calendar", hours, names.calendars)
 
 
-def _desk_references(topology: Topology) -> Iterator[tuple[Path, str]]:
-    match topology:
-        case Centralized():
-            yield ("desk",), topology.desk
-        case Local():
-            for site, desk in topology.by_site.items():
-                yield ("by_site", site), desk
-            for region, desk in topology.by_region.items():
-                yield ("by_region", region), desk
-            yield ("fallback",), topology.fallback
-        case FollowTheSun():
-            for number, desk in enumerate(topology.desks):
-                yield ("desks", number), desk
-            yield ("fallback",), topology.fallback
-
-
-def _scope_names(
-    at: Path, kind: str, wanted: Iterable[str], known: frozenset[str]
-) -> Iterator[Finding]:
-    for number, name in enumerate(wanted):
-        yield from _refer("topologies", (*at, number), kind, name, known | {ANY})
-
-
-def _topologies(configuration: Configuration, names: _Names) -> Iterator[Finding]:
-    section = "topologies"
-    topologies = configuration.topologies.topologies
-    yield from _unique(section, section, "topology", (item.name for item in topologies))
-    if not topologies or not topologies[-1].scope.takes_all:
-        reason = "the last topology must be the default: one without a scope, for every ticket"
-        yield Finding(section, (section,), reason)
-    for index, topology in enumerate(topologies):
-        at: Path = (section, index)
-        for path, desk in _desk_references(topology):
-            yield from _refer(section, (*at, *path), "desk", desk, names.desks)
-        if isinstance(topology, Local):
-            for site in topology.by_site:
-                yield from _refer(section, (*at, "by_site", site), "site", site, names.sites)
-            for region in topology.by_region:
-                path = (*at, "by_region", region)
-                yield from _refer(section, path, "region", region, names.regions)
-        scope = topology.scope
-        yield from _scope_names((*at, "scope", "regions"), "region", scope.regions, names.regions)
-        yield from _scope_names((*at, "scope", "sites"), "site", scope.sites, names.sites)
-        for earlier in topologies[:index]:
-            if earlier.scope.takes_all or earlier.scope == scope:
-                reason = f"never reached: {earlier.name!r} before it takes all that it would take"
-                yield Finding(section, (*at, "scope"), reason)
-                break
-
-
 def _promises(configuration: Configuration) -> Iterator[Finding]:
     for path, reason in promise_faults(configuration):
         yield Finding("coverage", path, reason)
@@ -254,6 +213,8 @@ def _integrations(configuration: Configuration, names: _Names) -> Iterator[Findi
         yield from _refer(section, path, "region", defaults.region, names.regions)
         path = (*at, "defaults", "site")
         yield from _refer(section, path, "site", defaults.site, names.sites)
+        path = (*at, "defaults", "business")
+        yield from _refer(section, path, "business", defaults.business, names.businesses)
         yield from _door(integration, at)
         for number, address in enumerate(integration.addresses):
             if address.lower() in addresses:

@@ -7,16 +7,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from pydantic import ValidationError
 
 from shared.calendar import CompiledCalendar, compile_calendar
-from shared.kernel import HeliodeskError
 from shared.organisation.catalogue import CatalogueSection, ConfigurationItem, Form, Service
 from shared.organisation.coverage import CoverageSection
 from shared.organisation.intake import IntakeSection
 from shared.organisation.integrations import Integration, IntegrationsSection, TemplatesSection
+from shared.organisation.lookup import Places, found
 from shared.organisation.places import (
     Agent,
     AgentsSection,
@@ -24,13 +24,13 @@ from shared.organisation.places import (
     Desk,
     DesksSection,
     OrganisationSection,
-    Site,
 )
 from shared.organisation.policies import Policy, SlaSection
 from shared.organisation.problems import ConfigurationInvalid, Problem
 from shared.organisation.reports import problems_of
 from shared.organisation.routing import RoutingSection
-from shared.organisation.topologies import TopologiesSection, Topology
+from shared.organisation.suppliers import SuppliersSection
+from shared.organisation.topologies import TopologiesSection
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -46,6 +46,7 @@ SECTION_MODELS: Final[Mapping[str, type[Model]]] = {
     "calendars": CalendarsSection,
     "desks": DesksSection,
     "agents": AgentsSection,
+    "suppliers": SuppliersSection,
     "topologies": TopologiesSection,
     "coverage": CoverageSection,
     "routing": RoutingSection,
@@ -56,15 +57,6 @@ SECTION_MODELS: Final[Mapping[str, type[Model]]] = {
     "templates": TemplatesSection,
 }
 """Section to model; a section ``rosters/<desk>`` has the model of ``agents``."""
-
-
-class UnknownName(HeliodeskError, LookupError):
-    """A configuration has no item of such a name."""
-
-    def __init__(self, kind: str, name: str) -> None:
-        super().__init__(f"the configuration has no {kind} {name!r}")
-        self.kind = kind
-        self.name = name
 
 
 def section_model(section: str) -> type[Model] | None:
@@ -87,17 +79,19 @@ def digest(content: object) -> str:
 
 
 @dataclass(frozen=True)
-class Configuration:
+class Configuration(Places):
     """All sections of one version.
 
     Invariants, where it comes from `parse_sections` or `validate_sections`: names are unique,
-    every reference is resolved, no escalation is circular, the last topology takes every ticket.
+    every reference is resolved, no escalation is circular, and what no topology takes has a
+    fallback desk.
     """
 
     organisation: OrganisationSection = field(default_factory=OrganisationSection)
     calendars: CalendarsSection = field(default_factory=CalendarsSection)
     desks: DesksSection = field(default_factory=DesksSection)
     agents: AgentsSection = field(default_factory=AgentsSection)
+    suppliers: SuppliersSection = field(default_factory=SuppliersSection)
     topologies: TopologiesSection = field(default_factory=TopologiesSection)
     coverage: CoverageSection = field(default_factory=CoverageSection)
     routing: RoutingSection = field(default_factory=RoutingSection)
@@ -151,25 +145,24 @@ class Configuration:
         }
         return cls(**named, rosters=rosters)
 
-    def desk(self, name: str) -> Desk:
-        """Return a desk; raise UnknownName."""
-        return _found("desk", name, self._desks)
-
     def agent(self, agent_id: str) -> Agent:
         """Return an agent, the desk of the roster among its desks; raise UnknownName."""
-        return _found("agent", agent_id, self._agents)
+        return found("agent", agent_id, self._agents)
 
-    def site(self, name: str) -> Site:
-        """Return a site; raise UnknownName."""
-        return _found("site", name, self._sites)
+    def members_of(self, group: str) -> tuple[Agent, ...]:
+        """Return the agents of a desk or of a queue, in the order of the files."""
+        queue = self._queues.get(group)
+        if queue is None:
+            return self.agents_of(group)
+        return tuple(agent for agent in self.agents_of(queue.desk) if queue.has(agent))
 
     def integration(self, name: str) -> Integration:
         """Return an integration; raise UnknownName."""
-        return _found("integration", name, self._integrations)
+        return found("integration", name, self._integrations)
 
     def calendar(self, name: str) -> CompiledCalendar:
         """Return a calendar, compiled; raise UnknownName."""
-        return _found("calendar", name, self._calendars)
+        return found("calendar", name, self._calendars)
 
     def desk_calendar(self, desk: str) -> CompiledCalendar:
         """Return the calendar of a desk, compiled; raise UnknownName."""
@@ -200,30 +193,6 @@ class Configuration:
         """Return every agent, in the order of the files: ``agents`` first, then the rosters."""
         return tuple(self._agents.values())
 
-    def region_of(self, *, region: str | None, site: str | None) -> str | None:
-        """Return the region of a ticket: its own, or else that of its site."""
-        if region is not None or site is None:
-            return region
-        known = self._sites.get(site)
-        return known.region if known else None
-
-    def topology_for(
-        self, *, region: str | None, site: str | None, service: str | None, channel: str | None
-    ) -> Topology:
-        """Return the first topology whose scope takes a ticket with these facts.
-
-        The region of the site counts where the region is not known.
-
-        Raises:
-            UnknownName: none takes it, which a validated configuration excludes.
-        """
-        region = self.region_of(region=region, site=site)
-        for topology in self.topologies.topologies:
-            scope = topology.scope
-            if scope.takes(region=region, site=site, service=service, channel=channel):
-                return topology
-        raise UnknownName("topology", "for every ticket")
-
     def priority_of(self, *, impact: LevelName, urgency: LevelName) -> PriorityName:
         """Return the priority that impact and urgency give."""
         return self.organisation.priority_matrix[impact][urgency]
@@ -253,14 +222,6 @@ class Configuration:
         return known
 
     @cached_property
-    def _desks(self) -> dict[str, Desk]:
-        return {desk.name: desk for desk in self.desks.desks}
-
-    @cached_property
-    def _sites(self) -> dict[str, Site]:
-        return {site.name: site for site in self.organisation.sites}
-
-    @cached_property
     def _integrations(self) -> dict[str, Integration]:
         return {item.name: item for item in self.integrations.integrations}
 
@@ -284,13 +245,3 @@ class Configuration:
             for desk in agent.desks:
                 by_desk.setdefault(desk, []).append(agent)
         return {desk: tuple(agents) for desk, agents in by_desk.items()}
-
-
-_Item = TypeVar("_Item")
-
-
-def _found(kind: str, name: str, known: Mapping[str, _Item]) -> _Item:
-    try:
-        return known[name]
-    except KeyError:
-        raise UnknownName(kind, name) from None

@@ -57,6 +57,7 @@ class RequestDefaults(Model):
     category: Name | None = None
     region: Name | None = None
     site: Name | None = None
+    business: Name | None = None
     language: Language | None = None
     impact: LevelName | None = None
     urgency: LevelName | None = None

@@ -12,6 +12,7 @@ from shared.calendar.zones import ZoneName
 from shared.organisation.words import (
     LEVELS,
     ChannelName,
+    CountryCode,
     GroupingName,
     Language,
     LevelName,
@@ -25,6 +26,8 @@ from shared.organisation.words import (
 ITEMS_MAX: Final = 10_000
 """Entries of one list. The message limit of a section is met long before; this bounds checking."""
 EMAIL_PATTERN: Final = r"^[^@\s<>\"]{1,64}@[A-Za-z0-9.-]{1,190}$"
+PHONE_PATTERN: Final = r"^\+?[0-9][0-9 ().-]{1,30}$"
+URL_PATTERN: Final = r"^https?://[^\s]+$"
 
 
 class Region(Model):
@@ -32,6 +35,8 @@ class Region(Model):
 
     name: Name
     title: Title
+    country: CountryCode | None = None
+    """Of a region within one country; a site's own country counts before it."""
 
 
 class Site(Model):
@@ -41,6 +46,15 @@ class Site(Model):
     title: Title
     region: Name
     time_zone: ZoneName | None = None
+    country: CountryCode | None = None
+    """None: that of the region."""
+
+
+class Business(Model):
+    """A part of the company, or a customer organisation, whose people ask for support."""
+
+    name: Name
+    title: Title
 
 
 PriorityMatrix = dict[LevelName, dict[LevelName, PriorityName]]
@@ -69,11 +83,12 @@ def _complete(value: object) -> object:
 
 
 class OrganisationSection(Model):
-    """Regions, sites, and how impact and urgency make a priority."""
+    """Regions, sites, businesses, and how impact and urgency make a priority."""
 
     name: Title = "Heliodesk"
     regions: Annotated[tuple[Region, ...], Field(max_length=ITEMS_MAX)] = ()
     sites: Annotated[tuple[Site, ...], Field(max_length=ITEMS_MAX)] = ()
+    businesses: Annotated[tuple[Business, ...], Field(max_length=ITEMS_MAX)] = ()
     languages: Annotated[tuple[Language, ...], Field(min_length=1, max_length=50)] = ("en",)
     """The languages in which the organisation answers; the first is the fallback."""
     priority_matrix: Annotated[PriorityMatrix, BeforeValidator(_complete)] = MATRIX_DEFAULT
@@ -86,7 +101,10 @@ class CalendarsSection(Model):
 
 
 class Desk(Model):
-    """A group of agents with common hours. Each desk has one queue, of the same name."""
+    """A group of agents with common hours.
+
+    Its own queue has its name; further ones are in ``queues``.
+    """
 
     name: Name
     title: Title
@@ -103,12 +121,53 @@ class Desk(Model):
     escalates_to: Name | None = None
     email: Annotated[str, Field(pattern=EMAIL_PATTERN)] | None = None
     """Where the desk as a whole is told something."""
+    phone: Annotated[str, Field(pattern=PHONE_PATTERN)] | None = None
+    """How people reach it by telephone."""
+    address: Annotated[str, Field(min_length=1, max_length=300)] | None = None
+    """Where people find it."""
+    url: Annotated[str, Field(pattern=URL_PATTERN, max_length=500)] | None = None
+    """Its page, or its chat."""
+    duty_manager: Name | None = None
+    """The agent who answers for the desk, whoever is on shift."""
+
+
+class Queue(Model):
+    """A group of a desk's agents with a queue of its own: its members, or who has a skill.
+
+    It is open while its desk is.
+    """
+
+    name: Name
+    title: Title
+    desk: Name
+    members: Annotated[tuple[Name, ...], Field(max_length=ITEMS_MAX)] = ()
+    """Agents of the desk, by id."""
+    skill: Name | None = None
+    """Who of the desk has it is a member."""
+    level: Annotated[int, Field(ge=1, le=5)] = 1
+    """So well at least."""
+
+    @model_validator(mode="after")
+    def _by_one_measure(self) -> Self:
+        if bool(self.members) == (self.skill is not None):
+            message = "a queue has either members or a skill"
+            raise ValueError(message)
+        return self
+
+    def has(self, agent: Agent) -> bool:
+        """Whether an agent is a member."""
+        if self.desk not in agent.desks:
+            return False
+        if self.skill is None:
+            return agent.id in self.members
+        return agent.skills.get(self.skill, 0) >= self.level
 
 
 class DesksSection(Model):
-    """The desks."""
+    """The desks, and the queues that some have beside their own."""
 
     desks: Annotated[tuple[Desk, ...], Field(max_length=ITEMS_MAX)] = ()
+    queues: Annotated[tuple[Queue, ...], Field(max_length=ITEMS_MAX)] = ()
 
 
 def _with_levels(value: object) -> object:

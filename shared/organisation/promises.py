@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from shared.calendar import WeeklyHours
 from shared.organisation.coverage import ALWAYS, PromiseScope
 from shared.organisation.problems import Path, unknown_name
-from shared.organisation.topologies import ANY, Scope
+from shared.organisation.topology_checks import places_of, scope_faults, scope_names
 
 if TYPE_CHECKING:
     from shared.organisation.configuration import Configuration
@@ -42,39 +42,31 @@ def promise_faults(configuration: Configuration) -> Iterator[tuple[Path, str]]:
         faults = list(_scope_faults((*at, "scope"), promise.scope, known))
         yield from faults
         if not faults and not _takes_some_place(configuration, promise.scope):
-            yield (*at, "scope"), "no request fits it: no place is in its regions and sites"
+            yield (
+                (*at, "scope"),
+                "no request fits it: no place is in its regions, sites and countries",
+            )
 
 
 def _known(configuration: Configuration) -> dict[str, frozenset[str]]:
     """Return field of a scope to the names that it may hold; without the field any may stand."""
-    organisation = configuration.organisation
-    known = {
-        "regions": frozenset(region.name for region in organisation.regions) | {ANY},
-        "sites": frozenset(site.name for site in organisation.sites) | {ANY},
-        "skills": frozenset(s for agent in configuration.all_agents() for s in agent.skills),
-    }
-    services = frozenset(service.name for service in configuration.catalogue.services)
-    return known | ({"services": services | {ANY}} if services else {})
+    skills = frozenset(s for agent in configuration.all_agents() for s in agent.skills)
+    return {**scope_names(configuration), "skills": skills}
 
 
 def _scope_faults(
     at: Path, scope: PromiseScope, known: Mapping[str, frozenset[str]]
 ) -> Iterator[tuple[Path, str]]:
-    for field, names in known.items():
-        for number, name in enumerate(getattr(scope, field)):
-            reason = unknown_name(field[:-1], name, names)
-            if reason is not None:
-                yield (*at, field, number), reason
+    skills = known["skills"]
+    yield from scope_faults(at, scope, {f: names for f, names in known.items() if f != "skills"})
+    for number, name in enumerate(scope.skills):
+        reason = unknown_name("skill", name, skills)
+        if reason is not None:
+            yield (*at, "skills", number), reason
 
 
 def _takes_some_place(configuration: Configuration, scope: PromiseScope) -> bool:
-    organisation = configuration.organisation
-    places = [
-        (None, None),
-        *((region.name, None) for region in organisation.regions),
-        *((site.region, site.name) for site in organisation.sites),
-    ]
-    part = Scope(regions=scope.regions, sites=scope.sites)
     return any(
-        part.takes(region=region, site=site, service=None, channel=None) for region, site in places
+        scope.takes_place(region=region, site=site, country=country)
+        for region, site, country in places_of(configuration)
     )

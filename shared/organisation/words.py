@@ -23,6 +23,10 @@ Language = Annotated[
     ),
 ]
 
+CountryCode = Annotated[
+    str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2, such as GB or CN.")
+]
+
 # The words of `shared.contracts.facts`, without "unknown": a newer release's word may be read in
 # an event, but nobody may configure one. A test holds the two lists against each other.
 PriorityName = Literal["P1", "P2", "P3", "P4", "P5"]

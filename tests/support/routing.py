@@ -46,7 +46,7 @@ from shared.contracts.routing import Presence, Status
 from shared.contracts.sla import ClockEscalated, Metric
 from shared.contracts.topics import CLOCKS, REQUESTS, Topic
 from shared.documents import document_from
-from shared.organisation import Configuration, parse_sections
+from shared.organisation import BY_SUN, Configuration, parse_sections
 from shared.outbox import Relay
 from shared.streams import Record
 from shared.testing.clock import ManualClock
@@ -193,9 +193,7 @@ class MemoryTickets:
         self, tenant: str, desks: Sequence[str], *, after: str, limit: int
     ) -> list[TicketDocument]:
         """Return the active tickets of some desks that follow the sun, by id after ``after``."""
-        return self._active(
-            tenant, after, lambda s: s.desk in desks and s.shape == "follow-the-sun", limit
-        )
+        return self._active(tenant, after, lambda s: s.desk in desks and s.shape in BY_SUN, limit)
 
     async def elsewhere(
         self, tenant: str, desks: Sequence[str], *, after: str, limit: int

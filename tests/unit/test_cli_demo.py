@@ -16,7 +16,7 @@ from heliodesk.product.directory import read_directory
 from services.intake.domain.normal import AlertGroup, Request
 from services.intake.doors import Raw
 from shared.contracts.intake import AlertStatus
-from shared.organisation import Configuration, FollowTheSun, parse_sections, validate_sections
+from shared.organisation import Configuration, Virtual, parse_sections, validate_sections
 from tests.support.intake_input import read_one
 
 SAMPLE = Path(__file__).resolve().parents[2] / "deploy" / "sample"
@@ -30,9 +30,9 @@ def sample() -> Configuration:
     return parse_sections(read_directory(SAMPLE))
 
 
-def sun(configuration: Configuration) -> FollowTheSun:
+def sun(configuration: Configuration) -> Virtual:
     """Return the topology that follows the sun."""
-    return next(t for t in configuration.topologies.topologies if isinstance(t, FollowTheSun))
+    return next(t for t in configuration.topologies.topologies if isinstance(t, Virtual))
 
 
 @settings(max_examples=150, deadline=None)

@@ -13,9 +13,9 @@ from shared.organisation import (
     Change,
     Configuration,
     ConfigurationInvalid,
-    FollowTheSun,
-    Local,
+    LocalContactPoint,
     UnknownName,
+    Virtual,
     diff,
     digest,
     json_schemas,
@@ -127,11 +127,11 @@ def test_a_scope_by_region_takes_the_region_of_the_site() -> None:
 def test_a_local_topology_prefers_the_site(right: Configuration) -> None:
     """The desk of the site goes before that of the region, and the fallback comes last."""
     local = right.topologies.topologies[1]
-    assert isinstance(local, Local)
+    assert isinstance(local, LocalContactPoint)
     assert local.desk_for(site="wuhan", region="emea") == "shanghai"
     assert local.desk_for(site="leeds", region="emea") == "london"
     assert local.desk_for(site=None, region="apac") == "centre"
-    assert local.desk_names == ("shanghai", "london", "centre")
+    assert local.group_names == ("shanghai", "london", "centre")
 
 
 def test_unknown_names_are_typed_errors(right: Configuration) -> None:
@@ -197,7 +197,7 @@ def test_schemas_describe_every_section() -> None:
 def test_the_sample_covers_every_hour_by_a_regional_desk(sample: Configuration) -> None:
     """From 2026 to 2030 there is no instant at which no desk that follows the sun is open."""
     default = sample.topologies.topologies[-1]
-    assert isinstance(default, FollowTheSun)
+    assert isinstance(default, Virtual)
     start, end = datetime(2026, 1, 1, tzinfo=UTC), datetime(2031, 1, 1, tzinfo=UTC)
     windows = sorted(
         window
@@ -225,5 +225,5 @@ def test_the_sample_has_what_the_demo_needs(sample: Configuration) -> None:
     }
     assert sample.organisation.languages == ("en", "zh")
     by_site = sample.topology_for(site="toronto", region=None, service=None, channel="web")
-    assert isinstance(by_site, Local)
+    assert isinstance(by_site, LocalContactPoint)
     assert by_site.desk_for(site="toronto", region="americas") == "new-york"

@@ -63,7 +63,7 @@ def test_staffing_grouping_shifts_and_leave_are_read() -> None:
         ("scope: {desks: [london]}", "promises[0].scope.desks: unknown field"),
         (
             "scope: {regions: [apac], sites: [leeds]}",
-            "promises[0].scope: no request fits it: no place is in its regions and sites",
+            "promises[0].scope: no request fits it: no place is in its regions, sites and countries",
         ),
     ],
 )  # fmt: skip

@@ -12,9 +12,20 @@ from typing import assert_never
 
 from services.intake.domain.telephone import e164
 from shared.calendar import NotOpenWithinHorizon, OutsideSupportedYears
-from shared.organisation import Configuration
-from shared.organisation.places import Desk
-from shared.organisation.topologies import Centralized, FollowTheSun, Local
+from shared.organisation import (
+    UNROUTED,
+    CallCentreMenu,
+    CentralContactPoint,
+    Centralized,
+    Configuration,
+    Desk,
+    Hybrid,
+    LocalContactPoint,
+    SelfService,
+    Topology,
+    UnknownName,
+    Virtual,
+)
 
 CHANNEL = "phone"
 
@@ -27,6 +38,9 @@ class Line:
     site: str | None = None
     service: str | None = None
     language: str | None = None
+    business: str | None = None
+    choice: str | None = None
+    """What was chosen in the menu of a central number: its key."""
 
     def over(self, other: Line) -> Line:
         """Return this line's words, and the other's where this one says nothing."""
@@ -37,6 +51,8 @@ class Line:
             site=place.site,
             service=self.service or other.service,
             language=self.language or other.language,
+            business=self.business or other.business,
+            choice=self.choice or other.choice,
         )
 
 
@@ -66,8 +82,8 @@ def lines_of(
 def route_call(configuration: Configuration, line: Line, *, at: datetime) -> CallRoute:
     """Return where a call goes.
 
-    Of a topology that follows the sun it is the first open desk that speaks the caller's
-    language, else the first open one, else the fallback. All others name one desk.
+    Of a virtual desk it is the first open one that speaks the caller's language, else the first
+    open one, else the fallback. All others name one desk.
 
     Args:
         configuration: the applied one.
@@ -79,19 +95,16 @@ def route_call(configuration: Configuration, line: Line, *, at: datetime) -> Cal
             control has checked.
     """
     topology = configuration.topology_for(
-        region=line.region, site=line.site, service=line.service, channel=CHANNEL
+        region=line.region,
+        site=line.site,
+        service=line.service,
+        channel=CHANNEL,
+        business=line.business,
     )
-    match topology:
-        case Centralized():
-            desk, reason = topology.desk, "one desk takes everything"
-        case Local():
-            region = configuration.region_of(region=line.region, site=line.site)
-            desk = topology.desk_for(region=region, site=line.site)
-            reason = "the desk of the caller's place"
-        case FollowTheSun():
-            desk, reason = _follow_the_sun(configuration, topology, line.language, at=at)
-        case _:
-            assert_never(topology)
+    if topology is None:
+        desk, reason = _fallback(configuration), "no topology takes it: the fallback desk"
+    else:
+        desk, reason = _answering(configuration, configuration.behind(topology), line, at=at)
     calendar = configuration.desk_calendar(desk)
     opened = calendar.is_open(at)
     opens_at = None
@@ -101,12 +114,63 @@ def route_call(configuration: Configuration, line: Line, *, at: datetime) -> Cal
         except (NotOpenWithinHorizon, OutsideSupportedYears):
             opens_at = None
     return CallRoute(
-        desk=desk, open=opened, opens_at=opens_at, topology=topology.name, reason=reason
+        desk=desk,
+        open=opened,
+        opens_at=opens_at,
+        topology=UNROUTED if topology is None else topology.name,
+        reason=reason,
     )
 
 
-def _follow_the_sun(
-    configuration: Configuration, topology: FollowTheSun, language: str | None, *, at: datetime
+def _fallback(configuration: Configuration) -> str:
+    fallback = configuration.topologies.fallback
+    if fallback is None:
+        raise UnknownName("topology", "for every ticket")
+    return fallback
+
+
+def _answering(
+    configuration: Configuration, topology: Topology, line: Line, *, at: datetime
+) -> tuple[str, str]:
+    """Return the desk that answers, and why."""
+    region = configuration.region_of(region=line.region, site=line.site)
+    match topology:
+        case Centralized(business_support=support):
+            if support is not None and line.service in support.services and support.department:
+                return support.department, "the department that supports the service"
+            return topology.desk, "one desk takes everything"
+        case CentralContactPoint():
+            return topology.point, "the central contact point"
+        case LocalContactPoint():
+            desk = topology.desk_for(region=region, site=line.site, business=line.business)
+            return _unless_closed(configuration, topology, desk, at=at)
+        case CallCentreMenu():
+            entry = topology.entries.get(line.choice) if line.choice is not None else None
+            group = topology.default if entry is None else entry.group
+            reason = "nothing was chosen" if entry is None else "the choice in the menu"
+            return configuration.group(group).desk.name, reason
+        case Virtual():
+            return _by_the_sun(configuration, topology, line.language, at=at)
+        case Hybrid():
+            return topology.centre, "the centre is the first contact"
+        case SelfService():
+            raise UnknownName("topology behind", topology.name)
+    assert_never(topology)
+
+
+def _unless_closed(
+    configuration: Configuration, topology: LocalContactPoint, desk: str, *, at: datetime
+) -> tuple[str, str]:
+    reason = "the desk of the caller's place"
+    after = topology.overflow.after(desk)
+    if not after or configuration.desk_calendar(desk).is_open(at):
+        return desk, reason
+    opened = [name for name in after if configuration.desk_calendar(name).is_open(at)]
+    return (opened[0], f"{reason} is closed") if opened else (desk, reason)
+
+
+def _by_the_sun(
+    configuration: Configuration, topology: Virtual, language: str | None, *, at: datetime
 ) -> tuple[str, str]:
     opened = {desk.name: desk for desk in configuration.open_desks(at)}
     candidates = [opened[name] for name in topology.desks if name in opened]

@@ -17,7 +17,7 @@ from shared.commit import Command, Committer
 from shared.configuration import Configurations
 from shared.contracts.envelope import Body
 from shared.kernel import CommandRejected
-from shared.organisation import Configuration, FollowTheSun
+from shared.organisation import Configuration, Virtual
 
 PAGE = 200
 
@@ -189,10 +189,10 @@ async def _together(
 
 
 def _closed_desks(configuration: Configuration, now: datetime) -> list[str]:
-    """Return the desks of follow-the-sun topologies that are closed, where another is open."""
+    """Return the desks of virtual topologies that are closed, where another is open."""
     closed: dict[str, None] = {}
     for topology in configuration.topologies.topologies:
-        if not isinstance(topology, FollowTheSun):
+        if not isinstance(topology, Virtual):
             continue
         opened = {d: is_open(configuration, d, now) for d in topology.desk_names}
         if any(opened.values()):

@@ -1,0 +1,36 @@
+"""Which desk takes a ticket: by the topology of its scope, and by who is open."""
+
+from __future__ import annotations
+
+from services.routing.domain.desks.choosing import (
+    DISTRIBUTES,
+    FALLBACK_SHAPE,
+    SUGGESTED,
+    DeskChoice,
+    choose_desk,
+    redirected,
+    topology_of,
+)
+from services.routing.domain.desks.moving import escalation_target, successor
+from services.routing.domain.desks.opening import (
+    desk_named,
+    first_opening,
+    is_open,
+    queue_named,
+)
+
+__all__ = [
+    "DISTRIBUTES",
+    "FALLBACK_SHAPE",
+    "SUGGESTED",
+    "DeskChoice",
+    "choose_desk",
+    "desk_named",
+    "escalation_target",
+    "first_opening",
+    "is_open",
+    "queue_named",
+    "redirected",
+    "successor",
+    "topology_of",
+]
