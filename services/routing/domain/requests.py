@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from services.routing.domain.desks import choose_desk
-from services.routing.domain.moves import escalated, queued, reopen
+from services.routing.domain.moves import escalated, queued_by, reopen
 from services.routing.domain.tickets import MERGED, OVER, TicketState
 from shared.contracts.envelope import Body
 from shared.contracts.facts import TicketFacts
@@ -238,9 +238,7 @@ def _begin(
 ) -> Sequence[TicketQueued]:
     """Queue a ticket for the first time, and at once higher where an escalation was waiting."""
     choice = choose_desk(configuration, facts, now)
-    first = queued(
-        facts, choice.desk, QueueReason.NEW, choice.explanation, opens_at=choice.opens_at
-    )
+    first = queued_by(choice, facts, QueueReason.NEW)
     if state is None or state.deferred_tier is None:
         return [first]
     moved = escalated(
