@@ -121,6 +121,8 @@ class TicketQueued(TicketEvent):
     """No topology takes the ticket: the fallback desk has it, and somebody should look why."""
     person_at: Instant | None = None
     """At tier 0: when it goes to the desk though nobody asks for a person; None: never by itself."""
+    contact_desk: Code | None = None
+    """Of a follow-up: the desk to which the requester was referred before."""
 
 
 class TicketReferred(TicketEvent):

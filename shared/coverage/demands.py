@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import product
-from typing import Final, TypeVar, get_args
+from typing import Final, TypeVar, assert_never, get_args
 
 from shared.organisation import (
     UNROUTED,
@@ -172,29 +172,32 @@ def candidates_of(
 
     Of a menu it is who takes it where nothing was chosen, of self-service who is behind it.
     """
-    match configuration.behind(topology):
+    match behind := configuration.behind(topology):
         case Centralized(desk=desk, business_support=support):
-            if support is None or service not in support.services:
-                return Candidates((desk,))
-            return _of_group(configuration, support.group or support.department or desk)
-        case CentralContactPoint() as points:
-            found = points.find(
+            group = desk
+            if support is not None and service in support.services:
+                group = support.group or support.department or desk
+            found = _of_group(configuration, group)
+        case CentralContactPoint():
+            to = behind.find(
                 service=service, site=place.site, business=business, region=place.region
             )
-            if found is None or points.distribute == "by_hand":
-                return Candidates((points.point,))
-            return _of_group(configuration, found.name)
-        case LocalContactPoint() as local:
-            desk = local.desk_for(region=place.region, site=place.site, business=business)
-            return Candidates((desk,), stand_ins=local.overflow.after(desk))
-        case CallCentreMenu(default=default):
-            return _of_group(configuration, default)
+            by_hand = behind.distribute == "by_hand"
+            found = _of_group(configuration, behind.point if to is None or by_hand else to.name)
+        case LocalContactPoint():
+            desk = behind.desk_for(region=place.region, site=place.site, business=business)
+            found = Candidates((desk,), stand_ins=behind.overflow.after(desk))
+        case CallCentreMenu():
+            found = _of_group(configuration, behind.default)
         case Virtual(desks=desks, fallback=fallback):
-            return Candidates(desks, None if fallback in desks else fallback)
-        case Hybrid(centre=centre):
-            return Candidates((centre,))
-        case SelfService(name=name):
-            raise UnknownName("topology behind", name)
+            found = Candidates(desks, None if fallback in desks else fallback)
+        case Hybrid():
+            found = Candidates((behind.centre,))
+        case SelfService():
+            raise UnknownName("topology behind", behind.name)
+        case _:
+            assert_never(behind)
+    return found
 
 
 def _of_group(configuration: Configuration, group: str) -> Candidates:

@@ -38,6 +38,9 @@ ROUTING_FIELDS: Final[dict[str, FieldType]] = {
     "tier": "int",
     "vip": "bool",
     "reopened": "bool",
+    "queue": "string",
+    "business": "string",
+    "country": "string",
 }
 """The fields of a waiting ticket that a rule may ask for."""
 
@@ -123,7 +126,7 @@ class Affinity(Model):
 
 
 class Ring(Model):
-    """Further desks whose agents may take a ticket that has waited for so long."""
+    """Further desks, or queues of desks, whose agents may take what has waited for so long."""
 
     after: WaitSeconds
     desks: Annotated[tuple[Name, ...], Field(min_length=1, max_length=100)]

@@ -36,6 +36,7 @@ class _Known:
 
     def __init__(self, configuration: Configuration) -> None:
         self.desks = frozenset(desk.name for desk in configuration.desks.desks)
+        self.groups = self.desks | {queue.name for queue in configuration.desks.queues}
         self._levels: dict[str, int] = {}
         self._at_desks: dict[tuple[str, str], int] = {}
         self._languages: set[str] = set()
@@ -112,7 +113,7 @@ def _rule(at: Path, rule: RoutingRule, known: _Known) -> Iterator[Fault]:
     for number, ring in enumerate(rule.overflow):
         for place, desk in enumerate(ring.desks):
             path = (*at, "overflow", number, "desks", place)
-            yield from _unknown(path, "desk", desk, known.desks)
+            yield from _unknown(path, "desk or queue", desk, known.groups)
             if desk in desks:
                 yield path, f"{desk!r} is in a ring already: rings are only added"
             desks.add(desk)

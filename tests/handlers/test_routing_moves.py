@@ -227,9 +227,9 @@ def _without_london() -> Configuration:
     sections["desks"] = {"desks": [d for d in desks if d["name"] != "london"]}
     del sections["rosters/london"]
     for topology in sections["topologies"]["topologies"]:
-        if topology["shape"] == "follow_the_sun":
+        if topology["shape"] == "virtual":
             topology["desks"] = ["new-york", "shanghai"]
-        if topology["shape"] == "local":
+        if topology["shape"] == "local_contact_point":
             topology["by_region"]["emea"] = "operations"
     return Configuration.from_sections(sections)
 

@@ -110,7 +110,9 @@ def test_the_first_scope_that_takes_a_ticket_decides(
 ) -> None:
     """Scopes are tried in order; a star wants any value but not none."""
     known = {"site": None, "region": None, "service": None, "channel": None} | facts
-    assert right.topology_for(**known).name == topology
+    found = right.topology_for(**known)
+    assert found is not None
+    assert found.name == topology
 
 
 def test_a_scope_by_region_takes_the_region_of_the_site() -> None:
@@ -118,6 +120,7 @@ def test_a_scope_by_region_takes_the_region_of_the_site() -> None:
     files = changed("topologies.yaml", "services: [payroll]", "regions: [apac]")
     configuration = parse_sections(files)
     found = configuration.topology_for(site="wuhan", region=None, service=None, channel=None)
+    assert found is not None
     assert found.name == "pay"
     assert configuration.region_of(region=None, site="wuhan") == "apac"
     assert configuration.region_of(region="emea", site="wuhan") == "emea"
@@ -142,8 +145,10 @@ def test_unknown_names_are_typed_errors(right: Configuration) -> None:
         right.calendar("mars")
     with pytest.raises(UnknownName, match="no integration 'mars'"):
         right.integration("mars")
-    with pytest.raises(UnknownName, match="no topology"):
-        Configuration().topology_for(site=None, region=None, service=None, channel=None)
+    with pytest.raises(UnknownName, match="no queue 'mars'"):
+        right.queue("mars")
+    with pytest.raises(UnknownName, match="no desk or queue 'mars'"):
+        right.group("mars")
 
 
 def test_a_priority_follows_from_impact_and_urgency(right: Configuration) -> None:

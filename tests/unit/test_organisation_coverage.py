@@ -93,7 +93,9 @@ def test_services_are_held_against_the_catalogue_where_there_is_one() -> None:
     """Without a catalogue every service is taken as it is."""
     files = FILES | {"coverage.yaml": PROMISE + "scope: {services: [vpm]}\n"}
     parse_sections(files)
-    files |= {"catalogue.yaml": "services: [{name: vpn, title: VPN}]\n"}
+    files |= {
+        "catalogue.yaml": "services: [{name: vpn, title: VPN}, {name: payroll, title: Pay}]\n"
+    }
     (found,) = faults(files)
     assert "unknown service 'vpm'; did you mean 'vpn'?" in found
 

@@ -153,14 +153,14 @@ def test_the_right_configuration_is_accepted() -> None:
             "shape: centralized",
             "shape: central",
             "topologies.yaml:2: topologies[0]",
-            "'centralized', 'local', 'follow_the_sun'",
+            "'follow_the_sun', 'hybrid', 'self_service'",
         ),
         (
             "topologies.yaml",
             "name: sun,",
             "name: sun, scope: {regions: [emea]},",
-            "topologies.yaml:1: topologies",
-            "must be the default",
+            "topologies.yaml:1: fallback",
+            "required: name the desk of what no topology takes",
         ),
         (
             "topologies.yaml",

@@ -126,7 +126,7 @@ topologies:
         ),
         (
             "desks:\n  nigth: {ahead: [vip]}",
-            "routing.yaml:2: desks.nigth: unknown desk 'nigth'; did you mean 'night'?",
+            "routing.yaml:2: desks.nigth: unknown desk or queue 'nigth'; did you mean 'night'?",
         ),
         (
             "desks:\n  night:\n    reserves: [{priority: P1, agents: 1, skill: network}]",

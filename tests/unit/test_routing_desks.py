@@ -58,7 +58,7 @@ def test_the_first_open_desk_in_order_takes_what_follows_the_sun(
     assert (choice.desk.name, choice.opens_at) == (desk, None)
     assert (choice.explanation.topology, choice.explanation.shape) == (
         "follow-the-sun",
-        "follow-the-sun",
+        "virtual",
     )
 
 
@@ -102,7 +102,7 @@ def test_a_service_with_a_central_desk_goes_there_from_everywhere() -> None:
         (
             {"site": "atlantis"},
             "operations",
-            "operations takes what comes from no site or region of the tables",
+            "operations takes what comes from no place or business of the tables",
         ),
     ],
 )

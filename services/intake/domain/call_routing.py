@@ -133,34 +133,36 @@ def _answering(
     configuration: Configuration, topology: Topology, line: Line, *, at: datetime
 ) -> tuple[str, str]:
     """Return the desk that answers, and why."""
-    region = configuration.region_of(region=line.region, site=line.site)
     match topology:
         case Centralized(business_support=support):
+            found = topology.desk, "one desk takes everything"
             if support is not None and line.service in support.services and support.department:
-                return support.department, "the department that supports the service"
-            return topology.desk, "one desk takes everything"
+                found = support.department, "the department that supports the service"
         case CentralContactPoint():
-            return topology.point, "the central contact point"
+            found = topology.point, "the central contact point"
         case LocalContactPoint():
-            desk = topology.desk_for(region=region, site=line.site, business=line.business)
-            return _unless_closed(configuration, topology, desk, at=at)
+            found = _local(configuration, topology, line, at=at)
         case CallCentreMenu():
             entry = topology.entries.get(line.choice) if line.choice is not None else None
             group = topology.default if entry is None else entry.group
             reason = "nothing was chosen" if entry is None else "the choice in the menu"
-            return configuration.group(group).desk.name, reason
+            found = configuration.group(group).desk.name, reason
         case Virtual():
-            return _by_the_sun(configuration, topology, line.language, at=at)
+            found = _by_the_sun(configuration, topology, line.language, at=at)
         case Hybrid():
-            return topology.centre, "the centre is the first contact"
+            found = topology.centre, "the centre is the first contact"
         case SelfService():
             raise UnknownName("topology behind", topology.name)
-    assert_never(topology)
+        case _:
+            assert_never(topology)
+    return found
 
 
-def _unless_closed(
-    configuration: Configuration, topology: LocalContactPoint, desk: str, *, at: datetime
+def _local(
+    configuration: Configuration, topology: LocalContactPoint, line: Line, *, at: datetime
 ) -> tuple[str, str]:
+    region = configuration.region_of(region=line.region, site=line.site)
+    desk = topology.desk_for(region=region, site=line.site, business=line.business)
     reason = "the desk of the caller's place"
     after = topology.overflow.after(desk)
     if not after or configuration.desk_calendar(desk).is_open(at):

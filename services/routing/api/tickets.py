@@ -159,7 +159,7 @@ def _moving(router: APIRouter, door: _Door, commands: TicketCommands) -> None:
     ) -> TicketView:
         """Put it into a desk's queue; its own desk's queue gives it back."""
         who = await door.caller(actor, ticket, acting(actor, body.agent), if_match)
-        return await door.done(commands.transfer(who, desk=body.desk), response)
+        return await door.done(commands.transfer(who, desk=body.desk, queue=body.queue), response)
 
 
 def _working(router: APIRouter, door: _Door, commands: TicketCommands) -> None:
@@ -177,7 +177,13 @@ def _working(router: APIRouter, door: _Door, commands: TicketCommands) -> None:
         """Let the work wait for somebody, or until an instant."""
         who = await door.caller(actor, ticket, acting(actor, body.agent), if_match)
         return await door.done(
-            commands.pend(who, reason=PendReason(body.reason), until=body.until), response
+            commands.pend(
+                who,
+                reason=PendReason(body.reason),
+                until=body.until,
+                supplier=body.supplier,
+            ),
+            response,
         )
 
     @router.post("/{ticket}/resume")

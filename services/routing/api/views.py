@@ -35,6 +35,10 @@ class TicketView(_Answer):
     number: str
     status: Status
     desk: str
+    queue: str | None
+    """One of the queues of the desk; null: the desk's own."""
+    unrouted: bool
+    """No topology took it: an alarm, and the fallback desk's."""
     tier: int
     agent: str | None
     """Who holds it; once it is resolved, who held it last."""
@@ -45,6 +49,7 @@ class TicketView(_Answer):
     category: str | None
     region: str | None
     site: str | None
+    business: str | None
     language: str
     vip: bool
     contact: str
@@ -58,6 +63,8 @@ class TicketView(_Answer):
     """At tier 0: when it goes to a person by itself."""
     pend_reason: PendReason | None
     pend_until: Instant | None
+    supplier: str | None
+    """Which supplier it waits for, where that was said."""
     resolved_at: Instant | None
     firing: int
     parked: bool
@@ -81,6 +88,8 @@ class TicketView(_Answer):
             number=state.number,
             status=state.status,
             desk=state.desk,
+            queue=state.queue,
+            unrouted=state.unrouted,
             tier=state.tier,
             agent=state.agent,
             priority=facts.priority,
@@ -90,6 +99,7 @@ class TicketView(_Answer):
             category=facts.category,
             region=facts.region,
             site=facts.site,
+            business=facts.business,
             language=facts.language,
             vip=facts.vip,
             contact=facts.contact,
@@ -100,6 +110,7 @@ class TicketView(_Answer):
             person_at=state.person_at,
             pend_reason=state.pend_reason,
             pend_until=state.until,
+            supplier=state.supplier,
             resolved_at=state.resolved_at,
             firing=state.firing,
             parked=document.parked > 0,
@@ -277,9 +288,11 @@ class Assign(BaseModel):
 
 
 class Transfer(Act):
-    """To which desk's queue the ticket goes."""
+    """To which desk the ticket goes, and into which of its queues."""
 
     desk: DeskName
+    queue: DeskName | None = None
+    """None: the desk's own."""
 
 
 class Pend(Act):
@@ -287,6 +300,8 @@ class Pend(Act):
 
     reason: Literal["customer", "supplier", "change", "until"] = "customer"
     until: Instant | None = None
+    supplier: DeskName | None = None
+    """Which one, for the reason ``supplier``."""
 
 
 class Resolve(Act):

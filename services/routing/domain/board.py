@@ -66,6 +66,11 @@ class Board:
         for name, agent in agents.items():
             for desk in agent.desks:
                 self._desks.setdefault(desk, []).append(self._members[name])
+        # A queue is a group of agents just as its desk is.
+        self._queues = {queue.name: queue.desk for queue in configuration.desks.queues}
+        for queue in configuration.desks.queues:
+            found = configuration.members_of(queue.name)
+            self._desks[queue.name] = [self._members[agent.id] for agent in found]
         self._pools = Pools(self._desks, self.hours)
         self._kept = [
             Kept(reserve, self._desks.get(desk, ()))
@@ -112,7 +117,7 @@ class Board:
         return self._alarms[0][0] if self._alarms else None
 
     def reach(self, ticket: Waiting, now: datetime) -> tuple[str, ...]:
-        """Return all desks whose agents a ticket may go to at its age, open or not."""
+        """Return all desks and queues whose agents a ticket may go to at its age, open or not."""
         _, need, _ = self._need(ticket, now)
         return need.desks
 
@@ -143,6 +148,10 @@ class Board:
             seats = pool.best(CANDIDATES_MAX, without=refused or ()) if free else []
             decided = LEAST_LOADED if seats else _nobody(pool, standing)
         chosen = seats[0] if seats else None
+        desk, queue = ticket.desk, ticket.queue
+        if chosen is not None:
+            desk = self._queues.get(chosen.desk, chosen.desk)
+            queue = chosen.desk if chosen.desk in self._queues else None
         left_out: dict[str, int] = {}
         if full or chosen is not None:
             left_out = {reason: n for reason, n in pool.counts.items() if reason is not None}
@@ -156,14 +165,20 @@ class Board:
         return Decision(
             ticket=ticket,
             agent=chosen.agent if chosen else None,
-            desk=chosen.desk if chosen else ticket.desk,
+            desk=desk,
+            queue=queue,
             weight=weight,
             decided=decided,
             policy=course.name,
             language=chosen.language if chosen else None,
             desks=need.desks,
             free=free,
-            candidates=tuple([Ranked(s.agent, s.desk, s.member.entry[0]) for s in seats]),
+            candidates=tuple(
+                [
+                    Ranked(s.agent, self._queues.get(s.desk, s.desk), s.member.entry[0])
+                    for s in seats
+                ]
+            ),
             left_out=left_out,
             changes=changes,
         )
@@ -176,10 +191,16 @@ class Board:
         """Return the rule of a ticket, what it asks for at the ticket's age, and that age."""
         facts = ticket.facts
         course = self.rules.course(
-            facts, desk=ticket.desk, tier=ticket.tier, reopened=ticket.reopened
+            facts,
+            desk=ticket.desk,
+            tier=ticket.tier,
+            reopened=ticket.reopened,
+            queue=ticket.queue,
         )
         age = (now - ticket.since).total_seconds()
-        need = course.need(age_seconds=age, desk=ticket.desk, language=facts.language)
+        # A queue that is configured no more leaves its work to the whole desk.
+        group = ticket.queue if ticket.queue in self._queues else ticket.desk
+        need = course.need(age_seconds=age, desk=group or "", language=facts.language)
         return course, need, age
 
     def _settle(self, member: Member, view: AgentView, now: datetime) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.routing.domain.desks import first_opening, redirected
+from services.routing.domain.desks import AT_POINT, first_opening, redirected
 from services.routing.domain.moves import queued
 from services.routing.domain.moves import reopen as reopened
 from services.routing.domain.tickets import OVER, TicketState
@@ -24,7 +24,7 @@ from shared.contracts.routing import (
     TicketResumed,
 )
 from shared.kernel import CommandRejected
-from shared.organisation import Configuration, Desk
+from shared.organisation import Configuration, Desk, Group
 
 SYSTEM = "system"
 
@@ -58,9 +58,9 @@ def decide_match(
     desk: str,
     weight: int,
     explanation: Explanation,
-    to: Desk | None = None,
+    to: Group | None = None,
 ) -> Sequence[Body]:
-    """Give a ticket that still waits at a desk to an agent; ``to`` is the desk that takes it over.
+    """Give a ticket that still waits at a desk to an agent; ``to`` is who takes it over.
 
     Raises:
         CommandRejected: it waits there no more.
@@ -69,9 +69,12 @@ def decide_match(
     if status is not Status.QUEUED or known.desk != desk:
         raise CommandRejected("not-queued", f"{known.number} does not wait at {desk} any more")
     assigned = _assigned(known, facts, agent, weight, explanation, by=SYSTEM)
-    if to is not None and to.name != desk:
+    if to is not None:
         # From a wider ring: the work is that desk's from now on, and its hours count.
-        assigned = assigned.model_copy(update={"desk": to.name, "tier": to.tier})
+        queue = to.queue.name if to.queue is not None else None
+        taken = {"desk": to.desk.name, "queue": queue}
+        tier = {"tier": to.desk.tier} if to.desk.name != desk else {}
+        assigned = assigned.model_copy(update={**taken, **tier})
     return [assigned]
 
 
@@ -128,8 +131,11 @@ def decide_transfer(
     by: str,
     now: datetime,
     configuration: Configuration,
+    queue: str | None = None,
 ) -> Sequence[Body]:
-    """Put a ticket into a desk's queue; nothing changes where it waits there already.
+    """Put a ticket into a queue of a desk; nothing changes where it waits there already.
+
+    What waits at a central contact point is not transferred but distributed.
 
     Raises:
         CommandRejected: the ticket is over.
@@ -137,18 +143,22 @@ def decide_transfer(
     known, facts, status = required(state)
     if status in OVER:
         raise _wrong(known, "transferred")
-    if status is Status.QUEUED and known.desk == desk.name:
+    if status is Status.QUEUED and (known.desk, known.queue) == (desk.name, queue):
         return []
-    because = redirected(known.queued_because, f"{by} transferred it to {desk.name}", desk.name)
+    group = queue or desk.name
+    at_point = known.queued_because is not None and known.queued_because.decided in AT_POINT
+    verb = "distributed" if at_point else "transferred"
+    because = redirected(known.queued_because, f"{by} {verb} it to {group}", group)
     return [
         queued(
             facts,
             desk,
-            QueueReason.TRANSFER,
+            QueueReason.DISTRIBUTED if at_point else QueueReason.TRANSFER,
             because,
             opens_at=first_opening(configuration, [desk.name], now),
             released=known.holder,
             by=by,
+            queue=queue,
         )
     ]
 
@@ -160,6 +170,7 @@ def decide_pend(
     until: datetime | None,
     by: str,
     now: datetime,
+    supplier: str | None = None,
 ) -> Sequence[Body]:
     """Let work wait; what is pending already may wait for something else.
 
@@ -175,7 +186,8 @@ def decide_pend(
         )
     if until is not None and until <= now:
         raise CommandRejected("until-past", "until has passed already", field="until", status=422)
-    if (known.pend_reason, known.until, status) == (reason, until, Status.PENDING):
+    waits_for = (known.pend_reason, known.until, known.supplier, status)
+    if waits_for == (reason, until, supplier, Status.PENDING):
         return []
     return [
         TicketPended(
@@ -187,6 +199,7 @@ def decide_pend(
             by=by,
             reason=reason,
             until=until,
+            supplier=supplier,
         )
     ]
 
@@ -304,6 +317,7 @@ def _assigned(
         by=by,
         weight=weight,
         explanation=explanation,
+        queue=state.queue,
     )
 
 

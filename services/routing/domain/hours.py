@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from services.routing.domain.desks import desk_named
 from shared.calendar import CalendarError
-from shared.organisation import Configuration
+from shared.organisation import Configuration, UnknownName
 
 
 class Standing(NamedTuple):
@@ -18,7 +17,7 @@ class Standing(NamedTuple):
 
 
 class Hours:
-    """The hours of the desks of one configuration."""
+    """The hours of the desks of one configuration, and of their queues, which are the same."""
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
@@ -38,14 +37,18 @@ class Hours:
     def opens_after(self, desk: str, at: datetime) -> datetime | None:
         """Return when a desk opens that closes at an instant."""
         try:
-            return self._configuration.desk_calendar(desk).next_open(at)
+            return self._configuration.desk_calendar(self._desk(desk)).next_open(at)
         except CalendarError:
             return None
 
+    def _desk(self, group: str) -> str:
+        return self._configuration.group(group).desk.name
+
     def _find(self, desk: str, now: datetime) -> Standing:
-        if desk_named(self._configuration, desk) is None:
+        try:
+            calendar = self._configuration.desk_calendar(self._desk(desk))
+        except UnknownName:
             return Standing(is_open=False, until=None)
-        calendar = self._configuration.desk_calendar(desk)
         if calendar.is_open(now):
             return Standing(is_open=True, until=calendar.next_close(now))
         try:

@@ -52,6 +52,8 @@ class Waiting:
     solver: str | None = None
     because: Explanation | None = None
     """Why it came to the desk."""
+    queue: str | None = None
+    """One of the queues of the desk; None: the desk's own."""
 
     @classmethod
     def of(cls, ticket: str, state: TicketState) -> Waiting | None:
@@ -68,6 +70,7 @@ class Waiting:
             last_agent=state.last_agent,
             solver=state.solver,
             because=state.queued_because,
+            queue=state.queue,
         )
 
 
@@ -130,13 +133,15 @@ class Decision(NamedTuple):
     agent: str | None
     desk: str
     """The desk for which the agent takes it; the ticket's own where nobody does."""
+    queue: str | None
+    """The queue of that desk for which it is taken; None: the desk's own."""
     weight: int
     decided: str
     policy: str | None
     language: str | None
     """The language in which the agent works on it; None where the rule lets any pass."""
     desks: tuple[str, ...]
-    """All desks whose agents were considered."""
+    """All desks and queues whose agents were considered."""
     free: int
     candidates: tuple[Ranked, ...]
     """The best who are free, the chosen one first."""

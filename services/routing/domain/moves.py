@@ -13,6 +13,7 @@ from services.routing.domain.desks import (
     escalation_target,
     first_opening,
     is_open,
+    queue_named,
     redirected,
     successor,
 )
@@ -39,6 +40,8 @@ def queued(
     released: str | None = None,
     by: str = "system",
     note: str = "",
+    queue: str | None = None,
+    unrouted: bool = False,
 ) -> TicketQueued:
     """Return the event that puts a ticket into a desk's queue."""
     return TicketQueued(
@@ -52,6 +55,30 @@ def queued(
         opens_at=opens_at,
         released=released,
         note=note,
+        queue=queue,
+        unrouted=unrouted,
+    )
+
+
+def queued_by(
+    choice: DeskChoice,
+    facts: TicketFacts,
+    reason: QueueReason,
+    *,
+    released: str | None = None,
+    by: str = "system",
+) -> TicketQueued:
+    """Return the event that puts a ticket where a choice says."""
+    return queued(
+        facts,
+        choice.desk,
+        reason,
+        choice.explanation,
+        opens_at=choice.opens_at,
+        released=released,
+        by=by,
+        queue=choice.queue,
+        unrouted=choice.unrouted,
     )
 
 
@@ -77,16 +104,10 @@ def decide_desk_closed(
         choice = successor(configuration, state.facts, now, tier_min=tier_min)
     if choice is None:
         return []
-    return [
-        queued(
-            state.facts,
-            choice.desk,
-            QueueReason.DESK_CLOSED,
-            choice.explanation,
-            opens_at=choice.opens_at,
-            released=state.holder,
-        )
-    ]
+    moved = queued_by(choice, state.facts, QueueReason.DESK_CLOSED, released=state.holder)
+    if state.unattended:
+        moved = moved.model_copy(update={"tier": state.tier, "person_at": state.person_at})
+    return [moved]
 
 
 def reopen(
@@ -115,14 +136,7 @@ def reopen(
             reason=reason,
             by=by,
         ),
-        queued(
-            facts,
-            choice.desk,
-            QueueReason.REOPENED,
-            choice.explanation,
-            opens_at=choice.opens_at,
-            by=by,
-        ),
+        queued_by(choice, facts, QueueReason.REOPENED, by=by),
     ]
 
 
@@ -139,14 +153,7 @@ def decide_agent_left(
         return []
     choice = _back(state, state.facts, now, configuration, why=f"{agent} has left")
     return [
-        queued(
-            state.facts,
-            choice.desk,
-            QueueReason.AGENT_LEFT,
-            choice.explanation,
-            opens_at=choice.opens_at,
-            released=agent,
-        )
+        queued_by(choice, state.facts, QueueReason.AGENT_LEFT, released=agent),
     ]
 
 
@@ -163,7 +170,9 @@ def _back(
     if desk is None or not is_open(configuration, desk.name, now):
         return choose_desk(configuration, facts, now)
     rule = f"{why}: back to {desk.name}, which had it"
-    return DeskChoice(desk, redirected(state.queued_because, rule, desk.name))
+    queue = queue_named(configuration, state.queue, desk=desk.name)
+    because = redirected(state.queued_because, rule, queue or desk.name)
+    return DeskChoice(desk, because, queue=queue)
 
 
 def escalated(

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from services.routing.domain.contact_desk import contact_choice
 from services.routing.domain.desks import choose_desk
-from services.routing.domain.moves import escalated, queued, reopen
+from services.routing.domain.moves import escalated, queued_by, reopen
 from services.routing.domain.self_service import PERSON, at_tier_0, to_person
 from services.routing.domain.tickets import MERGED, OVER, TicketState
 from shared.contracts.envelope import Body
@@ -29,7 +29,7 @@ from shared.contracts.routing import (
     Status,
     TicketClosed,
     TicketEvent,
-    TicketReferred,
+    TicketQueued,
     TicketRegarded,
     TicketResolved,
     TicketResumed,
@@ -253,32 +253,18 @@ def _begin(
     configuration: Configuration,
     *,
     contact_desk: str | None = None,
-) -> Sequence[TicketEvent]:
+) -> Sequence[TicketQueued]:
     """Queue a ticket for the first time, and at once higher where an escalation was waiting.
 
     In the scope of self-service it begins at tier 0, unless somebody is its contact already.
     """
     known = contact_choice(configuration, contact_desk, None, now, why="a follow-up")
     choice = known or choose_desk(configuration, facts, now)
-    first = queued(
-        facts, choice.desk, QueueReason.NEW, choice.explanation, opens_at=choice.opens_at
-    )
+    first = queued_by(choice, facts, QueueReason.NEW)
     if known is not None:
-        referred = TicketReferred(
-            facts=facts,
-            status=Status.QUEUED,
-            desk=choice.desk.name,
-            tier=choice.desk.tier,
-            from_desk=choice.desk.name,
-            to_desk=choice.desk.name,
-        )
-        begun: list[TicketEvent] = [first, referred]
-    else:
-        begun = [first]
+        first = first.model_copy(update={"contact_desk": known.desk.name})
     if state is None or state.deferred_tier is None:
-        if known is None:
-            begun = [at_tier_0(configuration, facts, first, now)]
-        return begun
+        return [at_tier_0(configuration, facts, first, now) if known is None else first]
     moved = escalated(
         facts,
         now,
@@ -290,7 +276,7 @@ def _begin(
         because=choice.explanation,
         released=None,
     )
-    return begun if moved is None else [*begun, moved]
+    return [first] if moved is None else [first, moved]
 
 
 def _begin_with_alerts(

@@ -28,7 +28,7 @@ class Need:
     """What a rule asks for at one age, of tickets of one desk and one language."""
 
     rings: tuple[tuple[str, ...], ...]
-    """Desks whose agents count, the ticket's own first."""
+    """Desks and queues whose agents count, the ticket's own first."""
     desks: tuple[str, ...]
     """The same in one row."""
     skills: tuple[tuple[str, int], ...]
@@ -126,9 +126,18 @@ class Rules:
             for rule in section.rules
         ]
         self._default = Course(DEFAULT_RULE, named=False)
+        self._country_of = configuration.country_of
         self._remembered: dict[tuple[object, ...], Course] = {}
 
-    def course(self, facts: TicketFacts, *, desk: str, tier: int, reopened: bool = False) -> Course:
+    def course(
+        self,
+        facts: TicketFacts,
+        *,
+        desk: str,
+        tier: int,
+        reopened: bool = False,
+        queue: str | None = None,
+    ) -> Course:
         """Return the first rule that takes a ticket, or the default."""
         if not self._rules:
             return self._default
@@ -150,6 +159,9 @@ class Rules:
             tier,
             facts.vip,
             reopened,
+            queue,
+            facts.business,
+            self._country_of(region=facts.region, site=facts.site),
         )
         found = self._remembered.get(values)
         if found is None:
@@ -180,7 +192,13 @@ class Rules:
         """
         facts = ticket.facts
         rank = RANKS[facts.priority]
-        course = self.course(facts, desk=ticket.desk, tier=ticket.tier, reopened=ticket.reopened)
+        course = self.course(
+            facts,
+            desk=ticket.desk,
+            tier=ticket.tier,
+            reopened=ticket.reopened,
+            queue=ticket.queue,
+        )
         ageing = course.rule.ageing
         if ageing is not None:
             best = RANKS[Priority(ageing.best)]
@@ -201,10 +219,11 @@ def work_weight(
     desk: str,
     tier: int,
     reopened: bool,
+    queue: str | None = None,
 ) -> int:
     """Return how much of a capacity a ticket takes: what the matcher and the commands agree on."""
     rules = rules_of(configuration)
-    course = rules.course(facts, desk=desk, tier=tier, reopened=reopened)
+    course = rules.course(facts, desk=desk, tier=tier, reopened=reopened, queue=queue)
     return rules.weight(facts, course)
 
 

@@ -7,12 +7,13 @@ It goes to that desk when somebody asks for a person, or when the topology's wai
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from services.routing.domain.commands import required
 from services.routing.domain.desks import choose_desk, topology_of
-from services.routing.domain.moves import queued
+from services.routing.domain.moves import queued_by
 from services.routing.domain.tickets import OVER, TicketState
 from shared.contracts.envelope import Body
 from shared.contracts.facts import TicketFacts
@@ -61,15 +62,10 @@ def to_person(
     choice = choose_desk(configuration, facts, now)
     why = "nobody solved it in the time of self-service" if by == SYSTEM else "a person was asked for"
     rule = f"{why}; {choice.explanation.rule}"[:300]
-    moved = queued(
-        facts,
-        choice.desk,
-        QueueReason.PERSON_ASKED,
-        choice.explanation.model_copy(update={"rule": rule}),
-        opens_at=choice.opens_at,
-        by=by,
+    explanation = choice.explanation.model_copy(update={"rule": rule})
+    return queued_by(
+        replace(choice, explanation=explanation), facts, QueueReason.PERSON_ASKED, by=by
     )
-    return moved.model_copy(update={"queue": choice.queue})
 
 
 def decide_person(

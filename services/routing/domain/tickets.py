@@ -71,6 +71,10 @@ class TicketState(BaseModel):
     number: str = ""
     status: Status | None = None
     desk: str = ""
+    queue: str | None = None
+    """One of the queues of the desk; None: the desk's own."""
+    unrouted: bool = False
+    """No topology took it as it was queued last: an alarm, and the fallback desk's."""
     tier: int = 1
     agent: str | None = None
     weight: int = 1
@@ -87,6 +91,8 @@ class TicketState(BaseModel):
     pend_reason: PendReason | None = None
     until: datetime | None = None
     """When it is to be resumed by itself, while it is pending."""
+    supplier: str | None = None
+    """Which supplier it waits for, while it is pending and that was said."""
     resolved_at: datetime | None = None
     closed_at: datetime | None = None
     merged: bool = False
@@ -131,6 +137,7 @@ def _entered(state: TicketState, at: datetime) -> dict[str, Any]:
         "since": waited or at,
         "pend_reason": None,
         "until": None,
+        "supplier": None,
         "resolved_at": None,
         "closed_at": None,
         "merged": False,
@@ -140,7 +147,9 @@ def _entered(state: TicketState, at: datetime) -> dict[str, Any]:
     }
 
 
-_UNPENDED: Final[Mapping[str, Any]] = MappingProxyType({"pend_reason": None, "until": None})
+_UNPENDED: Final[Mapping[str, Any]] = MappingProxyType(
+    {"pend_reason": None, "until": None, "supplier": None}
+)
 _UNQUEUED: Final[Mapping[str, Any]] = MappingProxyType(
     {"since": None, "opens_at": None, "person_at": None}
 )
@@ -155,10 +164,18 @@ def _changes(state: TicketState, body: TicketEvent, at: datetime) -> dict[str, A
         case TicketReopened():
             changes = _entered(state, at) | {"reopened": True}
         case TicketAssigned():
-            assigned = {"weight": body.weight, "assigned_because": body.explanation}
+            assigned = {
+                "weight": body.weight,
+                "assigned_because": body.explanation,
+                "queue": body.queue,
+            }
             changes = {**assigned, **_UNQUEUED, **_UNPENDED}
         case TicketPended():
-            changes = {"pend_reason": body.reason, "until": body.until}
+            changes = {
+                "pend_reason": body.reason,
+                "until": body.until,
+                "supplier": body.supplier,
+            }
         case TicketResolved():
             solver = body.agent or state.solver
             changes = {
@@ -192,8 +209,11 @@ def _queued(state: TicketState, body: TicketQueued) -> dict[str, Any]:
     moved_up = body.reason is QueueReason.ESCALATION
     stays_up = body.reason in STAYING
     return {
+        "queue": body.queue,
+        "unrouted": body.unrouted,
         "opens_at": body.opens_at,
         "person_at": body.person_at,
+        "contact_desk": body.contact_desk or state.contact_desk,
         "shape": body.explanation.shape,
         "queued_because": body.explanation,
         "escalated": moved_up or (stays_up and state.escalated),

@@ -9,6 +9,7 @@ from typing import Any
 
 from services.routing.domain import commands
 from services.routing.domain.agents import AGENTS, agent_stream, decide_presence
+from services.routing.domain.named import require_queue, require_supplier
 from services.routing.domain.rules import work_weight
 from services.routing.domain.tickets import TicketState
 from services.routing.handlers.writing import TicketWriter
@@ -90,10 +91,13 @@ class TicketCommands:
             check=check,
         )
 
-    async def transfer(self, caller: Caller, *, desk: str) -> TicketDocument:
-        """Put a ticket into a desk's queue; its own desk's gives it back."""
+    async def transfer(
+        self, caller: Caller, *, desk: str, queue: str | None = None
+    ) -> TicketDocument:
+        """Put a ticket into a queue of a desk, or its own; its own desk's gives it back."""
         configuration = self._configurations.current(caller.tenant)
         target = _desk(configuration, desk)
+        require_queue(configuration, queue, desk=desk)
         return await self._change(
             caller,
             lambda state: commands.decide_transfer(
@@ -102,17 +106,29 @@ class TicketCommands:
                 by=caller.by,
                 now=self._clock.now(),
                 configuration=configuration,
+                queue=queue,
             ),
         )
 
     async def pend(
-        self, caller: Caller, *, reason: PendReason, until: datetime | None
+        self,
+        caller: Caller,
+        *,
+        reason: PendReason,
+        until: datetime | None,
+        supplier: str | None = None,
     ) -> TicketDocument:
         """Let work wait for somebody, or until an instant."""
+        require_supplier(self._configurations.current(caller.tenant), supplier, reason=reason)
         return await self._change(
             caller,
             lambda state: commands.decide_pend(
-                state, reason=reason, until=until, by=caller.by, now=self._clock.now()
+                state,
+                reason=reason,
+                until=until,
+                by=caller.by,
+                now=self._clock.now(),
+                supplier=supplier,
             ),
         )
 
@@ -193,6 +209,7 @@ class TicketCommands:
             desk=state.desk,
             tier=state.tier,
             reopened=state.reopened,
+            queue=state.queue,
         )
 
     def _served_by(self, tenant: str, agent: str) -> Agent:

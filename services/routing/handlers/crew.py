@@ -68,8 +68,9 @@ class Crew:
 
 
 def _names(configuration: Configuration, desks: Iterable[str]) -> list[str]:
-    known = {desk.name for desk in configuration.desks.desks}
-    agents = [a for d in dict.fromkeys(desks) if d in known for a in configuration.agents_of(d)]
+    section = configuration.desks
+    known = {group.name for group in (*section.desks, *section.queues)}
+    agents = [a for d in dict.fromkeys(desks) if d in known for a in configuration.members_of(d)]
     names = dict.fromkeys(agent.id for agent in agents)
     kept = [desk for desk, terms in configuration.routing.desks.items() if terms.reserves]
     if kept:

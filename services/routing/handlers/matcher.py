@@ -23,7 +23,7 @@ from shared.configuration import Configurations
 from shared.contracts.envelope import Body
 from shared.contracts.routing import Presence
 from shared.kernel import CommandRejected
-from shared.organisation import Configuration, Desk
+from shared.organisation import Configuration, Group
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class _Pick:
     document: TicketDocument
     decision: Decision
     agent: str
-    to: Desk | None
-    """The desk that takes the ticket over; None where it stays at its own."""
+    to: Group | None
+    """Who takes the ticket over; None where it stays at its own desk or queue."""
 
 
 class Matcher:
@@ -160,8 +160,9 @@ class Matcher:
                     self._remind(tenant, decision.changes[0].at)
                 continue
             board.take(decision, now)
-            moves = decision.desk != ticket.desk
-            to = board.configuration.desk(decision.desk) if moves else None
+            moves = (decision.desk, decision.queue) != (ticket.desk, ticket.queue)
+            group = decision.queue or decision.desk
+            to = board.configuration.group(group) if moves else None
             picks.append(_Pick(document, decision, decision.agent, to))
         return picks
 

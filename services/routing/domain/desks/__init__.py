@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.routing.domain.desks.choosing import (
+    AT_POINT,
     DISTRIBUTES,
     FALLBACK_SHAPE,
     SUGGESTED,
@@ -20,6 +21,7 @@ from services.routing.domain.desks.opening import (
 )
 
 __all__ = [
+    "AT_POINT",
     "DISTRIBUTES",
     "FALLBACK_SHAPE",
     "SUGGESTED",

@@ -28,6 +28,8 @@ from shared.organisation import (
 FALLBACK_SHAPE: Final = "fallback"
 """Instead of a shape: no topology took the ticket."""
 
+AT_POINT: Final = frozenset({"distributed-by-hand", "distributed-by-operator"})
+"""What decided where a ticket waits at a central contact point until somebody distributes it."""
 CLOSED: Final = "closed"
 LATER: Final = "later-in-order"
 DISTRIBUTES: Final = "distributes"

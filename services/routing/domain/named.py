@@ -1,0 +1,45 @@
+"""Names in commands that the configuration must have."""
+
+from __future__ import annotations
+
+from shared.contracts.routing import PendReason
+from shared.kernel import CommandRejected
+from shared.organisation import Configuration, UnknownName
+
+
+def require_queue(configuration: Configuration, queue: str | None, *, desk: str) -> None:
+    """Refuse a queue that the desk does not have; None is the desk's own.
+
+    Raises:
+        CommandRejected: ``unknown-queue``.
+    """
+    if queue is None:
+        return
+    try:
+        found = configuration.queue(queue)
+    except UnknownName as error:
+        raise CommandRejected("unknown-queue", str(error), field="queue", status=422) from error
+    if found.desk != desk:
+        reason = f"{queue} is a queue of {found.desk}, not of {desk}"
+        raise CommandRejected("unknown-queue", reason, field="queue", status=422)
+
+
+def require_supplier(
+    configuration: Configuration, supplier: str | None, *, reason: PendReason
+) -> None:
+    """Refuse a supplier that there is not, or where the work does not wait for one.
+
+    Raises:
+        CommandRejected: ``unknown-supplier``, or ``no-supplier``.
+    """
+    if supplier is None:
+        return
+    if reason is not PendReason.SUPPLIER:
+        message = f"the reason {reason} waits for no supplier"
+        raise CommandRejected("no-supplier", message, field="supplier", status=422)
+    try:
+        configuration.supplier(supplier)
+    except UnknownName as error:
+        raise CommandRejected(
+            "unknown-supplier", str(error), field="supplier", status=422
+        ) from error
