@@ -8,6 +8,7 @@ from services.routing.api import people_router, ticket_router
 from services.routing.consumers import on_clocks, on_requests
 from services.routing.domain.agents import AGENTS
 from services.routing.domain.tickets import TICKETS
+from services.routing.handlers.alarms import UnroutedWatch
 from services.routing.handlers.commands import TicketCommands
 from services.routing.handlers.holds import HoldKeeper
 from services.routing.handlers.matcher import Matcher, MatchLimits
@@ -66,6 +67,10 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
     configurations.on_change(lambda _tenant: wake())
     runtime.consume(REQUESTS, on_requests(configurations), then=wake)
     runtime.consume(CLOCKS, on_clocks(configurations), then=wake)
+    watch = UnroutedWatch(
+        tickets=tickets, configurations=configurations, show=runtime.telemetry.unrouted
+    )
+    runtime.tick("unrouted", watch.look, seconds=settings.sweep_seconds)
     reader = Reader(
         tickets=tickets,
         committer=committer,
