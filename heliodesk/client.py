@@ -134,8 +134,8 @@ class Heliodesk:
             contact: ``mail``, ``id`` (an employee number) and ``name``.
             text: what it is about, in as many lines as it takes.
             key: the caller's own name of this request: the same key is the same request.
-            facts: ``kind``, ``service``, ``category``, ``region``, ``site``, ``language``,
-                ``impact``, ``urgency``, ``channel``, where the caller knows them.
+            facts: ``kind``, ``service``, ``category``, ``region``, ``site``, ``business``,
+                ``language``, ``impact``, ``urgency``, ``channel``, where the caller knows them.
 
         Raises:
             Refused: it does not fit; ``errors`` name the fields.

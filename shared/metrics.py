@@ -49,6 +49,12 @@ class Metrics:
         self.lag = Gauge(
             "heliodesk_lag", "Records that wait in the topic", ["topic"], registry=self.registry
         )
+        self.unrouted = Gauge(
+            "heliodesk_unrouted_tickets",
+            "Open tickets that no topology took, so that the fallback desk has them",
+            ["tenant"],
+            registry=self.registry,
+        )
         self.door_calls = Counter(
             "heliodesk_door_calls",
             "Calls of a door: read, ignored, greeted, refused or unauthenticated",
@@ -106,6 +112,10 @@ class Telemetry:
         self._log.error(
             "record_parked", topic=topic, row=row.id, stream=row.stream, error=row.error
         )
+
+    def unrouted(self, tenant: str, tickets: int) -> None:
+        """Show how many open tickets no topology took."""
+        self._metrics.unrouted.labels(tenant).set(tickets)
 
     def came(self, door: str, outcome: str) -> None:
         """Count a call of a door, by what became of it."""

@@ -62,7 +62,7 @@ def simulate_request(
     """Say where a request would go at some instant, and to whom; asks no running product.
 
     The request names what is known of it: kind, channel, priority (or impact and urgency),
-    service, category, region, site, language, vip; queued_at where it has waited; reopened,
+    service, category, region, site, business, choice (of a menu), language, vip; queued_at where it has waited; reopened,
     solver, last_agent.
     """
     configuration = _configuration(folder)
@@ -85,8 +85,11 @@ def simulate_request(
 def simulation_lines(answer: dict[str, Any]) -> list[str]:
     """Return a simulation as lines for people."""
     agent = answer["agent"]
-    where = f"At {answer['at']} it goes to {answer['desk']}"
+    queue = f", queue {answer['queue']}" if answer["queue"] else ""
+    where = f"At {answer['at']} it goes to {answer['desk']}{queue}"
     lines = [f"{where}, to {agent}." if agent else f"{where}, and waits."]
+    if answer["unrouted"]:
+        lines.append("ALARM: no topology takes it; the fallback desk has it.")
     if answer["takes_over"]:
         lines.append(f"{answer['takes_over']} takes it over.")
     if answer["opens_at"]:
@@ -101,6 +104,8 @@ def _plain(found: Simulation) -> dict[str, Any]:
     return {
         "at": rfc3339(found.at),
         "desk": found.desk,
+        "queue": found.queue,
+        "unrouted": found.unrouted,
         "agent": decision.agent,
         "takes_over": decision.desk if decision.desk != found.desk else None,
         "weight": decision.weight,

@@ -20,8 +20,11 @@ CHANGES: Mapping[str, str] = {
 
 def explanation_lines(found: Mapping[str, Any]) -> list[str]:
     """Return an explanation of routing as lines for people."""
-    where = f"{found['number']} is {found['status']} at {found['desk']}"
+    queue = f", queue {found['queue']}" if found.get("queue") else ""
+    where = f"{found['number']} is {found['status']} at {found['desk']}{queue}"
     lines = [f"{where}, with {found['agent']}." if found["agent"] else f"{where}."]
+    if found.get("unrouted"):
+        lines.append("ALARM: no topology takes it; the fallback desk has it.")
     if found["opens_at"]:
         lines.append(f"Nobody was open as it was queued; somebody opens at {found['opens_at']}.")
     for title, part in (("Desk", found["queued"]), ("Agent", found["assigned"])):

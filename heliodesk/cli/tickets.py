@@ -139,6 +139,9 @@ def new(  # noqa: PLR0917, RUF100 -- each is an option of its own.
     service: Annotated[str | None, typer.Option("--service", help="Such as payroll.")] = None,
     site: Annotated[str | None, typer.Option("--site", help="Where the contact is.")] = None,
     region: Annotated[str | None, typer.Option("--region", help="Where the contact is.")] = None,
+    business: Annotated[
+        str | None, typer.Option("--business", help="The part of the company, or the customer.")
+    ] = None,
     impact: Annotated[str | None, typer.Option("--impact", help="high, medium, low")] = None,
     urgency: Annotated[str | None, typer.Option("--urgency", help="high, medium, low")] = None,
     language: Annotated[str | None, typer.Option("--language", help="Such as en or zh.")] = None,
@@ -153,6 +156,7 @@ def new(  # noqa: PLR0917, RUF100 -- each is an option of its own.
         "service": service,
         "site": site,
         "region": region,
+        "business": business,
         "impact": impact,
         "urgency": urgency,
         "language": language,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from services.notify.domain import planning
+from services.notify.domain import alarms, planning
 from services.notify.domain.notices import NOTICES
 from services.notify.handlers import Reach
 from shared.configuration import Configurations
@@ -16,6 +16,7 @@ from shared.contracts.intake import FollowupRefused, MessageAdded, RequestAccept
 from shared.contracts.routing import (
     FollowupRequested,
     TicketAssigned,
+    TicketQueued,
     TicketRegarded,
     TicketResolved,
 )
@@ -71,6 +72,7 @@ def on_tickets(reach: Reach, find: Configured) -> list[On]:
             NOTICES,
             lambda s, e, now: planning.tell_assignment(s, e, now, find(e)),
         ),
+        On(TicketQueued, NOTICES, lambda s, e, now: alarms.tell_unrouted(s, e, now, find(e))),
         On(TicketRegarded, NOTICES, lambda s, e, now: planning.tell_news(s, e, now, find(e))),
         On(TicketResolved, NOTICES, on_ticket_resolved),
     ]

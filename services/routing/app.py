@@ -8,6 +8,7 @@ from services.routing.api import contact_router, people_router, ticket_router
 from services.routing.consumers import on_clocks, on_requests
 from services.routing.domain.agents import AGENTS
 from services.routing.domain.tickets import TICKETS
+from services.routing.handlers.alarms import UnroutedWatch
 from services.routing.handlers.commands import TicketCommands
 from services.routing.handlers.contacting import ContactCommands
 from services.routing.handlers.holds import HoldKeeper
@@ -79,6 +80,10 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
         then=wake,
     )
     runtime.consume(CLOCKS, on_clocks(configurations), then=wake)
+    watch = UnroutedWatch(
+        tickets=tickets, configurations=configurations, show=runtime.telemetry.unrouted
+    )
+    runtime.tick("unrouted", watch.look, seconds=settings.sweep_seconds)
     reader = Reader(
         tickets=tickets,
         committer=committer,

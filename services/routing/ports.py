@@ -118,6 +118,10 @@ class Tickets(Protocol):
         """Return tickets, the newest first."""
         ...
 
+    async def unrouted(self, tenant: str) -> int:
+        """Return how many open tickets no topology took."""
+        ...
+
     async def counts(self, tenant: str) -> Mapping[str, Mapping[Status, int]]:
         """Return desk to status to number of open tickets."""
         ...

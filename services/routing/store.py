@@ -54,6 +54,11 @@ class MongoTickets:
                 [("tenant", 1), ("state.agent", 1), *NEWEST_FIRST], name="by_agent"
             )
             await self._tickets.create_index([("tenant", 1), *NEWEST_FIRST], name="newest")
+            await self._tickets.create_index(
+                [("tenant", 1), ("state.status", 1)],
+                name="unrouted",
+                partialFilterExpression={"state.unrouted": True},
+            )
 
     async def waiting(
         self,
@@ -191,6 +196,12 @@ class MongoTickets:
                 {"state.facts.accepted_at": after.accepted_at, "_id": {"$lt": after.id}},
             ]
         return await self._found(query, NEWEST_FIRST, limit)
+
+    async def unrouted(self, tenant: str) -> int:
+        """Return how many open tickets no topology took."""
+        query: Query = {"tenant": tenant, "state.status": {"$in": OPEN}, "state.unrouted": True}
+        async with infrastructure():
+            return int(await self._tickets.count_documents(query))
 
     async def counts(self, tenant: str) -> Mapping[str, Mapping[Status, int]]:
         """Return desk to status to number of open tickets."""

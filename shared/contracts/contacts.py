@@ -30,7 +30,9 @@ class ContactRecorded(Body):
     level: Code | None = None
     """How the organisation ranks them: staff, manager, vip."""
     organisation: Code | None = None
-    """The part of the organisation, or the customer, that they belong to."""
+    """The part of the organisation, or the customer, that they belong to, as people write it."""
+    business: Code | None = None
+    """The same by its name in the configuration, where it has one."""
     verified: Annotated[int, Field(ge=0)] = 0
     """How many of their addresses are proven."""
 

@@ -24,6 +24,8 @@ class NoticeKind(Word):
     NEWS = "news"
     """Alerts began to fire that join an incident which somebody holds already."""
     CODE = "code"
+    UNROUTED = "unrouted"
+    """No topology takes a ticket: the fallback desk has it, and somebody should look why."""
     """A code that confirms an address. It goes to the address itself, and belongs to no ticket."""
     UNKNOWN = "unknown"
 

@@ -265,6 +265,15 @@ class MemoryTickets:
                 found.append((place, document))
         return [d for _, d in sorted(found, key=lambda pair: pair[0], reverse=True)][:limit]
 
+    async def unrouted(self, tenant: str) -> int:
+        """Return how many open tickets no topology took."""
+        over = {None, Status.RESOLVED, Status.CLOSED}
+        return sum(
+            1
+            for document, state in self._all()
+            if document.tenant == tenant and state.unrouted and state.status not in over
+        )
+
     async def counts(self, tenant: str) -> Mapping[str, Mapping[Status, int]]:
         """Return desk to status to number of open tickets."""
         counts: dict[str, dict[Status, int]] = {}

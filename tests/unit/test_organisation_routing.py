@@ -76,7 +76,7 @@ topologies:
         (
             "rules:\n  - name: a\n    overflow:\n      - {after: 5m, desks: [nigth]}",
             (
-                "routing.yaml:4: rules[0].overflow[0].desks[0]: unknown desk 'nigth'; "
+                "routing.yaml:4: rules[0].overflow[0].desks[0]: unknown desk or queue 'nigth'; "
                 "did you mean 'night'?"
             ),
         ),
@@ -126,7 +126,7 @@ topologies:
         ),
         (
             "desks:\n  nigth: {ahead: [vip]}",
-            "routing.yaml:2: desks.nigth: unknown desk or queue 'nigth'; did you mean 'night'?",
+            "routing.yaml:2: desks.nigth: unknown desk 'nigth'; did you mean 'night'?",
         ),
         (
             "desks:\n  night:\n    reserves: [{priority: P1, agents: 1, skill: network}]",

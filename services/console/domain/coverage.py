@@ -58,6 +58,8 @@ class Band:
     row: Row
     desks: tuple[str, ...]
     fallback: str | None
+    stand_ins: tuple[str, ...]
+    """Who takes the work while the desk is closed."""
     scopes: tuple[RequestScope, ...]
     blocks: tuple[Block, ...]
     provisional: tuple[tuple[float, float], ...]
@@ -129,6 +131,7 @@ def _band(found: Coverage, row: Row, days: int, titles: dict[str, str]) -> Band:
         row=row,
         desks=tuple(titles.get(desk, desk) for desk in row.candidates.desks),
         fallback=titles.get(fallback, fallback) if fallback else None,
+        stand_ins=tuple(titles.get(desk, desk) for desk in row.candidates.stand_ins),
         scopes=row.scopes,
         blocks=tuple(heat_blocks(row, start, days)),
         provisional=tuple(

@@ -27,6 +27,7 @@ from shared.contracts.routing import (
     HoldReleased,
     HoldTaken,
     PresenceChanged,
+    TicketAssigned,
     TicketEvent,
     TicketPended,
     TicketQueued,
@@ -181,9 +182,13 @@ def _ticket_event(event: Event[Any], body: TicketEvent) -> list[Part]:
     }
     parts = [_part(event, "routing", routing), _part(event, "revision", {})]
     if isinstance(body, TicketQueued):
-        parts.append(_part(event, "queued", {"opens_at": body.opens_at, "since": event.time}))
+        queued = {"opens_at": body.opens_at, "since": event.time, "unrouted": body.unrouted}
+        parts += [_part(event, "queued", queued), _part(event, "waits", {"queue": body.queue})]
+    if isinstance(body, TicketAssigned):
+        parts.append(_part(event, "waits", {"queue": body.queue}))
     if isinstance(body, TicketPended):
-        parts.append(_part(event, "pended", {"reason": body.reason, "until": body.until}))
+        pended = {"reason": body.reason, "until": body.until, "supplier": body.supplier}
+        parts.append(_part(event, "pended", pended))
     return parts
 
 

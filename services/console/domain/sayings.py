@@ -34,6 +34,16 @@ class Names:
 
     desks: Mapping[str, str] = field(default_factory=dict)
     agents: Mapping[str, str] = field(default_factory=dict)
+    queues: Mapping[str, str] = field(default_factory=dict)
+    suppliers: Mapping[str, str] = field(default_factory=dict)
+
+    def group(self, code: str | None) -> str:
+        """Return the title of a desk or a queue; its code where the configuration has none."""
+        return self.queues.get(code or "") or self.desk(code)
+
+    def supplier(self, code: str) -> str:
+        """Return a supplier's title; the code where the configuration does not know it."""
+        return self.suppliers.get(code, code)
 
     def desk(self, code: str | None) -> str:
         """Return a desk's title; its code where the configuration does not know it."""
@@ -155,14 +165,18 @@ def _stand(scope: Scope, body: routing.TicketEvent) -> dict[str, Any]:
 def _queued(scope: Scope, body: routing.TicketQueued) -> Said:
     fields = {**_stand(scope, body), "released": scope.names.agent(body.released)}
     details: Details = []
+    if body.queue is not None:
+        fields["desk"] = f"{scope.names.group(body.queue)} ({fields['desk']})"
+    if body.unrouted:
+        details.append(("say.unrouted", {}))
     if body.note:
         details.append(("say.note", {"note": body.note}))
     if body.opens_at is not None:
         details.append(("say.opens_at", {**fields, "opens_at": body.opens_at}))
-    raised = body.reason is routing.QueueReason.ESCALATION
+    raised = body.reason is routing.QueueReason.ESCALATION or body.unrouted
     return Said(
         f"say.queued.{body.reason.value}",
-        "up" if raised else "queue",
+        "up" if body.reason is routing.QueueReason.ESCALATION else "queue",
         Tone.WARN if raised else Tone.PLAIN,
         fields,
         details,
@@ -182,8 +196,10 @@ def _begun(scope: Scope, body: routing.TicketAccepted) -> Said:
 
 def _pended(scope: Scope, body: routing.TicketPended) -> Said:
     details: Details = [("say.until", {"until": body.until})] if body.until else []
-    key = f"say.pended.{body.reason.value}"
-    return Said(key, "pause", Tone.QUIET, _stand(scope, body), details)
+    key, fields = f"say.pended.{body.reason.value}", _stand(scope, body)
+    if body.supplier is not None:
+        key, fields = f"{key}.named", {**fields, "supplier": scope.names.supplier(body.supplier)}
+    return Said(key, "pause", Tone.QUIET, fields, details)
 
 
 def _resumed(scope: Scope, body: routing.TicketResumed) -> Said:

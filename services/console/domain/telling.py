@@ -118,8 +118,11 @@ class Teller:
 
     def _decided(self, explanation: Explanation) -> list[tuple[Piece, ...]]:
         """Return what decided, in the reader's language where the event has a word for it."""
-        key = f"say.decided.{explanation.decided}"
         chosen = next((c.name for c in explanation.candidates if c.chosen), None)
+        of_desk = f"say.desk.{explanation.decided}"
+        if chosen is not None and self._scope.words.has(of_desk):
+            return [self._pieces(of_desk, {"desk": self._scope.names.group(chosen)})]
+        key = f"say.decided.{explanation.decided}"
         if chosen is None or not self._scope.words.has(key):
             return [(Piece(explanation.rule),)] if explanation.rule else []
         fields = {"agent": self._scope.names.agent(chosen), "free": explanation.free or 0}
@@ -134,7 +137,9 @@ class Teller:
             return "" if candidate.score is None else f"{candidate.score:.0%}"
 
         def name(code: str) -> str:
-            return self._scope.names.desks.get(code) or self._scope.names.agents.get(code) or code
+            names = self._scope.names
+            known = names.desks.get(code) or names.queues.get(code) or names.agents.get(code)
+            return known or code
 
         return tuple(
             Considered(name=name(c.name), chosen=c.chosen, verdict=verdict(c))

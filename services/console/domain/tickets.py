@@ -65,6 +65,14 @@ class Queued(_Part):
 
     opens_at: Instant | None = None
     since: Instant | None = None
+    unrouted: bool = False
+    """No topology took it: the fallback desk has it."""
+
+
+class Waits(_Part):
+    """In which of the desk's queues the ticket is, or was taken from; None: the desk's own."""
+
+    queue: Code | None = None
 
 
 class Pended(_Part):
@@ -72,6 +80,7 @@ class Pended(_Part):
 
     reason: PendReason = PendReason.UNKNOWN
     until: Instant | None = None
+    supplier: Code | None = None
 
 
 class Clocks(_Part):
@@ -105,6 +114,7 @@ class Ticket(BaseModel):
     revision: _Part = _Part()
     queued: Queued = Queued()
     pended: Pended = Pended()
+    waits: Waits = Waits()
     clocks: Clocks = Clocks()
     measured: Facts = Facts()
     suggested: Suggested = Suggested()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from services.console.domain.sentences_en import SENTENCES
+from services.console.domain.topology_en import TOPOLOGY_WORDS
 
 ENGLISH: Final[dict[str, str]] = {
     # The frame
@@ -360,10 +361,6 @@ ENGLISH: Final[dict[str, str]] = {
     "direction.outbound": "to the contact",
     "direction.internal": "internal note",
     "direction.unknown": "message",
-    "shape.centralized": "centralized",
-    "shape.local": "local",
-    "shape.follow-the-sun": "follow the sun",
-    "shape.follow_the_sun": "follow the sun",
     "left.closed": "closed now",
     "left.full": "full",
     "left.offline": "offline",
@@ -681,4 +678,5 @@ ENGLISH: Final[dict[str, str]] = {
     "held.storm": "collected under a storm's incident",
     "held.unknown": "held back",
     **SENTENCES,
+    **TOPOLOGY_WORDS,
 }

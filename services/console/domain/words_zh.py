@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from services.console.domain.sentences_zh import SENTENCES
+from services.console.domain.topology_zh import TOPOLOGY_WORDS
 
 CHINESE: Final[dict[str, str]] = {
     # The frame
@@ -360,10 +361,6 @@ CHINESE: Final[dict[str, str]] = {
     "direction.outbound": "发给联系人",
     "direction.internal": "内部备注",
     "direction.unknown": "消息",
-    "shape.centralized": "集中式",
-    "shape.local": "本地",
-    "shape.follow-the-sun": "日不落",
-    "shape.follow_the_sun": "日不落",
     "left.closed": "现已关闭",
     "left.full": "已满",
     "left.offline": "离线",
@@ -681,4 +678,5 @@ CHINESE: Final[dict[str, str]] = {
     "held.storm": "归入告警风暴事件",
     "held.unknown": "已暂缓",
     **SENTENCES,
+    **TOPOLOGY_WORDS,
 }

@@ -146,6 +146,8 @@ class Views:
         return Names(
             desks={desk.name: desk.title for desk in configuration.desks.desks},
             agents={agent.id: agent.name for agent in configuration.all_agents()},
+            queues={queue.name: queue.title for queue in configuration.desks.queues},
+            suppliers={found.name: found.title for found in configuration.suppliers.suppliers},
         )
 
     async def queue(self, caller: Caller, chosen: QueueFilter) -> QueueView:

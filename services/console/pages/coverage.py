@@ -35,6 +35,7 @@ def coverage_router(frame: Frame) -> APIRouter:
         if configuration is not None:
             titles |= {region.name: region.title for region in configuration.organisation.regions}
             titles |= {site.name: site.title for site in configuration.organisation.sites}
+            titles |= {queue.name: queue.title for queue in configuration.desks.queues}
         return frame.page(
             request,
             "coverage.html",

@@ -65,7 +65,7 @@ def ticket_router(frame: Frame) -> APIRouter:
         except FormWrong as error:
             return await pages.show(request, caller, ticket, said=words(str(error)), status=INVALID)
         outcome = await console.commands.act(caller, ticket, verb, body, revision=int(revision))
-        done = words(f"act.done.{verb.value}", desk=names.desk(fields.get("desk")))
+        done = words(f"act.done.{verb.value}", desk=names.group(_group(fields.get("desk"))))
         said = done if outcome.result is Result.DONE else refusal(outcome, words, names)
         return await pages.show(request, caller, ticket, said=said, status=_status(outcome.result))
 
@@ -108,16 +108,24 @@ def _body(
         case Verb.ASSIGN:
             return {"agent": caller.name}
         case Verb.TRANSFER:
-            return {"desk": fields.get("desk", "")}
+            desk, _, queue = fields.get("desk", "").partition("/")
+            return {"desk": desk, "queue": queue} if queue else {"desk": desk}
         case Verb.PEND:
             until = _until(fields, zone, now)
             body: dict[str, Any] = {"reason": fields.get("reason", "customer")}
+            if body["reason"] == "supplier" and fields.get("supplier"):
+                body["supplier"] = fields["supplier"]
             return body if until is None else {**body, "until": until.isoformat()}
         case Verb.RESOLVE:
             body = {"code": fields.get("code", RESOLUTIONS[0])}
             return {**body, "article": fields["article"]} if fields.get("article") else body
         case Verb.ACCEPT | Verb.RESUME | Verb.REOPEN | Verb.CLOSE:
             return {}
+
+
+def _group(chosen: str | None) -> str | None:
+    """Return the queue that was chosen, or the desk where its own was."""
+    return chosen.rpartition("/")[2] if chosen else None
 
 
 def _until(fields: Mapping[str, str], zone: tzinfo | None, now: datetime) -> datetime | None:

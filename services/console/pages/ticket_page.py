@@ -92,6 +92,8 @@ class TicketPages:
             renew=status < 300 and said is not None,  # noqa: PLR2004
             names=views.names(caller.tenant),
             desks=configuration.desks.desks if configuration else (),
+            queues=configuration.desks.queues if configuration else (),
+            suppliers=configuration.suppliers.suppliers if configuration else (),
             kinds=KINDS,
             categories=classification.categories if classification else (),
             resolutions=RESOLUTIONS,

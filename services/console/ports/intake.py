@@ -84,6 +84,7 @@ class Person(Answer):
     region: str | None = None
     site: str | None = None
     organisation: str | None = None
+    business: str | None = None
     level: str | None = None
     vip: bool = False
     merged_into: Id | None = None

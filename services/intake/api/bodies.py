@@ -59,6 +59,7 @@ class ContactShown(BaseModel):
     language: str | None
     region: str | None
     site: str | None
+    business: str | None
     vip: bool
 
     @classmethod
@@ -71,6 +72,7 @@ class ContactShown(BaseModel):
             language=person.language,
             region=person.region,
             site=person.site,
+            business=person.business,
             vip=person.vip,
         )
 

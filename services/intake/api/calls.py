@@ -166,6 +166,7 @@ class CardContact(BaseModel):
     region: str | None
     site: str | None
     organisation: str | None
+    business: str | None
     vip: bool
 
     @classmethod
@@ -180,6 +181,7 @@ class CardContact(BaseModel):
             region=person.region,
             site=person.site,
             organisation=person.organisation,
+            business=person.business,
             vip=person.vip,
         )
 

@@ -123,6 +123,7 @@ class PersonShown(BaseModel):
     region: str | None
     site: str | None
     organisation: str | None
+    business: str | None
     level: str | None
     vip: bool
     merged_into: str | None

@@ -35,7 +35,7 @@ NO_DEFAULTS = RequestDefaults()
 RULE_TEXT_MAX = 20_000
 """Characters of a text that rules look at."""
 SOURCE_MAX = 80
-CONFIGURED = ("region", "site", "service")
+CONFIGURED = ("region", "site", "service", "business")
 """What a request may only name where the organisation has it."""
 UNSAID: tuple[str | None, str] = (None, "")
 
@@ -62,6 +62,10 @@ class Classified(BaseModel):
     integration: Code | None = None
     configuration_item: Code | None = None
     contact_level: Code | None = None
+    business: Code | None = None
+    """As the caller or the integration says; None leaves it to the contact."""
+    choice: Code | None = None
+    """What was chosen in a telephone menu: its key."""
     priority_because: PriorityReason | None = None
     classification: Classification | None = None
 
@@ -110,7 +114,7 @@ def classify_request(
         detected: the language of the text, where nobody says it and it was found.
 
     Raises:
-        CommandRejected: the caller names a region, a site or a service that there is not.
+        CommandRejected: the caller names a region, a site, a service or a business that there is not.
     """
     _require_known(request, configuration)
     form = form_of(request, configuration)
@@ -174,6 +178,7 @@ def classify_request(
         integration=sources.integration,
         configuration_item=draft.item,
         contact_level=asker.level,
+        business=request.business or defaults.business,
         priority_because=because,
         classification=_said_by(
             request, sources, kind_by=kind_by, category_by=category_by, detected=detected
@@ -362,6 +367,7 @@ def _require_known(request: Request, configuration: Configuration) -> None:
     known: dict[str, set[str]] = {
         "region": {region.name for region in organisation.regions},
         "site": {site.name for site in organisation.sites},
+        "business": {business.name for business in organisation.businesses},
     }
     if configuration.catalogue.services:
         known["service"] = set(configuration.services_by_name)

@@ -49,6 +49,7 @@ def classify_alerts(
         category=defaults.category,
         region=configuration.region_of(region=region, site=defaults.site),
         site=defaults.site,
+        business=defaults.business,
         language_default=defaults.language or configuration.organisation.languages[0],
         integration=integration.name,
     )

@@ -58,6 +58,9 @@ class Person(BaseModel):
     """The home region."""
     site: Code | None = None
     organisation: Code | None = None
+    """As people write it."""
+    business: Code | None = None
+    """The part of the company, or the customer organisation, by its name in the configuration."""
     level: Code | None = None
     vip: bool = False
     merged_into: Id | None = None
@@ -105,6 +108,7 @@ class Contact(BaseModel):
     reachable_by_mail: bool = False
     level: Code | None = None
     organisation: Code | None = None
+    business: Code | None = None
     links: tuple[Id, ...] = ()
     merged_into: Id | None = None
     absorbed: tuple[Id, ...] = ()
@@ -157,6 +161,7 @@ def _recorded(state: Contact | None, body: ContactRecorded) -> Contact:
         reachable_by_mail=body.reachable_by_mail,
         level=body.level,
         organisation=body.organisation,
+        business=body.business,
         links=state.links if state else (),
         merged_into=state.merged_into if state else None,
         absorbed=state.absorbed if state else (),
@@ -223,6 +228,7 @@ def _record(person: Person, *, language: str, verified: int) -> ContactRecorded:
         reachable_by_mail=person.mail is not None,
         level=person.level,
         organisation=person.organisation,
+        business=person.business,
         verified=verified,
     )
 

@@ -66,6 +66,7 @@ class ContactRow(BaseModel):
     region: Name | None = None
     site: Name | None = None
     organisation: Annotated[Line, Field(min_length=1, max_length=80)] | None = None
+    business: Name | None = None
     level: Name | None = None
     vip: bool | None = None
 
@@ -173,6 +174,7 @@ def _misplaced(row: ContactRow, configuration: Configuration, at: str) -> Iterat
     places = (
         ("region", row.region, {region.name for region in organisation.regions}),
         ("site", row.site, {site.name for site in organisation.sites}),
+        ("business", row.business, {found.name for found in organisation.businesses}),
     )
     for field, value, known in places:
         if value is not None and value not in known:

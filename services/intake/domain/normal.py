@@ -139,6 +139,7 @@ class Request(BaseModel):
     category: Code | None = None
     region: Code | None = None
     site: Code | None = None
+    business: Code | None = None
     language: Language | None = None
     """As somebody said; what is found in the text is found later."""
     impact: Level | None = None

@@ -202,6 +202,7 @@ class CallDesk:
         line = Line(
             region=person.region if person else None,
             site=person.site if person else None,
+            business=person.business if person else None,
             language=person.language if person else None,
         )
         line = _dialled(settings, dialled).over(line)

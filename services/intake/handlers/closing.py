@@ -217,6 +217,8 @@ def _as_before(facts: TicketFacts) -> Classified:
         category=facts.category,
         region=facts.region,
         site=facts.site,
+        business=facts.business,
+        choice=facts.choice,
         language=facts.language,
         language_default=facts.language,
         vip=facts.vip,

@@ -46,6 +46,7 @@ class Asking:
     language: str | None = None
     region: str | None = None
     site: str | None = None
+    business: str | None = None
 
     def person(self, met: Met) -> Person:
         """Return whoever this is, where nobody has met them before."""
@@ -60,6 +61,7 @@ class Asking:
             time_zone=self.party.time_zone,
             region=self.region,
             site=self.site,
+            business=self.business,
         )
         return fresh.model_copy(update={"keys": search_keys(fresh, (met.address,))})
 
@@ -316,6 +318,7 @@ def _asking_of(receipt: Receipt) -> Asking | None:
                 language=None if said and said.language_by == "detected" else classified.language,
                 region=classified.region,
                 site=classified.site,
+                business=classified.business,
             )
         case Joining() if isinstance(task.author, Party):
             return _plainly(receipt, task.author, task.language_default)
@@ -375,4 +378,6 @@ def facts_of(
         integration=classified.integration,
         configuration_item=classified.configuration_item,
         contact_level=classified.contact_level or person.ranked,
+        business=classified.business or person.business,
+        choice=classified.choice,
     )

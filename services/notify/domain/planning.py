@@ -62,7 +62,7 @@ def acknowledge(
     if not reachable or event.body.silent or (state is not None and state.acknowledged):
         return ()
     facts = event.body.facts
-    return _new(
+    return planned_once(
         state,
         NoticePlanned(
             number=facts.number,
@@ -71,7 +71,7 @@ def acknowledge(
             recipient_kind=RecipientKind.CONTACT,
             recipient=facts.contact,
             language=facts.language,
-            details={**_details(facts), REQUEST: event.body.message},
+            details={**details_of(facts), REQUEST: event.body.message},
         ),
     )
 
@@ -81,7 +81,7 @@ def reply(state: Notices | None, event: Event[MessageAdded], _now: datetime) -> 
     body = event.body
     if body.direction is not Direction.OUTBOUND:
         return ()
-    return _new(
+    return planned_once(
         state,
         NoticePlanned(
             number=body.facts.number,
@@ -91,7 +91,7 @@ def reply(state: Notices | None, event: Event[MessageAdded], _now: datetime) -> 
             recipient=body.facts.contact,
             language=body.facts.language,
             message=body.message,
-            details={**_details(body.facts), **_request(state), "agent": body.author},
+            details={**details_of(body.facts), **_request(state), "agent": body.author},
         ),
     )
 
@@ -111,7 +111,7 @@ def refuse_followup(
     body, facts = event.body, event.body.facts
     if not reachable or (isinstance(body, FollowupRequested) and not body.refused):
         return ()
-    return _new(
+    return planned_once(
         state,
         NoticePlanned(
             number=facts.number,
@@ -120,7 +120,7 @@ def refuse_followup(
             recipient_kind=RecipientKind.CONTACT,
             recipient=body.author if isinstance(body, FollowupRefused) else facts.contact,
             language=facts.language,
-            details={**_details(facts), **_request(state)},
+            details={**details_of(facts), **_request(state)},
         ),
     )
 
@@ -132,7 +132,7 @@ def send_code(
     body = event.body
     if now >= body.expires_at:
         return ()
-    return _new(
+    return planned_once(
         state,
         NoticePlanned(
             number="",
@@ -153,10 +153,10 @@ def tell_resolution(
     body = event.body
     if not reachable:
         return ()
-    details = {**_details(body.facts), **_request(state), "desk": body.desk, "code": body.code}
+    details = {**details_of(body.facts), **_request(state), "desk": body.desk, "code": body.code}
     if body.agent:
         details["agent"] = body.agent
-    return _new(
+    return planned_once(
         state,
         NoticePlanned(
             number=body.facts.number,
@@ -180,7 +180,7 @@ def tell_assignment(
     body = event.body
     if not body.agent or body.agent == body.by:
         return ()
-    return _new(
+    return planned_once(
         state,
         NoticePlanned(
             number=body.facts.number,
@@ -188,8 +188,8 @@ def tell_assignment(
             kind=NoticeKind.ASSIGNMENT,
             recipient_kind=RecipientKind.AGENT,
             recipient=body.agent,
-            language=_language(configuration, RecipientKind.AGENT, body.agent),
-            details={**_details(body.facts), "desk": body.desk, "agent": body.agent},
+            language=language_of(configuration, RecipientKind.AGENT, body.agent),
+            details={**details_of(body.facts), "desk": body.desk, "agent": body.agent},
         ),
     )
 
@@ -213,7 +213,7 @@ def tell_news(
     if any(n.kind is NoticeKind.NEWS and n.planned_at > since for n in told):
         return ()
     details = {"fresh": str(body.fresh), "firing": str(body.firing), "desk": body.desk}
-    return _new(
+    return planned_once(
         state,
         NoticePlanned(
             number=body.facts.number,
@@ -221,8 +221,8 @@ def tell_news(
             kind=NoticeKind.NEWS,
             recipient_kind=RecipientKind.AGENT,
             recipient=body.agent,
-            language=_language(configuration, RecipientKind.AGENT, body.agent),
-            details={**_details(body.facts), **details, "agent": body.agent},
+            language=language_of(configuration, RecipientKind.AGENT, body.agent),
+            details={**details_of(body.facts), **details, "agent": body.agent},
         ),
     )
 
@@ -276,10 +276,10 @@ def escalate(
             kind=NoticeKind.ESCALATION,
             recipient_kind=recipient_kind,
             recipient=name,
-            language=_language(configuration, recipient_kind, name),
+            language=language_of(configuration, recipient_kind, name),
             details=details,
         )
-        bodies.extend(_new(state, planned, beside=len(bodies)))
+        bodies.extend(planned_once(state, planned, beside=len(bodies)))
     return bodies
 
 
@@ -307,7 +307,7 @@ def _about_clock(
     details |= {"desk": body.desk} if body.desk else {}
     details |= {"agent": body.agent} if body.agent else {}
     details |= {"reason": mark} if mark else {}
-    return _new(
+    return planned_once(
         state,
         NoticePlanned(
             number=body.number,
@@ -315,13 +315,15 @@ def _about_clock(
             kind=kind,
             recipient_kind=recipient_kind,
             recipient=recipient,
-            language=_language(configuration, recipient_kind, recipient),
+            language=language_of(configuration, recipient_kind, recipient),
             details=details,
         ),
     )
 
 
-def _new(state: Notices | None, planned: NoticePlanned, *, beside: int = 0) -> Sequence[Body]:
+def planned_once(
+    state: Notices | None, planned: NoticePlanned, *, beside: int = 0
+) -> Sequence[Body]:
     """Return the plan, unless the ticket has one of that key; refuse it aloud beyond the limit."""
     if state is not None and state.find(planned.notice) is not None:
         return ()
@@ -331,7 +333,8 @@ def _new(state: Notices | None, planned: NoticePlanned, *, beside: int = 0) -> S
     return (planned,)
 
 
-def _details(facts: TicketFacts) -> dict[str, str]:
+def details_of(facts: TicketFacts) -> dict[str, str]:
+    """Return what every notice of a ticket may say."""
     details = {
         "kind": facts.kind.value,
         "priority": facts.priority.value,
@@ -356,7 +359,7 @@ def _kind_of(configuration: Configuration, name: str) -> RecipientKind:
     return RecipientKind.AGENT
 
 
-def _language(configuration: Configuration, kind: RecipientKind, name: str) -> str:
+def language_of(configuration: Configuration, kind: RecipientKind, name: str) -> str:
     """Return the first language of an agent or a desk; the organisation's where unknown."""
     try:
         found = (

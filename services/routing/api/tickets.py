@@ -110,6 +110,8 @@ def _reading(router: APIRouter, reader: Reader) -> None:
             number=state.number,
             status=state.status,
             desk=state.desk,
+            queue=state.queue,
+            unrouted=state.unrouted,
             agent=state.agent,
             opens_at=state.opens_at,
             contact_desk=state.contact_desk,

@@ -167,6 +167,8 @@ class ExplainView(_Answer):
     number: str
     status: Status
     desk: str
+    queue: str | None
+    unrouted: bool
     agent: str | None
     opens_at: Instant | None
     contact_desk: str | None = None

@@ -13,7 +13,12 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from services.routing.domain.board import Board
-from services.routing.domain.desks import choose_desk, first_opening, redirected
+from services.routing.domain.desks import (
+    DeskChoice,
+    choose_desk,
+    first_opening,
+    redirected,
+)
 from services.routing.domain.matching import AgentView, Decision, Waiting
 from shared.contracts.facts import Channel, Kind, Level, Priority, TicketFacts
 from shared.contracts.routing import Explanation, Presence
@@ -62,6 +67,9 @@ class SimulatedRequest(_Said):
     configuration_item: Text | None = None
     region: Text | None = None
     site: Text | None = None
+    business: Text | None = None
+    choice: Text | None = None
+    """What was chosen in a telephone menu: its key."""
     language: Text | None = None
     """None: the organisation's first."""
     integration: Text | None = None
@@ -69,6 +77,8 @@ class SimulatedRequest(_Said):
     vip: bool = False
     desk: Text | None = None
     """Where it waits; None: where its topology puts it."""
+    queue: Text | None = None
+    """In which queue of the desk; None: the desk's own."""
     queued_at: AwareDatetime | None = None
     """Since when it waits; None: it has just come."""
     reopened: bool = False
@@ -98,6 +108,10 @@ class Simulation(NamedTuple):
 
     at: datetime
     desk: str
+    queue: str | None
+    """One of the queues of the desk; None: the desk's own."""
+    unrouted: bool
+    """No topology takes it."""
     queued: Explanation
     opens_at: datetime | None
     """When somebody opens, where nobody of the desks is open."""
@@ -124,26 +138,34 @@ def simulate(
     facts = _facts(configuration, said, at)
     if said.desk is None:
         choice = choose_desk(configuration, facts, at)
-        desk, queued, opens_at = choice.desk, choice.explanation, choice.opens_at
     else:
         desk = configuration.desk(said.desk)
-        queued = redirected(None, f"the request says that it waits at {desk.name}", desk.name)
+        rule = f"the request says that it waits at {said.queue or desk.name}"
+        because = redirected(None, rule, said.queue or desk.name)
         opens_at = first_opening(configuration, [desk.name], at)
+        choice = DeskChoice(desk, because, opens_at, said.queue)
     board = Board(configuration)
     board.see((_view(a.id, standing.agents.get(a.id)) for a in configuration.all_agents()), at)
     ticket = Waiting(
         id="simulated",
         facts=facts,
-        desk=desk.name,
-        tier=desk.tier,
+        desk=choice.desk.name,
+        tier=choice.desk.tier,
         since=said.queued_at or at,
         reopened=said.reopened,
         last_agent=said.last_agent,
         solver=said.solver,
-        because=queued,
+        because=choice.explanation,
+        queue=choice.queue,
     )
     return Simulation(
-        at=at, desk=desk.name, queued=queued, opens_at=opens_at, decision=board.decide(ticket, at)
+        at=at,
+        desk=choice.desk.name,
+        queue=choice.queue,
+        unrouted=choice.unrouted,
+        queued=choice.explanation,
+        opens_at=choice.opens_at,
+        decision=board.decide(ticket, at),
     )
 
 
@@ -170,10 +192,17 @@ def _check(
         ("desk", said.desk, desks),
         ("site", said.site, sites),
         ("region", said.region, regions),
+        ("business", said.business, [b.name for b in configuration.organisation.businesses]),
         ("last_agent", said.last_agent, agents),
         ("solver", said.solver, agents),
     ]
     problems = [_unknown(f, name, known) for f, name, known in named if name and name not in known]
+    if said.queue is not None:
+        of_desk = [queue.name for queue in configuration.queues_of(said.desk or "")]
+        if said.desk is None:
+            problems.append("queue: needs the desk whose queue it is")
+        elif said.queue not in of_desk:
+            problems.append(_unknown("queue", said.queue, of_desk))
     if said.queued_at is not None and said.queued_at > at:
         problems.append("queued_at: is after the instant of the simulation")
     if problems:
@@ -196,6 +225,8 @@ def _facts(configuration: Configuration, said: SimulatedRequest, at: datetime) -
             "configuration_item",
             "region",
             "site",
+            "business",
+            "choice",
             "integration",
             "contact_level",
             "vip",

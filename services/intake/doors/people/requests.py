@@ -77,6 +77,8 @@ class RequestFields(BaseModel):
     category: Word | None = None
     region: Word | None = None
     site: Word | None = None
+    business: Word | None = None
+    """The part of the company, or the customer organisation; else it is the contact's."""
     language: Language | None = None
     impact: LevelName | None = None
     urgency: LevelName | None = None
@@ -98,6 +100,7 @@ class RequestFields(BaseModel):
             category=self.category,
             region=self.region,
             site=self.site,
+            business=self.business,
             language=self.language,
             impact=Level(self.impact) if self.impact else None,
             urgency=Level(self.urgency) if self.urgency else None,

@@ -22,12 +22,17 @@ class PlaceSettings(BaseModel):
     region: Name | None = None
     site: Name | None = None
     service: Name | None = None
+    business: Name | None = None
     language: Language | None = None
 
     def line(self) -> Line:
         """Return it as routing's stand-in reads it."""
         return Line(
-            region=self.region, site=self.site, service=self.service, language=self.language
+            region=self.region,
+            site=self.site,
+            service=self.service,
+            language=self.language,
+            business=self.business,
         )
 
 
