@@ -123,7 +123,9 @@ def direct(
         rest = tuple(w for w in ways.first if w[:2] != decided[:2])
         ways = _Ways((decided, *rest), ways.after)
     every = (*ways.first, *ways.after)
-    usable = {way: _stand(configuration, way, at, present) for way in every if way.desk not in excluded}
+    usable = {
+        way: _stand(configuration, way, at, present) for way in every if way.desk not in excluded
+    }
     found = _chosen(
         configuration,
         [usable[way] for way in ways.first if way in usable],
@@ -219,9 +221,7 @@ def _centralized(configuration: Configuration, topology: Centralized, service: s
     return _Ways((desk,))
 
 
-def _by_choice(
-    configuration: Configuration, topology: CallCentreMenu, choice: str | None
-) -> _Ways:
+def _by_choice(configuration: Configuration, topology: CallCentreMenu, choice: str | None) -> _Ways:
     entry = topology.entries.get(choice or "")
     said = f"{choice} is no entry" if choice else "nothing was pressed"
     default = _group(configuration, topology.default, f"{said}: the default entry")
@@ -247,9 +247,7 @@ def _group(configuration: Configuration, name: str, rule: str) -> Way:
     return Way(found.desk.name, found.queue.name if found.queue else None, rule)
 
 
-def stand_of(
-    configuration: Configuration, desk: str, at: datetime
-) -> tuple[bool, datetime | None]:
+def stand_of(configuration: Configuration, desk: str, at: datetime) -> tuple[bool, datetime | None]:
     """Return whether a desk is open, and when it opens where it is not; None where never."""
     calendar = configuration.desk_calendar(desk)
     if calendar.is_open(at):

@@ -29,7 +29,6 @@ from shared.contracts.links import ParentSolved, RequestMerged, RequestUnmerged
 from shared.contracts.sla import ClockEscalated
 from shared.organisation import Configuration
 
-
 ContactDesk = Callable[[str, str | None], str | None]
 """Tenant and the ticket that a new one follows up to the desk that is the contact, if one is."""
 

@@ -347,9 +347,7 @@ class Routing:
             clock=self.clock,
             changed=self._count,
         )
-        self.self_service = SelfServiceTimer(
-            **common, configurations=self.configurations
-        )
+        self.self_service = SelfServiceTimer(**common, configurations=self.configurations)
         self.before = Predecessors(self.committer)
         self._consumers = {
             REQUESTS.name: self._consumer(

@@ -60,7 +60,9 @@ def to_person(
 ) -> TicketQueued:
     """Return the move from tier 0 to the desk behind, as it stands now."""
     choice = choose_desk(configuration, facts, now)
-    why = "nobody solved it in the time of self-service" if by == SYSTEM else "a person was asked for"
+    why = (
+        "nobody solved it in the time of self-service" if by == SYSTEM else "a person was asked for"
+    )
     rule = f"{why}; {choice.explanation.rule}"[:300]
     explanation = choice.explanation.model_copy(update={"rule": rule})
     return queued_by(
@@ -78,9 +80,7 @@ def decide_person(
     """
     known, facts, status = required(state)
     if status in OVER:
-        raise CommandRejected(
-            "wrong-status", f"{known.number} is {status}: reopen it, or ask anew"
-        )
+        raise CommandRejected("wrong-status", f"{known.number} is {status}: reopen it, or ask anew")
     if not known.unattended:
         return []
     return [to_person(known, facts, now, configuration, by=by)]

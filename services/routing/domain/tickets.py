@@ -48,7 +48,9 @@ RANKS: Final[Mapping[Priority, int]] = MappingProxyType(
 HELD: Final = frozenset({Status.ASSIGNED, Status.ACCEPTED, Status.PENDING})
 """In these an agent holds the ticket, and it counts against the agent's capacity."""
 
-STAYING: Final = frozenset({QueueReason.DESK_CLOSED, QueueReason.REOPENED, QueueReason.AGENT_LEFT, QueueReason.REFERRED})
+STAYING: Final = frozenset(
+    {QueueReason.DESK_CLOSED, QueueReason.REOPENED, QueueReason.AGENT_LEFT, QueueReason.REFERRED}
+)
 """Queued for these reasons, an escalated ticket stays an escalated one."""
 
 MERGED: Final = "merged"

@@ -42,9 +42,7 @@ def decide_visit(
     name = topology.visits.by_site.get(site) if isinstance(topology, Virtual) else None
     if name is None:
         where = f"the topology {topology.name}" if topology is not None else "no topology"
-        raise CommandRejected(
-            "no-visits", f"nobody visits {site} by {where}: transfer it instead"
-        )
+        raise CommandRejected("no-visits", f"nobody visits {site} by {where}: transfer it instead")
     if status is Status.QUEUED and known.desk == name:
         return []
     rule = f"{by} asked for a visit: {name} goes to {site}"
