@@ -1,0 +1,245 @@
+"""The classic case on one running product: each shape of a desk in turn, then all seven at once.
+
+Every version is applied through control while the product runs. Requests come in by the doors of
+intake, and nothing is looked up that an agent could not ask for over HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from shared.clock import SystemClock
+from tests.support import classic_case as classic
+from tests.support.classic_case import OPERATORS, Case, Topologies, user_at, users
+from tests.support.product import RunningProduct, running_product
+from tests.support.story import Story, telling
+
+pytestmark = [pytest.mark.enable_socket, pytest.mark.timeout(600)]
+
+PEOPLE = 200
+"""Five of each city; the large form has all two thousand."""
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProduct]:
+    """Start one product for all stories; its agents take work only once they sign in."""
+    with pytest.MonkeyPatch.context() as environment:
+        # The processes of the product inherit what is ours.
+        environment.setenv("ROUTING_PRESENCE_DEFAULT", "offline")
+        environment.setenv("ROUTING_SWEEP_SECONDS", "1")
+        with running_product(tmp_path_factory.mktemp("classic")) as running:
+            yield running
+
+
+@pytest.fixture
+async def story(product: RunningProduct, request: pytest.FixtureRequest) -> AsyncIterator[Story]:
+    """Give a story of its own; what it leaves open is ended after it."""
+    async with telling(product, request.node.name.removeprefix("test_")) as found:
+        yield found
+
+
+def case(topologies: Topologies, label: str, **more: Any) -> Case:
+    """Return a version of today, whatever day the test is run on."""
+    return Case(topologies, label, today=SystemClock().now().date(), **more)
+
+
+async def test_centralized_one_desk_takes_everything(story: Story) -> None:
+    """Whatever the city and the door, the centre has it, by turns; it solves or passes on."""
+    await story.apply(case(classic.centralized(), "centralized"))
+    await story.meet(users(PEOPLE))
+    await story.sign_in(*OPERATORS)
+    tickets = [
+        await story.ask(user_at("denver"), service="network"),
+        await story.ask(user_at("lyon", "manufacturing"), service="payroll"),
+        await story.walk_up(user_at("beijing")),
+    ]
+    for ticket in tickets:
+        assert await story.place(ticket) == ("centre", None, "centralized")
+    holders = [await story.held_by(ticket) for ticket in tickets]
+    assert sorted(holders) == sorted(OPERATORS)
+    await story.act(tickets[0], "accept", agent=holders[0])
+    await story.act(tickets[0], "resolve", agent=holders[0], code="solved")
+    await story.act(tickets[1], "accept", agent=holders[1])
+    passed = await story.act(tickets[1], "transfer", agent=holders[1], desk="experts")
+    assert (passed["desk"], passed["status"], passed["agent"]) == ("experts", "queued", None)
+
+
+async def test_centralized_the_running_of_the_business_is_a_setting(story: Story) -> None:
+    """A sub-group of the desk supports it, or an independent department with a queue of its own."""
+    await story.apply(case(classic.centralized(support="group"), "sub-group"))
+    await story.meet(users(PEOPLE))
+    await story.sign_in(*OPERATORS)
+    ticket = await story.ask(user_at("tokyo"), service="payroll")
+    assert await story.place(ticket) == ("centre", "centre-payments", "business-group")
+    assert await story.held_by(ticket) == "op-3"
+    await story.apply(case(classic.centralized(support="department"), "split-function"))
+    ticket = await story.ask(user_at("tokyo"), service="payments")
+    assert await story.place(ticket) == ("payments-office", None, "business-department")
+    other = await story.ask(user_at("tokyo"), service="workplace")
+    assert await story.place(other) == ("centre", None, "centralized")
+    assert (await story.explain(ticket))["agent"] is None
+    await story.sign_in("payments-office-1")
+    assert await story.held_by(ticket) == "payments-office-1"
+
+
+async def test_central_contact_point_records_and_distributes(story: Story) -> None:
+    """Residents have their three cities, a supplier goes elsewhere, and the point solves nothing."""
+    point = classic.central_contact_point()
+    await story.apply(case(point, "contact point", operators="call-operator"))
+    await story.meet(users(PEOPLE))
+    await story.sign_in(*OPERATORS)
+    distributed = {
+        ("resident-beijing", None): await story.ask(user_at("beijing"), service="network"),
+        ("resident-london", None): await story.walk_up(user_at("london")),
+        ("resident-new-york", None): await story.ask(user_at("new-york")),
+        ("supplier-emea", None): await story.ask(user_at("lyon"), service="network"),
+        ("supplier-apac", None): await story.walk_up(user_at("urumqi")),
+        ("experts", "erp-experts"): await story.ask(user_at("beijing"), service="erp"),
+    }
+    for (desk, queue), ticket in distributed.items():
+        assert await story.place(ticket) == (desk, queue, "distributed")
+        found = await story.explain(ticket)
+        assert {c["name"]: c["left_out"] for c in found["queued"]["candidates"]} == {
+            queue or desk: None,
+            "centre": "distributes",
+        }
+        assert found["agent"] is None, "three operators are there, and none is given it"
+    # What no table takes waits for an operator, who distributes it by hand.
+    nowhere = await story.ask()
+    assert await story.place(nowhere) == ("centre", None, "distributed-by-operator")
+    operator = await story.held_by(nowhere)
+    assert operator in OPERATORS
+    await story.act(nowhere, "transfer", agent=operator, desk="supplier-americas")
+    # The supplier's people take what is theirs, and it waits for the visit.
+    await story.sign_in("supplier-emea-1")
+    visit = distributed["supplier-emea", None]
+    assert await story.held_by(visit) == "supplier-emea-1"
+    await story.act(visit, "accept", agent="supplier-emea-1")
+    await story.act(
+        visit, "pend", agent="supplier-emea-1", reason="supplier", supplier="visits-emea"
+    )
+    assert (await story.show(visit))["status"] == "pending"
+    (last,) = [e[-1].body for t, e in (await story.history()).items() if t == nowhere]
+    assert (last.reason, last.desk) == ("distributed", "supplier-americas")
+
+
+async def test_central_contact_point_by_hand(story: Story) -> None:
+    """Everything waits at the point for an operator, with the group that the tables suggest."""
+    await story.apply(
+        case(
+            classic.central_contact_point(distribute="by_hand"),
+            "by hand",
+            operators="call-operator",
+        )
+    )
+    await story.meet(users(PEOPLE))
+    ticket = await story.ask(user_at("lyon"))
+    assert await story.place(ticket) == ("centre", None, "distributed-by-hand")
+    candidates = (await story.explain(ticket))["queued"]["candidates"]
+    assert [c["name"] for c in candidates if c["left_out"] == "suggested"] == ["supplier-emea"]
+
+
+async def test_local_contact_point_and_its_overflow(story: Story) -> None:
+    """Region and business have desks of their own; of a closed one the neighbour or centre takes."""
+    local = classic.local_contact_point
+    await story.apply(case(local(overflow="neighbour"), "neighbour", closed=["emea"]))
+    await story.meet(users(PEOPLE))
+    american = await story.ask(user_at("denver"))
+    plant = await story.ask(user_at("lyon", "manufacturing"))
+    closed = await story.ask(user_at("lyon"))
+    assert await story.place(american) == ("americas", None, "local-region")
+    assert await story.place(plant) == ("plant", None, "local-business")
+    assert await story.place(closed) == ("apac", None, "overflow-neighbour")
+    why = (await story.explain(closed))["queued"]
+    assert {"name": "emea", "left_out": "closed"}.items() <= why["candidates"][1].items()
+    await story.apply(case(local(overflow="centre"), "to the centre", closed=["emea"]))
+    ticket = await story.ask(user_at("lyon"))
+    assert await story.place(ticket) == ("centre", None, "overflow-centre")
+    await story.apply(case(local(overflow="wait"), "wait", closed=["emea"]))
+    ticket = await story.ask(user_at("lyon"))
+    assert await story.place(ticket) == ("emea", None, "local-region")
+    assert (await story.explain(ticket))["opens_at"] is not None
+
+
+async def test_virtual_is_one_address_over_many_desks(story: Story) -> None:
+    """The first open desk in order takes it; who is needed on site goes there; closed, it waits."""
+    await story.apply(case(classic.virtual(), "virtual", closed=["apac"]))
+    await story.meet(users(PEOPLE))
+    await story.sign_in("emea-1", "emea-2")
+    lyon = await story.ask(user_at("lyon"))
+    beijing = await story.ask(user_at("beijing"))
+    for ticket in (lyon, beijing):
+        assert await story.place(ticket) == ("emea", None, "first-open")
+        assert await story.held_by(ticket) in {"emea-1", "emea-2"}
+    assert (await story.act(lyon, "visit"))["desk"] == "supplier-emea"
+    assert (await story.act(beijing, "visit"))["desk"] == "resident-beijing"
+    assert await story.refused(lyon, "refer") == (409, "not-hybrid")
+    await story.apply(
+        case(classic.virtual(), "nobody open", closed=["apac", "emea", "americas"])
+    )
+    late = await story.ask(user_at("lyon"))
+    assert await story.place(late) == ("centre", None, "none-open")
+
+
+async def test_hybrid_refers_to_the_desk_that_becomes_the_contact(story: Story) -> None:
+    """The centre is first; then the regional desk is the contact, also when the ticket is reopened."""
+    await story.apply(case(classic.hybrid(), "hybrid", operators="logger"))
+    await story.meet(users(PEOPLE))
+    await story.sign_in(*OPERATORS)
+    ticket = await story.ask(user_at("lyon"))
+    assert await story.place(ticket) == ("centre", None, "first-contact")
+    operator = await story.held_by(ticket)
+    assert (await story.explain(ticket))["contact_desk"] is None
+    tier = (await story.show(ticket))["tier"]
+    referred = await story.act(ticket, "refer", agent=operator)
+    assert (referred["desk"], referred["status"]) == ("emea", "queued")
+    assert referred["tier"] == tier, "a referral is no change of tier"
+    assert (await story.explain(ticket))["contact_desk"] == "emea"
+    await story.sign_in("emea-1")
+    assert await story.held_by(ticket) == "emea-1"
+    await story.act(ticket, "accept", agent="emea-1")
+    await story.act(ticket, "resolve", agent="emea-1")
+    await story.sign_out("emea-1")
+    reopened = await story.act(ticket, "reopen")
+    assert (reopened["desk"], reopened["status"]) == ("emea", "queued")
+    # What is new begins at the centre again; a business of its own has its own contact.
+    plant = await story.ask(user_at("lyon", "manufacturing"))
+    assert await story.place(plant) == ("centre", None, "first-contact")
+    assert (await story.act(plant, "refer"))["desk"] == "plant"
+    nowhere = await story.ask()
+    assert await story.refused(nowhere, "refer") == (422, "no-regional-desk")
+
+
+async def test_self_service_is_tier_0_with_a_person_on_request(story: Story) -> None:
+    """Nobody is given it until the requester asks for a person; who helps themselves needs none."""
+    await story.apply(case(classic.self_service(), "self-service"))
+    await story.meet(users(PEOPLE))
+    await story.sign_in(*OPERATORS)
+    alone = await story.ask(user_at("lyon"), channel="web")
+    asks = await story.ask(user_at("lyon"), channel="web")
+    mailed = await story.ask(user_at("lyon"), channel="email")
+    assert await story.held_by(mailed) in OPERATORS
+    for ticket in (alone, asks):
+        found = await story.show(ticket)
+        assert (found["tier"], found["status"], found["desk"]) == (0, "queued", "centre")
+    person = await story.act(asks, "person")
+    assert (person["tier"], person["desk"]) == (1, "centre")
+    assert await story.held_by(asks) in OPERATORS
+    done = await story.act(alone, "complete", who="contact")
+    assert done["status"] == "closed"
+    assert (await story.show(alone))["agent"] is None, "tier 0: no agent was needed"
+
+
+async def test_self_service_sends_to_a_person_by_itself(story: Story) -> None:
+    """What automation has not solved in its time goes to the desk behind without being asked."""
+    await story.apply(case(classic.self_service(wait="2s"), "for two seconds"))
+    await story.meet(users(PEOPLE))
+    await story.sign_in(*OPERATORS)
+    ticket = await story.ask(user_at("lyon"), channel="web")
+    assert await story.held_by(ticket) in OPERATORS
+    reasons = [e.body.reason for e in (await story.history())[ticket] if hasattr(e.body, "reason")]
+    assert reasons == ["new", "person-asked"]

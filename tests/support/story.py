@@ -1,0 +1,272 @@
+"""A running product as the stories of the classic case use it: ask, sign in, switch, replay."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import httpx
+
+from services.routing.domain.tickets import TICKETS as TICKET_STREAMS
+from services.routing.domain.tickets import TicketState
+from shared.contracts.envelope import Event, decode
+from shared.contracts.routing import Status
+from shared.contracts.topics import TICKETS
+from tests.support.classic_case import HOTLINE, Case, User
+from tests.support.product import RunningProduct
+
+SECONDS_MAX: Final = 40.0
+"""For what takes a second on a machine that has nothing else to do."""
+AT_ONCE: Final = 8
+"""Callers beside each other."""
+PAGE: Final = 200
+
+OVER: Final = frozenset({"resolved", "closed"})
+
+Json = dict[str, Any]
+
+
+class Story:
+    """One product, and what was asked of it since the story began."""
+
+    def __init__(self, product: RunningProduct, client: httpx.AsyncClient, name: str) -> None:
+        self.product = product
+        self.tickets: list[str] = []
+        self._client = client
+        self._name = name
+        self._at_once = asyncio.Semaphore(AT_ONCE)
+
+    async def apply(self, case: Case, *, note: str = "") -> Json:
+        """Put a version in force while everything runs; return once routing goes by it."""
+        control, path = self.product.url("control"), "/v1/configuration"
+        current = (await self._get("control", path))["version"]
+        answer = await self._client.put(
+            control + path,
+            json={"sections": case.sections(), "note": note or case.label},
+            headers={**self.product.headers, "If-Match": f'"{current}"'},
+        )
+        assert answer.is_success, answer.text
+        applied: Json = answer.json()
+
+        async def known() -> bool:
+            desks = (await self._get("routing", "/v1/desks"))["desks"]
+            titles = [desk["title"] for desk in desks if desk["name"] == "duty"]
+            return titles == [f"On duty ({case.label})"]
+
+        await self.until(known, what=f"routing goes by {case.label}")
+        return applied
+
+    async def difference(self, case: Case) -> Json:
+        """Return what applying a version would change."""
+        body = {"sections": case.sections()}
+        return await self.command("control", "/v1/configuration/diff", body)
+
+    async def meet(self, people: Sequence[User]) -> None:
+        """Import people as contacts, once intake knows the places where they are."""
+        rows = [user.row() for user in people]
+
+        async def imported() -> bool:
+            answer = await self._client.put(
+                f"{self.product.url('intake')}/v1/contacts",
+                json={"contacts": rows},
+                headers=self.product.headers,
+            )
+            assert answer.status_code in {200, 422}, answer.text
+            return answer.status_code == httpx.codes.OK
+
+        await self.until(imported, what="contacts are imported")
+
+    async def ask(self, user: User | None = None, **fields: Any) -> str:
+        """Hand a request in as JSON, from a user's site; return its ticket, which is routed.
+
+        Without a user it comes from somebody whom nobody knows, and from no place.
+        """
+        body: Json = {"subject": f"{self._name} {len(self.tickets) + 1}", "channel": "email"}
+        if user is None:
+            body["contact"] = {"mail": "stranger@elsewhere.example"}
+        else:
+            body |= {"contact": {"mail": user.mail}, "site": user.city.name}
+        return await self._submitted("/v1/requests", body | fields)
+
+    async def walk_up(self, user: User, **fields: Any) -> str:
+        """Record what a user says in person at their site; return its ticket, which is routed."""
+        body: Json = {
+            "subject": f"{self._name} in person",
+            "contact": {"mail": user.mail},
+            "site": user.city.name,
+        }
+        return await self._submitted("/v1/walk-ups", body | fields)
+
+    async def _submitted(self, path: str, body: Json) -> str:
+        async with self._at_once:
+            answer = await self._client.post(
+                self.product.url("intake") + path, json=body, headers=self.product.headers
+            )
+        assert answer.status_code == httpx.codes.ACCEPTED, answer.text
+        ticket: str = answer.json()["ticket"]
+        self.tickets.append(ticket)
+        await self.until(lambda: self._is_routed(ticket), what=f"{ticket} is routed")
+        return ticket
+
+    async def _is_routed(self, ticket: str) -> bool:
+        url = f"{self.product.url('routing')}/v1/tickets/{ticket}"
+        async with self._at_once:
+            answer = await self._client.get(url, headers=self.product.headers)
+        return answer.status_code == httpx.codes.OK
+
+    async def where_calls_go(self, user: User | None = None, *, digits: str = "") -> Json:
+        """Return what an exchange is told about a call to the one number."""
+        number = "" if user is None else user.phone
+        body = {"number": number, "dialled": HOTLINE, "digits": digits}
+        return await self.command("intake", "/v1/calls/route", body)
+
+    async def sign_in(self, *agents: str) -> None:
+        """Let agents take work."""
+        await self._presence(agents, "available")
+
+    async def sign_out(self, *agents: str) -> None:
+        """Let agents take no more work; what they have they keep."""
+        await self._presence(agents, "offline")
+
+    async def _presence(self, agents: Iterable[str], presence: str) -> None:
+        for agent in agents:
+            answer = await self._client.put(
+                f"{self.product.url('routing')}/v1/agents/{agent}/presence",
+                json={"presence": presence},
+                headers=self.product.headers,
+            )
+            assert answer.is_success, answer.text
+
+    async def command(self, service: str, path: str, body: Json | None = None) -> Json:
+        """Return the answer of a POST that succeeds."""
+        answer = await self.attempt(service, path, body)
+        assert answer.is_success, f"{path}: {answer.text}"
+        found: Json = answer.json()
+        return found
+
+    async def attempt(self, service: str, path: str, body: Json | None = None) -> httpx.Response:
+        """Return the answer of a POST, whatever it is."""
+        async with self._at_once:
+            return await self._client.post(
+                self.product.url(service) + path, json=body or {}, headers=self.product.headers
+            )
+
+    async def act(self, ticket: str, deed: str, **body: Any) -> Json:
+        """Do something to a ticket that is allowed; return it afterwards."""
+        return await self.command("routing", f"/v1/tickets/{ticket}/{deed}", body)
+
+    async def refused(self, ticket: str, deed: str, **body: Any) -> tuple[int, str]:
+        """Do something to a ticket that is refused; return the status and the word for why."""
+        answer = await self.attempt("routing", f"/v1/tickets/{ticket}/{deed}", body)
+        assert answer.is_client_error, answer.text
+        return answer.status_code, str(answer.json()["type"]).rsplit(":", 1)[-1]
+
+    async def explain(self, ticket: str) -> Json:
+        """Return why a ticket is where it is."""
+        return await self._get("routing", f"/v1/tickets/{ticket}/explain")
+
+    async def show(self, ticket: str) -> Json:
+        """Return where a ticket stands."""
+        return await self._get("routing", f"/v1/tickets/{ticket}")
+
+    async def place(self, ticket: str) -> tuple[str, str | None, str]:
+        """Return desk and queue of a ticket, and the word for what decided it."""
+        found = await self.explain(ticket)
+        return found["desk"], found["queue"], found["queued"]["decided"]
+
+    async def held_by(self, ticket: str) -> str:
+        """Return who has a ticket, as soon as somebody has it."""
+
+        async def held() -> bool:
+            return (await self.explain(ticket))["agent"] is not None
+
+        await self.until(held, what=f"somebody has {ticket}")
+        agent: str = (await self.explain(ticket))["agent"]
+        return agent
+
+    async def all_tickets(self) -> dict[str, Json]:
+        """Return every ticket of the story by id, as routing has it now."""
+        found: dict[str, Json] = {}
+        after: dict[str, Any] = {}
+        wanted = set(self.tickets)
+        while True:
+            page = await self._get("routing", "/v1/tickets", limit=PAGE, **after)
+            found |= {row["id"]: row for row in page["tickets"] if row["id"] in wanted}
+            if page["next"] is None:
+                return found
+            after = {"after": page["next"]}
+
+    async def agents(self) -> dict[str, Json]:
+        """Return every agent by id, with what they hold."""
+        return {row["id"]: row for row in (await self._get("routing", "/v1/agents"))["agents"]}
+
+    async def until(self, ready: Callable[[], Awaitable[bool]], *, what: str) -> None:
+        """Wait for a condition; fail with ``what`` when it does not come in time."""
+        await self.product.until(ready, seconds=SECONDS_MAX, what=what)
+
+    async def history(self) -> dict[str, list[Event[Any]]]:
+        """Return the events of the story's tickets by ticket, read anew from the topic."""
+        wanted = set(self.tickets)
+        found: dict[str, dict[int, Event[Any]]] = defaultdict(dict)
+        async for headers, value in self.product.log(TICKETS.name):
+            event = decode([(name, text.encode()) for name, text in headers.items()], value)
+            body = TICKETS.body(event.type)
+            if event.subject in wanted and body is not None and TICKET_STREAMS.owns(event.type):
+                # A record may have been sent twice, never with two contents.
+                read = event.with_body(body)
+                assert found[event.subject].setdefault(event.sequence, read) == read
+        return {t: [rows[n] for n in sorted(rows)] for t, rows in found.items()}
+
+    async def over(self) -> None:
+        """End what the story left open, and sign everybody out: the next one begins afresh."""
+        await self.sign_out(
+            *(n for n, row in (await self.agents()).items() if row["presence"] != "offline")
+        )
+        open_ones = [
+            t for t, row in (await self.all_tickets()).items() if row["status"] not in OVER
+        ]
+        await asyncio.gather(*(self.act(t, "resolve") for t in open_ones))
+
+    async def _get(self, service: str, path: str, **params: Any) -> Json:
+        async with self._at_once:
+            answer = await self._client.get(
+                self.product.url(service) + path, params=params, headers=self.product.headers
+            )
+        answer.raise_for_status()
+        found: Json = answer.json()
+        return found
+
+
+@asynccontextmanager
+async def telling(product: RunningProduct, name: str) -> AsyncIterator[Story]:
+    """Give a story of its own on a product that others have used before."""
+    async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
+        story = Story(product, client, name)
+        yield story
+        await story.over()
+
+
+def folds(history: Mapping[str, Sequence[Event[Any]]]) -> dict[str, list[TicketState]]:
+    """Return, by ticket, the state after each of its events; a sequence never has a gap."""
+    found: dict[str, list[TicketState]] = {}
+    for ticket, events in history.items():
+        assert [event.sequence for event in events] == list(range(1, len(events) + 1)), ticket
+        state: TicketState | None = None
+        found[ticket] = []
+        for event in events:
+            state = TICKET_STREAMS.evolve(state, event)
+            assert state is not None
+            found[ticket].append(state)
+    return found
+
+
+def require_one_place(state: TicketState) -> None:
+    """Fail unless a ticket is in exactly one place: one queue, one agent's hands, or over."""
+    waits = state.since is not None
+    held = state.holder is not None
+    ended = state.status in {Status.RESOLVED, Status.CLOSED}
+    assert (waits, held, ended).count(True) == 1, state
+    assert state.desk
