@@ -13,6 +13,7 @@ from typing import Final, Literal, NamedTuple, assert_never
 
 from shared.calendar import CalendarError
 from shared.organisation import (
+    UNROUTED,
     CallCentreMenu,
     CentralContactPoint,
     Centralized,
@@ -31,6 +32,7 @@ PERSON_KEY: Final = "0"
 """In the menu of self-service: a person."""
 STATE_KEY: Final = "1"
 """In the menu of self-service: the state of my tickets."""
+FALLBACK_SHAPE: Final = "fallback"
 OTHERS_MAX: Final = 20
 """Other desks that an answer names."""
 
@@ -89,6 +91,8 @@ class _Ways:
     """For transfers away from the first ones."""
     choosy: bool = False
     """Any of the first ones will do: who is there and speaks the language decides."""
+    own: bool = False
+    """A call goes another way than the ticket that comes of it."""
 
 
 def direct(
@@ -119,7 +123,7 @@ def direct(
     topology = topology_of_call(configuration, asked)
     menu = _menu(topology, asked.choice)
     ways = _ways(configuration, topology, asked)
-    if decided is not None and not ways.choosy:
+    if decided is not None and not (ways.choosy or ways.own):
         rest = tuple(w for w in ways.first if w[:2] != decided[:2])
         ways = _Ways((decided, *rest), ways.after)
     every = (*ways.first, *ways.after)
@@ -132,7 +136,7 @@ def direct(
         [usable[way] for way in ways.after if way in usable],
         asked.language,
         choosy=ways.choosy,
-        elsewhere=len(usable) < len(every),
+        elsewhere=any(way.desk in excluded for way in every),
     )
     if found is None:
         return None
@@ -140,10 +144,20 @@ def direct(
     return Direction(
         stand=found,
         others=tuple(sorted(others.values(), key=lambda s: not s.open))[:OTHERS_MAX],
-        topology=topology.name if topology is not None else "",
-        shape=topology.shape.replace("_", "-") if topology is not None else "",
+        topology=topology.name if topology is not None else UNROUTED,
+        shape=topology.shape.replace("_", "-") if topology is not None else FALLBACK_SHAPE,
         menu=menu,
     )
+
+
+def groups_of_call(configuration: Configuration, asked: Asked) -> frozenset[str]:
+    """Return the desks and queues among which `direct` would choose: whose people matter.
+
+    Raises:
+        UnknownName: as `direct`.
+    """
+    ways = _ways(configuration, topology_of_call(configuration, asked), asked)
+    return frozenset(way.queue or way.desk for way in (*ways.first, *ways.after))
 
 
 def topology_of_call(configuration: Configuration, asked: Asked) -> Topology | None:
@@ -170,41 +184,43 @@ def _ways(configuration: Configuration, topology: Topology | None, asked: Asked)
     if topology is None:
         return _Ways((_fallback(configuration),))
     topology = configuration.behind(topology)
-    region = configuration.region_of(region=asked.region, site=asked.site)
     match topology:
         case Centralized():
-            return _centralized(configuration, topology, asked.service)
+            ways = _centralized(configuration, topology, asked.service)
         case CentralContactPoint():
             rule = f"{topology.point} records every call"
-            return _Ways((Way(topology.point, None, rule),))
-        case LocalContactPoint():
-            own = topology.desk_for(region=region, site=asked.site, business=asked.business)
-            stands_in = topology.overflow.after(own)
-            return _Ways(
-                (
-                    Way(own, None, "the desk of the caller's place"),
-                    *(Way(name, None, f"it stands in for {own}") for name in stands_in),
-                ),
-                (Way(topology.fallback, None, "the fallback"),),
-            )
+            ways = _Ways((Way(topology.point, None, rule),), own=True)
+        case LocalContactPoint() | Hybrid():
+            ways = _placed(configuration, topology, asked)
         case CallCentreMenu():
-            return _by_choice(configuration, topology, asked.choice)
+            ways = _by_choice(configuration, topology, asked.choice)
         case Virtual():
             named = (Way(d, None, f"an open desk of {topology.name}") for d in topology.desks)
             held = f"no desk of {topology.name} is open: the fallback holds it"
-            spare = Way(topology.fallback, None, held)
-            return _Ways(tuple(named), (spare,), choosy=True)
-        case Hybrid():
-            own = topology.desk_for(region=region, site=asked.site, business=asked.business)
-            return _Ways(
-                (Way(topology.centre, None, "the centre is the first contact"),),
-                (Way(own, None, "the regional desk"),),
-            )
+            ways = _Ways(tuple(named), (Way(topology.fallback, None, held),), choosy=True)
         case SelfService():
-            message = f"{topology.name} has nobody behind it"
-            raise AssertionError(message)  # `behind` never returns one
+            raise UnknownName("topology behind", topology.name)
         case _:
             assert_never(topology)
+    return ways
+
+
+def _placed(
+    configuration: Configuration, topology: LocalContactPoint | Hybrid, asked: Asked
+) -> _Ways:
+    """Return the ways of a topology with tables: its own desk, or first the centre."""
+    region = configuration.region_of(region=asked.region, site=asked.site)
+    own = topology.desk_for(region=region, site=asked.site, business=asked.business)
+    if isinstance(topology, Hybrid):
+        return _Ways(
+            (Way(topology.centre, None, "the centre is the first contact"),),
+            (Way(own, None, "the regional desk"),),
+        )
+    stands_in = (Way(d, None, f"it stands in for {own}") for d in topology.overflow.after(own))
+    return _Ways(
+        (Way(own, None, "the desk of the caller's place"), *stands_in),
+        (Way(topology.fallback, None, "the fallback"),),
+    )
 
 
 def _centralized(configuration: Configuration, topology: Centralized, service: str | None) -> _Ways:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from services.routing.api import contact_router, people_router, ticket_router
+from services.routing.api import contact_router, internal_router, people_router, ticket_router
 from services.routing.consumers import on_clocks, on_requests
 from services.routing.domain.agents import AGENTS
 from services.routing.domain.tickets import TICKETS
 from services.routing.handlers.alarms import UnroutedWatch
 from services.routing.handlers.commands import TicketCommands
 from services.routing.handlers.contacting import ContactCommands
+from services.routing.handlers.directing import Directing
 from services.routing.handlers.holds import HoldKeeper
 from services.routing.handlers.matcher import Matcher, MatchLimits
 from services.routing.handlers.predecessors import Predecessors
@@ -99,6 +100,14 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
         clock=clock,
         changed=wake,
     )
+    directing = Directing(
+        tickets=tickets,
+        committer=committer,
+        writer=writer,
+        configurations=configurations,
+        clock=clock,
+        presence_default=presence_default,
+    )
     contacting = ContactCommands(
         writer=writer, configurations=configurations, clock=clock, changed=wake
     )
@@ -107,6 +116,7 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
             ticket_router(reader, commands),
             contact_router(reader, contacting),
             people_router(reader, commands),
+            internal_router(directing),
         ],
         title="Heliodesk routing",
         description="Where tickets stand, who works on them, and which desks are open.",

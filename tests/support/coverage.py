@@ -21,7 +21,8 @@ DAY_MINUTES = 1440
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MARGIN = 3 * DAY_MINUTES
 """Minutes before and after: windows that began earlier reach into the days that are looked at."""
-CHANNELS = ("email", "web", "chat", "phone", "walk-up", "api", "monitoring")
+CHANNELS = ("email", "phone", "walk-up")
+"""One that no generated scope names, and those that some do."""
 
 
 class Demand(NamedTuple):
@@ -33,6 +34,18 @@ class Demand(NamedTuple):
     channel: str
     language: str | None
     skill: str | None
+    business: str | None = None
+    country: str | None = None
+    choice: str | None = None
+
+
+class Takers(NamedTuple):
+    """Who may take a demand."""
+
+    desks: tuple[str, ...]
+    fallback: str | None = None
+    stand_ins: tuple[str, ...] = ()
+    queue: str | None = None
 
 
 @cache
@@ -64,6 +77,7 @@ class Scan:
         self._zones = {c["name"]: c["time_zone"] for c in sections["calendars"]["calendars"]}
         self.desks = {desk["name"]: desk for desk in sections["desks"]["desks"]}
         self.agents = sections["agents"]["agents"]
+        self.queues = {queue["name"]: queue for queue in sections["desks"].get("queues", [])}
 
     def _shown(self, zone: str) -> list[datetime]:
         return wall(zone, self._first, self.minutes + 2 * MARGIN)
@@ -110,7 +124,11 @@ class Scan:
         return opened & shift & ~self._series(away)
 
     def cover(
-        self, desks: Sequence[str], language: str | None, skill: str | None
+        self,
+        desks: Sequence[str],
+        language: str | None,
+        skill: str | None,
+        queue: str | None = None,
     ) -> tuple[bytes, bytes, bytes]:
         """Return for each minute how many agents, which desks (a bit each), and by hours alone."""
         present, counts, by_hours = [0] * len(desks), 0, 0
@@ -119,6 +137,7 @@ class Scan:
                 agent["capacity"] > 0
                 and (skill is None or skill in agent["skills"])
                 and _speaks(agent["languages"], language)
+                and (queue is None or self._is_member(agent, self.queues[queue]))
             )
             here = 0
             for number, desk in enumerate(desks):
@@ -135,34 +154,85 @@ class Scan:
         bits = sum(series << number for number, series in enumerate(present))
         return self.bytes_of(counts), self.bytes_of(bits), self.bytes_of(by_hours)
 
-    def candidates(self, demand: Demand) -> tuple[tuple[str, ...], str | None]:
-        """Return the desks and the fallback of the first topology that takes a demand."""
-        for topology in self._sections["topologies"]["topologies"]:
-            if not scope_takes(topology.get("scope", {}), demand):
-                continue
-            match topology["shape"]:
-                case "centralized":
-                    return (topology["desk"],), None
-                case "local":
-                    by_site = topology.get("by_site", {}).get(demand.site)
-                    by_region = topology.get("by_region", {}).get(demand.region)
-                    return (by_site or by_region or topology["fallback"],), None
-                case _:
-                    desks, fallback = tuple(topology["desks"]), topology["fallback"]
-                    return desks, None if fallback in desks else fallback
-        raise AssertionError(demand)
+    @staticmethod
+    def _is_member(agent: Mapping[str, Any], queue: Mapping[str, Any]) -> bool:
+        if queue.get("members"):
+            return agent["id"] in queue["members"]
+        return agent["skills"].get(queue["skill"], 0) >= queue.get("level", 1)
+
+    def candidates(self, demand: Demand) -> Takers:
+        """Return who may take a demand by the first topology that takes it."""
+        section = self._sections["topologies"]
+        for topology in section["topologies"]:
+            if scope_takes(topology.get("scope", {}), demand):
+                return self._under(topology, demand)
+        return Takers((section["fallback"],))
+
+    def _under(  # noqa: PLR0911 -- a shape each.
+        self, topology: Mapping[str, Any], demand: Demand
+    ) -> Takers:
+        match topology["shape"]:
+            case "self_service":
+                named = {t["name"]: t for t in self._sections["topologies"]["topologies"]}
+                return self._under(named[topology["behind"]], demand)
+            case "centralized":
+                support = topology.get("business_support", {})
+                if demand.service in support.get("services", []):
+                    named_one = support.get("group") or support.get("department")
+                    return self._group(named_one or topology["desk"])
+                return Takers((topology["desk"],))
+            case "central_contact_point":
+                to = (
+                    topology.get("by_service", {}).get(demand.service)
+                    or topology.get("by_site", {}).get(demand.site)
+                    or topology.get("by_business", {}).get(demand.business)
+                    or topology.get("by_region", {}).get(demand.region)
+                )
+                by_hand = topology.get("distribute") == "by_hand"
+                return Takers((topology["point"],)) if by_hand or not to else self._group(to)
+            case "local" | "local_contact_point":
+                desk = (
+                    topology.get("by_site", {}).get(demand.site)
+                    or topology.get("by_business", {}).get(demand.business)
+                    or topology.get("by_region", {}).get(demand.region)
+                    or topology["fallback"]
+                )
+                overflow = topology.get("overflow", {})
+                after = overflow.get("neighbours", {}).get(desk, [])
+                if overflow.get("policy") == "centre" and overflow["centre"] != desk:
+                    after = [overflow["centre"]]
+                return Takers((desk,), stand_ins=tuple(after))
+            case "call_centre_menu":
+                entry = topology["entries"].get(demand.choice)
+                return self._group(entry["group"] if entry else topology["default"])
+            case "hybrid":
+                return Takers((topology["centre"],))
+            case _:
+                desks, fallback = tuple(topology["desks"]), topology["fallback"]
+                return Takers(desks, None if fallback in desks else fallback)
+
+    def _group(self, name: str) -> Takers:
+        if name in self.queues:
+            return Takers((self.queues[name]["desk"],), queue=name)
+        return Takers((name,))
 
     def demands(self, languages: Iterable[str], skills: Iterable[str]) -> list[Demand]:
-        """Return every demand: of each place, service, channel, language and skill."""
+        """Return every demand: of each place, service, business, channel, language and so on."""
         organisation = self._sections["organisation"]
-        places: list[tuple[str | None, str | None]] = [(None, None)]
-        places += [(region["name"], None) for region in organisation["regions"]]
-        places += [(site["region"], site["name"]) for site in organisation["sites"]]
+        places: list[tuple[str | None, str | None, str | None]] = [(None, None, None)]
+        places += [(r["name"], None, r.get("country")) for r in organisation["regions"]]
+        places += [(s["region"], s["name"], s.get("country")) for s in organisation["sites"]]
+        known = [found["name"] for found in organisation.get("businesses", [])]
+        businesses = (None, *known, "something-else") if known else (None,)
+        menus = [t for t in self._sections["topologies"]["topologies"] if "entries" in t]
+        keys = sorted({key for menu in menus for key in menu["entries"]})
         return [
-            Demand(region, site, service, channel, language, skill)
-            for region, site in places
+            Demand(region, site, service, channel, language, skill, business, country, choice)
+            for region, site, country in places
             for service in (None, "pay", "something-else")
+            for business in businesses
             for channel in CHANNELS
+            for choice in (None, *keys)
             for language in (None, *languages)
             for skill in (None, *skills)
         ]
@@ -173,6 +243,8 @@ def scope_takes(scope: Mapping[str, Any], demand: Demand) -> bool:
     for field, given in (
         ("regions", demand.region),
         ("sites", demand.site),
+        ("countries", demand.country),
+        ("businesses", demand.business),
         ("services", demand.service),
         ("channels", demand.channel),
     ):

@@ -13,6 +13,7 @@ from services.routing.domain.agents import AGENTS, AgentState, agent_stream
 from services.routing.domain.tickets import TICKETS, TicketState
 from services.routing.handlers.commands import Caller, TicketCommands
 from services.routing.handlers.contacting import ContactCommands
+from services.routing.handlers.directing import Directing
 from services.routing.handlers.holds import HoldKeeper
 from services.routing.handlers.matcher import Matcher, MatchLimits
 from services.routing.handlers.predecessors import Predecessors
@@ -347,6 +348,7 @@ class Routing:
             clock=self.clock,
             changed=self._count,
         )
+        self.directing = Directing(**configured, presence_default=presence_default)
         self.self_service = SelfServiceTimer(**common, configurations=self.configurations)
         self.before = Predecessors(self.committer)
         self._consumers = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from shared.coverage import OTHER, Ask, Coverage, Place, Row, analyse
 from shared.coverage.intervals import Stretches
 from shared.organisation import validate_sections
 from tests.support.coverage import DAY_MINUTES, WEEKDAYS, Demand, Scan, at_utc, scope_takes
+from tests.support.topologies import ORGANISATION, SCOPES, topologies
 
 DAYS = 14
 STEP = 15
@@ -117,56 +118,34 @@ def rosters(draw: st.DrawFn) -> tuple[dict[str, Any], datetime]:
                 "leave": leave,
             }
         )
-    desk = st.sampled_from(places)
-    shapes = st.one_of(
-        st.fixed_dictionaries({"shape": st.just("centralized"), "desk": desk}),
-        st.fixed_dictionaries(
-            {
-                "shape": st.just("local"),
-                "by_site": st.fixed_dictionaries({"s-west": desk}),
-                "by_region": st.fixed_dictionaries({"east": desk}),
-                "fallback": desk,
-            }
-        ),
-        st.fixed_dictionaries(
-            {
-                "shape": st.just("follow_the_sun"),
-                "desks": st.permutations(places).map(list),
-                "fallback": desk,
-            }
-        ),
-    )
-    scopes = [
-        {"services": ["pay"]},
-        {"channels": ["walk-up"], "sites": ["*"]},
-        {"regions": ["west"]},
-    ]
-    chosen = [*draw(st.lists(st.sampled_from(scopes), unique_by=str, max_size=2)), {}]
-    topologies = [
-        {"name": f"t{number}", "scope": scope, **draw(shapes)}
-        for number, scope in enumerate(chosen)
-    ]
+    queues = []
+    for number in range(draw(st.integers(0, 2))):
+        able = [(a["id"], d) for a in agents for d in a["desks"] if a["capacity"]]
+        if able:
+            member, desk = draw(st.sampled_from(able))
+            others = [a["id"] for a in agents if desk in a["desks"]]
+            more = draw(st.lists(st.sampled_from(others), max_size=2))
+            members = list(dict.fromkeys((member, *more)))
+            queue = {"name": f"q{number}", "title": "Queue", "desk": desk, "members": members}
+            if draw(st.booleans()) and _has_vpn([a for a in agents if a["id"] == member]):
+                queue = {"name": f"q{number}", "title": "Queue", "desk": desk, "skill": "vpn"}
+            queues.append(queue)
+    of_desk = {queue["name"]: queue["desk"] for queue in queues}
+    section = draw(topologies(places, of_desk))
     promises = []
     for number in range(draw(st.integers(0, 2))):
-        scope = dict(draw(st.sampled_from([{}, *scopes])))
+        scope = dict(draw(st.sampled_from([{}, *SCOPES])))
         scope["languages"] = draw(st.sampled_from([[], ["zh"], ["en", "zh"]]))
         scope["skills"] = draw(st.sampled_from([[], ["vpn"] if _has_vpn(agents) else []]))
         hours = draw(st.sampled_from(["always", *names]))
         promise = {"name": f"p{number}", "scope": scope, "hours": hours}
         promises.append({**promise, "agents_min": draw(st.integers(1, 3))})
     sections = {
-        "organisation": {
-            "languages": list(LANGUAGES),
-            "regions": [{"name": name, "title": "R"} for name in ("west", "east")],
-            "sites": [
-                {"name": "s-west", "title": "S", "region": "west"},
-                {"name": "s-east", "title": "S", "region": "east"},
-            ],
-        },
+        "organisation": ORGANISATION,
         "calendars": {"calendars": calendars},
-        "desks": {"desks": desks},
+        "desks": {"desks": desks, "queues": queues},
         "agents": {"agents": agents},
-        "topologies": {"topologies": topologies},
+        "topologies": section,
         "coverage": {"promises": promises},
     }
     return sections, start
@@ -202,7 +181,9 @@ def agrees(scan: Scan, row: Row, promises: dict[str, dict[str, Any]]) -> None:
     )
     own = (1 << len(row.candidates.desks)) - 1
     for ask in row.asks:
-        counted, present, by_hours = scan.cover(desks, ask.language, ask.skill)
+        counted, present, by_hours = scan.cover(
+            desks, ask.language, ask.skill, row.candidates.queue
+        )
         assert agents == counted
         assert bits == present
         gaps = bytes(not here for here in present)
@@ -225,22 +206,42 @@ def agrees(scan: Scan, row: Row, promises: dict[str, dict[str, Any]]) -> None:
         assert flags(scan, row.thin) == scan.bytes_of(thin)
 
 
-def row_of(found: Coverage, demand: Demand) -> Row:
-    """Return the row of a demand, of which there must be exactly one."""
-    place, ask = Place(demand.region, demand.site), Ask(demand.language, demand.skill)
-    named = {name for row in found.rows for scope in row.scopes for name in scope.services}
-    service = demand.service if demand.service in named else OTHER
-    rows = [
-        row
-        for row in found.rows
-        for scope in row.scopes
-        if ask in row.asks
-        and place in scope.places
-        and service in scope.services
-        and demand.channel in scope.channels
-    ]
-    assert len(rows) == 1, demand
-    return rows[0]
+class Rows:
+    """The rows of an analysis by what they are about."""
+
+    def __init__(self, found: Coverage) -> None:
+        scopes = [scope for row in found.rows for scope in row.scopes]
+        self._services = {name for scope in scopes for name in scope.services}
+        self._businesses = {name for scope in scopes for name in scope.businesses}
+        self._rows: dict[tuple[object, ...], list[Row]] = {}
+        for row in found.rows:
+            for scope in row.scopes:
+                for about in product(
+                    scope.places,
+                    scope.services,
+                    scope.businesses,
+                    scope.channels,
+                    row.asks,
+                ):
+                    for choice in scope.choices or ("any",):
+                        key = (*about, choice)
+                        self._rows.setdefault(key, []).append(row)
+
+    def of(self, demand: Demand) -> Row:
+        """Return the row of a demand, of which there must be exactly one."""
+        about = (
+            Place(demand.region, demand.site),
+            demand.service if demand.service in self._services else OTHER,
+            demand.business if demand.business in self._businesses else OTHER,
+            demand.channel,
+            Ask(demand.language, demand.skill),
+        )
+        # Of a menu that has no such entry it is as if nothing was chosen.
+        rows = self._rows.get((*about, "any"), [])
+        rows = rows or self._rows.get((*about, demand.choice), [])
+        rows = rows or self._rows.get((*about, None), [])
+        assert len(rows) == 1, demand
+        return rows[0]
 
 
 def hold_against_a_scan(sections: dict[str, Any], start: datetime, days: int) -> None:
@@ -250,9 +251,12 @@ def hold_against_a_scan(sections: dict[str, Any], start: datetime, days: int) ->
     promises = {promise["name"]: promise for promise in sections["coverage"]["promises"]}
     skills = sorted({skill for agent in sections["agents"]["agents"] for skill in agent["skills"]})
     uncovered = dict.fromkeys(promises, 0)
+    rows = Rows(found)
     for demand in scan.demands(LANGUAGES, skills):
-        row = row_of(found, demand)
-        assert (row.candidates.desks, row.candidates.fallback) == scan.candidates(demand)
+        row = rows.of(demand)
+        found_takers = row.candidates
+        takers = (found_takers.desks, found_takers.fallback, found_takers.stand_ins)
+        assert (*takers, found_takers.queue) == scan.candidates(demand)
         for name, promise in promises.items():
             scope = promise["scope"]
             asked = demand.language in (scope["languages"] or [None])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from services.routing.api.contacting import contact_router
+from services.routing.api.internal import internal_router
 from services.routing.api.people import people_router
 from services.routing.api.tickets import ticket_router
 
-__all__ = ["contact_router", "people_router", "ticket_router"]
+__all__ = ["contact_router", "internal_router", "people_router", "ticket_router"]

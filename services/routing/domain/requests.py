@@ -88,7 +88,7 @@ def decide_message(
             case Status.CLOSED if not state.merged:
                 return _after_closing(state, body, now, configuration)
             case Status.QUEUED if state.unattended and body.asks == PERSON:
-                return [to_person(state, facts, now, configuration, by=CONTACT)]
+                return [to_person(facts, now, configuration, by=CONTACT)]
             case _:
                 pass
     return _regard(state, facts, firing=state.firing)
@@ -229,7 +229,7 @@ def decide_escalation(
     if state.status in {Status.RESOLVED, Status.CLOSED} or state.facts is None:
         return []
     if state.unattended:
-        person = to_person(state, state.facts, now, configuration, by=SYSTEM)
+        person = to_person(state.facts, now, configuration, by=SYSTEM)
         if body.tier <= person.tier:
             return [person]
     moved = escalated(

@@ -56,7 +56,7 @@ def at_tier_0(
 
 
 def to_person(
-    state: TicketState, facts: TicketFacts, now: datetime, configuration: Configuration, *, by: str
+    facts: TicketFacts, now: datetime, configuration: Configuration, *, by: str
 ) -> TicketQueued:
     """Return the move from tier 0 to the desk behind, as it stands now."""
     choice = choose_desk(configuration, facts, now)
@@ -83,7 +83,7 @@ def decide_person(
         raise CommandRejected("wrong-status", f"{known.number} is {status}: reopen it, or ask anew")
     if not known.unattended:
         return []
-    return [to_person(known, facts, now, configuration, by=by)]
+    return [to_person(facts, now, configuration, by=by)]
 
 
 def decide_waited(
@@ -94,7 +94,7 @@ def decide_waited(
         return []
     if state.person_at is None or state.person_at > now:
         return []
-    return [to_person(state, state.facts, now, configuration, by=SYSTEM)]
+    return [to_person(state.facts, now, configuration, by=SYSTEM)]
 
 
 def decide_complete(

@@ -11,9 +11,10 @@ from typing import Annotated, Final, Literal, NamedTuple, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from shared.organisation.languages import primary
 from shared.organisation.routing import WaitSeconds
 from shared.organisation.topologies.scope import Scope
-from shared.organisation.words import Model, Name, Title
+from shared.organisation.words import Language, Model, Name, Title
 
 TABLE_MAX: Final = 10_000
 DESKS_MAX: Final = 100
@@ -263,7 +264,13 @@ class MenuEntry(Model):
     """What a caller can choose: how it is announced, and the expert group behind it."""
 
     title: Title
+    titles: Annotated[dict[Language, Title], Field(max_length=50)] = {}
+    """The same by language, where the title is not for all."""
     group: Name
+
+    def title_in(self, language: str) -> str:
+        """Return how it is announced in a language."""
+        return self.titles.get(language) or self.titles.get(primary(language)) or self.title
 
 
 class CallCentreMenu(_Topology):

@@ -1,0 +1,38 @@
+"""What other services ask of routing, with a service token: the tenant is that of the body."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from services.routing.handlers.directing import Directing
+from shared.auth import Action, Actor
+from shared.contracts.directions import (
+    DIRECTIONS_PATH,
+    STANDINGS_PATH,
+    CallQuestion,
+    DirectionsAnswer,
+    StandingsAnswer,
+)
+from shared.contracts.internal import IdsRequest
+from shared.http import allowed
+
+
+def internal_router(directing: Directing) -> APIRouter:
+    """Return the routes under ``/internal/v1``."""
+    router = APIRouter(tags=["internal"])
+    internal: Any = allowed(Action.INTERNAL)
+
+    @router.post(DIRECTIONS_PATH)
+    async def directions(body: CallQuestion, _actor: Actor = internal) -> DirectionsAnswer:
+        """Say where a call goes now: the decision of tickets, with who is there."""
+        return DirectionsAnswer(direction=await directing.direct(body))
+
+    @router.post(STANDINGS_PATH)
+    async def standings(body: IdsRequest, _actor: Actor = internal) -> StandingsAnswer:
+        """Return where tickets stand; ids that are not known are left out."""
+        found = await directing.standings(body.tenant, body.ids)
+        return StandingsAnswer(standings=tuple(found))
+
+    return router
