@@ -243,3 +243,67 @@ async def test_self_service_sends_to_a_person_by_itself(story: Story) -> None:
     assert await story.held_by(ticket) in OPERATORS
     reasons = [e.body.reason for e in (await story.history())[ticket] if hasattr(e.body, "reason")]
     assert reasons == ["new", "person-asked"]
+
+
+async def test_all_seven_at_once_each_for_its_scope(story: Story) -> None:
+    """One version has all shapes; service, channel, business, country and region tell them apart."""
+    await story.apply(case(classic.seven(), "all seven"))
+    await story.meet(users(PEOPLE))
+    expected = {
+        await story.ask(user_at("lyon"), service="payroll"): (
+            ("payments", "centralized"),
+            ("payments-office", None, "business-department"),
+        ),
+        await story.walk_up(user_at("denver"), channel="phone"): (
+            ("hotline", "call-centre-menu"),
+            ("centre", None, "menu-default"),
+        ),
+        await story.ask(user_at("denver"), channel="web"): (
+            ("world", "virtual"),
+            ("apac", None, "first-open"),
+        ),
+        await story.ask(user_at("lyon", "manufacturing")): (
+            ("plants", "local-contact-point"),
+            ("plant", None, "local-business"),
+        ),
+        await story.walk_up(user_at("beijing")): (
+            ("china", "central-contact-point"),
+            ("resident-beijing", None, "distributed"),
+        ),
+        await story.ask(user_at("chengdu"), service="erp"): (
+            ("china", "central-contact-point"),
+            ("experts", "erp-experts", "distributed"),
+        ),
+        await story.ask(user_at("lyon")): (
+            ("europe", "hybrid"),
+            ("centre", None, "first-contact"),
+        ),
+        await story.ask(user_at("denver")): (
+            ("world", "virtual"),
+            ("apac", None, "first-open"),
+        ),
+    }
+    for ticket, (topology, place) in expected.items():
+        why = (await story.explain(ticket))["queued"]
+        assert (why["topology"], why["shape"]) == topology
+        assert await story.place(ticket) == place
+    tiers = [(await story.show(ticket))["tier"] for ticket in expected]
+    assert tiers == [1, 1, 0, 1, 2, 3, 1, 1], "the portal's is at tier 0"
+
+
+async def test_what_no_topology_takes_goes_to_the_fallback_with_an_alarm(
+    story: Story, product: RunningProduct
+) -> None:
+    """A stranger from nowhere is in no scope: the desk on duty has it and is told so by mail."""
+    await story.apply(case(classic.seven(), "with a gap"))
+    ticket = await story.ask()
+    assert await story.place(ticket) == ("duty", None, "unrouted")
+    found = await story.show(ticket)
+    assert found["unrouted"] is True
+
+    async def told() -> bool:
+        return any(to == "duty@classic.example" for to, _ in product.mails())
+
+    await story.until(told, what="the desk on duty is told of a ticket that nobody expected")
+    await story.sign_in("duty-1")
+    assert await story.held_by(ticket) == "duty-1"
