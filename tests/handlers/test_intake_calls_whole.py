@@ -94,7 +94,7 @@ async def test_the_card_shows_the_ticket_of_an_earlier_call() -> None:
 async def test_what_an_agent_records_of_a_call_goes_by_its_choice() -> None:
     """A request that names its call has what was pressed there as the fact choice."""
     whole = Whole()
-    await whole.tell(moment("offered", 0), moment("menu", 2, digits="2"), moment("ended", 30))
+    await whole.tell(moment("offered", 0), moment("menu", 2, digits="2"), moment("answered", 9))
     await whole.settle()
     door = DOORS["requests"]
     body = {"contact": {"phone": NUMBER}, "subject": "Pay", "fields": {"call": "c-1"}}
