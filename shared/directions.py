@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Final, Literal, NamedTuple, assert_never
 
 from shared.calendar import CalendarError
+from shared.contracts.directions import CallDirection, CallQuestion, CallWay
 from shared.organisation import (
     UNROUTED,
     CallCentreMenu,
@@ -312,3 +313,41 @@ def _virtual_rule(stand: Stand, *, spoken: bool) -> str:
     if spoken:
         rule += " that speaks the language"
     return f"{rule}, with somebody there" if stand.present else rule
+
+
+def asked_by(question: CallQuestion) -> Asked:
+    """Return what the pure decision asks for."""
+    return Asked(
+        language=question.language,
+        region=question.region,
+        site=question.site,
+        service=question.service,
+        business=question.business,
+        choice=question.choice,
+    )
+
+
+def answer_of(
+    found: Direction, *, free: int | None = None, waiting: int | None = None
+) -> CallDirection:
+    """Return a decision as it is told over HTTP."""
+    return CallDirection(
+        **_way(found.stand).model_dump(),
+        topology=found.topology,
+        shape=found.shape,
+        reason=found.stand.way.rule[:300],
+        menu=found.menu,
+        agents_free=free,
+        tickets_waiting=waiting,
+        others=tuple(_way(stand) for stand in found.others),
+    )
+
+
+def _way(stand: Stand) -> CallWay:
+    return CallWay(
+        desk=stand.way.desk,
+        queue=stand.way.queue,
+        open=stand.open,
+        opens_at=stand.opens_at,
+        agents_present=stand.present,
+    )

@@ -26,6 +26,7 @@ INTAKE_PROCESSES: Final = "HELIODESK_INTAKE_PROCESSES"
 INTAKE_PROCESSES_MAX: Final = 16
 SHARED_PORT: Final[Mapping[str, str]] = {"INTAKE_SHARE_PORT": "true"}
 LINKS: Final[Mapping[str, tuple[str, ...]]] = {
+    "intake": ("routing",),
     "notify": ("intake",),
     "knowledge": ("intake",),
     "console": ("control", "intake", "routing", "sla", "knowledge"),

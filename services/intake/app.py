@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from services.intake.adapters.fetcher import HttpFetcher
 from services.intake.adapters.imap import ImapMailbox
 from services.intake.adapters.web import Web
+from services.intake.api.call_routing import call_routing_router
 from services.intake.api.calls import call_router
 from services.intake.api.classification import classification_router
 from services.intake.api.contacts import confirmation_router, contact_router
@@ -53,6 +54,7 @@ from services.intake.ticker import Backlog, Sweeper
 from shared.clock import Clock, SystemClock
 from shared.consumer import Consumer
 from shared.contracts.topics import ALERTMANAGER, ALERTS, TICKETS
+from shared.routing_api import RoutingApi
 from shared.service import Runtime
 from shared.settings import secret
 from shared.threads import ThreadSigner
@@ -104,6 +106,11 @@ def create_app(settings: IntakeSettings, *, clock: Clock | None = None) -> FastA
             log=runtime.log,
             observer=runtime.telemetry,
             signer=signer,
+            directions=RoutingApi(
+                url=settings.routing_url,
+                token=secret(settings.service_token),
+                seconds_max=settings.routing_seconds_max,
+            ),
         ),
         Grouped(items_max=settings.group_items_max, waiting_max=settings.waiting_max),
         numbers_block=settings.numbers_block,
@@ -158,6 +165,7 @@ def create_app(settings: IntakeSettings, *, clock: Clock | None = None) -> FastA
                 accepting=intake.accepting,
             ),
             monitor_router(intake.monitors),
+            call_routing_router(intake.call_routing),
             call_router(intake.call_desk),
             files_router(files, rows),
             internal_router(intake.reading, intake.proving),

@@ -18,6 +18,9 @@ class IntakeSettings(ServiceSettings):
     )
 
     port: int = 18101
+    routing_url: str = "http://127.0.0.1:18103"
+    routing_seconds_max: Annotated[float, Field(gt=0, le=10)] = 0.5
+    """How long a call that asks where it goes waits for routing: the caller hears nothing yet."""
     smtp_host: str = "127.0.0.1"
     """Put an MTA of your own before it where mail comes from the world."""
     smtp_port: int = 18102

@@ -93,3 +93,35 @@ class CallChanged(Body):
     """Where it was abandoned: offered, menu, queue, ringing."""
     reason: Code | None = None
     """Why it was refused."""
+
+
+class CallDirected(Body):
+    """It was said where a call goes, or where a call in progress is transferred.
+
+    Stream: the call's, where the exchange named it. The newest one counts: a request that comes
+    of the call goes by its choice and its place.
+    """
+
+    type: ClassVar[str] = "heliodesk.call.directed.v1"
+
+    integration: Code
+    desk: Code
+    queue: Code | None = None
+    """One of the queues of the desk; None: the desk's own."""
+    topology: Code
+    choice: Code | None = None
+    """The key that was chosen in the menu."""
+    open: bool
+    opens_at: Instant | None = None
+    decided_by: Code
+    """``routing``; or ``configuration``, where routing did not answer in time."""
+    transfer: bool = False
+    from_desk: Code | None = None
+    """Of a transfer: the desk that it comes from, where that is known."""
+    by: Code = "system"
+    """Of a transfer: the agent."""
+    service: Code | None = None
+    region: Code | None = None
+    site: Code | None = None
+    business: Code | None = None
+    language: Code | None = None

@@ -129,7 +129,7 @@ CALLS = Topic(
     owner="intake",
     source="/intake/call",
     key="call",
-    events=(calls.CallChanged,),
+    events=(calls.CallChanged, calls.CallDirected),
     consumers=(),
 )
 ALERT_GROUPS = Topic(

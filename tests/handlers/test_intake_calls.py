@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,11 +11,13 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from services.intake.api.call_routing import call_routing_router
 from services.intake.api.calls import call_router
 from services.intake.domain.calls import CALL, Call, call_stream
 from services.intake.domain.contact import Person, contact_id
 from services.intake.domain.receipts import Reviewing, receipt_id
 from services.intake.domain.ticket import TICKET, Ticket
+from services.intake.handlers.call_routing import Asking
 from services.intake.handlers.calling import CALLBACK
 from services.intake.handlers.outcomes import Outcome
 from shared.auth import Authenticator, Identities, token_digest
@@ -228,6 +231,7 @@ def site(stage: Stage, *, kind: IdentityKind = IdentityKind.AGENT) -> httpx.Asyn
     app = FastAPI()
     equip(app)
     app.state.authenticator = Authenticator(identities, stage.clock)
+    app.include_router(call_routing_router(stage.routing))
     app.include_router(call_router(stage.desk))
     return httpx.AsyncClient(
         transport=httpx.ASGITransport(app),
@@ -364,8 +368,8 @@ async def test_a_caller_is_routed_by_their_home_where_the_line_says_nothing() ->
     stage.rows.persons[ana] = Person(
         id=ana, tenant=TENANT, address=f"phone:{NUMBER}", site="toronto", language="de"
     )
-    asked: dict[str, Any] = {"tenant": TENANT, "integration": None, "digits": "", "language": None}
-    home = await stage.desk.route(**asked, number="030 901820", dialled="100")
-    payroll = await stage.desk.route(**asked, number="030 901820", dialled="030 555000")
+    asked = Asking(tenant=TENANT, number="030 901820")
+    home = (await stage.routing.route(replace(asked, dialled="100"))).direction
+    payroll = (await stage.routing.route(replace(asked, dialled="030 555000"))).direction
     assert (home.topology, home.desk) == ("follow-the-sun", "shanghai")
     assert payroll.topology == "payroll"

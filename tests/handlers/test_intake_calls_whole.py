@@ -89,3 +89,20 @@ async def test_the_card_shows_the_ticket_of_an_earlier_call() -> None:
     await whole.settle()
     again = await whole.desk.card_of_call("c-2", tenant=TENANT)
     assert again == card
+
+
+async def test_what_an_agent_records_of_a_call_goes_by_its_choice() -> None:
+    """A request that names its call has what was pressed there as the fact choice."""
+    whole = Whole()
+    await whole.tell(moment("offered", 0), moment("menu", 2, digits="2"), moment("answered", 9))
+    await whole.settle()
+    door = DOORS["requests"]
+    body = {"contact": {"phone": NUMBER}, "subject": "Pay", "fields": {"call": "c-1"}}
+    caller = Caller(tenant=TENANT, name="ana")
+    raw = Raw(body=json.dumps(body).encode(), headers={"content-type": "application/json"})
+    (read,) = door.parse(raw, caller.setup)
+    await whole.intake.accepting.submit(door, read, caller)
+    await whole.settle()
+    (ticket,) = whole.intake.tickets()
+    assert ticket.state is not None
+    assert ticket.state.facts.choice == "2"

@@ -10,6 +10,7 @@ import pytest
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
+from services.intake.api.call_routing import call_routing_router
 from services.intake.api.calls import call_router
 from services.intake.api.classification import classification_router
 from services.intake.api.contacts import contact_router
@@ -27,11 +28,12 @@ from tests.support.letters import letter, post
 
 SECRET = "zebra crossing"
 """Stands in all texts of the tenant: nothing that is told to another one has it."""
-FOR_INTEGRATIONS = {"/v1/requests/{name}", "/v1/calls/route"}
+FOR_INTEGRATIONS = {"/v1/requests/{name}", "/v1/calls/route", "/v1/calls/menu"}
 QUERY = {
     "/v1/contacts": "?q=ana",
     "/v1/calls/figures": "?from=2026-03-01T00:00:00Z&to=2026-03-02T00:00:00Z",
     "/v1/classification/figures": "?from=2026-03-01T00:00:00Z&to=2026-03-02T00:00:00Z",
+    "/v1/calls/tickets": "?number=%2B493012345678",
     "/v1/callers": "?number=%2B493012345678",
     f"{FILES_PATH}/{{file}}": f"?tenant={TENANT}",
 }
@@ -51,6 +53,7 @@ def routers(intake: Intake) -> list[APIRouter]:
             accepting=intake.accepting,
         ),
         monitor_router(cases.monitors),
+        call_routing_router(cases.call_routing),
         call_router(cases.call_desk),
         files_router(intake.files, intake.store),
         internal_router(intake.reading, cases.proving),

@@ -25,13 +25,14 @@ from services.intake.domain.receipts import (
 from services.intake.domain.ticket import TICKET, Ticket
 from services.intake.doors import DOORS, Door, Raw, Setup
 from services.intake.handlers.call_desk import CallDesk
+from services.intake.handlers.call_routing import Alone, CallRouting, Directions
 from services.intake.handlers.callers import Caller
 from services.intake.handlers.calling import Calls
 from services.intake.handlers.outcomes import Outcome
 from services.intake.ports import CallDetail, Incoming
 from shared.commit import Committer
 from shared.configuration import Configurations
-from shared.contracts.calls import CallChanged
+from shared.contracts.calls import CallChanged, CallDirected
 from shared.contracts.envelope import Event, decode
 from shared.contracts.topics import CALLS
 from shared.organisation import Configuration, Integration, IntegrationsSection, parse_sections
@@ -217,6 +218,7 @@ class Stage:
     faults: Faults = field(default_factory=NoFaults)
     configuration: Configuration = field(default_factory=with_exchange)
     rows: MemoryRows = field(default_factory=MemoryRows)
+    directions: Directions = field(default_factory=Alone)
 
     def __post_init__(self) -> None:
         """Wire it as the application does."""
@@ -249,6 +251,16 @@ class Stage:
             calls=self.store,
             rows=self.rows,
             people=self.rows,
+            configurations=self.configurations,
+            clock=self.clock,
+        )
+
+        self.routing = CallRouting(
+            directions=self.directions,
+            desk=self.desk,
+            calls=self.store,
+            people=self.rows,
+            committer=committer,
             configurations=self.configurations,
             clock=self.clock,
         )
@@ -308,8 +320,14 @@ class Stage:
 
     def events(self) -> list[Event[CallChanged]]:
         """Return the sent events of all calls, each call's in their order."""
-        records = self.log.records(CALLS.name)
-        return [decode(r.headers, r.value).with_body(CallChanged) for r in records]
+        found = [decode(r.headers, r.value) for r in self.log.records(CALLS.name)]
+        return [e.with_body(CallChanged) for e in found if e.type == CallChanged.type]
+
+    async def sent(self) -> list[Event[CallDirected]]:
+        """Return the events that say where calls go."""
+        await self.relay.drain()
+        found = [decode(r.headers, r.value) for r in self.log.records(CALLS.name)]
+        return [e.with_body(CallDirected) for e in found if e.type == CallDirected.type]
 
 
 def _json(moment: Mapping[str, Any]) -> bytes:

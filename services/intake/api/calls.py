@@ -1,26 +1,23 @@
-"""Telephone calls: for agents before and after they answer, and for exchanges that ask where to."""
+"""Telephone calls: for agents before and after they answer."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator
 
 from services.intake.domain.call_figures import CallFigures, Spread
-from services.intake.domain.call_routing import CallRoute
-from services.intake.domain.calls import Call
+from services.intake.domain.calls import Call, Directed
 from services.intake.domain.contact import Person
 from services.intake.domain.telephone import known_country
 from services.intake.domain.ticket import Ticket
 from services.intake.handlers.call_desk import CallDesk, CallerCard, FoundCall
 from shared.auth import Action, Actor
 from shared.contracts.calls import CallMomentSeen, CallOutcome, CallTimes
-from shared.contracts.control import IdentityKind
 from shared.contracts.facts import Instant
 from shared.http import Problem, allowed
-from shared.organisation.words import Language
 
 
 class CallShown(BaseModel):
@@ -40,6 +37,8 @@ class CallShown(BaseModel):
     place: str | None
     reason: str | None
     times: CallTimes
+    directed: Directed | None
+    """Where it was sent last; None where nobody asked."""
 
     @classmethod
     def of(cls, identifier: str, call: Call) -> CallShown:
@@ -231,44 +230,6 @@ class CardShown(BaseModel):
         )
 
 
-class RouteBody(BaseModel):
-    """A call that asks where it goes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    number: Annotated[str, Field(max_length=100)] = ""
-    """The caller's; empty or ``anonymous`` where it is withheld."""
-    dialled: Annotated[str, Field(max_length=100)] = ""
-    digits: Annotated[str, Field(max_length=40)] = ""
-    """The menu path, as it was pressed."""
-    language: Language | None = None
-    """As the caller chose it."""
-
-
-class RouteShown(BaseModel):
-    """Where a call goes now. It knows opening hours, and neither agents nor queues yet."""
-
-    desk: str
-    open: bool
-    opens_at: Instant | None
-    """When the desk opens next; None where it is open, or never opens."""
-    topology: str
-    reason: str
-    provisional: Literal[True] = True
-    """The configuration alone answers; routing will, with agents, skills and queues."""
-
-    @classmethod
-    def of(cls, route: CallRoute) -> RouteShown:
-        """Return the view of a route."""
-        return cls(
-            desk=route.desk,
-            open=route.open,
-            opens_at=route.opens_at,
-            topology=route.topology,
-            reason=route.reason,
-        )
-
-
 def _country(value: object) -> object:
     return known_country(value) if isinstance(value, str) else value
 
@@ -285,7 +246,6 @@ def call_router(desk: CallDesk) -> APIRouter:
     """Return the routes under ``/v1/calls`` and ``/v1/callers``."""
     router = APIRouter(tags=["calls"])
     read: Any = allowed(Action.READ)
-    submit: Any = allowed(Action.SUBMIT)
 
     @router.get("/v1/calls/figures")
     async def show_figures(
@@ -302,24 +262,6 @@ def call_router(desk: CallDesk) -> APIRouter:
         """List calls of the last day that are not over, the oldest first, at most five hundred."""
         found = await desk.open_calls(tenant=actor.tenant)
         return [CallShown.of(identifier, call) for identifier, call in found]
-
-    @router.post("/v1/calls/route")
-    async def route(body: RouteBody, actor: Actor = submit) -> RouteShown:
-        """Say where a call goes now: provisional, from topologies and opening hours alone.
-
-        An exchange asks with the token of its integration, whose settings say what the dialled
-        number and the menu path mean.
-        """
-        exchange = actor.name if actor.kind is IdentityKind.INTEGRATION else None
-        found = await desk.route(
-            tenant=actor.tenant,
-            integration=exchange,
-            number=body.number,
-            dialled=body.dialled,
-            digits=body.digits,
-            language=body.language,
-        )
-        return RouteShown.of(found)
 
     @router.get("/v1/calls/{call}")
     async def show_call(call: str, actor: Actor = read) -> WholeCallShown:

@@ -1,33 +1,23 @@
-"""Where a call goes now, by the configuration alone: provisional until routing answers this.
-
-It knows topologies and opening hours. It knows no agents, no skills and no queues.
-"""
+"""What is known of a call, where it goes, and how long people wait there."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import assert_never
+from statistics import median_low
 
+from services.intake.domain.calls import Call
 from services.intake.domain.telephone import e164
-from shared.calendar import NotOpenWithinHorizon, OutsideSupportedYears
-from shared.organisation import (
-    UNROUTED,
-    CallCentreMenu,
-    CentralContactPoint,
-    Centralized,
-    Configuration,
-    Desk,
-    Hybrid,
-    LocalContactPoint,
-    SelfService,
-    Topology,
-    UnknownName,
-    Virtual,
-)
+from shared.contracts.calls import CallOutcome
+from shared.contracts.directions import CallDirection, CallQuestion
+from shared.directions import answer_of, asked_by, direct
+from shared.organisation import Configuration
 
-CHANNEL = "phone"
+BY_ROUTING = "routing"
+BY_CONFIGURATION = "configuration"
+WAITS_CALLS_MIN = 3
+"""Answered calls from which a wait can be expected; fewer are an accident."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +48,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class CallRoute:
-    """Where a call goes: which desk, whether it is open, and when it opens where it is not."""
+    """Where a call goes, who said so, and what waits there."""
 
-    desk: str
-    open: bool
-    opens_at: datetime | None
-    topology: str
-    reason: str
-    provisional: bool = True
+    direction: CallDirection
+    decided_by: str
+    """``routing``, or ``configuration`` where routing did not answer in time."""
+    calls_waiting: int = 0
+    """On the line for this desk and not answered."""
+    expected_wait_seconds: int | None = None
+    """None where that is not known."""
 
 
 def lines_of(
@@ -79,119 +70,43 @@ def lines_of(
     return None
 
 
-def route_call(configuration: Configuration, line: Line, *, at: datetime) -> CallRoute:
-    """Return where a call goes.
-
-    Of a virtual desk it is the first open one that speaks the caller's language, else the first
-    open one, else the fallback. All others name one desk.
-
-    Args:
-        configuration: the applied one.
-        line: what is known of the call.
-        at: the instant of the call.
+def by_configuration(
+    configuration: Configuration, question: CallQuestion, *, at: datetime
+) -> CallDirection | None:
+    """Return where a call goes by topologies and opening hours alone: without knowing who is there.
 
     Raises:
-        UnknownName: the configuration lacks a desk that a topology names, which none does that
-            control has checked.
+        UnknownName: the configuration has no topology that takes calls, and no fallback.
     """
-    topology = configuration.topology_for(
-        region=line.region,
-        site=line.site,
-        service=line.service,
-        channel=CHANNEL,
-        business=line.business,
-    )
-    if topology is None:
-        desk, reason = _fallback(configuration), "no topology takes it: the fallback desk"
-    else:
-        desk, reason = _answering(configuration, configuration.behind(topology), line, at=at)
-    calendar = configuration.desk_calendar(desk)
-    opened = calendar.is_open(at)
-    opens_at = None
-    if not opened:
-        try:
-            opens_at = calendar.next_open(at)
-        except (NotOpenWithinHorizon, OutsideSupportedYears):
-            opens_at = None
-    return CallRoute(
-        desk=desk,
-        open=opened,
-        opens_at=opens_at,
-        topology=UNROUTED if topology is None else topology.name,
-        reason=reason,
+    found = direct(configuration, asked_by(question), at, excluded=question.excluded)
+    return None if found is None else answer_of(found)
+
+
+def waiting_at(desk: str, open_calls: Iterable[Call]) -> int:
+    """Return how many of the open calls wait for a desk and have nobody yet."""
+    return sum(
+        1
+        for call in open_calls
+        if call.directed is not None
+        and call.directed.desk == desk
+        and call.agent is None
+        and not call.outbound
     )
 
 
-def _fallback(configuration: Configuration) -> str:
-    fallback = configuration.topologies.fallback
-    if fallback is None:
-        raise UnknownName("topology", "for every ticket")
-    return fallback
+def expected_wait(desk: str, calls: Iterable[Call], *, free: int | None) -> int | None:
+    """Return how long a caller may expect to wait, in whole seconds.
 
-
-def _answering(
-    configuration: Configuration, topology: Topology, line: Line, *, at: datetime
-) -> tuple[str, str]:
-    """Return the desk that answers, and why."""
-    match topology:
-        case Centralized(business_support=support):
-            found = topology.desk, "one desk takes everything"
-            if support is not None and line.service in support.services and support.department:
-                found = support.department, "the department that supports the service"
-        case CentralContactPoint():
-            found = topology.point, "the central contact point"
-        case LocalContactPoint():
-            found = _local(configuration, topology, line, at=at)
-        case CallCentreMenu():
-            entry = topology.entries.get(line.choice) if line.choice is not None else None
-            group = topology.default if entry is None else entry.group
-            reason = "nothing was chosen" if entry is None else "the choice in the menu"
-            found = configuration.group(group).desk.name, reason
-        case Virtual():
-            found = _by_the_sun(configuration, topology, line.language, at=at)
-        case Hybrid():
-            found = topology.centre, "the centre is the first contact"
-        case SelfService():
-            raise UnknownName("topology behind", topology.name)
-        case _:
-            assert_never(topology)
-    return found
-
-
-def _local(
-    configuration: Configuration, topology: LocalContactPoint, line: Line, *, at: datetime
-) -> tuple[str, str]:
-    region = configuration.region_of(region=line.region, site=line.site)
-    desk = topology.desk_for(region=region, site=line.site, business=line.business)
-    reason = "the desk of the caller's place"
-    after = topology.overflow.after(desk)
-    if not after or configuration.desk_calendar(desk).is_open(at):
-        return desk, reason
-    opened = [name for name in after if configuration.desk_calendar(name).is_open(at)]
-    return (opened[0], f"{reason} is closed") if opened else (desk, reason)
-
-
-def _by_the_sun(
-    configuration: Configuration, topology: Virtual, language: str | None, *, at: datetime
-) -> tuple[str, str]:
-    opened = {desk.name: desk for desk in configuration.open_desks(at)}
-    candidates = [opened[name] for name in topology.desks if name in opened]
-    if not candidates:
-        return topology.fallback, "no desk is open: the fallback holds it"
-    speaking = [desk for desk in candidates if speaks(desk, language)]
-    if language and speaking:
-        return speaking[0].name, "the first open desk that speaks the language"
-    return candidates[0].name, "the first open desk"
-
-
-def speaks(desk: Desk, language: str | None) -> bool:
-    """Return whether a desk speaks a language: the same, or the same without script or country."""
-    if language is None:
-        return True
-    wanted = language.lower()
-    for spoken in desk.languages:
-        known = spoken.lower()
-        shorter, longer = sorted((known, wanted), key=len)
-        if shorter == longer or longer.startswith(f"{shorter}-"):
-            return True
-    return False
+    It is the median wait of the calls that the desk has answered lately; none, where somebody is
+    free. None: too few were answered to say.
+    """
+    if free:
+        return 0
+    waits = [
+        call.times.wait_ms
+        for call in calls
+        if call.outcome is CallOutcome.ANSWERED
+        and call.directed is not None
+        and call.directed.desk == desk
+    ]
+    return median_low(waits) // 1_000 if len(waits) >= WAITS_CALLS_MIN else None

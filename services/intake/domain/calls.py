@@ -18,6 +18,7 @@ from shared.aggregate import Aggregate
 from shared.contracts.calls import (
     CALL_MOMENTS_MAX,
     CallChanged,
+    CallDirected,
     CallMomentSeen,
     CallOutcome,
     CallTimes,
@@ -48,11 +49,30 @@ _PHASES = {
 _MS = timedelta(milliseconds=1)
 
 
+class Directed(BaseModel):
+    """Where a call was sent last, and by what of it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    desk: Code
+    queue: Code | None = None
+    topology: Code
+    choice: Code | None = None
+    transfer: bool = False
+    decided_by: Code
+    service: Code | None = None
+    region: Code | None = None
+    site: Code | None = None
+    business: Code | None = None
+    language: Code | None = None
+
+
 class Call(BaseModel):
     """State of a call's stream.
 
-    Invariants: ``moments`` are distinct and in their order; all other fields but ``integration``
-    and ``contact`` follow from them alone.
+    Invariants: ``moments`` are distinct and in their order, and none only while nothing was told
+    but where the call goes; all other fields but ``integration``, ``contact`` and ``directed``
+    follow from them alone.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -71,6 +91,18 @@ class Call(BaseModel):
     outcome: CallOutcome | None = None
     place: Code | None = None
     reason: Code | None = None
+    directed: Directed | None = None
+
+    @property
+    def choice(self) -> str | None:
+        """What was chosen in a menu: as the call was directed by it, or as it was pressed."""
+        directed = self.directed.choice if self.directed is not None else None
+        return directed or choice_of(self.digits)
+
+
+def choice_of(digits: str) -> str | None:
+    """Return the key of a menu path, without the pauses between digits; None where it is empty."""
+    return digits.replace(",", "").replace(" ", "") or None
 
 
 def call_stream(*, tenant: str, integration: str, call: str) -> str:
@@ -245,11 +277,25 @@ def decide_moments(
     ]
 
 
+def decide_directed(state: Call | None, body: CallDirected) -> list[Body]:
+    """Take note of where a call goes; nothing where it was said before."""
+    known = state.directed if state is not None else None
+    return [] if known == _directed(body) else [body]
+
+
+def _directed(body: CallDirected) -> Directed:
+    return Directed.model_validate(body.model_dump(include=set(Directed.model_fields)))
+
+
 def evolve_call(state: Call | None, event: Event[Any]) -> Call:
     """Fold one event: its moments join the set, everything else is as it says."""
-    body: CallChanged = event.body
+    body: CallChanged | CallDirected = event.body
+    if isinstance(body, CallDirected):
+        before = state or Call(integration=body.integration, moments=(), offered_at=event.time)
+        return before.model_copy(update={"directed": _directed(body)})
     return Call(
         integration=body.integration,
+        directed=state.directed if state is not None else None,
         moments=in_order([*(state.moments if state else ()), *body.seen]),
         offered_at=body.offered_at,
         ended_at=body.ended_at,

@@ -179,6 +179,7 @@ def classify_request(
         configuration_item=draft.item,
         contact_level=asker.level,
         business=request.business or defaults.business,
+        choice=request.choice,
         priority_because=because,
         classification=_said_by(
             request, sources, kind_by=kind_by, category_by=category_by, detected=detected

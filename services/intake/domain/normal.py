@@ -150,6 +150,8 @@ class Request(BaseModel):
         dict[Code, Annotated[str, Field(max_length=4_000)]], Field(max_length=FIELDS_MAX)
     ] = {}
     """Custom fields of the form."""
+    choice: Code | None = None
+    """The key that was chosen in the menu of the call of which it comes."""
     files: Annotated[tuple[File, ...], Field(max_length=FILES_MAX)] = ()
     thread: Thread = Thread()
     automatic: Automatic | None = None

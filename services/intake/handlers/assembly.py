@@ -7,7 +7,7 @@ stores of its own. Nothing is decided, and nothing runs yet: who assembles runs 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.intake.domain.language import detect
 from services.intake.domain.receipts import (
@@ -28,6 +28,7 @@ from services.intake.handlers.alerting import Alerts, Beats, Hints
 from services.intake.handlers.amending import Amendments
 from services.intake.handlers.applying import Applied, Applying, Reviews
 from services.intake.handlers.call_desk import CallDesk
+from services.intake.handlers.call_routing import Alone, CallRouting, Directions
 from services.intake.handlers.calling import Calls
 from services.intake.handlers.classifying import Classifying, Models
 from services.intake.handlers.closing import Standing
@@ -103,6 +104,8 @@ class Surroundings:
     observer: Observer
     signer: ThreadSigner
     """Writes and reads the tokens of conversations."""
+    directions: Directions = field(default_factory=Alone)
+    """Routing, which says where calls go; without it the configuration alone does."""
 
 
 class UseCases:
@@ -163,6 +166,7 @@ class UseCases:
             threads=threads,
             numbers=numbers,
             classifying=classifying,
+            calls=stores.calls,
         )
         forming = Forming(requests=requests)
         self._watch(stores, around, numbers)
@@ -237,6 +241,15 @@ class UseCases:
             calls=stores.calls,
             rows=rows,
             people=self.meeting,
+            configurations=around.configurations,
+            clock=clock,
+        )
+        self.call_routing = CallRouting(
+            directions=around.directions,
+            desk=self.call_desk,
+            calls=stores.calls,
+            people=self.meeting,
+            committer=around.committer,
             configurations=around.configurations,
             clock=clock,
         )

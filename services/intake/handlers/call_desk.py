@@ -8,21 +8,17 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from services.intake.domain.call_figures import CallFigures, call_figures
-from services.intake.domain.call_routing import CallRoute, Line, lines_of, route_call
 from services.intake.domain.calls import Call
 from services.intake.domain.contact import Person
 from services.intake.domain.normal import Party
 from services.intake.domain.receipts import Receipt, receipt_id
 from services.intake.domain.telephone import caller_party
 from services.intake.domain.ticket import Ticket
-from services.intake.doors import DOORS
-from services.intake.doors.phone.settings import PhoneSettings
 from services.intake.handlers.calling import CALLBACK
 from services.intake.ports import CallDetail, CallStore
 from shared.clock import Clock
 from shared.configuration import Configurations
 from shared.kernel import CommandRejected
-from shared.organisation import Configuration, UnknownName
 
 TICKETS_MAX = 20
 OPEN_CALLS_MAX = 500
@@ -167,81 +163,6 @@ class CallDesk:
         )
         return CallerCard(number=number, contact=person, tickets=tickets)
 
-    async def route(
-        self,
-        *,
-        tenant: str,
-        integration: str | None,
-        number: str,
-        dialled: str,
-        digits: str,
-        language: str | None,
-    ) -> CallRoute:
-        """Return where a call goes now, from the applied configuration and the contact alone.
-
-        What is dialled and pressed says more than where the contact is at home.
-
-        Args:
-            tenant: whose configuration.
-            integration: the exchange that asks; None where a person does.
-            number: of the caller; empty where it is withheld.
-            dialled: the number that was called.
-            digits: the menu path.
-            language: as the caller chose it; None where they chose none.
-
-        Raises:
-            CommandRejected: the configuration has no topology that takes calls.
-        """
-        configuration = self._configurations.current(tenant)
-        settings = phone_settings_of(configuration, integration)
-        country = next((s.country for s in settings if s.country), None)
-        person = None
-        party = caller_party(number, country=country)
-        if party is not None:
-            person = await self._people.known(party, tenant=tenant)
-        line = Line(
-            region=person.region if person else None,
-            site=person.site if person else None,
-            business=person.business if person else None,
-            language=person.language if person else None,
-        )
-        line = _dialled(settings, dialled).over(line)
-        chosen = next((s.choices[digits] for s in settings if digits in s.choices), None)
-        line = (chosen.line() if chosen else Line()).over(line)
-        line = Line(language=language).over(line)
-        try:
-            return route_call(configuration, line, at=self._clock.now())
-        except UnknownName as error:
-            raise CommandRejected("not-configured", str(error), status=409) from error
-
 
 def _refuse(field: str, reason: str) -> None:
     raise CommandRejected("invalid", reason, field=field, status=422)
-
-
-def _dialled(settings: Sequence[PhoneSettings], dialled: str) -> Line:
-    for found in settings:
-        lines = [(line.number, line.line()) for line in found.lines]
-        line = lines_of(lines, dialled=dialled, country=found.country)
-        if line is not None:
-            return line
-    return Line()
-
-
-def phone_settings_of(
-    configuration: Configuration, integration: str | None
-) -> tuple[PhoneSettings, ...]:
-    """Return the settings of one exchange, or of all where none of that name is one."""
-    found: dict[str, PhoneSettings] = {}
-    for item in configuration.integrations.integrations:
-        door = DOORS.get(item.door)
-        if door is None or not item.enabled or not issubclass(door.settings, PhoneSettings):
-            continue
-        try:
-            settings = door.settings.model_validate(item.settings)
-        except ValueError:
-            continue  # One that does not fit its door says nothing.
-        found[item.name] = settings
-    if integration is not None and integration in found:
-        return (found[integration],)
-    return tuple(found.values())

@@ -143,7 +143,11 @@ class Calls:
         )
         receipt = await self._forming.form(
             blank,
-            callback_request(call, state, number=number),
+            with_place(
+                callback_request(call, state, number=number),
+                state,
+                self._configurations.current(told.tenant),
+            ),
             door=DOORS[PHONE_DOOR],
             caller=Caller(tenant=told.tenant, name=integration.name, integration=integration),
             configuration=self._configurations.current(told.tenant),
@@ -181,7 +185,32 @@ def callback_request(call: str, state: Call, *, number: str) -> Request:
         text=f"The call was {state.outcome}{place} after {waited} seconds of waiting.",
         channel=Channel.PHONE,
         fields={"call": call},
+        choice=state.choice,
     )
+
+
+def with_place(request: Request, state: Call, configuration: Configuration) -> Request:
+    """Return a request with where its call was sent from, so that it goes the same way.
+
+    What the organisation has no more is left out: it would refuse the request.
+    """
+    directed = state.directed
+    if directed is None:
+        return request
+    organisation = configuration.organisation
+    known = {
+        "region": {region.name for region in organisation.regions},
+        "site": {site.name for site in organisation.sites},
+        "business": {business.name for business in organisation.businesses},
+        # Without a catalogue every word is a service.
+        "service": set(configuration.services_by_name) or {directed.service},
+    }
+    found = {
+        field: value
+        for field, names in known.items()
+        if (value := getattr(directed, field)) is not None and value in names
+    }
+    return request.model_copy(update=found)
 
 
 def _calling(receipt: Receipt) -> Calling:

@@ -27,12 +27,14 @@ from services.intake.handlers.callers import Caller
 from services.intake.handlers.classifying import Classifying
 from services.intake.handlers.numbers import Numbers
 from services.intake.handlers.threading import Placed, Threads
-from services.intake.ports import ConversationStore, IntakeStore, Review
+from services.intake.ports import CallStore, ConversationStore, IntakeStore, Review
 from shared.contracts.facts import Channel
 from shared.contracts.intake import Direction
 from shared.organisation import MAIL_DOORS, Configuration
 
 TO_CONFIRM: Final = "to-confirm"
+CALL_FIELD: Final = "call"
+"""The custom field that names the telephone call of which a request comes."""
 BY_LIST: Final = frozenset({"bulk", "list"})
 """Why a mail waits that are the doing of the list that it came by, and say nothing of the mail."""
 
@@ -89,7 +91,9 @@ class Requests:
         threads: Threads,
         numbers: Numbers,
         classifying: Classifying,
+        calls: CallStore,
     ) -> None:
+        self._calls = calls
         self._classifying = classifying
         self._store = store
         self._conversations = conversations
@@ -105,6 +109,7 @@ class Requests:
         form = asking.form
         if form.automatic is not None:
             return _reviewed(receipt, asking, reason=form.automatic.reason)
+        form = await self._of_call(form, tenant=receipt.tenant)
         # Before its conversation is looked for: what the organisation does not have is refused,
         # and must have claimed nothing.
         classified = await self._classifying.classify(
@@ -122,6 +127,17 @@ class Requests:
             number = await self._numbers.take(receipt.tenant)
             return _opened(receipt, asking, Placed(ticket, number, evidence=None), classified)
         return await self._placed(receipt, asking, classified, ticket=ticket)
+
+    async def _of_call(self, form: Request, *, tenant: str) -> Request:
+        """Return a request that names its call with what was chosen in that call's menu."""
+        name = form.fields.get(CALL_FIELD, "")
+        if form.choice is not None or not name:
+            return form
+        call = await self._calls.call(name, tenant=tenant)
+        if call is None:
+            named = await self._calls.named(tenant=tenant, name=name)
+            call = await self._calls.call(named, tenant=tenant) if named else None
+        return form if call is None else form.model_copy(update={"choice": call.choice})
 
     async def _placed(
         self, receipt: Receipt, asking: Asking, classified: Classified, *, ticket: str

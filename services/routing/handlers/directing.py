@@ -14,10 +14,10 @@ from services.routing.ports import AgentDocument, Tickets
 from shared.clock import Clock
 from shared.commit import Committer
 from shared.configuration import Configurations
-from shared.contracts.directions import CallDirection, CallQuestion, CallWay, TicketStanding
+from shared.contracts.directions import CallDirection, CallQuestion, TicketStanding
 from shared.contracts.facts import Channel, Kind, Level, Priority, TicketFacts
 from shared.contracts.routing import Presence, Status
-from shared.directions import Asked, Direction, Stand, Way, direct, groups_of_call
+from shared.directions import Asked, Way, answer_of, asked_by, direct, groups_of_call
 from shared.kernel import CommandRejected
 from shared.organisation import Agent, Configuration, UnknownName
 
@@ -110,9 +110,7 @@ class Directing:
         self, configuration: Configuration, tenant: str, groups: set[str | None]
     ) -> dict[str, Manning]:
         """Return, by desk or queue, who takes work there now."""
-        members = {
-            group: configuration.members_of(group) for group in groups if group is not None
-        }
+        members = {group: configuration.members_of(group) for group in groups if group is not None}
         names = {agent.id for agents in members.values() for agent in agents}
         documents = await self._writer.agents(tenant, sorted(names)) if names else {}
         return {
@@ -140,18 +138,6 @@ class Directing:
         return Manning(present=present, free=free)
 
 
-def asked_by(question: CallQuestion) -> Asked:
-    """Return what the pure decision asks for."""
-    return Asked(
-        language=question.language,
-        region=question.region,
-        site=question.site,
-        service=question.service,
-        business=question.business,
-        choice=question.choice,
-    )
-
-
 def call_facts(asked: Asked, now: datetime, configuration: Configuration) -> TicketFacts:
     """Return a call as the facts of the ticket that may come of it."""
     return TicketFacts(
@@ -169,28 +155,4 @@ def call_facts(asked: Asked, now: datetime, configuration: Configuration) -> Tic
         business=asked.business,
         choice=asked.choice,
         language=asked.language or configuration.organisation.languages[0],
-    )
-
-
-def answer_of(found: Direction, *, free: int, waiting: int) -> CallDirection:
-    """Return a decision as intake reads it."""
-    return CallDirection(
-        **_way(found.stand).model_dump(),
-        topology=found.topology,
-        shape=found.shape,
-        reason=found.stand.way.rule[:300],
-        menu=found.menu,
-        agents_free=free,
-        tickets_waiting=waiting,
-        others=tuple(_way(stand) for stand in found.others),
-    )
-
-
-def _way(stand: Stand) -> CallWay:
-    return CallWay(
-        desk=stand.way.desk,
-        queue=stand.way.queue,
-        open=stand.open,
-        opens_at=stand.opens_at,
-        agents_present=stand.present,
     )

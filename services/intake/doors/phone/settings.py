@@ -26,7 +26,7 @@ class PlaceSettings(BaseModel):
     language: Language | None = None
 
     def line(self) -> Line:
-        """Return it as routing's stand-in reads it."""
+        """Return it as what is known of a call."""
         return Line(
             region=self.region,
             site=self.site,
