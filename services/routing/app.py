@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from services.routing.api import people_router, ticket_router
+from services.routing.api import DRY_RUN_PATH, dry_run_router, people_router, ticket_router
 from services.routing.consumers import on_clocks, on_requests
 from services.routing.domain.agents import AGENTS
 from services.routing.domain.tickets import TICKETS
 from services.routing.handlers.commands import TicketCommands
+from services.routing.handlers.foreseeing import Foresight
 from services.routing.handlers.holds import HoldKeeper
 from services.routing.handlers.matcher import Matcher, MatchLimits
 from services.routing.handlers.reading import Reader
+from services.routing.handlers.reorganising import Reorganiser
 from services.routing.handlers.sweeps import DeskSweep, Timers
 from services.routing.handlers.writing import TicketWriter
 from services.routing.settings import RoutingSettings
 from services.routing.store import MongoTickets
-from services.routing.ticker import Pace, start_tickers
+from services.routing.ticker import Pace, start_reorganising, start_tickers
 from shared.clock import Clock, SystemClock
 from shared.contracts.routing import Presence
 from shared.contracts.topics import CLOCKS, REQUESTS
@@ -49,6 +51,13 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
         configurations=configurations,
         clock=clock,
     )
+    reorganiser = Reorganiser(
+        tickets=tickets,
+        committer=committer,
+        writer=writer,
+        configurations=configurations,
+        clock=clock,
+    )
     timers = Timers(
         tickets=tickets,
         committer=committer,
@@ -63,6 +72,7 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
         audit_seconds=settings.audit_seconds,
     )
     wake = start_tickers(runtime, pace, matcher=matcher, keeper=keeper, sweep=sweep, timers=timers)
+    start_reorganising(runtime, reorganiser, seconds=settings.sweep_seconds, moved=wake)
     configurations.on_change(lambda _tenant: wake())
     runtime.consume(REQUESTS, on_requests(configurations), then=wake)
     runtime.consume(CLOCKS, on_clocks(configurations), then=wake)
@@ -81,8 +91,14 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
         clock=clock,
         changed=wake,
     )
+    foresight = Foresight(tickets=tickets, configurations=configurations, clock=clock)
     return runtime.application(
-        routers=[ticket_router(reader, commands), people_router(reader, commands)],
+        routers=[
+            ticket_router(reader, commands),
+            people_router(reader, commands),
+            dry_run_router(foresight),
+        ],
+        larger_bodies={DRY_RUN_PATH: settings.configuration_bytes_max},
         title="Heliodesk routing",
         description="Where tickets stand, who works on them, and which desks are open.",
     )

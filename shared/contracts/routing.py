@@ -33,6 +33,7 @@ class QueueReason(Word):
     REOPENED = "reopened"
     DESK_CLOSED = "desk-closed"
     AGENT_LEFT = "agent-left"
+    REORGANISED = "reorganised"
     UNKNOWN = "unknown"
 
 
@@ -82,6 +83,10 @@ class Explanation(BaseModel):
     """How many agents could have been given the ticket."""
     language: Code | None = None
     """The language in which the chosen agent works on it; None where nobody asks for one."""
+    version: Annotated[int, Field(ge=1)] | None = None
+    """The version of the configuration whose topology chose the desk; None where people did."""
+    replaces: Annotated[int, Field(ge=1)] | None = None
+    """The version that had chosen before, where a newer one moved the ticket."""
 
 
 class TicketEvent(Body):

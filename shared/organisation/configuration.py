@@ -108,6 +108,8 @@ class Configuration:
     templates: TemplatesSection = field(default_factory=TemplatesSection)
     rosters: Mapping[str, AgentsSection] = field(default_factory=dict)
     """Desk to its roster."""
+    version: int = field(default=0, compare=False)
+    """Under which number control has applied it; 0 where it is applied nowhere."""
 
     def sections(self) -> dict[str, Any]:
         """Return section to content, of JSON types only; each travels as one message."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from services.routing.api.dry_run import DRY_RUN_PATH, dry_run_router
 from services.routing.api.people import people_router
 from services.routing.api.tickets import ticket_router
 
-__all__ = ["people_router", "ticket_router"]
+__all__ = ["DRY_RUN_PATH", "dry_run_router", "people_router", "ticket_router"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
+from services.routing.domain.versions import stamped
 from shared.calendar import CalendarError
 from shared.contracts.facts import TicketFacts
 from shared.contracts.routing import CANDIDATES_MAX, Candidate, Explanation
@@ -71,6 +72,7 @@ def topology_of(configuration: Configuration, facts: TicketFacts) -> Topology:
     )
 
 
+@stamped
 def choose_desk(configuration: Configuration, facts: TicketFacts, now: datetime) -> DeskChoice:
     """Choose the desk of a ticket.
 
@@ -139,6 +141,7 @@ def _why_not(name: str, *, chosen: str, opened: Sequence[str]) -> str | None:
     return "later-in-order" if name in opened else "closed"
 
 
+@stamped
 def successor(
     configuration: Configuration, facts: TicketFacts, now: datetime, *, tier_min: int
 ) -> DeskChoice | None:
