@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from shared.contracts.control import ConfigurationApplied, SectionStored
@@ -31,6 +33,7 @@ class Configurations:
         self._manifests: dict[tuple[str, int], dict[str, str]] = {}
         self._waiting: dict[str, list[int]] = {}
         self._known: dict[str, int] = {}
+        self._applied_at: dict[tuple[str, int], datetime] = {}
         self._parsed: dict[tuple[str, int], Configuration] = {}
         self._changed = asyncio.Condition()
         self._listeners: list[Callable[[str], None]] = []
@@ -51,6 +54,7 @@ class Configurations:
                 elif event.type == ConfigurationApplied.type:
                     applied = event.with_body(ConfigurationApplied).body
                     self._manifests[(event.tenant, applied.version)] = applied.manifest
+                    self._applied_at[(event.tenant, applied.version)] = event.time
                     self._waiting.setdefault(event.tenant, []).append(applied.version)
                 else:
                     continue
@@ -75,9 +79,18 @@ class Configurations:
             for listener in self._listeners:
                 listener(tenant)
 
-    def install(self, tenant: str, configuration: Configuration, *, version: int = 1) -> None:
+    def install(
+        self,
+        tenant: str,
+        configuration: Configuration,
+        *,
+        version: int = 1,
+        applied_at: datetime | None = None,
+    ) -> None:
         """Make a configuration known directly, as tests and dry runs do."""
-        self._parsed[(tenant, version)] = configuration
+        self._parsed[(tenant, version)] = replace(configuration, version=version)
+        if applied_at is not None:
+            self._applied_at[(tenant, version)] = applied_at
         self._known[tenant] = max(version, self._known.get(tenant, 0))
         for listener in self._listeners:
             listener(tenant)
@@ -119,13 +132,16 @@ class Configurations:
         if manifest is None:
             message = f"configuration {version} of {tenant} is not known here yet"
             raise Infrastructure(message)
-        parsed = Configuration.from_sections(
-            {name: self._sections[(tenant, digest)] for name, digest in manifest.items()}
-        )
+        sections = {name: self._sections[(tenant, digest)] for name, digest in manifest.items()}
+        parsed = replace(Configuration.from_sections(sections), version=version)
         while len(self._parsed) >= PARSED_VERSIONS_MAX:
             self._parsed.pop(next(iter(self._parsed)))
         self._parsed[(tenant, version)] = parsed
         return parsed
+
+    def applied_at(self, tenant: str, version: int) -> datetime | None:
+        """Return when a version came into force; None where that is not known here."""
+        return self._applied_at.get((tenant, version))
 
     def current(self, tenant: str) -> Configuration:
         """Return the newest configuration of a tenant.

@@ -6,7 +6,7 @@ does not fit names each field in ``errors``.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request
@@ -166,9 +166,17 @@ def problem_of(error: Exception) -> Problem:
 class BodyLimit:
     """Refuses bodies over a size while they stream in: 413, and nothing is kept of them."""
 
-    def __init__(self, app: ASGIApp, *, bytes_max: int = BODY_BYTES_MAX) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        bytes_max: int = BODY_BYTES_MAX,
+        larger: Mapping[str, int] | None = None,
+    ) -> None:
         self._app = app
         self._bytes_max = bytes_max
+        self._larger = dict(larger or {})
+        """Path to the limit of its bodies, where that is another."""
 
     async def __call__(
         self,
@@ -180,9 +188,10 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        bytes_max = self._larger.get(scope["path"], self._bytes_max)
         declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if not declared.isdigit() or int(declared) > self._bytes_max:
-            await self._refuse(scope, receive, send)
+        if not declared.isdigit() or int(declared) > bytes_max:
+            await self._refuse(scope, receive, send, bytes_max)
             return
         seen = 0
 
@@ -190,14 +199,14 @@ class BodyLimit:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self._bytes_max:
-                raise Problem(413, "too-large", f"the body exceeds {self._bytes_max} bytes")
+            if seen > bytes_max:
+                raise Problem(413, "too-large", f"the body exceeds {bytes_max} bytes")
             return message
 
         await self._app(scope, counted, send)
 
-    async def _refuse(self, scope: Any, receive: Any, send: Any) -> None:
-        problem = Problem(413, "too-large", f"the body exceeds {self._bytes_max} bytes")
+    async def _refuse(self, scope: Any, receive: Any, send: Any, bytes_max: int) -> None:
+        problem = Problem(413, "too-large", f"the body exceeds {bytes_max} bytes")
         await problem.response()(scope, receive, send)
 
 
@@ -269,8 +278,13 @@ def allowed(action: Action) -> Any:
     return Depends(dependency)
 
 
-def equip(app: FastAPI, *, body_bytes_max: int = BODY_BYTES_MAX) -> None:
-    """Give an application the answers to errors and the size limit."""
+def equip(
+    app: FastAPI,
+    *,
+    body_bytes_max: int = BODY_BYTES_MAX,
+    larger_bodies: Mapping[str, int] | None = None,
+) -> None:
+    """Give an application the answers to errors and the size limit; some paths take more."""
 
     async def answer(_request: Request, error: Exception) -> Response:
         return problem_of(error).response()
@@ -283,7 +297,7 @@ def equip(app: FastAPI, *, body_bytes_max: int = BODY_BYTES_MAX) -> None:
         app.add_exception_handler(kind, answer)
     app.add_exception_handler(ClientDisconnect, gone)
     app.add_exception_handler(500, answer)
-    app.add_middleware(BodyLimit, bytes_max=body_bytes_max)
+    app.add_middleware(BodyLimit, bytes_max=body_bytes_max, larger=larger_bodies)
 
 
 def health_routes(unready: Callable[[], Sequence[str]]) -> list[Route]:

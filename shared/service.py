@@ -11,7 +11,7 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -218,6 +218,7 @@ class Runtime:
         title: str,
         description: str = "",
         body_bytes_max: int = BODY_BYTES_MAX,
+        larger_bodies: Mapping[str, int] | None = None,
     ) -> FastAPI:
         """Return the HTTP application; it runs the whole process in its lifespan."""
 
@@ -241,7 +242,7 @@ class Runtime:
             redoc_url=None,
             openapi_url=None,  # kept under docs/generated; only health is open to everybody
         )
-        equip(app, body_bytes_max=body_bytes_max)
+        equip(app, body_bytes_max=body_bytes_max, larger_bodies=larger_bodies)
         app.add_middleware(Gate, is_open=lambda: self._opened)
         app.state.authenticator = Authenticator(self.identities, self.clock)
         app.state.runtime = self

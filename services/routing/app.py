@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from services.routing.api import contact_router, internal_router, people_router, ticket_router
+from services.routing.api import (
+    DRY_RUN_PATH,
+    contact_router,
+    dry_run_router,
+    internal_router,
+    people_router,
+    ticket_router,
+)
 from services.routing.consumers import on_clocks, on_requests
 from services.routing.domain.agents import AGENTS
 from services.routing.domain.tickets import TICKETS
@@ -12,16 +19,18 @@ from services.routing.handlers.alarms import UnroutedWatch
 from services.routing.handlers.commands import TicketCommands
 from services.routing.handlers.contacting import ContactCommands
 from services.routing.handlers.directing import Directing
+from services.routing.handlers.foreseeing import Foresight
 from services.routing.handlers.holds import HoldKeeper
 from services.routing.handlers.matcher import Matcher, MatchLimits
 from services.routing.handlers.predecessors import Predecessors
 from services.routing.handlers.reading import Reader
+from services.routing.handlers.reorganising import Reorganiser
 from services.routing.handlers.self_service import SelfServiceTimer
 from services.routing.handlers.sweeps import DeskSweep, Timers
 from services.routing.handlers.writing import TicketWriter
 from services.routing.settings import RoutingSettings
 from services.routing.store import MongoTickets
-from services.routing.ticker import Pace, start_tickers
+from services.routing.ticker import Pace, start_reorganising, start_tickers
 from shared.clock import Clock, SystemClock
 from shared.contracts.routing import Presence
 from shared.contracts.topics import CLOCKS, REQUESTS
@@ -54,6 +63,13 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
         configurations=configurations,
         clock=clock,
     )
+    reorganiser = Reorganiser(
+        tickets=tickets,
+        committer=committer,
+        writer=writer,
+        configurations=configurations,
+        clock=clock,
+    )
     timers = Timers(
         tickets=tickets,
         committer=committer,
@@ -68,6 +84,7 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
         audit_seconds=settings.audit_seconds,
     )
     wake = start_tickers(runtime, pace, matcher=matcher, keeper=keeper, sweep=sweep, timers=timers)
+    start_reorganising(runtime, reorganiser, seconds=settings.sweep_seconds, moved=wake)
     configurations.on_change(lambda _tenant: wake())
     self_service = SelfServiceTimer(
         tickets=tickets, committer=committer, configurations=configurations, clock=clock
@@ -111,13 +128,16 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
     contacting = ContactCommands(
         writer=writer, configurations=configurations, clock=clock, changed=wake
     )
+    foresight = Foresight(tickets=tickets, configurations=configurations, clock=clock)
     return runtime.application(
         routers=[
             ticket_router(reader, commands),
             contact_router(reader, contacting),
             people_router(reader, commands),
+            dry_run_router(foresight),
             internal_router(directing),
         ],
+        larger_bodies={DRY_RUN_PATH: settings.configuration_bytes_max},
         title="Heliodesk routing",
         description="Where tickets stand, who works on them, and which desks are open.",
     )

@@ -88,6 +88,10 @@ class Tickets(Protocol):
         """Return the active tickets of all other desks than these, by id after ``after``."""
         ...
 
+    async def open_by_id(self, tenant: str, *, after: str, limit: int) -> list[TicketDocument]:
+        """Return the tickets of a tenant that are not over, by id after ``after``."""
+        ...
+
     async def due(self, now: datetime, *, limit: int) -> list[TicketDocument]:
         """Return pending tickets whose instant has come, of all tenants, the longest due first."""
         ...

@@ -34,5 +34,7 @@ class RoutingSettings(ServiceSettings):
     """How late a pending ticket may be resumed."""
     tidy_seconds: Annotated[float, Field(gt=0)] = 1.0
     """How long a hold may outlive its ticket's leaving; meanwhile that room is not used."""
+    configuration_bytes_max: Annotated[int, Field(ge=1024, le=64 * 1024 * 1024)] = 16 * 1024 * 1024
+    """Body of a dry run: it holds every section at once. Control has a limit of the same name."""
     audit_seconds: Annotated[float, Field(gt=0)] = 60.0
     """How often everything is looked at, in case an earlier look missed something."""

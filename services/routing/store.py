@@ -49,6 +49,9 @@ class MongoTickets:
                 [("state.status", 1), ("state.person_at", 1)], name="unattended"
             )
             await self._tickets.create_index([("state.left_at", 1)], name="left")
+            await self._tickets.create_index(
+                [("tenant", 1), ("state.status", 1), ("_id", 1)], name="open"
+            )
             await self._tickets.create_index([("tenant", 1), ("state.number", 1)], name="number")
             await self._tickets.create_index(
                 [("tenant", 1), ("state.agent", 1), *NEWEST_FIRST], name="by_agent"
@@ -121,6 +124,16 @@ class MongoTickets:
             "tenant": tenant,
             "state.desk": {"$nin": list(desks)},
             "state.status": {"$in": ACTIVE},
+            "parked": 0,
+            "_id": {"$gt": after},
+        }
+        return await self._found(query, [("_id", 1)], limit)
+
+    async def open_by_id(self, tenant: str, *, after: str, limit: int) -> list[TicketDocument]:
+        """Return the tickets of a tenant that are not over, by id after ``after``."""
+        query: Query = {
+            "tenant": tenant,
+            "state.status": {"$in": OPEN},
             "parked": 0,
             "_id": {"$gt": after},
         }

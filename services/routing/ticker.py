@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from services.routing.handlers.holds import HoldKeeper
 from services.routing.handlers.matcher import Matcher
+from services.routing.handlers.reorganising import Reorganiser
 from services.routing.handlers.sweeps import DeskSweep, Timers
 from shared.service import Runtime
 
@@ -59,3 +60,19 @@ def start_tickers(
         tidying.wake()
 
     return wake
+
+
+def start_reorganising(
+    runtime: Runtime, reorganiser: Reorganiser, *, seconds: float, moved: Callable[[], None]
+) -> None:
+    """Let open tickets follow each new version as soon as it is known, and look again for ever.
+
+    It has a ticker of its own, so that a switch of many tickets never holds up the matcher.
+    """
+
+    async def reorganise() -> None:
+        if await reorganiser.round():
+            moved()
+
+    ticker = runtime.tick("reorganise", reorganise, seconds=seconds)
+    runtime.configurations.on_change(lambda _tenant: ticker.wake())

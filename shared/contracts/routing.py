@@ -39,6 +39,7 @@ class QueueReason(Word):
     """The centre referred the contact to the regional desk, which is the contact from now on."""
     PERSON_ASKED = "person-asked"
     """It was at tier 0, and its requester wants a person, or waited for one long enough."""
+    REORGANISED = "reorganised"
     UNKNOWN = "unknown"
 
 
@@ -89,6 +90,10 @@ class Explanation(BaseModel):
     """How many agents could have been given the ticket."""
     language: Code | None = None
     """The language in which the chosen agent works on it; None where nobody asks for one."""
+    version: Annotated[int, Field(ge=1)] | None = None
+    """The version of the configuration whose topology chose the desk; None where people did."""
+    replaces: Annotated[int, Field(ge=1)] | None = None
+    """The version that had chosen before, where a newer one moved the ticket."""
 
 
 class TicketEvent(Body):

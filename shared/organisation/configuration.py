@@ -102,6 +102,8 @@ class Configuration(Places):
     templates: TemplatesSection = field(default_factory=TemplatesSection)
     rosters: Mapping[str, AgentsSection] = field(default_factory=dict)
     """Desk to its roster."""
+    version: int = field(default=0, compare=False)
+    """Under which number control has applied it; 0 where it is applied nowhere."""
 
     def sections(self) -> dict[str, Any]:
         """Return section to content, of JSON types only; each travels as one message."""

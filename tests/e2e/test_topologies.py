@@ -6,7 +6,6 @@ intake, and nothing is looked up that an agent could not ask for over HTTP.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 

@@ -14,10 +14,12 @@ from services.routing.domain.tickets import TICKETS, TicketState
 from services.routing.handlers.commands import Caller, TicketCommands
 from services.routing.handlers.contacting import ContactCommands
 from services.routing.handlers.directing import Directing
+from services.routing.handlers.foreseeing import Foresight
 from services.routing.handlers.holds import HoldKeeper
 from services.routing.handlers.matcher import Matcher, MatchLimits
 from services.routing.handlers.predecessors import Predecessors
 from services.routing.handlers.reading import Reader
+from services.routing.handlers.reorganising import Reorganiser
 from services.routing.handlers.self_service import SelfServiceTimer
 from services.routing.handlers.sweeps import DeskSweep, Timers
 from services.routing.handlers.writing import TicketWriter
@@ -202,6 +204,21 @@ class MemoryTickets:
         """Return the active tickets of all other desks than these, by id after ``after``."""
         return self._active(tenant, after, lambda s: s.desk not in desks, limit)
 
+    async def open_by_id(self, tenant: str, *, after: str, limit: int) -> list[TicketDocument]:
+        """Return the tickets of a tenant that are not over, by id after ``after``."""
+        over = {None, Status.RESOLVED, Status.CLOSED}
+        rows = self._streams.data.collection(TICKETS.name)
+        found: list[TicketDocument] = []
+        # Documents are read one after the other: a page of many thousands is to be cheap here too.
+        for name in sorted(name for name in rows if name > after):
+            document = document_from(TICKETS, rows[name])
+            status = document.state.status if document.state is not None else None
+            if document.tenant == tenant and not document.parked and status not in over:
+                found.append(document)
+                if len(found) == limit:
+                    break
+        return found
+
     async def due(self, now: datetime, *, limit: int) -> list[TicketDocument]:
         """Return pending tickets whose instant has come, of all tenants, the longest due first."""
         found = [
@@ -332,6 +349,10 @@ class Routing:
         self.matcher = Matcher(**configured, presence_default=presence_default, limits=limits)
         self.keeper = HoldKeeper(**common, writer=self.writer)
         self.sweep = DeskSweep(**configured)
+        self.reorganiser = Reorganiser(**configured)
+        self.foresight = Foresight(
+            tickets=self.tickets, configurations=self.configurations, clock=self.clock
+        )
         self.timers = Timers(**common, close_after_seconds=close_after_seconds)
         self.reader = Reader(**configured, presence_default=presence_default)
         self.changes = 0

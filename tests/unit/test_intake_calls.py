@@ -22,10 +22,10 @@ from services.intake.domain.call_routing import (
 )
 from services.intake.domain.calls import (
     CALL,
-    choice_of,
     Call,
     Directed,
     call_stream,
+    choice_of,
     decide_moments,
     in_order,
     moment_of,

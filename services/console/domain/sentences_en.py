@@ -43,6 +43,7 @@ SENTENCES: Final[dict[str, str]] = {
     "say.queued.reopened": "Back in the queue of {desk} after it was reopened.",
     "say.queued.desk-closed": "The desk before closed: {desk} takes over.",
     "say.queued.agent-left": "{released} left: it waits at {desk} again.",
+    "say.queued.reorganised": "The organisation has changed: it waits at {desk} now.",
     "say.queued.unknown": "Queued at {desk}.",
     "say.opens_at": "Nobody is there now; {desk} opens {opens_at}.",
     "say.note": "“{note}”",

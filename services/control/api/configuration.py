@@ -16,27 +16,18 @@ from services.control.domain.configuration import VersionState
 from services.control.domain.promises import PromisesBroken
 from services.control.handlers.configuration import Applied, ConfigurationKeeper
 from shared.auth import Action
+from shared.bodies import FAULTS_MAX, SectionsBody, refused
 from shared.coverage import BrokenPromise, kept_words
 from shared.http import Problem, allowed
 from shared.organisation import Change, ConfigurationInvalid
 from shared.organisation import Problem as Fault
 
-SECTIONS_MAX = 2_000
-"""The manifest of a version is one event."""
 VERSIONS_PER_PAGE_MAX = 200
-FAULTS_MAX = 200
-"""A file of the wrong kind can be wrong in every line."""
 
 _ETAG = re.compile(r'"([0-9]{1,15})"')
 
 Version = Annotated[int, Field(ge=1, le=10**15)]
 Note = Annotated[str, Field(max_length=500)]
-
-
-class SectionsBody(Input):
-    """A configuration: each of its sections."""
-
-    sections: Annotated[dict[str, Any], Field(min_length=1, max_length=SECTIONS_MAX)]
 
 
 Because = Annotated[
@@ -155,19 +146,6 @@ class DiffView(View):
     version: int
     changes: list[ChangeView]
     broken_promises: list[BrokenPromise]
-
-
-def refused(error: ConfigurationInvalid) -> Problem:
-    """Return the answer to a configuration that cannot be applied."""
-    errors = []
-    for fault in error.problems[:FAULTS_MAX]:
-        place = {"file": fault.file, "path": fault.path, "reason": fault.reason}
-        if fault.line:
-            place["line"] = str(fault.line)
-        errors.append(place)
-    count = len(error.problems)
-    more = f" (and {count - 1} more)" if count > 1 else ""
-    return Problem(422, "configuration-invalid", f"{error.problems[0]}{more}", errors=errors)
 
 
 def uncovered(error: PromisesBroken) -> Problem:

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from services.routing.api.contacting import contact_router
+from services.routing.api.dry_run import DRY_RUN_PATH, dry_run_router
 from services.routing.api.internal import internal_router
 from services.routing.api.people import people_router
 from services.routing.api.tickets import ticket_router
 
-__all__ = ["contact_router", "internal_router", "people_router", "ticket_router"]
+__all__ = [
+    "DRY_RUN_PATH",
+    "contact_router",
+    "dry_run_router",
+    "internal_router",
+    "people_router",
+    "ticket_router",
+]

@@ -18,6 +18,7 @@ from services.routing.domain.desks import (
     successor,
 )
 from services.routing.domain.tickets import TicketState
+from services.routing.domain.versions import is_behind
 from shared.contracts.envelope import Body
 from shared.contracts.facts import TicketFacts
 from shared.contracts.routing import (
@@ -93,6 +94,8 @@ def decide_desk_closed(
         return []
     if state.status not in {Status.QUEUED, Status.ASSIGNED, Status.ACCEPTED}:
         return []
+    if is_behind(configuration, state):
+        return []
     if is_open(configuration, state.desk, now):
         return []
     if state.unattended and desk_named(configuration, state.desk) is not None:
@@ -149,7 +152,7 @@ def decide_agent_left(
     """
     if state is None or state.facts is None or state.holder != agent:
         return []
-    if state.status is Status.PENDING:
+    if state.status is Status.PENDING or is_behind(configuration, state):
         return []
     choice = _back(state, state.facts, now, configuration, why=f"{agent} has left")
     return [

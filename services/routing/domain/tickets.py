@@ -49,7 +49,13 @@ HELD: Final = frozenset({Status.ASSIGNED, Status.ACCEPTED, Status.PENDING})
 """In these an agent holds the ticket, and it counts against the agent's capacity."""
 
 STAYING: Final = frozenset(
-    {QueueReason.DESK_CLOSED, QueueReason.REOPENED, QueueReason.AGENT_LEFT, QueueReason.REFERRED}
+    {
+        QueueReason.DESK_CLOSED,
+        QueueReason.REOPENED,
+        QueueReason.AGENT_LEFT,
+        QueueReason.REFERRED,
+        QueueReason.REORGANISED,
+    }
 )
 """Queued for these reasons, an escalated ticket stays an escalated one."""
 
@@ -86,6 +92,12 @@ class TicketState(BaseModel):
     """Since when it waits for an agent."""
     shape: str = ""
     """Shape of the topology that it went by last."""
+    chosen_by: int = 0
+    """The version of the configuration whose topology chose the desk; 0 where people, a clock or
+    a handover put it there, and where that is not known."""
+    written_under: int = 0
+    """The newest version under which anything was decided on it. Who knows only an older one does
+    not know its desk, or its agent, and has to leave it alone."""
     escalated: bool = False
     """Whether an escalation brought it here; then it does not fall back to a lower tier."""
     opens_at: datetime | None = None
@@ -210,12 +222,14 @@ def _changes(state: TicketState, body: TicketEvent, at: datetime) -> dict[str, A
 def _queued(state: TicketState, body: TicketQueued) -> dict[str, Any]:
     moved_up = body.reason is QueueReason.ESCALATION
     stays_up = body.reason in STAYING
+    stays = state.chosen_by if body.desk == state.desk else 0
     return {
         "queue": body.queue,
         "unrouted": body.unrouted,
         "opens_at": body.opens_at,
         "person_at": body.person_at,
         "contact_desk": body.contact_desk or state.contact_desk,
+        "chosen_by": body.explanation.version or stays,
         "shape": body.explanation.shape,
         "queued_because": body.explanation,
         "escalated": moved_up or (stays_up and state.escalated),
@@ -243,6 +257,7 @@ def evolve_ticket(state: TicketState | None, event: Event[Any]) -> TicketState:
         "desk": body.desk,
         "tier": body.tier,
         "agent": body.agent,
+        "written_under": max(before.written_under, event.configversion),
     }
     after = before.model_copy(update=common | _changes(before, body, event.time))
     if before.holder is not None and before.holder != after.holder:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final, assert_never
 
 from services.routing.domain.desks.opening import first_opening, is_open
+from services.routing.domain.versions import stamped
 from shared.contracts.facts import TicketFacts
 from shared.contracts.routing import CANDIDATES_MAX, Candidate, Explanation
 from shared.organisation import (
@@ -62,6 +63,7 @@ def topology_of(configuration: Configuration, facts: TicketFacts) -> Topology | 
     )
 
 
+@stamped
 def choose_desk(configuration: Configuration, facts: TicketFacts, now: datetime) -> DeskChoice:
     """Choose the desk and the queue of a ticket.
 

@@ -6,11 +6,13 @@ from datetime import datetime
 
 from services.routing.domain.desks.choosing import DeskChoice, explained, topology_of
 from services.routing.domain.desks.opening import desk_named, is_open
+from services.routing.domain.versions import stamped
 from shared.contracts.facts import TicketFacts
 from shared.contracts.routing import Candidate
 from shared.organisation import Configuration, Desk, Virtual
 
 
+@stamped
 def successor(
     configuration: Configuration, facts: TicketFacts, now: datetime, *, tier_min: int
 ) -> DeskChoice | None:

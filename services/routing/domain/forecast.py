@@ -1,0 +1,132 @@
+"""What a version that is not in force would do to the open tickets: counts, reasons, examples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from services.routing.domain.reorganising import Verdict
+from services.routing.domain.rules import Need, primary, rules_of
+from services.routing.domain.tickets import TicketState
+from shared.contracts.facts import TicketFacts
+from shared.contracts.routing import Status
+from shared.organisation import Agent, Configuration, UnknownName
+
+_FOR_EVER: float = float("inf")
+
+
+class Flow(NamedTuple):
+    """From which desk to which tickets move, and why; the same desk where only the agent goes."""
+
+    origin: str
+    target: str | None
+    """None where that is decided later: the ticket is pending."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One ticket, as it was when it was looked at."""
+
+    id: str
+    number: str
+    revision: int
+    status: Status
+    desk: str
+    agent: str | None
+    rule: str = ""
+    """What would decide; empty where nothing does yet."""
+    was: str = ""
+    """What decided before, where the choice changed."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many tickets, and the first of them."""
+
+    tickets: int = 0
+    examples: list[Example] = field(default_factory=list)
+
+    def add(self, example: Example, limit: int) -> None:
+        """Count a ticket."""
+        self.tickets += 1
+        if len(self.examples) < limit:
+            self.examples.append(example)
+
+
+class Forecast:
+    """Adds up verdicts."""
+
+    def __init__(self, now: Configuration, then: Configuration, *, examples_max: int) -> None:
+        self.moves: dict[Flow, Tally] = {}
+        self.later: dict[Flow, Tally] = {}
+        self.unable: dict[str, Tally] = {}
+        """By desk: tickets that somebody could have been given, and nobody could any more."""
+        self.stays: dict[str, int] = {}
+        self.tickets = 0
+        self._examples_max = examples_max
+        self._able_now, self._able_then = _Able(now), _Able(then)
+
+    def add(self, ticket: str, revision: int, state: TicketState, verdict: Verdict) -> None:
+        """Count a ticket and what was judged on it."""
+        self.tickets += 1
+        to = verdict.to
+        example = Example(
+            id=ticket,
+            number=state.number,
+            revision=revision,
+            status=state.status or Status.UNKNOWN,
+            desk=state.desk,
+            agent=state.holder,
+            rule=to.explanation.rule if to else "",
+            was=verdict.was,
+        )
+        if to is not None or verdict.later:
+            flow = Flow(state.desk, to.desk.name if to else None, verdict.reason)
+            tallies = self.moves if to is not None else self.later
+            tallies.setdefault(flow, Tally()).add(example, self._examples_max)
+        else:
+            self.stays[verdict.reason] = self.stays.get(verdict.reason, 0) + 1
+        self._look_for_somebody(state, verdict, example)
+
+    def _look_for_somebody(self, state: TicketState, verdict: Verdict, example: Example) -> None:
+        """Count a ticket that would wait for an agent, where nobody could ever be given it."""
+        to = verdict.to
+        if state.facts is None or (to is None and state.status is not Status.QUEUED):
+            return
+        desk, tier = (to.desk.name, to.desk.tier) if to else (state.desk, state.tier)
+        if self._able_then.anybody(state.facts, desk, tier, reopened=state.reopened):
+            return
+        if self._able_now.anybody(state.facts, state.desk, state.tier, reopened=state.reopened):
+            self.unable.setdefault(desk, Tally()).add(example, self._examples_max)
+
+
+class _Able:
+    """Whether anybody could ever be given a ticket: when all that drops out has dropped out."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        self._rules = rules_of(configuration)
+        self._known: dict[Need, bool] = {}
+
+    def anybody(self, facts: TicketFacts, desk: str, tier: int, *, reopened: bool) -> bool:
+        course = self._rules.course(facts, desk=desk, tier=tier, reopened=reopened)
+        need = course.need(age_seconds=_FOR_EVER, desk=desk, language=facts.language)
+        found = self._known.get(need)
+        if found is None:
+            found = self._known[need] = any(_fits(agent, need) for agent in self._agents(need))
+        return found
+
+    def _agents(self, need: Need) -> Iterable[Agent]:
+        for desk in need.desks:
+            try:
+                yield from self._configuration.agents_of(desk)
+            except UnknownName:
+                continue
+
+
+def _fits(agent: Agent, need: Need) -> bool:
+    if any(agent.skills.get(skill, 0) < level for skill, level in need.skills):
+        return False
+    return need.any_language or any(primary(tag) in need.languages for tag in agent.languages)

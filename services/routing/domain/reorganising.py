@@ -1,0 +1,168 @@
+"""What a new version of the configuration means for a ticket that is open: it moves or it stays.
+
+One pure function says both what a dry run foretells and what the switch then does. What people
+decided is theirs: work that is in hand stays with its agent, and a ticket that was transferred or
+escalated stays where it was put. Only what a version takes away ends that: a desk that is gone,
+an agent who is gone or serves the desk no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from services.routing.domain.desks import (
+    DeskChoice,
+    choose_desk,
+    desk_named,
+    is_open,
+    redirected,
+)
+from services.routing.domain.moves import queued
+from services.routing.domain.tickets import OVER, TicketState
+from services.routing.domain.versions import is_behind
+from shared.contracts.envelope import Body
+from shared.contracts.facts import TicketFacts
+from shared.contracts.routing import QueueReason, Status
+from shared.organisation import Configuration, UnknownName
+
+CHOICE_CHANGED: Final = "choice-changed"
+DESK_REMOVED: Final = "desk-removed"
+AGENT_REMOVED: Final = "agent-removed"
+AGENT_NOT_SERVING: Final = "agent-not-serving"
+
+SAME_CHOICE: Final = "same-choice"
+"""The new version would choose the same desk, or the one that has the ticket."""
+PUT_BY_PEOPLE: Final = "put-by-people"
+"""Somebody transferred or escalated it, or nobody knows which version chose its desk."""
+IN_HAND: Final = "in-hand"
+"""An agent has it, who stays and serves the desk still."""
+NOT_CONCERNED: Final = "not-concerned"
+"""It is over, or a version that is as new has chosen already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """The change from older versions to one that comes into force."""
+
+    then: Configuration
+    before: Callable[[int], Configuration | None]
+    """From the number of an older version to its content; None where it is not known."""
+    since: datetime | None
+    """When ``then`` came into force: both versions are asked about that moment, so that every
+    process and every later look finds the same tickets changed. None: they are asked about now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a ticket moves, and why, or why not."""
+
+    reason: str
+    to: DeskChoice | None = None
+    """Where it is queued now; None where it stays."""
+    later: bool = False
+    """What is pending moves only as the work goes on: it waits for somebody else until then."""
+    was: str = ""
+    """What decided under the older version, where the choice changed."""
+
+
+def judge(state: TicketState, switch: Switch, now: datetime) -> Verdict:
+    """Say whether a version moves a ticket.
+
+    Raises:
+        UnknownName: the configuration refers to what it does not have, which control excludes.
+    """
+    facts, then = state.facts, switch.then
+    if facts is None or state.status is None or state.status in OVER or is_behind(then, state):
+        return Verdict(NOT_CONCERNED)
+    reason = _taken_away(state, then)
+    if state.status is Status.PENDING:
+        return Verdict(reason, later=True) if reason else Verdict(IN_HAND)
+    if state.holder is not None and reason is None:
+        return Verdict(IN_HAND)
+    if reason == DESK_REMOVED:
+        return Verdict(reason, choose_desk(then, facts, now))
+    changed = _changed(state, facts, switch, now)
+    if reason is not None:
+        return Verdict(reason, changed.to or _back(state, facts, then, now, reason))
+    return changed
+
+
+def _taken_away(state: TicketState, then: Configuration) -> str | None:
+    """Return what a ticket loses under a version: its desk, or its agent; None for neither."""
+    if desk_named(then, state.desk) is None:
+        return DESK_REMOVED
+    if state.holder is None:
+        return None
+    try:
+        agent = then.agent(state.holder)
+    except UnknownName:
+        return AGENT_REMOVED
+    return None if state.desk in agent.desks else AGENT_NOT_SERVING
+
+
+def _changed(state: TicketState, facts: TicketFacts, switch: Switch, now: datetime) -> Verdict:
+    """Say whether a newer version chooses another desk than the one that chose before."""
+    then = switch.then
+    if not state.chosen_by or state.escalated:
+        return Verdict(PUT_BY_PEOPLE)
+    if state.chosen_by >= then.version:
+        return Verdict(NOT_CONCERNED)
+    before = switch.before(state.chosen_by)
+    if before is None:
+        return Verdict(PUT_BY_PEOPLE)
+    # A ticket may come after the switch, at a process that has not heard of it yet.
+    moment = now if switch.since is None else max(switch.since, state.since or switch.since)
+    was = choose_desk(before, facts, moment)
+    if _place(was) == _place(choose_desk(then, facts, moment)):
+        return Verdict(SAME_CHOICE)
+    to = choose_desk(then, facts, now)
+    if to.desk.name == state.desk:
+        return Verdict(SAME_CHOICE)
+    return Verdict(CHOICE_CHANGED, to, was=was.explanation.rule)
+
+
+def _place(choice: DeskChoice) -> str:
+    return choice.desk.name
+
+
+def _back(
+    state: TicketState, facts: TicketFacts, then: Configuration, now: datetime, reason: str
+) -> DeskChoice:
+    """Return where work goes that its agent cannot keep: its own desk, while that is open."""
+    if not is_open(then, state.desk, now):
+        return choose_desk(then, facts, now)
+    what = "has left" if reason == AGENT_REMOVED else f"serves {state.desk} no more"
+    rule = f"{state.holder} {what}: back to {state.desk}, which had it"
+    because = redirected(state.queued_because, rule, state.desk)
+    return DeskChoice(then.desk(state.desk), because)
+
+
+def decide_reorganised(state: TicketState | None, switch: Switch, now: datetime) -> Sequence[Body]:
+    """Queue a ticket where a new version wants it; nothing where it stays.
+
+    Deciding again changes nothing: the choice is stamped with the version, and the holder is gone.
+    """
+    if state is None or state.facts is None:
+        return []
+    verdict = judge(state, switch, now)
+    if verdict.to is None:
+        return []
+    said = verdict.to.explanation
+    number = switch.then.version
+    replaced = state.chosen_by if 0 < state.chosen_by < number else None
+    instead = f" instead of {replaced}" if replaced else ""
+    rule = f"by version {number}{instead} ({verdict.reason}): {said.rule}"
+    explanation = said.model_copy(update={"rule": rule[:300], "replaces": replaced})
+    return [
+        queued(
+            state.facts,
+            verdict.to.desk,
+            QueueReason.REORGANISED,
+            explanation,
+            opens_at=verdict.to.opens_at,
+            released=state.holder,
+        )
+    ]
