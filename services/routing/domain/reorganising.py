@@ -9,7 +9,7 @@ an agent who is gone or serves the desk no more.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -19,14 +19,16 @@ from services.routing.domain.desks import (
     desk_named,
     is_open,
     redirected,
+    topology_of,
 )
-from services.routing.domain.moves import queued
+from services.routing.domain.moves import queued_by
+from services.routing.domain.self_service import at_tier_0
 from services.routing.domain.tickets import OVER, TicketState
 from services.routing.domain.versions import is_behind
 from shared.contracts.envelope import Body
 from shared.contracts.facts import TicketFacts
 from shared.contracts.routing import QueueReason, Status
-from shared.organisation import Configuration, UnknownName
+from shared.organisation import Configuration, SelfService, UnknownName
 
 CHOICE_CHANGED: Final = "choice-changed"
 DESK_REMOVED: Final = "desk-removed"
@@ -116,16 +118,19 @@ def _changed(state: TicketState, facts: TicketFacts, switch: Switch, now: dateti
     # A ticket may come after the switch, at a process that has not heard of it yet.
     moment = now if switch.since is None else max(switch.since, state.since or switch.since)
     was = choose_desk(before, facts, moment)
+    to = choose_desk(then, facts, now)
+    if state.unattended and not isinstance(topology_of(then, facts), SelfService):
+        # Nobody would ever be given it: there is no self-service any more from which to ask.
+        return Verdict(CHOICE_CHANGED, to, was=was.explanation.rule)
     if _place(was) == _place(choose_desk(then, facts, moment)):
         return Verdict(SAME_CHOICE)
-    to = choose_desk(then, facts, now)
-    if to.desk.name == state.desk:
+    if _place(to) == (state.desk, state.queue):
         return Verdict(SAME_CHOICE)
     return Verdict(CHOICE_CHANGED, to, was=was.explanation.rule)
 
 
-def _place(choice: DeskChoice) -> str:
-    return choice.desk.name
+def _place(choice: DeskChoice) -> tuple[str, str | None]:
+    return choice.desk.name, choice.queue
 
 
 def _back(
@@ -156,13 +161,7 @@ def decide_reorganised(state: TicketState | None, switch: Switch, now: datetime)
     instead = f" instead of {replaced}" if replaced else ""
     rule = f"by version {number}{instead} ({verdict.reason}): {said.rule}"
     explanation = said.model_copy(update={"rule": rule[:300], "replaces": replaced})
-    return [
-        queued(
-            state.facts,
-            verdict.to.desk,
-            QueueReason.REORGANISED,
-            explanation,
-            opens_at=verdict.to.opens_at,
-            released=state.holder,
-        )
-    ]
+    choice = replace(verdict.to, explanation=explanation)
+    moved = queued_by(choice, state.facts, QueueReason.REORGANISED, released=state.holder)
+    # What is with its requester stays so, at whatever desk, as long as there is self-service.
+    return [at_tier_0(switch.then, state.facts, moved, now) if state.unattended else moved]
