@@ -244,6 +244,39 @@ async def test_self_service_sends_to_a_person_by_itself(story: Story) -> None:
     assert reasons == ["new", "person-asked"]
 
 
+async def test_call_centre_menu_picks_the_expert_group(story: Story) -> None:
+    """One number: each key has its group of experts; without a key, or with a wrong one, the centre."""
+    await story.apply(case(classic.call_centre_menu(), "menu", operators="call-operator"))
+    await story.meet(users(PEOPLE))
+    await story.sign_in("erp-expert")
+    caller = user_at("denver")
+    for key, group in classic.MENU.items():
+        call, way = await story.call(caller, digits=key)
+        assert (way["desk"], way["queue"], way["decided_by"]) == ("experts", group, "routing")
+        assert way["agents_present"] == (1 if group == "erp-experts" else 0)
+        ticket = await story.recorded(caller, call)
+        assert await story.place(ticket) == ("experts", group, "menu-choice")
+        if group == "erp-experts":
+            assert await story.held_by(ticket) == "erp-expert"
+        else:
+            assert (await story.explain(ticket))["agent"] is None
+    for key in ("", "9"):
+        call, way = await story.call(caller, digits=key)
+        assert (way["desk"], way["queue"]) == ("centre", None)
+        ticket = await story.recorded(caller, call)
+        assert await story.place(ticket) == ("centre", None, "menu-default")
+
+
+async def test_virtual_puts_a_call_through_to_another_open_desk(story: Story) -> None:
+    """One number over the regions: a call in progress goes on to the next desk that is open."""
+    await story.apply(case(classic.virtual(), "one number", closed=["apac"]))
+    await story.meet(users(PEOPLE))
+    call, way = await story.call(user_at("lyon"))
+    assert (way["desk"], way["topology"]) == ("emea", "virtual")
+    through = await story.command("intake", f"/v1/calls/{call}/transfer")
+    assert through["desk"] == "americas"
+
+
 async def test_all_seven_at_once_each_for_its_scope(story: Story) -> None:
     """One version has all shapes; service, channel, business, country and region tell them apart."""
     await story.apply(case(classic.seven(), "all seven"))

@@ -15,7 +15,8 @@ from services.routing.domain.tickets import TicketState
 from shared.contracts.envelope import Event, decode
 from shared.contracts.routing import Status
 from shared.contracts.topics import TICKETS
-from tests.support.classic_case import HOTLINE, Case, User
+from shared.kernel import rfc3339
+from tests.support.classic_case import EXCHANGE, HOTLINE, Case, User
 from tests.support.product import RunningProduct
 
 SECONDS_MAX: Final = 40.0
@@ -38,6 +39,8 @@ class Story:
         self._client = client
         self._name = name
         self._at_once = asyncio.Semaphore(AT_ONCE)
+        self._calls = 0
+        self._token = ""
 
     async def apply(self, case: Case, *, note: str = "") -> Json:
         """Put a version in force while everything runs; return once routing goes by it."""
@@ -117,11 +120,58 @@ class Story:
             answer = await self._client.get(url, headers=self.product.headers)
         return answer.status_code == httpx.codes.OK
 
-    async def where_calls_go(self, user: User | None = None, *, digits: str = "") -> Json:
-        """Return what an exchange is told about a call to the one number."""
-        number = "" if user is None else user.phone
-        body = {"number": number, "dialled": HOTLINE, "digits": digits}
-        return await self.command("intake", "/v1/calls/route", body)
+    async def call(self, user: User, *, digits: str = "") -> tuple[str, Json]:
+        """Let the exchange tell of a call to the one number, and ask where it goes.
+
+        Returns the exchange's name of the call, and the answer.
+        """
+        token = await self._exchange_token()
+        self._calls += 1
+        name = f"{self._name}-{self._calls}"
+        moment = {"call": name, "from": user.phone, "to": HOTLINE}
+        now = self.product.clock.now()
+        moments = [{**moment, "moment": "offered", "at": rfc3339(now)}]
+        if digits:
+            pressed = {"moment": "menu", "at": rfc3339(now), "digits": digits}
+            moments.append({**moment, **pressed})
+        asked = {"number": user.phone, "dialled": HOTLINE, "digits": digits, "call": name}
+        for path, body in (("/v1/phone/moments", moments), ("/v1/calls/route", asked)):
+            answer = await self._client.post(
+                self.product.url("intake") + path,
+                json=body,
+                headers={"Authorization": f"Bearer {token}"},
+            )
+            assert answer.is_success, answer.text
+        return name, answer.json()
+
+    async def recorded(self, user: User, call: str, **fields: Any) -> str:
+        """Record what a caller says; return the ticket, which is routed."""
+        body: Json = {
+            "subject": f"{self._name} by telephone",
+            "contact": {"phone": user.phone},
+            "channel": "phone",
+            "fields": {"call": call},
+        }
+        return await self._submitted("/v1/walk-ups", body | fields)
+
+    async def _exchange_token(self) -> str:
+        if self._token:
+            return self._token
+        wanted = {"kind": "integration", "name": EXCHANGE, "roles": ["integration"]}
+        identity = (await self.command("control", "/v1/identities", wanted))["id"]
+        path = f"/v1/identities/{identity}/tokens"
+        token: str = (await self.command("control", path, {"label": "the exchange"}))["token"]
+
+        async def known() -> bool:
+            answer = await self._client.get(
+                f"{self.product.url('intake')}/v1/calls/menu",
+                headers={"Authorization": f"Bearer {token}"},
+            )
+            return answer.status_code == httpx.codes.OK
+
+        await self.until(known, what="intake knows the exchange's token")
+        self._token = token
+        return token
 
     async def sign_in(self, *agents: str) -> None:
         """Let agents take work."""
