@@ -6,21 +6,30 @@ intake, and nothing is looked up that an agent could not ask for over HTTP.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from shared.clock import SystemClock
 from tests.support import classic_case as classic
-from tests.support.classic_case import OPERATORS, Case, Topologies, user_at, users
+from tests.support.classic_case import OPERATORS, Case, Topologies, User, user_at, users
 from tests.support.product import RunningProduct, running_product
-from tests.support.story import Story, telling
+from tests.support.story import HELD, Story, folds, require_one_place, telling
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.timeout(600)]
 
-PEOPLE = 200
-"""Five of each city; the large form has all two thousand."""
+LARGE = bool(os.environ.get("HELIODESK_CHAOS"))
+PEOPLE = classic.USERS if LARGE else 200
+"""Five of each city, or all."""
+SWITCHED = 1_000 if LARGE else 60
+"""Open tickets as one of the seven is switched."""
+DURING = 12
+"""Tickets that come in while it is."""
+SETTLE_SECONDS = 3.0
+"""Looks of routing at what a version moves: nothing moves a second time in these."""
 
 
 @pytest.fixture(scope="module")
@@ -198,6 +207,12 @@ async def test_hybrid_refers_to_the_desk_that_becomes_the_contact(story: Story) 
     assert (referred["desk"], referred["status"]) == ("emea", "queued")
     assert referred["tier"] == tier, "a referral is no change of tier"
     assert (await story.explain(ticket))["contact_desk"] == "emea"
+
+    async def told() -> bool:
+        mails = await asyncio.to_thread(story.mails_to, user_at("lyon").mail)
+        return any("Regional desk emea" in mail and "+442079460001" in mail for mail in mails)
+
+    await story.until(told, what="the requester is told the name and the number of the desk")
     await story.sign_in("emea-1")
     assert await story.held_by(ticket) == "emea-1"
     await story.act(ticket, "accept", agent="emea-1")
@@ -323,9 +338,7 @@ async def test_all_seven_at_once_each_for_its_scope(story: Story) -> None:
     assert tiers == [1, 1, 0, 1, 2, 3, 1, 1], "the portal's is at tier 0"
 
 
-async def test_what_no_topology_takes_goes_to_the_fallback_with_an_alarm(
-    story: Story, product: RunningProduct
-) -> None:
+async def test_what_no_topology_takes_goes_to_the_fallback_with_an_alarm(story: Story) -> None:
     """A stranger from nowhere is in no scope: the desk on duty has it and is told so by mail."""
     await story.apply(case(classic.seven(), "with a gap"))
     ticket = await story.ask()
@@ -334,8 +347,146 @@ async def test_what_no_topology_takes_goes_to_the_fallback_with_an_alarm(
     assert found["unrouted"] is True
 
     async def told() -> bool:
-        return any(to == "duty@classic.example" for to, _ in product.mails())
+        return bool(await asyncio.to_thread(story.mails_to, "duty@classic.example"))
 
     await story.until(told, what="the desk on duty is told of a ticket that nobody expected")
     await story.sign_in("duty-1")
     assert await story.held_by(ticket) == "duty-1"
+
+
+CHINESE = tuple(city.name for city in classic.CITIES if city.country == "CN")
+ABROAD = ("lyon", "denver", "tokyo", "london")
+
+
+async def open_tickets(story: Story, people: Sequence[User]) -> list[str]:
+    """Hand a request in from each; every fourth is about ERP. Return their tickets."""
+    services = ("erp", "network", "workplace", "network")
+    return await asyncio.gather(
+        *(story.ask(user, service=services[place % 4]) for place, user in enumerate(people))
+    )
+
+
+def askers(count: int) -> list[User]:
+    """Return users of the headquarters: three of five from China, the others from abroad."""
+    found = []
+    for number in range(count):
+        cities = CHINESE if number % 5 < 3 else ABROAD
+        city = cities[number // 2 % len(cities)]
+        colleagues = [u for u in users(PEOPLE) if u.city.name == city and u.business == "headquarters"]
+        found.append(colleagues[number % len(colleagues)])
+    return found
+
+
+async def in_every_state(story: Story) -> set[str]:
+    """Let two agents take what they can and go on with it; return what people put elsewhere."""
+    await story.sign_in("supplier-apac-1", "op-1")
+
+    async def full() -> bool:
+        agents = await story.agents()
+        return all(agents[name]["load"] == 10 for name in ("supplier-apac-1", "op-1"))
+
+    await story.until(full, what="two agents have all that they can take")
+    await story.sign_out("supplier-apac-1", "op-1")
+    agents = await story.agents()
+    for name in ("supplier-apac-1", "op-1"):
+        first, second, third, fourth, *_ = (hold["ticket"] for hold in agents[name]["holds"])
+        for ticket in (first, second, third):
+            await story.act(ticket, "accept", agent=name)
+        await story.act(second, "pend", agent=name, reason="supplier", supplier="visits-apac")
+        await story.act(third, "resolve", agent=name)
+        await story.act(fourth, "resolve", agent=name)
+        await story.act(fourth, "close")
+    queued = [t for t, row in (await story.all_tickets()).items() if row["status"] == "queued"]
+    by_people = queued[:2]
+    for ticket in by_people:
+        await story.act(ticket, "transfer", desk="resident-new-york")
+    return set(by_people)
+
+
+async def test_one_of_seven_is_switched_live_with_open_tickets(story: Story) -> None:
+    """What waits moves once and as foretold; what is in hand stays; nothing is lost or in two places.
+
+    China goes from a central contact point to a local one, while requests go on coming in.
+    """
+    before = case(classic.seven(), "before the switch")
+    after = case(classic.seven(china="local"), "after the switch")
+    await story.apply(before)
+    await story.meet(users(PEOPLE))
+    standing = await open_tickets(story, askers(SWITCHED))
+    by_people = await in_every_state(story)
+    rows = await story.all_tickets()
+    assert {row["status"] for row in rows.values()} == {
+        *("queued", "assigned", "accepted", "pending", "resolved", "closed")
+    }
+    expected = {
+        ticket
+        for ticket, row in rows.items()
+        if row["status"] == "queued" and ticket not in by_people and moves(row)
+    }
+    assert len(expected) > SWITCHED // 10
+    foretold = await story.foretold(after)
+    assert (foretold["complete"], foretold["moving"]) == (True, len(expected))
+    if not LARGE:
+        named = [e["id"] for flow in foretold["moves"] for e in flow["examples"]]
+        assert sorted(named) == sorted(expected)
+
+    during, _ = await asyncio.gather(open_tickets(story, askers(DURING)), story.apply(after))
+
+    async def moved() -> bool:
+        found = await story.all_tickets()
+        return not any(moves(found[t]) for t in {*expected, *during})
+
+    await story.until(moved, what="what waits is where the new version says")
+    await asyncio.sleep(SETTLE_SECONDS)
+    now = await story.all_tickets()
+    for ticket in set(standing) - expected:
+        kept = ("status", "desk", "queue", "agent", "revision")
+        assert [now[ticket][k] for k in kept] == [rows[ticket][k] for k in kept]
+    await require_replay(story, now, once=expected, at_most_once=set(during))
+
+
+def moves(row: Mapping[str, Any]) -> bool:
+    """Whether a ticket waits where the point would have it, and the local desks would not."""
+    return row["status"] == "queued" and (row["desk"], row["queue"]) != local_place(row)
+
+
+def local_place(row: Mapping[str, Any]) -> tuple[str, str | None]:
+    """Return where a ticket belongs by the version after the switch; abroad it is where it is."""
+    if row["site"] not in CHINESE:
+        return row["desk"], row["queue"]
+    return ("resident-beijing" if row["site"] == "beijing" else "apac"), None
+
+
+async def require_replay(
+    story: Story,
+    now: Mapping[str, Mapping[str, Any]],
+    *,
+    once: set[str],
+    at_most_once: set[str],
+) -> None:
+    """Fail unless the topic tells of every ticket, always in one place, moved as often as said."""
+    history = await story.history()
+    assert set(history) == set(story.tickets) == set(now)
+    for ticket, states in folds(history).items():
+        for state in states:
+            require_one_place(state)
+        last = states[-1]
+        assert (last.status, last.desk, last.queue) == (
+            now[ticket]["status"],
+            now[ticket]["desk"],
+            now[ticket]["queue"],
+        )
+        reasons = [getattr(event.body, "reason", None) for event in history[ticket]]
+        count = reasons.count("reorganised")
+        if ticket in at_most_once:
+            assert count <= 1, ticket
+        else:
+            assert count == (ticket in once), ticket
+    held = {t: row["agent"] for t, row in now.items() if row["status"] in HELD}
+    holds = {
+        hold["ticket"]: name
+        for name, row in (await story.agents()).items()
+        for hold in row["holds"]
+        if hold["ticket"] in now
+    }
+    assert holds == held

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import email.policy
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from email.parser import BytesParser
+from email.utils import parseaddr
 from typing import Any, Final
 
 import httpx
@@ -24,7 +27,11 @@ SECONDS_MAX: Final = 40.0
 AT_ONCE: Final = 8
 """Callers beside each other."""
 PAGE: Final = 200
+ROWS: Final = 500
+"""Contacts of one import."""
 
+HELD: Final = frozenset({"offered", "assigned", "accepted", "in-progress", "pending"})
+"""In these an agent has the ticket."""
 OVER: Final = frozenset({"resolved", "closed"})
 
 Json = dict[str, Any]
@@ -62,25 +69,26 @@ class Story:
         await self.until(known, what=f"routing goes by {case.label}")
         return applied
 
-    async def difference(self, case: Case) -> Json:
-        """Return what applying a version would change."""
-        body = {"sections": case.sections()}
-        return await self.command("control", "/v1/configuration/diff", body)
+    async def foretold(self, case: Case) -> Json:
+        """Return which open tickets applying a version would move now."""
+        body = {"sections": case.sections(), "examples": 50}
+        return await self.command("routing", "/v1/routing/dry-run", body)
 
     async def meet(self, people: Sequence[User]) -> None:
         """Import people as contacts, once intake knows the places where they are."""
-        rows = [user.row() for user in people]
+        for first in range(0, len(people), ROWS):
+            rows = [user.row() for user in people[first : first + ROWS]]
 
-        async def imported() -> bool:
-            answer = await self._client.put(
-                f"{self.product.url('intake')}/v1/contacts",
-                json={"contacts": rows},
-                headers=self.product.headers,
-            )
-            assert answer.status_code in {200, 422}, answer.text
-            return answer.status_code == httpx.codes.OK
+            async def imported(rows: list[dict[str, str]] = rows) -> bool:
+                answer = await self._client.put(
+                    f"{self.product.url('intake')}/v1/contacts",
+                    json={"contacts": rows},
+                    headers=self.product.headers,
+                )
+                assert answer.status_code in {200, 422}, answer.text
+                return answer.status_code == httpx.codes.OK
 
-        await self.until(imported, what="contacts are imported")
+            await self.until(imported, what="contacts are imported")
 
     async def ask(self, user: User | None = None, **fields: Any) -> str:
         """Hand a request in as JSON, from a user's site; return its ticket, which is routed.
@@ -252,6 +260,17 @@ class Story:
     async def agents(self) -> dict[str, Json]:
         """Return every agent by id, with what they hold."""
         return {row["id"]: row for row in (await self._get("routing", "/v1/agents"))["agents"]}
+
+    def mails_to(self, address: str) -> list[str]:
+        """Return subject and text of every mail that an address was sent."""
+        found = []
+        for path in (self.product.stack.state_dir / "data" / "mail").rglob("*"):
+            if path.is_file() and path.parent.name in {"new", "cur"}:
+                mail = BytesParser(policy=email.policy.default).parsebytes(path.read_bytes())
+                if parseaddr(str(mail["To"]))[1] == address:
+                    body = mail.get_body(("plain",))
+                    found.append(f"{mail['Subject']}\n{body.get_content() if body else ''}")
+        return found
 
     async def until(self, ready: Callable[[], Awaitable[bool]], *, what: str) -> None:
         """Wait for a condition; fail with ``what`` when it does not come in time."""
