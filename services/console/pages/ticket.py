@@ -119,7 +119,7 @@ def _body(
         case Verb.RESOLVE:
             body = {"code": fields.get("code", RESOLUTIONS[0])}
             return {**body, "article": fields["article"]} if fields.get("article") else body
-        case Verb.ACCEPT | Verb.RESUME | Verb.REOPEN | Verb.CLOSE:
+        case Verb.ACCEPT | Verb.RESUME | Verb.REOPEN | Verb.CLOSE | Verb.PERSON:
             return {}
 
 
