@@ -169,7 +169,7 @@ def _neighbours(at: Path, topology: LocalContactPoint, desks: Collection[str]) -
     for desk, neighbours in topology.overflow.neighbours.items():
         path = (*at, "overflow", "neighbours", desk)
         if desk in desks and desk not in own:
-            yield path, f"no work of this topology is {desk!r}'s"
+            yield path, f"{desk!r} has no work of this topology"
         for number, name in enumerate(neighbours):
             if name == desk:
                 yield (*path, number), f"{desk!r} is no neighbour of its own"
