@@ -147,7 +147,9 @@ def _overflow(draw: st.DrawFn, desks: Sequence[str], own: Sequence[str]) -> dict
 @st.composite
 def topologies(draw: st.DrawFn, desks: Sequence[str], queues: dict[str, str]) -> dict[str, Any]:
     """Return a section: some scopes, then either one that takes the rest or a fallback desk."""
-    scopes = draw(st.lists(st.sampled_from(SCOPES), unique_by=str, max_size=3))
+    scopes: list[dict[str, Any]] = draw(
+        st.lists(st.sampled_from(SCOPES), unique_by=str, max_size=3)
+    )
     fallback = draw(st.sampled_from([None, *desks]))
     if fallback is None or draw(st.booleans()):
         scopes = [*scopes, {}]
