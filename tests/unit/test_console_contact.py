@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.console.domain.actions import Verb, offered
-from services.console.domain.sayings import Names
+from services.console.domain.names import Names
 from services.console.domain.telling import Teller
 from services.console.domain.tickets import Routed, Ticket
 from services.console.domain.words import Language, Words

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from services.console.domain.sayings import Names
+from services.console.domain.names import Names
 from services.console.domain.telling import Teller
 from services.console.domain.words import Language, Words
 from services.console.domain.words_en import ENGLISH

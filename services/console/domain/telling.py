@@ -10,9 +10,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from services.console.domain.projection import TOPICS, Row
 from services.console.domain.contact_sayings import say_contact
-from services.console.domain.sayings import Names, Said, Scope, Tone, say
+from services.console.domain.names import Names
+from services.console.domain.projection import TOPICS, Row
+from services.console.domain.sayings import Said, Scope, Tone, say
 from services.console.domain.words import Words
 from shared.contracts.envelope import Body
 from shared.contracts.routing import Candidate, Explanation

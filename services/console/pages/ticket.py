@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from services.console.domain.actions import RESOLUTIONS, Verb
-from services.console.domain.sayings import Names
+from services.console.domain.names import Names
 from services.console.domain.words import Words
 from services.console.handlers.commands import Outcome, Result
 from services.console.pages.forms import fields_of
