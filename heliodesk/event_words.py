@@ -94,6 +94,12 @@ def _suggested(body: Body) -> str:
     return "; ".join(titles) or "no article fits"
 
 
+def _directed(body: Body) -> str:
+    way = f"{body.get('queue')} of {body.get('desk')}" if body.get("queue") else body.get("desk")
+    put = f"put through from {body['from_desk']} to" if body.get("from_desk") else "goes to"
+    return f"{put} {way}, by {body.get('decided_by')}"
+
+
 def _configuration(body: Body) -> str:
     note = f": {body['note']}" if body.get("note") else ""
     return f"version {body.get('version')} by {body.get('actor')}{note}"
@@ -121,6 +127,9 @@ _WORDS: Final[Mapping[str, Callable[[Body], str]]] = {
     "request.message_added": lambda b: f"{b.get('direction')} message of {b.get('author')}",
     "request.alerts_changed": lambda b: f"{b.get('firing')} alerts fire now",
     "ticket.queued": _queued,
+    "ticket.referred": lambda b: (
+        f"{b.get('from_desk')} refers to {b.get('to_desk')}, by {b.get('by')}"
+    ),
     "ticket.assigned": _assigned,
     "ticket.accepted": _assigned,
     "ticket.pended": _status,
@@ -145,6 +154,7 @@ _WORDS: Final[Mapping[str, Callable[[Body], str]]] = {
     "notice.deferred": _notice,
     "notice.failed": _notice,
     "suggestion.made": _suggested,
+    "call.directed": _directed,
     "knowledge.article_published": lambda b: f"{b.get('title')} ({b.get('language')})",
     "configuration.section_stored": lambda b: f"{b.get('section')} {str(b.get('digest'))[:12]}",
     "configuration.applied": _configuration,

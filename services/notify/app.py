@@ -50,7 +50,7 @@ def create_app(settings: NotifySettings, *, clock: Clock | None = None) -> FastA
     find = configured(runtime.configurations)
     requests_reach, tickets_reach = Reach(directory), Reach(directory)
     runtime.consume(
-        REQUESTS, on_requests(requests_reach), first=requests_reach.learn, then=ticker.wake
+        REQUESTS, on_requests(requests_reach, find), first=requests_reach.learn, then=ticker.wake
     )
     runtime.consume(
         TICKETS, on_tickets(tickets_reach, find), first=tickets_reach.learn, then=ticker.wake

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from services.notify.domain import alarms, planning
+from services.notify.domain import alarms, planning, referrals
 from services.notify.domain.notices import NOTICES
 from services.notify.handlers import Reach
 from shared.configuration import Configurations
@@ -17,6 +17,7 @@ from shared.contracts.routing import (
     FollowupRequested,
     TicketAssigned,
     TicketQueued,
+    TicketReferred,
     TicketRegarded,
     TicketResolved,
 )
@@ -36,12 +37,13 @@ def configured(configurations: Configurations) -> Configured:
     return find
 
 
-def on_requests(reach: Reach) -> list[On]:
+def on_requests(reach: Reach, find: Configured) -> list[On]:
     """Return the rows of ``heliodesk.requests``."""
 
     def on_request_accepted(state: Any, event: Any, now: Any) -> Any:
         reachable = reach.reachable(event.tenant, event.body.facts.contact)
-        return planning.acknowledge(state, event, now, reachable=reachable)
+        planned = planning.acknowledge(state, event, now, reachable=reachable)
+        return referrals.with_self_service(planned, event.body.facts, find(event))
 
     def on_followup_refused(state: Any, event: Any, now: Any) -> Any:
         reachable = reach.reachable(event.tenant, event.body.author)
@@ -65,8 +67,13 @@ def on_tickets(reach: Reach, find: Configured) -> list[On]:
         reachable = reach.reachable(event.tenant, event.body.facts.contact)
         return planning.refuse_followup(state, event, now, reachable=reachable)
 
+    def on_ticket_referred(state: Any, event: Any, now: Any) -> Any:
+        reachable = reach.reachable(event.tenant, event.body.facts.contact)
+        return referrals.tell_referral(state, event, now, reachable=reachable)
+
     return [
         On(FollowupRequested, NOTICES, on_followup_requested),
+        On(TicketReferred, NOTICES, on_ticket_referred),
         On(
             TicketAssigned,
             NOTICES,

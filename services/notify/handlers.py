@@ -18,6 +18,7 @@ from services.notify.domain.mail import (
     with_number,
 )
 from services.notify.domain.notices import CODE, NOTICES, REQUEST, Notice, Notices
+from services.notify.domain.ways import reply_to, ways_of
 from services.notify.ports import Directory, Later, Refused, Words
 from shared.clock import Clock
 from shared.commit import Command, Committer
@@ -26,15 +27,13 @@ from shared.contracts.envelope import Body, EnvelopeInvalid, ValidationError, de
 from shared.contracts.intake import FollowupRefused, RequestAccepted
 from shared.contracts.internal import CodeView, ContactView, MessageView
 from shared.contracts.notify import NoticeKind, RecipientKind
-from shared.contracts.routing import FollowupRequested, TicketResolved
+from shared.contracts.routing import FollowupRequested, TicketReferred, TicketResolved
 from shared.organisation import Configuration, UnknownName
 from shared.streams import Record
-from shared.threads import ThreadSigner, plus_address
+from shared.threads import ThreadSigner
 
 T = TypeVar("T")
 
-LISTENER = "smtp"
-"""The door of our own listener."""
 NO_ADDRESS = "no address"
 BAD_ADDRESS = "the address cannot be used"
 CODE_OVER = "the code can no longer be used"
@@ -88,6 +87,8 @@ def _contact_of(record: Record) -> tuple[str, str] | None:
             return event.tenant, event.with_body(FollowupRequested).body.facts.contact
         if event.type == TicketResolved.type:
             return event.tenant, event.with_body(TicketResolved).body.facts.contact
+        if event.type == TicketReferred.type:
+            return event.tenant, event.with_body(TicketReferred).body.facts.contact
     except (EnvelopeInvalid, ValidationError):
         return None  # the consumer sets it aside with its reason
     return None
@@ -101,6 +102,8 @@ class Job:
     tenant: str
     number: str
     notice: Notice
+    contact_desk: str | None = None
+    """The desk to which the ticket's requester was referred."""
 
 
 Prepared = Letter | Refused | Later | None
@@ -181,7 +184,9 @@ class Letters:
         rendered = self._words.render(
             kind=job.notice.kind,
             language=job.notice.language,
-            values=_values(job, recipient, request, passed_on, configuration) | _code_of(code),
+            values=_values(job, recipient, request, passed_on, configuration)
+            | self._ways(job, known, configuration)
+            | _code_of(code),
             configuration=configuration,
         )
         # A code belongs to no conversation: nobody answers it, and it joins none.
@@ -196,7 +201,7 @@ class Letters:
                 tenant=job.tenant, message_id=message_id, to=recipient.address
             ),
             thread=thread_message_id(job.ticket, self._domain, token=token),
-            reply_to=_reply_to(sender, token, configuration),
+            reply_to=reply_to(sender, token, configuration, job.contact_desk),
             answers=request.message_id if request is not None and to_contact else None,
             sender=sender,
             sender_name=configuration.templates.sender_name or configuration.organisation.name,
@@ -212,21 +217,18 @@ class Letters:
             automatic=automatic_kind(job.notice.kind),
         )
 
-
-def _reply_to(sender: str, token: str, configuration: Configuration) -> str | None:
-    """Return the plus-address to which an answer goes; None where it might not arrive.
-
-    Our own listener takes plus-addresses; of another server it is known only where somebody
-    has named the domain for them.
-    """
-    integrations = configuration.integrations.integrations
-    ours = {a.lower() for i in integrations if i.door == LISTENER for a in i.addresses}
-    domain = configuration.intake.mail_domain
-    if not token or (domain is None and sender.lower() not in ours):
-        return None
-    base = f"{sender.rpartition('@')[0]}@{domain}" if domain else sender
-    answered = plus_address(base, token)
-    return None if answered == base else answered
+    def _ways(self, job: Job, known: _Known, configuration: Configuration) -> dict[str, str]:
+        """Return what a mail says of the desk to which its reader was referred."""
+        notice = job.notice
+        if notice.kind is not NoticeKind.REFERRAL:
+            return {}
+        return ways_of(
+            configuration,
+            notice.details.get("desk", ""),
+            contact=known.contacts.get(notice.recipient),
+            language=notice.language,
+            now=self._clock.now(),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,7 +156,13 @@ class Sender:
         tickets = [due.ticket for due in found if ours.intersection(due.notices)]
         documents = await self._committer.store.load(NOTICES, tickets)
         jobs = [
-            Job(ticket=ticket, tenant=document.tenant, number=document.state.number, notice=notice)
+            Job(
+                ticket=ticket,
+                tenant=document.tenant,
+                number=document.state.number,
+                notice=notice,
+                contact_desk=document.state.contact_desk,
+            )
             for ticket in tickets
             if (document := documents.get(ticket)) is not None
             and document.state is not None

@@ -23,6 +23,8 @@ class NoticeKind(Word):
     """A message to a closed ticket was not taken by itself: a person looks at it."""
     NEWS = "news"
     """Alerts began to fire that join an incident which somebody holds already."""
+    REFERRAL = "referral"
+    """The contact was referred to a desk: its name, its ways, and when it is open."""
     CODE = "code"
     UNROUTED = "unrouted"
     """No topology takes a ticket: the fallback desk has it, and somebody should look why."""

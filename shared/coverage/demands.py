@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import product
-from typing import Final, TypeVar, assert_never, get_args
+from typing import Any, Final, TypeVar, assert_never, get_args
 
 from shared.organisation import (
     UNROUTED,
@@ -306,4 +306,5 @@ def _join(scopes: Sequence[RequestScope], field: str) -> RequestScope:
     """Return scopes that differ in one field as one."""
     values = dict.fromkeys(value for scope in scopes for value in getattr(scope, field))
     ordered = sorted(values, key=CHANNELS.index) if field == "channels" else values
-    return replace(scopes[0], **{field: tuple(ordered)})
+    joined: dict[str, Any] = {field: tuple(ordered)}
+    return replace(scopes[0], **joined)

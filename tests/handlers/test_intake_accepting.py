@@ -12,6 +12,7 @@ import pytest
 from services.intake.domain.receipts import Receipt
 from services.intake.doors import DOORS, Raw, Read
 from services.intake.handlers.callers import Caller
+from services.intake.handlers.contacts import Agent
 from shared.contracts.contacts import ContactRecorded
 from shared.contracts.intake import Direction, MessageAdded, RequestAccepted
 from shared.contracts.topics import CONTACTS
@@ -381,15 +382,36 @@ async def test_a_ticket_can_be_read_as_soon_as_it_is_accepted() -> None:
 
 
 async def test_a_contact_keeps_what_is_known_of_them() -> None:
-    """The second request of somebody takes language, region and site from the first."""
+    """The second request of somebody takes language, place and business from the first."""
     intake = Intake()
-    await submit(intake, key="a", language="de", site="berlin")
+    await submit(intake, key="a", language="de", site="berlin", business="helio-energy")
     await intake.settle()
     await submit(intake, key="b", mail="ANA@example.org")
     await intake.settle()
     first, second = (t.state.facts for t in intake.tickets() if t.state)
     assert first.contact == second.contact
     assert (second.language, second.region, second.site) == ("de", "emea", "berlin")
+    assert second.business == "helio-energy"
+
+
+async def test_a_request_of_a_business_that_there_is_not_is_refused_with_the_field() -> None:
+    """As with a site: nobody could route by it."""
+    intake = Intake()
+    with pytest.raises(CommandRejected) as refused:
+        await submit(intake, business="helio-enrgy")
+    assert (refused.value.code, refused.value.field) == ("invalid", "business")
+
+
+async def test_an_import_says_to_which_business_a_contact_belongs() -> None:
+    """Their next request is that business's."""
+    intake = Intake()
+    row = {"employee": "E1", "mail": "ana@example.org", "business": "helio-works"}
+    await intake.use_cases.importing.put([row], by=Agent(TENANT, "j-smith", ""))
+    await submit(intake, key="a", mail="ana@example.org")
+    await intake.settle()
+    (ticket,) = intake.tickets()
+    assert ticket.state is not None
+    assert ticket.state.facts.business == "helio-works"
 
 
 async def test_a_key_of_a_thousand_characters_is_taken() -> None:

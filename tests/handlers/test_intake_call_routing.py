@@ -136,9 +136,7 @@ async def test_a_lost_call_asks_for_the_same_group() -> None:
     await stage.routing.route(asking(**said))
     call = (await stage.streams.load(CALL, [stream()]))[stream()].state
     assert call is not None
-    request = with_place(
-        callback_request(stream(), call, number=NUMBER), call, stage.configuration
-    )
+    request = with_place(callback_request(stream(), call, number=NUMBER), call, stage.configuration)
     assert (request.choice, request.service) == ("1", "payroll")
 
 
@@ -202,9 +200,9 @@ async def test_a_telephone_tells_how_tickets_stand() -> None:
     open_ticket(stage, 2, contact=ana)
     async with site(stage, kind=IdentityKind.INTEGRATION) as client:
         received = (await client.get("/v1/calls/tickets", params={"number": NUMBER})).json()
-        identifiers = [i for i, _ in await stage.store.open_tickets(
-            tenant=TENANT, contact=ana, limit=9
-        )]
+        identifiers = [
+            i for i, _ in await stage.store.open_tickets(tenant=TENANT, contact=ana, limit=9)
+        ]
         routing.known = tuple(
             TicketStanding(id=i, number="T", status=Status.QUEUED, tier=n, desk="london")
             for n, i in enumerate(identifiers)

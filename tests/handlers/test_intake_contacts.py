@@ -332,6 +332,7 @@ ROWS: list[dict[str, Any]] = [
         "time_zone": "Asia/Shanghai",
         "site": "berlin",
         "organisation": "finance",
+        "business": "helio-energy",
         "level": "manager",
         "vip": True,
     },
@@ -353,9 +354,10 @@ async def test_importing_makes_contacts_once() -> None:
         assert await met(intake, chat=address, verified=True) == wei
     assert await met(intake, phone=PHONE) == wei
     state = await state_of(intake, wei)
-    assert (state.level, state.organisation, state.time_zone) == (
+    assert (state.level, state.organisation, state.business, state.time_zone) == (
         "manager",
         "finance",
+        "helio-energy",
         "Asia/Shanghai",
     )
     assert len(state.links) == 4

@@ -106,6 +106,7 @@ async def test_csv_is_imported_as_well() -> None:
     for content, field in (
         ("employee,colour\nE9,blue\n", "colour"),
         ("employee,site\nE9,\nE8,atlantis\n", "contacts.1.site"),
+        ("employee,business\nE9,helio-enrgy\n", "contacts.0.business"),
     ):
         bad = await service.callers.client.put(
             "/v1/contacts", content=content.encode(), headers=headers

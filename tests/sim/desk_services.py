@@ -35,6 +35,7 @@ from services.routing.domain.tickets import TICKETS as ROUTED
 from services.routing.handlers.commands import TicketCommands
 from services.routing.handlers.holds import HoldKeeper
 from services.routing.handlers.matcher import Matcher
+from services.routing.handlers.predecessors import Predecessors
 from services.routing.handlers.sweeps import DeskSweep, Timers
 from services.routing.handlers.writing import TicketWriter
 from services.routing.ticker import Pace, start_tickers
@@ -156,7 +157,13 @@ def wire_routing(stage: Stage, process: Process) -> Wiring:
         timers=Timers(**common, close_after_seconds=CLOSE_AFTER_SECONDS),
     )
     configurations.on_change(lambda _tenant: wake())
-    parts.consume(REQUESTS, routing_on_requests(configurations), then=wake)
+    before = Predecessors(process.committer)
+    parts.consume(
+        REQUESTS,
+        routing_on_requests(configurations, before.contact_desk),
+        first=before.learn,
+        then=wake,
+    )
     parts.consume(CLOCKS, routing_on_clocks(configurations), then=wake)
     commands = TicketCommands(
         committer=process.committer,
@@ -224,7 +231,9 @@ def wire_notify(stage: Stage, process: Process) -> Wiring:
     ticker = parts.tick("sender", send, seconds=1.0)
     find = notify_configured(parts.configurations)
     requests, tickets = Reach(directory), Reach(directory)
-    parts.consume(REQUESTS, notify_on_requests(requests), first=requests.learn, then=ticker.wake)
+    parts.consume(
+        REQUESTS, notify_on_requests(requests, find), first=requests.learn, then=ticker.wake
+    )
     parts.consume(TICKETS, notify_on_tickets(tickets, find), first=tickets.learn, then=ticker.wake)
     parts.consume(CLOCKS, notify_on_clocks(find), then=ticker.wake)
     return parts.wiring()

@@ -158,7 +158,7 @@ class Scan:
     def _is_member(agent: Mapping[str, Any], queue: Mapping[str, Any]) -> bool:
         if queue.get("members"):
             return agent["id"] in queue["members"]
-        return agent["skills"].get(queue["skill"], 0) >= queue.get("level", 1)
+        return bool(agent["skills"].get(queue["skill"], 0) >= queue.get("level", 1))
 
     def candidates(self, demand: Demand) -> Takers:
         """Return who may take a demand by the first topology that takes it."""

@@ -246,7 +246,7 @@ class Notify:
                 first=None if topic in {CLOCKS, CONTACTS} else self.reach.learn,
             )
             for topic, rows in (
-                (REQUESTS, on_requests(self.reach)),
+                (REQUESTS, on_requests(self.reach, find)),
                 (TICKETS, on_tickets(self.reach, find)),
                 (CLOCKS, on_clocks(find)),
                 (CONTACTS, on_contacts()),

@@ -147,16 +147,20 @@ def _overflow(draw: st.DrawFn, desks: Sequence[str], own: Sequence[str]) -> dict
 @st.composite
 def topologies(draw: st.DrawFn, desks: Sequence[str], queues: dict[str, str]) -> dict[str, Any]:
     """Return a section: some scopes, then either one that takes the rest or a fallback desk."""
-    scopes = draw(st.lists(st.sampled_from(SCOPES), unique_by=str, max_size=3))
+    scopes: list[dict[str, Any]] = draw(
+        st.lists(st.sampled_from(SCOPES), unique_by=str, max_size=3)
+    )
     fallback = draw(st.sampled_from([None, *desks]))
-    if fallback is None or draw(st.booleans()):
+    takes_the_rest = draw(st.booleans())
+    if fallback is None or takes_the_rest:
         scopes = [*scopes, {}]
     found = [
         {"name": f"t{number}", "scope": scope, **draw(shapes(desks, queues))}
         for number, scope in enumerate(scopes)
     ]
     # One of them is in front of another one, or of one that only it leads to.
-    if found and draw(st.booleans()):
+    in_front = draw(st.booleans())
+    if found and in_front:
         number = draw(st.integers(0, len(found) - 1))
         others = [t["name"] for t in found if t is not found[number]]
         behind = draw(st.sampled_from([*others, "hidden"]))

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.console.domain.names import Names
 from services.console.domain.projection import Row, row_of
-from services.console.domain.sayings import Names, Tone
+from services.console.domain.sayings import Tone
 from services.console.domain.telling import Teller
 from services.console.domain.timeline import in_order, timeline
 from services.console.domain.words import Language, Words

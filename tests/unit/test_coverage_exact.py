@@ -97,8 +97,8 @@ def rosters(draw: st.DrawFn) -> tuple[dict[str, Any], datetime]:
         }
         for number in range(draw(st.integers(1, 3)))
     ]
-    places = [desk["name"] for desk in desks]
-    agents = []
+    places = [str(desk["name"]) for desk in desks]
+    agents: list[dict[str, Any]] = []
     for number in range(draw(st.integers(0, 5))):
         leave = []
         for first in draw(st.lists(day, max_size=2)):

@@ -417,9 +417,7 @@ def sample() -> Configuration:
 
 def question(line: Line) -> CallQuestion:
     """Return what is asked for a line."""
-    return CallQuestion(
-        tenant="main", region=line.region, site=line.site, service=line.service
-    )
+    return CallQuestion(tenant="main", region=line.region, site=line.site, service=line.service)
 
 
 @pytest.mark.parametrize(
@@ -438,9 +436,7 @@ def test_a_call_goes_where_the_configuration_says(
     opened: bool,  # noqa: FBT001
 ) -> None:
     """The topology of its line, and of desks that follow the sun the first open one."""
-    found = by_configuration(
-        sample(), question(line), at=datetime(2026, 3, 2, hour, tzinfo=UTC)
-    )
+    found = by_configuration(sample(), question(line), at=datetime(2026, 3, 2, hour, tzinfo=UTC))
     assert found is not None
     assert (found.desk, found.open, found.agents_present) == (desk, opened, None)
     assert (found.opens_at is None) == opened

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.notify.domain import planning
+from services.notify.domain import alarms, planning
 from services.notify.domain.notices import (
     NOTICES,
     OPEN_MAX,
@@ -31,8 +31,10 @@ from shared.contracts.notify import (
 )
 from shared.contracts.routing import (
     Explanation,
+    QueueReason,
     Status,
     TicketAssigned,
+    TicketQueued,
     TicketRegarded,
     TicketResolved,
 )
@@ -446,3 +448,38 @@ def test_state_survives_the_document() -> None:
     assert Notices.model_validate(state.model_dump()) == state
     assert state.notices[0].id == decided.write.events[0].id
     assert state.notices[0].configversion == 3
+
+
+def unrouted(desk: str, *, alarm: bool = True) -> TicketQueued:
+    """Return how a ticket is queued that no topology takes."""
+    return TicketQueued(
+        facts=FACTS,
+        status=Status.QUEUED,
+        desk=desk,
+        reason=QueueReason.NEW,
+        explanation=EXPLANATION,
+        unrouted=alarm,
+    )
+
+
+def test_the_fallback_desk_is_told_of_what_no_topology_takes() -> None:
+    """By its address, or else its duty manager's; what is routed tells nobody of it."""
+    found = only(alarms.tell_unrouted(None, event(unrouted("operations"), 2), NOW, sample()))
+    assert (found.kind, found.recipient_kind, found.recipient) == (
+        NoticeKind.UNROUTED,
+        RecipientKind.DESK,
+        "operations",
+    )
+    again = alarms.tell_unrouted(folded([found]), event(unrouted("operations"), 2), NOW, sample())
+    assert again == ()
+    routed = event(unrouted("operations", alarm=False), 2)
+    assert alarms.tell_unrouted(None, routed, NOW, sample()) == ()
+    sections = sample().sections()
+    for desk in sections["desks"]["desks"]:
+        manager = "o-adeyemi" if desk["name"] == "operations" else None
+        desk |= {"email": None, "duty_manager": manager}
+    changed = Configuration.from_sections(sections)
+    told = only(alarms.tell_unrouted(None, event(unrouted("operations"), 2), NOW, changed))
+    assert (told.recipient_kind, told.recipient) == (RecipientKind.AGENT, "o-adeyemi")
+    for nobody in ("london", "atlantis"):
+        assert alarms.tell_unrouted(None, event(unrouted(nobody), 2), NOW, changed) == ()

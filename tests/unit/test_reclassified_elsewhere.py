@@ -6,8 +6,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from services.console.domain.names import Names
 from services.console.domain.projection import parts_of, row_of
-from services.console.domain.sayings import Names
 from services.console.domain.telling import Teller
 from services.console.domain.words import Language, Words
 from services.routing.domain import requests

@@ -107,7 +107,7 @@ POINT = (
     ],
 )
 def test_a_central_contact_point_distributes_by_its_tables(
-    said: dict[str, str], expected: tuple[str, str | None, str]
+    said: dict[str, Any], expected: tuple[str, str | None, str]
 ) -> None:
     """Services first, then sites, businesses and regions; what is in none waits at the point."""
     assert taken(shaped(POINT % "automatic"), **said) == expected

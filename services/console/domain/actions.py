@@ -24,6 +24,7 @@ class Verb(StrEnum):
     RESOLVE = "resolve"
     REOPEN = "reopen"
     CLOSE = "close"
+    PERSON = "person"
 
 
 def offered(ticket: Ticket, *, me: str) -> tuple[Verb, ...]:
@@ -31,6 +32,8 @@ def offered(ticket: Ticket, *, me: str) -> tuple[Verb, ...]:
     mine = ticket.routing.agent == me
     take: tuple[Verb, ...] = () if mine else (Verb.ASSIGN,)
     match ticket.routing.status:
+        case Status.QUEUED if ticket.routing.tier == 0:
+            return (Verb.PERSON, Verb.TRANSFER, Verb.RESOLVE)
         case Status.QUEUED:
             return (Verb.ACCEPT, Verb.ASSIGN, Verb.TRANSFER, Verb.RESOLVE)
         case Status.ASSIGNED:

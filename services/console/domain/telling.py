@@ -10,8 +10,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from services.console.domain.contact_sayings import say_contact
+from services.console.domain.names import Names
 from services.console.domain.projection import TOPICS, Row
-from services.console.domain.sayings import Names, Said, Scope, Tone, say
+from services.console.domain.sayings import Said, Scope, Tone, say
 from services.console.domain.words import Words
 from shared.contracts.envelope import Body
 from shared.contracts.routing import Candidate, Explanation
@@ -67,7 +69,9 @@ class Teller:
     def tell(self, row: Row) -> Line:
         """Return the entry of one row; an event that cannot be read is told as such."""
         body = body_of(row)
-        said = say(self._scope, body) if body is not None else None
+        said = None
+        if body is not None:
+            said = say_contact(self._scope, body) or say(self._scope, body)
         if said is None:
             code = row.type.removeprefix("heliodesk.")
             said = Said("say.unknown", "dot", Tone.QUIET, {"type": code})

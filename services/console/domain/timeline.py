@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from services.console.domain.names import Names
 from services.console.domain.projection import TOPICS, Row
-from services.console.domain.sayings import Names
 from services.console.domain.telling import Line, Teller
 from services.console.domain.words import Words
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from services.console.domain.contact_en import CONTACT_WORDS
 from services.console.domain.sentences_en import SENTENCES
 from services.console.domain.topology_en import TOPOLOGY_WORDS
 
@@ -679,4 +680,5 @@ ENGLISH: Final[dict[str, str]] = {
     "held.unknown": "held back",
     **SENTENCES,
     **TOPOLOGY_WORDS,
+    **CONTACT_WORDS,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from services.console.domain.contact_zh import CONTACT_WORDS
 from services.console.domain.sentences_zh import SENTENCES
 from services.console.domain.topology_zh import TOPOLOGY_WORDS
 
@@ -679,4 +680,5 @@ CHINESE: Final[dict[str, str]] = {
     "held.unknown": "已暂缓",
     **SENTENCES,
     **TOPOLOGY_WORDS,
+    **CONTACT_WORDS,
 }

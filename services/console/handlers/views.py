@@ -12,8 +12,8 @@ from datetime import UTC, datetime, tzinfo
 
 from services.console.domain.actions import Verb, offered
 from services.console.domain.band import Axis, DeskBand, axis, desk_bands
+from services.console.domain.names import Names
 from services.console.domain.projection import Row
-from services.console.domain.sayings import Names
 from services.console.domain.telling import Line
 from services.console.domain.tickets import (
     AgentNow,

@@ -19,7 +19,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from services.console.domain.sayings import Names
+from services.console.domain.names import Names
 from services.console.domain.words import Language, Words, chosen
 from services.console.handlers.commands import Commands
 from services.console.handlers.coverage import CoverageViews

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from services.console.domain.actions import RESOLUTIONS, Verb
-from services.console.domain.sayings import Names
+from services.console.domain.names import Names
 from services.console.domain.words import Words
 from services.console.handlers.commands import Outcome, Result
 from services.console.pages.forms import fields_of
@@ -119,7 +119,7 @@ def _body(
         case Verb.RESOLVE:
             body = {"code": fields.get("code", RESOLUTIONS[0])}
             return {**body, "article": fields["article"]} if fields.get("article") else body
-        case Verb.ACCEPT | Verb.RESUME | Verb.REOPEN | Verb.CLOSE:
+        case Verb.ACCEPT | Verb.RESUME | Verb.REOPEN | Verb.CLOSE | Verb.PERSON:
             return {}
 
 

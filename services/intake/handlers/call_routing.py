@@ -132,9 +132,7 @@ class CallRouting:
         if route is None:
             raise CommandRejected("nobody-else", "no topology names a desk for it", status=409)
         configuration = self._configurations.current(asking.tenant)
-        exchange = asking.integration is not None and is_exchange(
-            configuration, asking.integration
-        )
+        exchange = asking.integration is not None and is_exchange(configuration, asking.integration)
         if asking.call is not None and asking.integration is not None and exchange:
             await self._noted(asking, asking.integration, asking.call)
             body = directed_body(question, route, integration=asking.integration)

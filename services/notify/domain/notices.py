@@ -84,6 +84,8 @@ class Notices(BaseModel):
     request: str | None = None
     """The message with which the ticket began, where an acknowledgement was planned for it."""
     acknowledged: bool = False
+    contact_desk: str | None = None
+    """The desk to which the requester was referred last: answers go there."""
     due_at: datetime | None = None
     notices: tuple[Notice, ...] = ()
 
@@ -156,12 +158,14 @@ def _planned(before: Notices, event: Event[Any], body: NoticePlanned) -> Notices
         due_at=event.time,
     )
     acknowledges = body.kind is NoticeKind.ACKNOWLEDGEMENT
+    refers = body.kind is NoticeKind.REFERRAL
     return _with(
         before.model_copy(
             update={
                 "number": body.number,
                 "request": body.details.get(REQUEST, before.request),
                 "acknowledged": before.acknowledged or acknowledges,
+                "contact_desk": body.details.get("desk") if refers else before.contact_desk,
             }
         ),
         (*before.notices, notice),

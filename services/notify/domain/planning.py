@@ -30,6 +30,8 @@ from shared.organisation import Configuration, UnknownName
 
 KEY_MAX: Final = 80
 ACKNOWLEDGEMENT_KEY: Final = "acknowledgement"
+CONTACT: Final = "contact"
+"""The actor of what the requester did themselves."""
 LANGUAGE_DEFAULT: Final = "en"
 BREACH: Final = "breach"
 NEWS_QUIET: Final = timedelta(hours=1)
@@ -151,8 +153,8 @@ def tell_resolution(
 ) -> Sequence[Body]:
     """Plan to tell the contact that the ticket is resolved, once per resolution."""
     body = event.body
-    if not reachable:
-        return ()
+    if not reachable or body.by == CONTACT:
+        return ()  # Who says so themselves need not be told.
     details = {**details_of(body.facts), **_request(state), "desk": body.desk, "code": body.code}
     if body.agent:
         details["agent"] = body.agent

@@ -69,7 +69,7 @@ class Crew:
 
 def _names(configuration: Configuration, desks: Iterable[str]) -> list[str]:
     section = configuration.desks
-    known = {group.name for group in (*section.desks, *section.queues)}
+    known = {desk.name for desk in section.desks} | {queue.name for queue in section.queues}
     agents = [a for d in dict.fromkeys(desks) if d in known for a in configuration.members_of(d)]
     names = dict.fromkeys(agent.id for agent in agents)
     kept = [desk for desk, terms in configuration.routing.desks.items() if terms.reserves]
