@@ -52,6 +52,7 @@ from shared.organisation.integrations import (
     Template,
     TemplatesSection,
 )
+from shared.organisation.lifecycle import ESCALATION_REASONS, LifecycleSection, SilenceRule
 from shared.organisation.parsing import parse_sections, validate_sections
 from shared.organisation.places import (
     Agent,
@@ -97,6 +98,7 @@ __all__ = [
     "ALWAYS",
     "DEFAULT_RULE",
     "DESK_CALENDAR",
+    "ESCALATION_REASONS",
     "MAIL_DOORS",
     "REQUEST_FIELDS",
     "ROSTER_PREFIX",
@@ -134,6 +136,7 @@ __all__ = [
     "Integration",
     "IntegrationsSection",
     "Leave",
+    "LifecycleSection",
     "Limits",
     "Local",
     "Maintenance",
@@ -153,6 +156,7 @@ __all__ = [
     "RoutingSection",
     "Scope",
     "Service",
+    "SilenceRule",
     "Site",
     "SlaSection",
     "Storm",

@@ -11,6 +11,7 @@ from shared.organisation.configuration import ROSTER_PREFIX
 from shared.organisation.doors import known_doors, settings_faults
 from shared.organisation.intake import REQUEST_FIELDS
 from shared.organisation.integrations import ALERT_FIELDS
+from shared.organisation.lifecycle_checks import lifecycle_faults
 from shared.organisation.policies import DESK_CALENDAR, NOTIFY_ROLES
 from shared.organisation.problems import unknown_name
 from shared.organisation.promises import promise_faults
@@ -62,6 +63,8 @@ def findings(configuration: Configuration) -> Iterator[Finding]:
     yield from _maintenance(configuration, names)
     for path, reason in routing_faults(configuration):
         yield Finding("routing", path, reason)
+    for path, reason in lifecycle_faults(configuration):
+        yield Finding("lifecycle", path, reason)
 
 
 def _refer(

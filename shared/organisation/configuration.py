@@ -17,6 +17,7 @@ from shared.organisation.catalogue import CatalogueSection, ConfigurationItem, F
 from shared.organisation.coverage import CoverageSection
 from shared.organisation.intake import IntakeSection
 from shared.organisation.integrations import Integration, IntegrationsSection, TemplatesSection
+from shared.organisation.lifecycle import LifecycleSection
 from shared.organisation.places import (
     Agent,
     AgentsSection,
@@ -49,6 +50,7 @@ SECTION_MODELS: Final[Mapping[str, type[Model]]] = {
     "topologies": TopologiesSection,
     "coverage": CoverageSection,
     "routing": RoutingSection,
+    "lifecycle": LifecycleSection,
     "sla": SlaSection,
     "integrations": IntegrationsSection,
     "intake": IntakeSection,
@@ -101,6 +103,7 @@ class Configuration:
     topologies: TopologiesSection = field(default_factory=TopologiesSection)
     coverage: CoverageSection = field(default_factory=CoverageSection)
     routing: RoutingSection = field(default_factory=RoutingSection)
+    lifecycle: LifecycleSection = field(default_factory=LifecycleSection)
     sla: SlaSection = field(default_factory=SlaSection)
     integrations: IntegrationsSection = field(default_factory=IntegrationsSection)
     intake: IntakeSection = field(default_factory=IntakeSection)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from services.routing.domain import commands, moves, requests, timers
 from services.routing.domain.desks import redirected
+from services.routing.domain.resolving import decide_resolve
 from services.routing.domain.tickets import HELD, TICKETS, TicketState
 from shared.aggregate import Document, Step, fold, plan
 from shared.contracts.envelope import Body, Event, numbered
@@ -113,7 +114,9 @@ def accept(agent: str) -> Decide:
 
 def resolve(by: str = "h-clarke") -> Decide:
     """Return the command that resolves."""
-    return lambda s: commands.decide_resolve(s, code="solved", article=None, by=by)
+    return lambda s: decide_resolve(
+        s, code="solved", article=None, by=by, now=at(9), configuration=sample()
+    )
 
 
 def begun(*bodies: Body) -> Life:

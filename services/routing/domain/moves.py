@@ -15,12 +15,14 @@ from services.routing.domain.desks import (
     redirected,
     successor,
 )
-from services.routing.domain.tickets import TicketState
+from services.routing.domain.progress import counted
+from services.routing.domain.tickets import ACTIVE, TicketState
 from shared.contracts.envelope import Body
 from shared.contracts.facts import TicketFacts
 from shared.contracts.routing import (
     Explanation,
     QueueReason,
+    Said,
     Status,
     TicketQueued,
     TicketReopened,
@@ -63,7 +65,7 @@ def decide_desk_closed(
     """
     if state is None or state.facts is None:
         return []
-    if state.status not in {Status.QUEUED, Status.ASSIGNED, Status.ACCEPTED}:
+    if state.status not in ACTIVE:
         return []
     if is_open(configuration, state.desk, now):
         return []
@@ -74,16 +76,15 @@ def decide_desk_closed(
         choice = successor(configuration, state.facts, now, tier_min=tier_min)
     if choice is None:
         return []
-    return [
-        queued(
-            state.facts,
-            choice.desk,
-            QueueReason.DESK_CLOSED,
-            choice.explanation,
-            opens_at=choice.opens_at,
-            released=state.holder,
-        )
-    ]
+    moved = queued(
+        state.facts,
+        choice.desk,
+        QueueReason.DESK_CLOSED,
+        choice.explanation,
+        opens_at=choice.opens_at,
+        released=state.holder,
+    )
+    return [counted(state, moved)]
 
 
 def reopen(
@@ -94,9 +95,18 @@ def reopen(
     *,
     reason: str,
     by: str,
+    said: Said | None = None,
 ) -> Sequence[Body]:
     """Take a resolution back and queue the ticket where it was, or elsewhere if that is closed."""
     choice = _back(state, facts, now, configuration, why="reopened")
+    again = queued(
+        facts,
+        choice.desk,
+        QueueReason.REOPENED,
+        choice.explanation,
+        opens_at=choice.opens_at,
+        by=by,
+    )
     return [
         TicketReopened(
             facts=facts,
@@ -105,15 +115,9 @@ def reopen(
             tier=state.tier,
             reason=reason,
             by=by,
+            said=said,
         ),
-        queued(
-            facts,
-            choice.desk,
-            QueueReason.REOPENED,
-            choice.explanation,
-            opens_at=choice.opens_at,
-            by=by,
-        ),
+        counted(state, again),
     ]
 
 
@@ -129,16 +133,15 @@ def decide_agent_left(
     if state.status is Status.PENDING:
         return []
     choice = _back(state, state.facts, now, configuration, why=f"{agent} has left")
-    return [
-        queued(
-            state.facts,
-            choice.desk,
-            QueueReason.AGENT_LEFT,
-            choice.explanation,
-            opens_at=choice.opens_at,
-            released=agent,
-        )
-    ]
+    moved = queued(
+        state.facts,
+        choice.desk,
+        QueueReason.AGENT_LEFT,
+        choice.explanation,
+        opens_at=choice.opens_at,
+        released=agent,
+    )
+    return [counted(state, moved)]
 
 
 def _back(

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from services.routing.domain.commands import resumed
+from services.routing.domain.confirming import DISSATISFIED, confirmed
 from services.routing.domain.desks import choose_desk
 from services.routing.domain.moves import escalated, queued, reopen
+from services.routing.domain.progress import counted
+from services.routing.domain.resolving import resolution
 from services.routing.domain.tickets import MERGED, OVER, TicketState
 from shared.contracts.envelope import Body
 from shared.contracts.facts import TicketFacts
@@ -15,6 +19,7 @@ from shared.contracts.intake import (
     AlertStatus,
     Direction,
     MessageAdded,
+    ReplyVerdict,
     RequestAccepted,
     RequestReclassified,
 )
@@ -24,6 +29,7 @@ from shared.contracts.routing import (
     FollowupRequested,
     PendReason,
     QueueReason,
+    Said,
     Status,
     TicketClosed,
     TicketEvent,
@@ -69,15 +75,24 @@ def decide_message(
                 return [
                     TicketResumed(
                         facts=facts,
-                        status=Status.ACCEPTED,
+                        status=resumed(state),
                         desk=state.desk,
                         tier=state.tier,
                         agent=state.agent,
                         by=CONTACT,
                     )
                 ]
+            case Status.RESOLVED if body.verdict is ReplyVerdict.SATISFIED:
+                return confirmed(state, facts, said=Said.REPLY, by=CONTACT)
+            case Status.RESOLVED if body.verdict is ReplyVerdict.DISSATISFIED:
+                return reopen(
+                    state, facts, now, configuration, reason=DISSATISFIED, by=CONTACT, said=Said.REPLY
+                )
             case Status.RESOLVED:
                 return reopen(state, facts, now, configuration, reason="message", by=CONTACT)
+            case Status.CLOSED if body.verdict is ReplyVerdict.SATISFIED:
+                # Thanks for what is closed already: nobody has to do anything.
+                return _regard(state, facts, firing=state.firing)
             case Status.CLOSED if not state.merged:
                 return _after_closing(state, body, now, configuration)
             case _:
@@ -162,9 +177,11 @@ def decide_parent_solved(
         return []
     else:
         desk, tier, agent = state.desk, state.tier, state.agent
-    resolved = TicketResolved(
+    resolved = resolution(
+        configuration,
+        now,
+        state=state,
         facts=body.facts,
-        status=Status.RESOLVED,
         desk=desk,
         tier=tier,
         agent=agent,
@@ -198,7 +215,7 @@ def decide_alerts(
         case Status.RESOLVED if began:
             return reopen(state, facts, now, configuration, reason="alerts", by=MONITORING)
         case status if status is not Status.RESOLVED and cleared:
-            return [_cleared(facts, desk=state.desk, tier=state.tier, agent=state.agent)]
+            return [_cleared(configuration, now, facts, state, (state.desk, state.tier, state.agent))]
         case _:
             return _regard(state, facts, firing=body.firing, fresh=body.fresh)
 
@@ -230,7 +247,7 @@ def decide_escalation(
         because=state.queued_because,
         released=state.holder,
     )
-    return [] if moved is None else [moved]
+    return [] if moved is None else [counted(state, moved)]
 
 
 def _begin(
@@ -265,13 +282,27 @@ def _begin_with_alerts(
     if body.firing > 0 or body.expired > 0:
         return begun
     last = begun[-1]
-    return [*begun, _cleared(body.facts, desk=last.desk, tier=last.tier, agent=None)]
+    at: _At = (last.desk, last.tier, None)
+    return [*begun, _cleared(configuration, now, body.facts, state, at)]
 
 
-def _cleared(facts: TicketFacts, *, desk: str, tier: int, agent: str | None) -> TicketResolved:
-    return TicketResolved(
+_At = tuple[str, int, str | None]
+"""Desk, tier and agent."""
+
+
+def _cleared(
+    configuration: Configuration,
+    now: datetime,
+    facts: TicketFacts,
+    state: TicketState | None,
+    at: _At,
+) -> TicketResolved:
+    desk, tier, agent = at
+    return resolution(
+        configuration,
+        now,
+        state=state,
         facts=facts,
-        status=Status.RESOLVED,
         desk=desk,
         tier=tier,
         agent=agent,
