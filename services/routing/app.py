@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from services.routing.api import people_router, ticket_router
+from services.routing.api import (
+    internal_router,
+    lifecycle_router,
+    people_router,
+    task_router,
+    ticket_router,
+)
 from services.routing.consumers import on_clocks, on_requests
 from services.routing.domain.agents import AGENTS
 from services.routing.domain.tickets import TICKETS
+from services.routing.handlers.closings import Closings
 from services.routing.handlers.commands import TicketCommands
 from services.routing.handlers.holds import HoldKeeper
+from services.routing.handlers.lifecycle import LifecycleCommands
 from services.routing.handlers.matcher import Matcher, MatchLimits
 from services.routing.handlers.reading import Reader
 from services.routing.handlers.sweeps import DeskSweep, Timers
+from services.routing.handlers.verdicts import Verdicts
 from services.routing.handlers.writing import TicketWriter
 from services.routing.settings import RoutingSettings
 from services.routing.store import MongoTickets
@@ -21,6 +30,8 @@ from shared.clock import Clock, SystemClock
 from shared.contracts.routing import Presence
 from shared.contracts.topics import CLOCKS, REQUESTS
 from shared.service import Runtime
+from shared.settings import secret
+from shared.verdicts import VerdictSigner
 
 
 def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> FastAPI:
@@ -49,11 +60,13 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
         configurations=configurations,
         clock=clock,
     )
+    closings = Closings(runtime.metrics.registry)
     timers = Timers(
         tickets=tickets,
         committer=committer,
         clock=clock,
         close_after_seconds=settings.close_after_seconds,
+        closings=closings,
     )
     pace = Pace(
         match_seconds=settings.match_seconds,
@@ -64,7 +77,9 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
     )
     wake = start_tickers(runtime, pace, matcher=matcher, keeper=keeper, sweep=sweep, timers=timers)
     configurations.on_change(lambda _tenant: wake())
-    runtime.consume(REQUESTS, on_requests(configurations), then=wake)
+    runtime.consume(
+        REQUESTS, on_requests(configurations, closed=closings.decided_bodies), then=wake
+    )
     runtime.consume(CLOCKS, on_clocks(configurations), then=wake)
     reader = Reader(
         tickets=tickets,
@@ -80,9 +95,21 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
         configurations=configurations,
         clock=clock,
         changed=wake,
+        closings=closings,
     )
+    lifecycle = LifecycleCommands(
+        writer=writer, configurations=configurations, clock=clock, changed=wake
+    )
+    signer = VerdictSigner(secret(settings.thread_key or settings.service_token))
+    verdicts = Verdicts(signer=signer, tickets=tickets, commands=commands)
     return runtime.application(
-        routers=[ticket_router(reader, commands), people_router(reader, commands)],
+        routers=[
+            ticket_router(reader, commands),
+            lifecycle_router(reader, commands, lifecycle),
+            task_router(reader, lifecycle, clock=clock),
+            people_router(reader, commands),
+            internal_router(verdicts),
+        ],
         title="Heliodesk routing",
         description="Where tickets stand, who works on them, and which desks are open.",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from services.routing.domain.requests import (
@@ -17,7 +18,7 @@ from services.routing.domain.requests import (
 from services.routing.domain.tickets import TICKETS
 from shared.configuration import Configurations
 from shared.consumer import On
-from shared.contracts.envelope import Event
+from shared.contracts.envelope import Body, Event
 from shared.contracts.intake import (
     AlertsChanged,
     MessageAdded,
@@ -29,21 +30,40 @@ from shared.contracts.sla import ClockEscalated
 from shared.organisation import Configuration
 
 
-def on_requests(configurations: Configurations) -> list[On]:
-    """Return the rows of ``heliodesk.requests``."""
+def on_requests(
+    configurations: Configurations,
+    *,
+    closed: Callable[[Sequence[Body]], None] = lambda _bodies: None,
+) -> list[On]:
+    """Return the rows of ``heliodesk.requests``.
+
+    ``closed`` hears what messages and merges decide, to count the tickets that they close.
+    """
 
     def newest(event: Event[Any]) -> Configuration:
         return configurations.current(event.tenant)
 
+    def heard(bodies: Sequence[Body]) -> Sequence[Body]:
+        closed(bodies)
+        return bodies
+
     return [
         On(RequestAccepted, TICKETS, lambda s, e, now: decide_request(s, e.body, now, newest(e))),
-        On(MessageAdded, TICKETS, lambda s, e, now: decide_message(s, e.body, now, newest(e))),
+        On(
+            MessageAdded,
+            TICKETS,
+            lambda s, e, now: heard(decide_message(s, e.body, now, newest(e))),
+        ),
         On(
             RequestReclassified,
             TICKETS,
             lambda s, e, now: decide_reclassified(s, e.body, now, newest(e)),
         ),
-        On(RequestMerged, TICKETS, lambda s, e, now: decide_merged(s, e.body, now, newest(e))),
+        On(
+            RequestMerged,
+            TICKETS,
+            lambda s, e, now: heard(decide_merged(s, e.body, now, newest(e))),
+        ),
         On(RequestUnmerged, TICKETS, lambda s, e, now: decide_unmerged(s, e.body, now, newest(e))),
         On(
             ParentSolved,

@@ -60,9 +60,7 @@ def confirmed(
         "by": by,
     }
     return (
-        TicketConfirmed(
-            **common, status=Status.RESOLVED, said=said, resolution=state.resolution
-        ),
+        TicketConfirmed(**common, status=Status.RESOLVED, said=said, resolution=state.resolution),
         TicketClosed(**common, status=Status.CLOSED, reason=CONFIRMED),
     )
 

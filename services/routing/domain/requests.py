@@ -82,22 +82,34 @@ def decide_message(
                         by=CONTACT,
                     )
                 ]
-            case Status.RESOLVED if body.verdict is ReplyVerdict.SATISFIED:
-                return confirmed(state, facts, said=Said.REPLY, by=CONTACT)
-            case Status.RESOLVED if body.verdict is ReplyVerdict.DISSATISFIED:
-                return reopen(
-                    state, facts, now, configuration, reason=DISSATISFIED, by=CONTACT, said=Said.REPLY
-                )
             case Status.RESOLVED:
-                return reopen(state, facts, now, configuration, reason="message", by=CONTACT)
+                return _answered(state, body, now, configuration)
             case Status.CLOSED if body.verdict is ReplyVerdict.SATISFIED:
                 # Thanks for what is closed already: nobody has to do anything.
-                return _regard(state, facts, firing=state.firing)
+                pass
             case Status.CLOSED if not state.merged:
                 return _after_closing(state, body, now, configuration)
             case _:
                 pass
     return _regard(state, facts, firing=state.firing)
+
+
+def _answered(
+    state: TicketState, body: MessageAdded, now: datetime, configuration: Configuration
+) -> Sequence[Body]:
+    """Close what its requester calls solved; whatever else they say reopens it."""
+    if body.verdict is ReplyVerdict.SATISFIED:
+        return confirmed(state, body.facts, said=Said.REPLY, by=CONTACT)
+    unhappy = body.verdict is ReplyVerdict.DISSATISFIED
+    return reopen(
+        state,
+        body.facts,
+        now,
+        configuration,
+        reason=DISSATISFIED if unhappy else "message",
+        by=CONTACT,
+        said=Said.REPLY if unhappy else None,
+    )
 
 
 def decide_reclassified(
@@ -215,7 +227,9 @@ def decide_alerts(
         case Status.RESOLVED if began:
             return reopen(state, facts, now, configuration, reason="alerts", by=MONITORING)
         case status if status is not Status.RESOLVED and cleared:
-            return [_cleared(configuration, now, facts, state, (state.desk, state.tier, state.agent))]
+            return [
+                _cleared(configuration, now, facts, state, (state.desk, state.tier, state.agent))
+            ]
         case _:
             return _regard(state, facts, firing=body.firing, fresh=body.fresh)
 

@@ -45,7 +45,10 @@ def _whose(configuration: Configuration, desk: str | None, agent: str | None) ->
     """
     if desk is None and agent is None:
         raise CommandRejected(
-            "task-for-nobody", "name the desk or the agent who is to do it", field="desk", status=422
+            "task-for-nobody",
+            "name the desk or the agent who is to do it",
+            field="desk",
+            status=422,
         )
     try:
         if desk is not None:
