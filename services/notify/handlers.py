@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+from services.notify.domain.answers import AnswerLinks
 from services.notify.domain.delivery import retry
 from services.notify.domain.mail import (
     Letter,
@@ -17,7 +18,7 @@ from services.notify.domain.mail import (
     thread_message_id,
     with_number,
 )
-from services.notify.domain.notices import CODE, NOTICES, REQUEST, Notice, Notices
+from services.notify.domain.notices import CODE, NOTICES, REQUEST, RESOLUTION, Notice, Notices
 from services.notify.ports import Directory, Later, Refused, Words
 from shared.clock import Clock
 from shared.commit import Command, Committer
@@ -129,7 +130,9 @@ class Letters:
         domain: str,
         sender: str,
         signer: ThreadSigner,
+        answers: AnswerLinks | None = None,
     ) -> None:
+        self._answers = answers or AnswerLinks()
         self._directory = directory
         self._words = words
         self._configurations = configurations
@@ -181,7 +184,9 @@ class Letters:
         rendered = self._words.render(
             kind=job.notice.kind,
             language=job.notice.language,
-            values=_values(job, recipient, request, passed_on, configuration) | _code_of(code),
+            values=_values(job, recipient, request, passed_on, configuration)
+            | _code_of(code)
+            | self._answers.of(job.notice, tenant=job.tenant, number=job.number),
             configuration=configuration,
         )
         # A code belongs to no conversation: nobody answers it, and it joins none.
@@ -291,13 +296,17 @@ def _values(
     details = job.notice.details
     desk, agent = details.get("desk", ""), details.get("agent", "")
     begun = request or passed_on
-    values = {name: text for name, text in details.items() if name not in {REQUEST, CODE}}
+    values = {
+        name: text for name, text in details.items() if name not in {REQUEST, CODE, RESOLUTION}
+    }
     values |= {
         "number": job.number,
         "organisation": configuration.organisation.name,
         "desk": _title(configuration.desk, desk, lambda found: found.title),
         "agent": _title(configuration.agent, agent, lambda found: found.name),
+        "by": _title(configuration.agent, details.get("by", ""), lambda found: found.name),
         "due": _due(details.get("due_at"), desk, configuration),
+        "closes": _due(details.get("close_at"), desk, configuration),
         "subject": begun.subject if begun else "",
         "text": passed_on.text if passed_on else "",
         "author": passed_on.author if passed_on else "",

@@ -23,6 +23,10 @@ class NoticeKind(Word):
     """A message to a closed ticket was not taken by itself: a person looks at it."""
     NEWS = "news"
     """Alerts began to fire that join an incident which somebody holds already."""
+    HELP = "help"
+    """Somebody is called for help with a ticket: a hierarchical escalation."""
+    WATCH = "watch"
+    """Something happened to a ticket that somebody follows."""
     CODE = "code"
     """A code that confirms an address. It goes to the address itself, and belongs to no ticket."""
     UNKNOWN = "unknown"
@@ -55,6 +59,16 @@ class NoticePlanned(Body):
     """The message of intake that is passed on, for replies."""
     details: Annotated[dict[str, str], Field(max_length=20)] = {}
     """Codes for the template: desk, agent, priority, due time. No free text."""
+
+
+class WatchingChanged(Body):
+    """Notify took note who follows the ticket, so that they are told of it."""
+
+    type: ClassVar[str] = "heliodesk.notice.watching_changed.v1"
+
+    watcher: Id
+    kind: RecipientKind
+    watching: bool
 
 
 class NoticeSent(Body):

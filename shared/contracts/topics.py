@@ -103,6 +103,10 @@ REQUESTS = Topic(
         links.ParentLinked,
         links.ParentUnlinked,
         links.ParentSolved,
+        links.EffectLinked,
+        links.EffectUnlinked,
+        links.CauseLinked,
+        links.CauseUnlinked,
         links.LinkSuggested,
     ),
     consumers=("routing", "sla", "notify", "knowledge", "console"),
@@ -214,6 +218,7 @@ NOTICES = Topic(
     events=(
         notify.NoticePlanned,
         notify.NoticeSent,
+        notify.WatchingChanged,
         notify.NoticeDeferred,
         notify.NoticeFailed,
     ),

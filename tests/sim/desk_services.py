@@ -224,7 +224,9 @@ def wire_notify(stage: Stage, process: Process) -> Wiring:
     ticker = parts.tick("sender", send, seconds=1.0)
     find = notify_configured(parts.configurations)
     requests, tickets = Reach(directory), Reach(directory)
-    parts.consume(REQUESTS, notify_on_requests(requests), first=requests.learn, then=ticker.wake)
+    parts.consume(
+        REQUESTS, notify_on_requests(requests, find), first=requests.learn, then=ticker.wake
+    )
     parts.consume(TICKETS, notify_on_tickets(tickets, find), first=tickets.learn, then=ticker.wake)
     parts.consume(CLOCKS, notify_on_clocks(find), then=ticker.wake)
     return parts.wiring()

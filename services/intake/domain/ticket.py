@@ -18,6 +18,7 @@ from services.intake.domain.alerts import (
 from services.intake.domain.figures import Correction
 from services.intake.domain.links import Links
 from services.intake.domain.messages import Entry, Message
+from services.intake.domain.verdicts import verdict_of
 from shared.aggregate import Aggregate
 from shared.contracts.envelope import Body, Event
 from shared.contracts.facts import Code, Id, Instant, Priority, TicketFacts
@@ -26,10 +27,12 @@ from shared.contracts.intake import (
     Classification,
     ConversationClosed,
     ConversationReopened,
+    Direction,
     FollowupRefused,
     MessageAdded,
     MessageAmended,
     PriorityReason,
+    ReplyVerdict,
     RequestAccepted,
     RequestReclassified,
 )
@@ -196,7 +199,11 @@ def decide_message(state: Ticket | None, row: Message) -> list[Body]:
     match row.entry:
         case Entry.MESSAGE:
             added = MessageAdded(
-                facts=state.facts, message=row.id, direction=row.direction, author=row.author
+                facts=state.facts,
+                message=row.id,
+                direction=row.direction,
+                author=row.author,
+                verdict=_verdict(state, row),
             )
             # Not where it was moved by a merge: there, others ask.
             asked = row.answered_by == state.message and row.author != state.facts.contact
@@ -212,6 +219,13 @@ def decide_message(state: Ticket | None, row: Message) -> list[Body]:
         case Entry.REFUSED:
             return [FollowupRefused(facts=state.facts, message=row.id, author=row.author)]
     assert_never(row.entry)
+
+
+def _verdict(state: Ticket, row: Message) -> ReplyVerdict | None:
+    """Return what the requester says of a resolution; nobody else's word closes a ticket."""
+    if row.direction is not Direction.INBOUND or row.author != state.facts.contact:
+        return None
+    return verdict_of(row.text, author=row.author_name, has_files=bool(row.files))
 
 
 def _by_who_asked(added: MessageAdded) -> MessageAdded:

@@ -39,6 +39,9 @@ KIND_NAMES: Final[Mapping[str, Mapping[str, str]]] = {
 }
 """Language to the names of kinds; a kind that is not here is shown by its word."""
 
+LINKS: Final = ("satisfied_url", "dissatisfied_url")
+"""Values that are links of our own: on a line of their own they can be clicked in the HTML part."""
+
 OWN_TEMPLATES_MAX: Final = 500
 """Compiled templates of organisations that are kept; the oldest is compiled anew."""
 
@@ -86,6 +89,7 @@ class JinjaWords:
                     number=values.get("number", ""),
                     organisation=values.get("organisation", ""),
                     paragraphs=_paragraphs(text),
+                    links=[values[n] for n in LINKS if values.get(n)],
                 )
                 return Rendered(subject=subject, text=text, html=html, language=candidate)
         raise LookupError(f"no words for {kind.value}")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from services.notify.domain.notices import CODE, OPEN_MAX, REQUEST, Notices
+from services.notify.domain.notices import CODE, OPEN_MAX, REQUEST, RESOLUTION, Notices
 from shared.contracts.contacts import ContactCodeAsked
 from shared.contracts.envelope import Body, Event
 from shared.contracts.facts import TicketFacts
@@ -154,6 +154,8 @@ def tell_resolution(
     if not reachable:
         return ()
     details = {**_details(body.facts), **_request(state), "desk": body.desk, "code": body.code}
+    details |= {RESOLUTION: str(event.sequence)}
+    details |= {"close_at": rfc3339(body.close_at)} if body.close_at else {}
     if body.agent:
         details["agent"] = body.agent
     return _new(
@@ -366,3 +368,7 @@ def _language(configuration: Configuration, kind: RecipientKind, name: str) -> s
         languages = configuration.organisation.languages
         return languages[0] if languages else LANGUAGE_DEFAULT
     return found.languages[0]
+
+
+details_of, language_of, new_notice, request_of = _details, _language, _new, _request
+"""What other modules build their plans of."""
