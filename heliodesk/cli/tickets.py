@@ -1,4 +1,4 @@
-"""`heliodesk ticket`: list, look into, hand in."""
+"""`heliodesk ticket`: list, look into, hand in; the commands on its life are in `life`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from heliodesk.cli import life
 from heliodesk.cli.context import Context, context_of
 from heliodesk.cli.moments import ago, business_span, shown
 from heliodesk.cli.output import (
@@ -27,7 +28,8 @@ from heliodesk.errors import CliError
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-app = typer.Typer(no_args_is_help=True, help="List tickets, look into one, hand one in.")
+app = typer.Typer(no_args_is_help=True, help="List tickets, look into one, hand one in, work.")
+life.add_to(app)
 
 
 class StatusWord(StrEnum):
@@ -36,6 +38,7 @@ class StatusWord(StrEnum):
     QUEUED = "queued"
     ASSIGNED = "assigned"
     ACCEPTED = "accepted"
+    IN_PROGRESS = "in-progress"
     PENDING = "pending"
     RESOLVED = "resolved"
     CLOSED = "closed"
