@@ -210,6 +210,7 @@ def _show_facts(whole: Mapping[str, Any], now: datetime) -> None:
     print_facts(
         {
             "status": _standing(standing) if standing else "accepted; routing has not seen it yet",
+            "course": _course(standing) or None,
             "priority": _priority(facts) if facts else None,
             "kind": f"{facts['kind']}, by {facts['channel']}" if facts else None,
             "about": about or None,
@@ -232,6 +233,18 @@ def _standing(standing: Mapping[str, Any]) -> str:
         until = f" until {shown(standing['pend_until'])}" if standing["pend_until"] else ""
         text += f", waits for {standing['pend_reason']}{until}"
     return text
+
+
+def _course(standing: Mapping[str, Any]) -> str:
+    """Return how a ticket has gone so far; empty where there is nothing to tell."""
+    parts = [f"moved {moves}×"] if (moves := standing.get("moves")) else []
+    parts += [f"given back {returns}×"] if (returns := standing.get("returns")) else []
+    parts += [f"{tasks} open tasks"] if (tasks := standing.get("tasks_open")) else []
+    if standing.get("resolver"):
+        parts.append(f"solved by {standing['resolver']} (tier {standing.get('resolver_tier')})")
+    if standing.get("close_at"):
+        parts.append(f"closes {shown(standing['close_at'])} without an answer")
+    return ", ".join(parts)
 
 
 def _priority(facts: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 Purpose: plans at most one notice per cause and recipient, renders it in the recipient's language,
 sends it by SMTP, tries again for days, and records what became of it.
 Consumes: ``heliodesk.requests`` (accepted, message added), ``heliodesk.tickets`` (assigned,
-resolved) and ``heliodesk.clocks`` (warned, breached, escalated).
+resolved, escalated by people, watchers) and ``heliodesk.clocks`` (warned, breached, escalated).
 Emits: ``heliodesk.notices`` (one stream per ticket).
 Owns: notices and their delivery; claims of those that are being sent; the shipped templates.
 

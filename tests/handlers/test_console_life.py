@@ -29,7 +29,7 @@ def console() -> MemoryConsole:
     return MemoryConsole(ManualClock(NOON), configuration=sample_configuration())
 
 
-def life(status: str = "in-progress", *events: lifecycle.TicketEvent) -> Stories:
+def life(status: str = "in-progress", *events: routing.TicketEvent) -> Stories:
     """Return a ticket of London's Hannah, as it stands."""
     stories = Stories()
     known = facts("HD-1")

@@ -510,7 +510,10 @@ def test_a_task_is_asked_for_given_on_begun_and_done() -> None:
     )
     assert (start.code, "sue's" in start.reason) == ("already-assigned", True)
     life.do(lambda s: tasks.decide_task_start(s, task="a", agent="sue", by="sue"))
-    done = lambda: life.do(lambda s: tasks.decide_task_done(s, task="a", note="n-2", by="sue"))  # noqa: E731
+
+    def done() -> list[Body]:
+        return life.do(lambda s: tasks.decide_task_done(s, task="a", note="n-2", by="sue"))
+
     assert names(done()) == ["task_done"]
     assert done() == []
     (task,) = life.state.tasks
@@ -584,9 +587,12 @@ def test_who_watches_is_kept_once() -> None:
     assert watch("eva", WatcherKind.AGENT) == []
     assert names(watch("contact-9", WatcherKind.CONTACT)) == ["watcher_added"]
     assert refused(lambda: watch("ghost", WatcherKind.AGENT)).field == "watcher"
-    drop = lambda: life.do(  # noqa: E731
-        lambda s: tasks.decide_unwatch(s, watcher="eva", kind=WatcherKind.AGENT, by="eva")
-    )
+
+    def drop() -> list[Body]:
+        return life.do(
+            lambda s: tasks.decide_unwatch(s, watcher="eva", kind=WatcherKind.AGENT, by="eva")
+        )
+
     assert names(drop()) == ["watcher_removed"]
     assert drop() == []
     assert [w.name for w in life.state.watchers] == ["contact-9"]
