@@ -38,7 +38,7 @@ class NotifySettings(ServiceSettings):
 
     console_url: str = ""
     """Where requesters reach the console, for the links in the mail of a resolution; empty: none.
-    Behind a proxy the path ``/answer/`` alone has to be open to them."""
+    Behind a proxy the paths ``/answer/``, ``/static/`` and ``/language`` have to be open to them."""
 
     domain: Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,40}$")] = "heliodesk.localhost"
     """Right side of every Message-ID. Changing it while notices wait gives those a second id."""

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from services.console.domain.words import CATALOGUES
+from services.notify.adapters.reasons import REASON_NAMES
 from services.notify.domain.notices import NOTICES, Notice
 from shared.contracts.facts import Channel, Kind, Level, Priority, TicketFacts
 from shared.contracts.intake import Direction, MessageAdded, RequestAccepted
@@ -18,6 +20,7 @@ from shared.contracts.lifecycle import (
     WatcherRemoved,
 )
 from shared.contracts.routing import Status, TicketResolved
+from shared.organisation import ESCALATION_REASONS
 from shared.testing.clock import START
 from shared.verdicts import Verdict, VerdictSigner
 from tests.support.notify import TENANT, MemoryDirectory, Notify
@@ -176,7 +179,7 @@ async def test_a_manager_is_called_and_agents_who_follow_hear_of_it(kind: Escala
         if "olu" in mail["To"]:
             text_of = mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
             assert "Hannah Clarke calls you for help with T-000001" in text_of
-            assert "no-progress" in text_of
+            assert "Reason: no progress" in text_of
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -206,3 +209,12 @@ async def test_without_an_address_or_a_key_there_are_no_links() -> None:
         plain = mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
         assert "http" not in plain
         assert "If we hear nothing, it is closed on" in plain
+
+
+def test_each_shipped_reason_has_words_in_both_languages() -> None:
+    """The codes of section ``lifecycle`` are what people read in mails and in the console."""
+    assert {name: set(words) for name, words in REASON_NAMES.items()} == {
+        language: set(ESCALATION_REASONS) for language in ("en", "zh")
+    }
+    for catalogue in CATALOGUES.values():
+        assert all(f"escalation.{reason}" in catalogue for reason in ESCALATION_REASONS)

@@ -13,6 +13,7 @@ from typing import Final
 from jinja2 import FileSystemLoader, Template, TemplateError, TemplateNotFound
 from jinja2.sandbox import SandboxedEnvironment
 
+from services.notify.adapters.reasons import reason_word
 from services.notify.ports import Rendered
 from shared.contracts.notify import NoticeKind
 from shared.log import Log
@@ -144,10 +145,12 @@ def _candidates(language: str, configuration: Configuration) -> Iterator[str]:
 
 
 def _with_kind(values: Mapping[str, str], language: str) -> dict[str, str]:
-    """Return the values with the kind's name in a language."""
-    names = KIND_NAMES.get(language.split("-", maxsplit=1)[0], {})
+    """Return the values with the kind's and the reason's names in a language."""
+    base = language.split("-", maxsplit=1)[0]
+    names = KIND_NAMES.get(base, {})
     kind = values.get("kind", "")
-    return {**values, "kind": names.get(kind, kind)}
+    word = reason_word(values.get("reason", ""), base)
+    return {**values, "kind": names.get(kind, kind), "reason_word": word}
 
 
 def _paragraphs(text: str) -> list[list[str]]:
