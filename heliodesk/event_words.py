@@ -58,6 +58,16 @@ def _status(body: Body) -> str:
     return ", ".join(parts)
 
 
+def _help(body: Body) -> str:
+    called = ", ".join(map(str, _items(body, "told"))) or body.get("to_desk") or ""
+    return f"{body.get('by')} asks for {body.get('kind')} help: {body.get('reason')} → {called}"
+
+
+def _task(body: Body) -> str:
+    whose = body.get("task_agent") or body.get("task_desk") or ""
+    return f"task {body.get('code') or ''} → {whose}".replace("  ", " ")
+
+
 def _clocks(body: Body) -> str:
     clocks = [clock for clock in _items(body, "clocks") if isinstance(clock, Mapping)]
     parts = [
@@ -132,6 +142,16 @@ _WORDS: Final[Mapping[str, Callable[[Body], str]]] = {
     ),
     "ticket.assigned": _assigned,
     "ticket.accepted": _assigned,
+    "ticket.started": _status,
+    "ticket.confirmed": lambda b: f"solved, says the contact by {b.get('said')}",
+    "ticket.escalated": _help,
+    "ticket.task_added": _task,
+    "ticket.task_assigned": _task,
+    "ticket.task_started": _task,
+    "ticket.task_done": lambda b: f"task done by {b.get('by')}",
+    "ticket.task_cancelled": lambda b: f"task cancelled: {b.get('reason')}",
+    "ticket.watcher_added": lambda b: f"{b.get('kind')} {b.get('watcher')} follows it",
+    "ticket.watcher_removed": lambda b: f"{b.get('kind')} {b.get('watcher')} follows it no more",
     "ticket.pended": _status,
     "ticket.resumed": _status,
     "ticket.resolved": _status,

@@ -1,4 +1,4 @@
-"""`heliodesk ticket`: list, look into, hand in."""
+"""`heliodesk ticket`: list, look into, hand in; the commands on its life are in `life`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from heliodesk.cli import life
 from heliodesk.cli.context import Context, context_of
 from heliodesk.cli.moments import ago, business_span, shown
 from heliodesk.cli.output import (
@@ -27,7 +28,8 @@ from heliodesk.errors import CliError
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-app = typer.Typer(no_args_is_help=True, help="List tickets, look into one, hand one in.")
+app = typer.Typer(no_args_is_help=True, help="List tickets, look into one, hand one in, work.")
+life.add_to(app)
 
 
 class StatusWord(StrEnum):
@@ -36,6 +38,7 @@ class StatusWord(StrEnum):
     QUEUED = "queued"
     ASSIGNED = "assigned"
     ACCEPTED = "accepted"
+    IN_PROGRESS = "in-progress"
     PENDING = "pending"
     RESOLVED = "resolved"
     CLOSED = "closed"
@@ -211,6 +214,7 @@ def _show_facts(whole: Mapping[str, Any], now: datetime) -> None:
     print_facts(
         {
             "status": _standing(standing) if standing else "accepted; routing has not seen it yet",
+            "course": _course(standing) or None,
             "priority": _priority(facts) if facts else None,
             "kind": f"{facts['kind']}, by {facts['channel']}" if facts else None,
             "about": about or None,
@@ -233,6 +237,18 @@ def _standing(standing: Mapping[str, Any]) -> str:
         until = f" until {shown(standing['pend_until'])}" if standing["pend_until"] else ""
         text += f", waits for {standing['pend_reason']}{until}"
     return text
+
+
+def _course(standing: Mapping[str, Any]) -> str:
+    """Return how a ticket has gone so far; empty where there is nothing to tell."""
+    parts = [f"moved {moves}×"] if (moves := standing.get("moves")) else []
+    parts += [f"given back {returns}×"] if (returns := standing.get("returns")) else []
+    parts += [f"{tasks} open tasks"] if (tasks := standing.get("tasks_open")) else []
+    if standing.get("resolver"):
+        parts.append(f"solved by {standing['resolver']} (tier {standing.get('resolver_tier')})")
+    if standing.get("close_at"):
+        parts.append(f"closes {shown(standing['close_at'])} without an answer")
+    return ", ".join(parts)
 
 
 def _priority(facts: Mapping[str, Any]) -> str:

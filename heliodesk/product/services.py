@@ -125,7 +125,11 @@ def own_settings(
             "INTAKE_SMTP_PORT": addresses.mail_in.rpartition(":")[2],
             "INTAKE_LINK": f"{addresses.services['console']}/tickets/{{ticket}}",
         },
-        "notify": {"NOTIFY_SMTP_HOST": host, "NOTIFY_SMTP_PORT": str(port)},
+        "notify": {
+            "NOTIFY_SMTP_HOST": host,
+            "NOTIFY_SMTP_PORT": str(port),
+            "NOTIFY_CONSOLE_URL": addresses.services["console"],
+        },
         "console": {"CONSOLE_MAILBOX_URL": addresses.mailbox or ""},
     }
 

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from services.console.adapters import Addresses, HttpIntake, HttpOwners
+from services.console.adapters import Addresses, HttpIntake, HttpOwners, HttpWork
 from services.console.consumers import Projector
 from services.console.handlers.commands import Commands
 from services.console.handlers.coverage import CoverageViews
@@ -93,6 +93,7 @@ def create_app(settings: ConsoleSettings, *, clock: Clock | None = None) -> Fast
         commands=Commands(owners=owners, projection=projection, clock=clock),
         owners=owners,
         intake=intake,
+        work=HttpWork(addresses_of(settings), client, service_token=secret(settings.service_token)),
         relating=Relating(projection=projection, owners=owners, intake=intake),
         waiting=Waiting(intake, clock),
         authenticator=Authenticator(runtime.identities, clock),

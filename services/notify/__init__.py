@@ -3,7 +3,8 @@
 Purpose: plans at most one notice per cause and recipient, renders it in the recipient's language,
 sends it by SMTP, tries again for days, and records what became of it.
 Consumes: ``heliodesk.requests`` (accepted, message added), ``heliodesk.tickets`` (queued
-without a topology, assigned, resolved) and ``heliodesk.clocks`` (warned, breached, escalated).
+without a topology, assigned, referred, resolved, escalated by people, watchers) and
+``heliodesk.clocks`` (warned, breached, escalated).
 Emits: ``heliodesk.notices`` (one stream per ticket).
 Owns: notices and their delivery; claims of those that are being sent; the shipped templates.
 

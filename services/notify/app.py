@@ -8,6 +8,7 @@ from services.notify.adapters.smtp import SmtpChannel, SmtpServer
 from services.notify.adapters.words import JinjaWords
 from services.notify.api import notices_router
 from services.notify.consumers import configured, on_clocks, on_contacts, on_requests, on_tickets
+from services.notify.domain.answers import AnswerLinks
 from services.notify.domain.notices import NOTICES
 from services.notify.handlers import Letters, NoticeDesk, Reach
 from services.notify.settings import NotifySettings
@@ -19,6 +20,7 @@ from shared.intake_api import IntakeApi
 from shared.service import Runtime
 from shared.settings import secret
 from shared.threads import ThreadSigner
+from shared.verdicts import VerdictSigner
 
 
 def create_app(settings: NotifySettings, *, clock: Clock | None = None) -> FastAPI:
@@ -27,6 +29,7 @@ def create_app(settings: NotifySettings, *, clock: Clock | None = None) -> FastA
     runtime = Runtime(name="notify", settings=settings, clock=clock, aggregates=[NOTICES])
     directory = IntakeApi(url=settings.intake_url, token=secret(settings.service_token))
     claims = MongoClaims(runtime.database)
+    key = secret(settings.thread_key or settings.service_token)
     sender = Sender(
         committer=runtime.committer,
         claims=claims,
@@ -37,7 +40,8 @@ def create_app(settings: NotifySettings, *, clock: Clock | None = None) -> FastA
             clock=clock,
             domain=settings.domain,
             sender=settings.sender,
-            signer=ThreadSigner(secret(settings.thread_key or settings.service_token)),
+            signer=ThreadSigner(key),
+            answers=AnswerLinks(VerdictSigner(key), settings.console_url),
         ),
         channel=SmtpChannel(_server(settings)),
         clock=clock,

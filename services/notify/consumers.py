@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from services.notify.domain import alarms, planning, referrals
+from services.notify.domain import alarms, planning, referrals, watching
 from services.notify.domain.notices import NOTICES
 from services.notify.handlers import Reach
 from shared.configuration import Configurations
@@ -13,6 +13,7 @@ from shared.consumer import On
 from shared.contracts.contacts import ContactCodeAsked
 from shared.contracts.envelope import Event
 from shared.contracts.intake import FollowupRefused, MessageAdded, RequestAccepted
+from shared.contracts.lifecycle import TicketEscalated, WatcherAdded, WatcherRemoved
 from shared.contracts.routing import (
     FollowupRequested,
     TicketAssigned,
@@ -49,10 +50,14 @@ def on_requests(reach: Reach, find: Configured) -> list[On]:
         reachable = reach.reachable(event.tenant, event.body.author)
         return planning.refuse_followup(state, event, now, reachable=reachable)
 
+    def on_message(state: Any, event: Any, now: Any) -> Any:
+        told = watching.tell_of_message(state, event, now, find(event))
+        return [*planning.reply(state, event, now), *told]
+
     return [
         On(RequestAccepted, NOTICES, on_request_accepted),
         On(FollowupRefused, NOTICES, on_followup_refused),
-        On(MessageAdded, NOTICES, planning.reply),
+        On(MessageAdded, NOTICES, on_message),
     ]
 
 
@@ -61,7 +66,9 @@ def on_tickets(reach: Reach, find: Configured) -> list[On]:
 
     def on_ticket_resolved(state: Any, event: Any, now: Any) -> Any:
         reachable = reach.reachable(event.tenant, event.body.facts.contact)
-        return planning.tell_resolution(state, event, now, reachable=reachable)
+        contact = planning.tell_resolution(state, event, now, reachable=reachable)
+        followers = watching.tell_of_resolution(state, event, find(event), beside=len(contact))
+        return [*contact, *followers]
 
     def on_followup_requested(state: Any, event: Any, now: Any) -> Any:
         reachable = reach.reachable(event.tenant, event.body.facts.contact)
@@ -82,6 +89,13 @@ def on_tickets(reach: Reach, find: Configured) -> list[On]:
         On(TicketQueued, NOTICES, lambda s, e, now: alarms.tell_unrouted(s, e, now, find(e))),
         On(TicketRegarded, NOTICES, lambda s, e, now: planning.tell_news(s, e, now, find(e))),
         On(TicketResolved, NOTICES, on_ticket_resolved),
+        On(
+            TicketEscalated,
+            NOTICES,
+            lambda s, e, now: watching.call_for_help(s, e, now, find(e)),
+        ),
+        On(WatcherAdded, NOTICES, watching.note_watcher),
+        On(WatcherRemoved, NOTICES, watching.note_watcher),
     ]
 
 

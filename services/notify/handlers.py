@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
+from services.notify.domain.answers import AnswerLinks
 from services.notify.domain.delivery import retry
 from services.notify.domain.mail import (
     Letter,
@@ -17,7 +18,7 @@ from services.notify.domain.mail import (
     thread_message_id,
     with_number,
 )
-from services.notify.domain.notices import CODE, NOTICES, REQUEST, Notice, Notices
+from services.notify.domain.notices import CODE, NOTICES, REQUEST, RESOLUTION, Notice, Notices
 from services.notify.domain.ways import reply_to, ways_of
 from services.notify.ports import Directory, Later, Refused, Words
 from shared.clock import Clock
@@ -75,20 +76,19 @@ class Reach:
         self._unreachable = frozenset(unreachable)
 
 
+TOLD: Final = (RequestAccepted, FollowupRequested, TicketResolved, TicketReferred)
+"""Events of which the ticket's contact is told."""
+
+
 def _contact_of(record: Record) -> tuple[str, str] | None:
     """Return tenant and contact of an event that a contact is told of; what is unreadable has none."""
     try:
         event = decode(record.headers, record.value)
-        if event.type == RequestAccepted.type:
-            return event.tenant, event.with_body(RequestAccepted).body.facts.contact
         if event.type == FollowupRefused.type:
             return event.tenant, event.with_body(FollowupRefused).body.author
-        if event.type == FollowupRequested.type:
-            return event.tenant, event.with_body(FollowupRequested).body.facts.contact
-        if event.type == TicketResolved.type:
-            return event.tenant, event.with_body(TicketResolved).body.facts.contact
-        if event.type == TicketReferred.type:
-            return event.tenant, event.with_body(TicketReferred).body.facts.contact
+        for told in TOLD:
+            if event.type == told.type:
+                return event.tenant, event.with_body(told).body.facts.contact
     except (EnvelopeInvalid, ValidationError):
         return None  # the consumer sets it aside with its reason
     return None
@@ -132,7 +132,9 @@ class Letters:
         domain: str,
         sender: str,
         signer: ThreadSigner,
+        answers: AnswerLinks | None = None,
     ) -> None:
+        self._answers = answers or AnswerLinks()
         self._directory = directory
         self._words = words
         self._configurations = configurations
@@ -186,7 +188,8 @@ class Letters:
             language=job.notice.language,
             values=_values(job, recipient, request, passed_on, configuration)
             | self._ways(job, known, configuration)
-            | _code_of(code),
+            | _code_of(code)
+            | self._answers.of(job.notice, tenant=job.tenant, number=job.number),
             configuration=configuration,
         )
         # A code belongs to no conversation: nobody answers it, and it joins none.
@@ -293,13 +296,17 @@ def _values(
     details = job.notice.details
     desk, agent = details.get("desk", ""), details.get("agent", "")
     begun = request or passed_on
-    values = {name: text for name, text in details.items() if name not in {REQUEST, CODE}}
+    values = {
+        name: text for name, text in details.items() if name not in {REQUEST, CODE, RESOLUTION}
+    }
     values |= {
         "number": job.number,
         "organisation": configuration.organisation.name,
         "desk": _title(configuration.desk, desk, lambda found: found.title),
         "agent": _title(configuration.agent, agent, lambda found: found.name),
+        "by": _title(configuration.agent, details.get("by", ""), lambda found: found.name),
         "due": _due(details.get("due_at"), desk, configuration),
+        "closes": _due(details.get("close_at"), desk, configuration),
         "subject": begun.subject if begun else "",
         "text": passed_on.text if passed_on else "",
         "author": passed_on.author if passed_on else "",

@@ -36,6 +36,10 @@ class NotifySettings(ServiceSettings):
     smtp_seconds_max: Annotated[float, Field(gt=0, le=300)] = 30.0
     """For connecting, and for each mail as a whole: a stalled server must not hold the others."""
 
+    console_url: str = ""
+    """Where requesters reach the console, for the links in the mail of a resolution; empty: none.
+    Behind a proxy the paths ``/answer/``, ``/static/`` and ``/language`` have to be open to them."""
+
     domain: Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,40}$")] = "heliodesk.localhost"
     """Right side of every Message-ID. Changing it while notices wait gives those a second id."""
     sender: str = "help@heliodesk.localhost"

@@ -9,24 +9,29 @@ from services.routing.api import (
     contact_router,
     dry_run_router,
     internal_router,
+    lifecycle_router,
     people_router,
+    task_router,
     ticket_router,
 )
 from services.routing.consumers import on_clocks, on_requests
 from services.routing.domain.agents import AGENTS
 from services.routing.domain.tickets import TICKETS
 from services.routing.handlers.alarms import UnroutedWatch
+from services.routing.handlers.closings import Closings
 from services.routing.handlers.commands import TicketCommands
 from services.routing.handlers.contacting import ContactCommands
 from services.routing.handlers.directing import Directing
 from services.routing.handlers.foreseeing import Foresight
 from services.routing.handlers.holds import HoldKeeper
+from services.routing.handlers.lifecycle import LifecycleCommands
 from services.routing.handlers.matcher import Matcher, MatchLimits
 from services.routing.handlers.predecessors import Predecessors
 from services.routing.handlers.reading import Reader
 from services.routing.handlers.reorganising import Reorganiser
 from services.routing.handlers.self_service import SelfServiceTimer
 from services.routing.handlers.sweeps import DeskSweep, Timers
+from services.routing.handlers.verdicts import Verdicts
 from services.routing.handlers.writing import TicketWriter
 from services.routing.settings import RoutingSettings
 from services.routing.store import MongoTickets
@@ -35,6 +40,8 @@ from shared.clock import Clock, SystemClock
 from shared.contracts.routing import Presence
 from shared.contracts.topics import CLOCKS, REQUESTS
 from shared.service import Runtime
+from shared.settings import secret
+from shared.verdicts import VerdictSigner
 
 
 def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> FastAPI:
@@ -70,11 +77,13 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
         configurations=configurations,
         clock=clock,
     )
+    closings = Closings(runtime.metrics.registry)
     timers = Timers(
         tickets=tickets,
         committer=committer,
         clock=clock,
         close_after_seconds=settings.close_after_seconds,
+        closings=closings,
     )
     pace = Pace(
         match_seconds=settings.match_seconds,
@@ -93,7 +102,7 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
     before = Predecessors(committer)
     runtime.consume(
         REQUESTS,
-        on_requests(configurations, before.contact_desk),
+        on_requests(configurations, before.contact_desk, closed=closings.decided_bodies),
         first=before.learn,
         then=wake,
     )
@@ -116,6 +125,7 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
         configurations=configurations,
         clock=clock,
         changed=wake,
+        closings=closings,
     )
     directing = Directing(
         tickets=tickets,
@@ -128,14 +138,21 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
     contacting = ContactCommands(
         writer=writer, configurations=configurations, clock=clock, changed=wake
     )
+    lifecycle = LifecycleCommands(
+        writer=writer, configurations=configurations, clock=clock, changed=wake
+    )
+    signer = VerdictSigner(secret(settings.thread_key or settings.service_token))
+    verdicts = Verdicts(signer=signer, tickets=tickets, commands=commands)
     foresight = Foresight(tickets=tickets, configurations=configurations, clock=clock)
     return runtime.application(
         routers=[
             ticket_router(reader, commands),
+            lifecycle_router(reader, commands, lifecycle),
+            task_router(reader, lifecycle, clock=clock),
             contact_router(reader, contacting),
             people_router(reader, commands),
             dry_run_router(foresight),
-            internal_router(directing),
+            internal_router(directing, verdicts),
         ],
         larger_bodies={DRY_RUN_PATH: settings.configuration_bytes_max},
         title="Heliodesk routing",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from services.routing.domain.requests import (
@@ -18,7 +18,7 @@ from services.routing.domain.requests import (
 from services.routing.domain.tickets import TICKETS
 from shared.configuration import Configurations
 from shared.consumer import On
-from shared.contracts.envelope import Event
+from shared.contracts.envelope import Body, Event
 from shared.contracts.intake import (
     AlertsChanged,
     MessageAdded,
@@ -38,9 +38,15 @@ def no_contact_desk(_tenant: str, _follows: str | None) -> None:
 
 
 def on_requests(
-    configurations: Configurations, contact_desk: ContactDesk = no_contact_desk
+    configurations: Configurations,
+    contact_desk: ContactDesk = no_contact_desk,
+    *,
+    closed: Callable[[Sequence[Body]], None] = lambda _bodies: None,
 ) -> list[On]:
-    """Return the rows of ``heliodesk.requests``."""
+    """Return the rows of ``heliodesk.requests``.
+
+    ``closed`` hears what messages and merges decide, to count the tickets that they close.
+    """
 
     def newest(event: Event[Any]) -> Configuration:
         return configurations.current(event.tenant)
@@ -49,15 +55,27 @@ def on_requests(
         known = contact_desk(event.tenant, event.body.follows)
         return decide_request(state, event.body, now, newest(event), contact_desk=known)
 
+    def heard(bodies: Sequence[Body]) -> Sequence[Body]:
+        closed(bodies)
+        return bodies
+
     return [
         On(RequestAccepted, TICKETS, on_request_accepted),
-        On(MessageAdded, TICKETS, lambda s, e, now: decide_message(s, e.body, now, newest(e))),
+        On(
+            MessageAdded,
+            TICKETS,
+            lambda s, e, now: heard(decide_message(s, e.body, now, newest(e))),
+        ),
         On(
             RequestReclassified,
             TICKETS,
             lambda s, e, now: decide_reclassified(s, e.body, now, newest(e)),
         ),
-        On(RequestMerged, TICKETS, lambda s, e, now: decide_merged(s, e.body, now, newest(e))),
+        On(
+            RequestMerged,
+            TICKETS,
+            lambda s, e, now: heard(decide_merged(s, e.body, now, newest(e))),
+        ),
         On(RequestUnmerged, TICKETS, lambda s, e, now: decide_unmerged(s, e.body, now, newest(e))),
         On(
             ParentSolved,

@@ -78,7 +78,7 @@ class Tickets(Protocol):
     ) -> list[TicketDocument]:
         """Return the active tickets of some desks that follow the sun, by id after ``after``.
 
-        Active means queued, assigned or accepted.
+        Active means queued, assigned, accepted or in progress.
         """
         ...
 
@@ -100,8 +100,20 @@ class Tickets(Protocol):
         """Return tickets of tier 0 that go to a person by now, of all tenants, the oldest first."""
         ...
 
-    async def resolved(self, before: datetime, *, limit: int) -> list[TicketDocument]:
-        """Return tickets that were resolved at or before an instant, of all tenants."""
+    async def silent(
+        self, now: datetime, *, resolved_before: datetime, limit: int
+    ) -> list[TicketDocument]:
+        """Return resolved tickets that silence closes by now, of all tenants.
+
+        Those whose instant was said come by that; of others, those that were resolved at or
+        before ``resolved_before``.
+        """
+        ...
+
+    async def with_tasks(
+        self, tenant: str, *, desk: str | None, agent: str | None, limit: int
+    ) -> list[TicketDocument]:
+        """Return tickets with an open task, of a desk and an agent where they are named."""
         ...
 
     async def left_since(self, since: datetime, *, limit: int) -> list[tuple[str, str]]:

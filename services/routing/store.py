@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from services.routing.domain.agents import AGENTS
+from services.routing.domain.sidework import TaskStatus
+from services.routing.domain.tickets import ACTIVE as ACTIVE_STATUSES
 from services.routing.domain.tickets import TICKETS
 from services.routing.ports import (
     AgentDocument,
@@ -20,8 +22,9 @@ from shared.documents import document_from
 from shared.mongo import Database, infrastructure
 from shared.organisation import BY_SUN
 
-ACTIVE: Final = [str(s) for s in (Status.QUEUED, Status.ASSIGNED, Status.ACCEPTED)]
+ACTIVE: Final = sorted(str(s) for s in ACTIVE_STATUSES)
 OPEN: Final = [*ACTIVE, str(Status.PENDING)]
+TASKS_OPEN: Final = [str(TaskStatus.OPEN), str(TaskStatus.STARTED)]
 NEWEST_FIRST: Final = [("state.facts.accepted_at", -1), ("_id", -1)]
 
 Query = dict[str, Any]
@@ -48,6 +51,14 @@ class MongoTickets:
             await self._tickets.create_index(
                 [("state.status", 1), ("state.person_at", 1)], name="unattended"
             )
+            await self._tickets.create_index(
+                [("state.status", 1), ("state.close_at", 1)], name="closing"
+            )
+            for whose in ("desk", "agent"):
+                await self._tickets.create_index(
+                    [("tenant", 1), (f"state.tasks.{whose}", 1), ("state.tasks.status", 1)],
+                    name=f"tasks_by_{whose}",
+                )
             await self._tickets.create_index([("state.left_at", 1)], name="left")
             await self._tickets.create_index(
                 [("tenant", 1), ("state.status", 1), ("_id", 1)], name="open"
@@ -157,14 +168,33 @@ class MongoTickets:
         }
         return await self._found(query, [("state.person_at", 1)], limit)
 
-    async def resolved(self, before: datetime, *, limit: int) -> list[TicketDocument]:
-        """Return tickets that were resolved at or before an instant, of all tenants."""
-        query: Query = {
-            "state.status": str(Status.RESOLVED),
-            "state.resolved_at": {"$lte": before},
-            "parked": 0,
+    async def silent(
+        self, now: datetime, *, resolved_before: datetime, limit: int
+    ) -> list[TicketDocument]:
+        """Return resolved tickets that silence closes by now, of all tenants."""
+        resolved: Query = {"state.status": str(Status.RESOLVED), "parked": 0}
+        due = {**resolved, "state.close_at": {"$lte": now}}
+        found = await self._found(due, [("state.close_at", 1)], limit)
+        if len(found) >= limit:
+            return found
+        # A document of an earlier release has neither field, which null means as well.
+        old = {
+            **resolved,
+            "state.resolved_at": {"$lte": resolved_before},
+            "state.close_at": None,
+            "state.keeps_open": {"$ne": True},
         }
-        return await self._found(query, [("state.resolved_at", 1)], limit)
+        return found + await self._found(old, [("state.resolved_at", 1)], limit - len(found))
+
+    async def with_tasks(
+        self, tenant: str, *, desk: str | None, agent: str | None, limit: int
+    ) -> list[TicketDocument]:
+        """Return tickets with an open task, of a desk and an agent where they are named."""
+        task: Query = {"status": {"$in": TASKS_OPEN}}
+        task |= {"desk": desk} if desk is not None else {}
+        task |= {"agent": agent} if agent is not None else {}
+        query: Query = {"tenant": tenant, "state.tasks": {"$elemMatch": task}}
+        return await self._found(query, NEWEST_FIRST, limit)
 
     async def left_since(self, since: datetime, *, limit: int) -> list[tuple[str, str]]:
         """Return (tenant, agent) of each agent whom a ticket left since then, each once."""

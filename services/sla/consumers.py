@@ -7,7 +7,7 @@ from functools import partial
 from services.sla.domain.evolve import TICKET_CLOCKS
 from services.sla.handlers import ClockHandlers
 from shared.consumer import On
-from shared.contracts import intake, routing
+from shared.contracts import intake, lifecycle, routing
 
 
 def on_requests(handlers: ClockHandlers) -> list[On]:
@@ -29,6 +29,7 @@ def on_tickets(handlers: ClockHandlers) -> list[On]:
         On(routing.TicketQueued, TICKET_CLOCKS, partial(on, "queued")),
         On(routing.TicketAssigned, TICKET_CLOCKS, partial(on, "assigned")),
         On(routing.TicketAccepted, TICKET_CLOCKS, partial(on, "accepted")),
+        On(lifecycle.TicketStarted, TICKET_CLOCKS, partial(on, "started")),
         On(routing.TicketPended, TICKET_CLOCKS, partial(on, "paused")),
         On(routing.TicketResumed, TICKET_CLOCKS, partial(on, "resumed")),
         On(routing.TicketResolved, TICKET_CLOCKS, partial(on, "resolved")),

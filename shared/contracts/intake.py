@@ -140,6 +140,14 @@ class Direction(Word):
     UNKNOWN = "unknown"
 
 
+class ReplyVerdict(Word):
+    """What a whole message says of a resolution, where it says nothing else."""
+
+    SATISFIED = "satisfied"
+    DISSATISFIED = "dissatisfied"
+    UNKNOWN = "unknown"
+
+
 class MessageAdded(Body):
     """A message was added to the ticket's conversation."""
 
@@ -154,6 +162,8 @@ class MessageAdded(Body):
     """The contact until now, where this is what the first message answers: its author asked."""
     asks: Code | None = None
     """``person``: its writer asks for a person, by one of the words that are agreed for that."""
+    verdict: ReplyVerdict | None = None
+    """Of the requester's own words without quotes: solved, or not. None: it is a message."""
 
 
 class RequestReclassified(Body):

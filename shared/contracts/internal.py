@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.contracts.facts import Channel, Code, Id, Instant
+from shared.contracts.facts import Channel, Code, Id, Instant, Word
 from shared.contracts.intake import Direction
 
 BATCH_MAX = 200
@@ -17,6 +17,8 @@ CONTACTS_PATH = "/internal/v1/contacts"
 CODES_PATH = "/internal/v1/codes"
 MESSAGES_PATH = "/internal/v1/messages"
 CONVERSATIONS_PATH = "/internal/v1/conversations"
+VERDICTS_PATH = "/internal/v1/verdicts"
+"""Routing's: what a requester says of a resolution by a signed link."""
 FILES_PATH = "/internal/v1/files"
 """By POST what files are; by GET of one below it its bytes, with ``?tenant=``."""
 
@@ -130,3 +132,42 @@ class FilesAnswer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     files: tuple[FileView, ...]
+
+
+class VerdictState(Word):
+    """What becomes of an answer by a link."""
+
+    OPEN = "open"
+    """It can be given."""
+    TAKEN = "taken"
+    """It has been given, now or before."""
+    EARLIER = "earlier"
+    """The link is of an earlier resolution; there is a newer one."""
+    REOPENED = "reopened"
+    """Somebody works on the ticket again."""
+    CLOSED = "closed"
+    """The ticket is closed: who is not content answers the mail."""
+    INVALID = "invalid"
+    """The link was not signed here, or names no ticket."""
+    UNKNOWN = "unknown"
+
+
+class VerdictRequest(BaseModel):
+    """A link's token. Only with ``apply`` anything is done: mail scanners fetch links."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tenant: Code
+    token: Annotated[str, Field(max_length=80)]
+    apply: bool = False
+
+
+class VerdictAnswer(BaseModel):
+    """What a link says, and what became of it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    state: VerdictState
+    number: Code = ""
+    """Of the ticket; empty where the token is none of ours."""
+    satisfied: bool = False

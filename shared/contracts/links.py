@@ -119,6 +119,38 @@ class ParentSolved(LinkEvent):
     code: Code = "solved"
 
 
+class EffectLinked(LinkEvent):
+    """This ticket has caused another, as a change may: the first half, on the cause."""
+
+    type: ClassVar[str] = "heliodesk.request.effect_linked.v1"
+
+    effect: Id
+
+
+class EffectUnlinked(LinkEvent):
+    """This ticket has not caused the other."""
+
+    type: ClassVar[str] = "heliodesk.request.effect_unlinked.v1"
+
+    effect: Id
+
+
+class CauseLinked(LinkEvent):
+    """This ticket was caused by another: the second half."""
+
+    type: ClassVar[str] = "heliodesk.request.cause_linked.v1"
+
+    cause: Id
+
+
+class CauseUnlinked(LinkEvent):
+    """This ticket was not caused by the other."""
+
+    type: ClassVar[str] = "heliodesk.request.cause_unlinked.v1"
+
+    cause: Id
+
+
 class LinkKind(Word):
     """What tickets are proposed to be to each other."""
 

@@ -25,6 +25,10 @@ class NoticeKind(Word):
     """Alerts began to fire that join an incident which somebody holds already."""
     REFERRAL = "referral"
     """The contact was referred to a desk: its name, its ways, and when it is open."""
+    HELP = "help"
+    """Somebody is called for help with a ticket: a hierarchical escalation."""
+    WATCH = "watch"
+    """Something happened to a ticket that somebody follows."""
     CODE = "code"
     UNROUTED = "unrouted"
     """No topology takes a ticket: the fallback desk has it, and somebody should look why."""
@@ -59,6 +63,16 @@ class NoticePlanned(Body):
     """The message of intake that is passed on, for replies."""
     details: Annotated[dict[str, str], Field(max_length=20)] = {}
     """Codes for the template: desk, agent, priority, due time. No free text."""
+
+
+class WatchingChanged(Body):
+    """Notify took note who follows the ticket, so that they are told of it."""
+
+    type: ClassVar[str] = "heliodesk.notice.watching_changed.v1"
+
+    watcher: Id
+    kind: RecipientKind
+    watching: bool
 
 
 class NoticeSent(Body):

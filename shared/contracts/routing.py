@@ -18,6 +18,7 @@ class Status(Word):
     QUEUED = "queued"
     ASSIGNED = "assigned"
     ACCEPTED = "accepted"
+    IN_PROGRESS = "in-progress"
     PENDING = "pending"
     RESOLVED = "resolved"
     CLOSED = "closed"
@@ -40,6 +41,8 @@ class QueueReason(Word):
     PERSON_ASKED = "person-asked"
     """It was at tier 0, and its requester wants a person, or waited for one long enough."""
     REORGANISED = "reorganised"
+    RETURNED = "returned"
+    """A higher tier gave it back to a lower one."""
     UNKNOWN = "unknown"
 
 
@@ -50,6 +53,30 @@ class PendReason(Word):
     SUPPLIER = "supplier"
     CHANGE = "change"
     UNTIL = "until"
+    UNKNOWN = "unknown"
+
+
+class Resolver(Word):
+    """What kind of hands solved it; the tier is said beside it."""
+
+    DESK = "desk"
+    SENIOR = "senior"
+    ON_SITE = "on-site"
+    SUPPLIER = "supplier"
+    EXPERT = "expert"
+    AUTOMATION = "automation"
+    REQUESTER = "requester"
+    UNKNOWN = "unknown"
+
+
+class Said(Word):
+    """How the requester said whether the solution is one."""
+
+    LINK = "link"
+    """By a link of the mail that told of the resolution."""
+    REPLY = "reply"
+    AGENT = "agent"
+    """To an agent, who recorded it."""
     UNKNOWN = "unknown"
 
 
@@ -128,6 +155,10 @@ class TicketQueued(TicketEvent):
     """At tier 0: when it goes to the desk though nobody asks for a person; None: never by itself."""
     contact_desk: Code | None = None
     """Of a follow-up: the desk to which the requester was referred before."""
+    moves: Annotated[int, Field(ge=0)] | None = None
+    """How often it has changed its desk, this move included; None where the mover did not count."""
+    returns: Annotated[int, Field(ge=0)] | None = None
+    """How often a higher tier has given it back to a lower one, this time included."""
 
 
 class TicketReferred(TicketEvent):
@@ -184,6 +215,15 @@ class TicketResolved(TicketEvent):
     code: Code = "solved"
     article: Id | None = None
     """The knowledge article that solved it."""
+    resolver: Resolver | None = None
+    resolver_tier: Annotated[int, Field(ge=0, le=9)] | None = None
+    """The tier that solved it, 0 for automation and the requester: not always the desk's."""
+    first_line: bool = False
+    """Solved at tier 1 or below, and never with a higher one before."""
+    close_at: Instant | None = None
+    """When silence closes it; None: the service's own setting says so."""
+    keeps_open: bool = False
+    """Silence never closes it: only the requester or an agent does."""
 
 
 class TicketReopened(TicketEvent):
@@ -192,6 +232,9 @@ class TicketReopened(TicketEvent):
     type: ClassVar[str] = "heliodesk.ticket.reopened.v1"
 
     reason: Code
+    """``dissatisfied`` where the requester said so; message, alerts, agent and others."""
+    said: Said | None = None
+    """How the requester said it."""
 
 
 class TicketClosed(TicketEvent):
@@ -200,6 +243,7 @@ class TicketClosed(TicketEvent):
     type: ClassVar[str] = "heliodesk.ticket.closed.v1"
 
     reason: Code
+    """``confirmed`` by the requester, ``silence``, ``merged``, or what an agent said."""
 
 
 class TicketRegarded(TicketEvent):

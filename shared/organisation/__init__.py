@@ -51,6 +51,7 @@ from shared.organisation.integrations import (
     Template,
     TemplatesSection,
 )
+from shared.organisation.lifecycle import ESCALATION_REASONS, LifecycleSection, SilenceRule
 from shared.organisation.lookup import Group, UnknownName
 from shared.organisation.parsing import parse_sections, validate_sections
 from shared.organisation.places import (
@@ -111,6 +112,7 @@ __all__ = [
     "BY_SUN",
     "DEFAULT_RULE",
     "DESK_CALENDAR",
+    "ESCALATION_REASONS",
     "MAIL_DOORS",
     "REQUEST_FIELDS",
     "ROSTER_PREFIX",
@@ -154,6 +156,7 @@ __all__ = [
     "Integration",
     "IntegrationsSection",
     "Leave",
+    "LifecycleSection",
     "Limits",
     "LocalContactPoint",
     "Maintenance",
@@ -177,6 +180,7 @@ __all__ = [
     "Scope",
     "SelfService",
     "Service",
+    "SilenceRule",
     "Site",
     "SlaSection",
     "Storm",

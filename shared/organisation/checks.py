@@ -13,6 +13,7 @@ from shared.organisation.doors import known_doors, settings_faults
 from shared.organisation.group_checks import queue_faults, supplier_faults
 from shared.organisation.intake import REQUEST_FIELDS
 from shared.organisation.integrations import ALERT_FIELDS
+from shared.organisation.lifecycle_checks import lifecycle_faults
 from shared.organisation.partial import SectionUnreadable
 from shared.organisation.policies import DESK_CALENDAR, NOTIFY_ROLES
 from shared.organisation.problems import unknown_name
@@ -89,6 +90,7 @@ def findings(configuration: Configuration) -> Iterator[Finding]:
                 ("suppliers", supplier_faults),
                 ("topologies", topology_faults),
                 ("routing", routing_faults),
+                ("lifecycle", lifecycle_faults),
             )
         ),
     )

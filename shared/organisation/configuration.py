@@ -16,6 +16,7 @@ from shared.organisation.catalogue import CatalogueSection, ConfigurationItem, F
 from shared.organisation.coverage import CoverageSection
 from shared.organisation.intake import IntakeSection
 from shared.organisation.integrations import Integration, IntegrationsSection, TemplatesSection
+from shared.organisation.lifecycle import LifecycleSection
 from shared.organisation.lookup import Places, found
 from shared.organisation.places import (
     Agent,
@@ -50,6 +51,7 @@ SECTION_MODELS: Final[Mapping[str, type[Model]]] = {
     "topologies": TopologiesSection,
     "coverage": CoverageSection,
     "routing": RoutingSection,
+    "lifecycle": LifecycleSection,
     "sla": SlaSection,
     "integrations": IntegrationsSection,
     "intake": IntakeSection,
@@ -95,6 +97,7 @@ class Configuration(Places):
     topologies: TopologiesSection = field(default_factory=TopologiesSection)
     coverage: CoverageSection = field(default_factory=CoverageSection)
     routing: RoutingSection = field(default_factory=RoutingSection)
+    lifecycle: LifecycleSection = field(default_factory=LifecycleSection)
     sla: SlaSection = field(default_factory=SlaSection)
     integrations: IntegrationsSection = field(default_factory=IntegrationsSection)
     intake: IntakeSection = field(default_factory=IntakeSection)

@@ -9,6 +9,7 @@ from uuid import uuid5
 import pytest
 
 from services.routing.domain.agents import AGENTS, AgentState, agent_stream
+from services.routing.domain.sidework import Task, TaskStatus
 from services.routing.domain.tickets import TICKETS, TicketState
 from services.routing.ports import Place, QueuePlace, TicketFilter, Tickets
 from services.routing.store import MongoTickets
@@ -174,7 +175,7 @@ async def test_what_is_not_over_is_walked_by_id(filled: Filled) -> None:
     assert ids(await filled.tickets.open_by_id("main", after="b", limit=9)) == ["c", "g"]
 
 
-async def test_due_and_resolved_tickets_of_all_tenants_are_found(filled: Filled) -> None:
+async def test_due_tickets_of_all_tenants_are_found(filled: Filled) -> None:
     """Up to the instant itself, the earliest first; nothing that is parked or has no instant."""
     pending: dict[str, Any] = {
         "status": Status.PENDING,
@@ -186,12 +187,54 @@ async def test_due_and_resolved_tickets_of_all_tenants_are_found(filled: Filled)
     await filled.put("c", **pending, until=at(12))
     await filled.put("d", **pending)
     await filled.put("e", **pending, until=at(10), parked=1)
-    await filled.put("f", status=Status.RESOLVED, resolved_at=at(11))
-    await filled.put("g", status=Status.RESOLVED, resolved_at=at(12))
-    await filled.put("h", status=Status.CLOSED)
+    await filled.put("f", status=Status.CLOSED)
     assert ids(await filled.tickets.due(at(11), limit=9)) == ["b", "a"]
     assert ids(await filled.tickets.due(at(11), limit=1)) == ["b"]
-    assert ids(await filled.tickets.resolved(at(11), limit=9)) == ["f"]
+
+
+async def test_what_silence_closes_is_found_by_its_own_instant_or_the_setting(
+    filled: Filled,
+) -> None:
+    """Of all tenants; not what stays open, what a person closed, or what is parked."""
+    resolved: dict[str, Any] = {"status": Status.RESOLVED, "resolved_at": at(8)}
+    await filled.put("a", **resolved, close_at=at(11))
+    await filled.put("b", **resolved, close_at=at(10), tenant="rival")
+    await filled.put("c", **resolved, close_at=at(12))
+    await filled.put("d", **resolved, keeps_open=True)
+    await filled.put("e", **resolved, close_at=at(9), parked=1)
+    await filled.put("f", **resolved)
+    await filled.put("g", status=Status.RESOLVED, resolved_at=at(10))
+    await filled.put("h", status=Status.CLOSED, close_at=at(9))
+
+    async def silent(limit: int = 9) -> list[str]:
+        return ids(await filled.tickets.silent(at(11), resolved_before=at(9), limit=limit))
+
+    assert await silent() == ["b", "a", "f"]
+    assert await silent(2) == ["b", "a"]
+
+
+async def test_tickets_with_open_tasks_are_found_by_whom_they_are_asked_of(
+    filled: Filled,
+) -> None:
+    """One task must fit as a whole: another's desk and a settled task do not count together."""
+
+    def task(name: str, **more: Any) -> Task:
+        return Task(**{"id": name, "code": "work", "by": "ann", "added_at": at(9), **more})
+
+    await filled.put("a", tasks=(task("1", desk="ops"), task("2", agent="bob")))
+    await filled.put("b", tasks=(task("3", desk="ops", status=TaskStatus.DONE),))
+    await filled.put("c", tasks=(task("4", desk="ops", agent="bob", status=TaskStatus.STARTED),))
+    await filled.put("d", tasks=(task("5", desk="ops"),), tenant="rival")
+    await filled.put("e")
+
+    async def found(desk: str | None = None, agent: str | None = None) -> list[str]:
+        asked = await filled.tickets.with_tasks("main", desk=desk, agent=agent, limit=9)
+        return sorted(ids(asked))
+
+    assert await found() == ["a", "c"]
+    assert await found(desk="ops") == ["a", "c"]
+    assert await found(agent="bob") == ["a", "c"]
+    assert await found(desk="ops", agent="bob") == ["c"]
 
 
 async def test_agents_whom_tickets_left_lately_are_found_once(filled: Filled) -> None:

@@ -207,7 +207,7 @@ async def test_an_agent_works_on_a_ticket(browser: Browser, world: World) -> Non
     page = await signed_in(browser, world.url, complaints)
     await page.get_by_role("link", name="Printer jams").click()
     await expect(page.get_by_role("heading", name="Printer jams")).to_be_visible()
-    await expect(page.get_by_text("Hannah Clarke started work.")).to_be_visible()
+    await expect(page.get_by_text("Hannah Clarke accepted it.")).to_be_visible()
     await expect(page.locator("[data-live].is-on")).to_be_visible()
 
     await page.get_by_text("Explain").click()

@@ -185,7 +185,7 @@ async def test_a_process_projects_serves_and_comes_back(
                 client.headers["accept"] = "text/html"
                 shown = await page(client, "/", until="HD-701", log=log)
                 assert "London Service Desk" in shown
-                shown = await page(client, "/tickets/HD-701", until="started work", log=log)
+                shown = await page(client, "/tickets/HD-701", until="accepted it", log=log)
                 assert "Hannah Clarke" in shown
                 await hears_of_the_next(client, kafka, "HD-702")
                 async with client.stream("GET", "/live"):
@@ -195,7 +195,7 @@ async def test_a_process_projects_serves_and_comes_back(
             store = connect(mongo, name="tests")
             await store.drop_database(f"{prefix}console")
             async with process(environment, log):
-                await page(client, "/tickets/HD-701", until="started work", log=log)
+                await page(client, "/tickets/HD-701", until="accepted it", log=log)
                 await page(client, "/", until="HD-702", log=log)
             await store.drop_database(f"{prefix}console")
             store.close()

@@ -492,6 +492,65 @@ def test_presence_is_put_where_it_belongs(home: Path) -> None:
     assert desk.run("agent", "presence", "a-novak", "asleep").exit_code == 2
 
 
+def test_work_on_a_ticket_goes_to_routing(home: Path) -> None:
+    """`ticket start`, `confirm`, `escalate`, `watch`: each says what was said, and who for."""
+    done = {**TICKET, "status": "in-progress", "watchers": 2}
+    verbs = ("start", "confirm", "escalate", "watchers", "watchers/remove")
+    desk = Desk(home, {(ROUTING, "POST", f"/v1/tickets/T-000001/{v}"): ok(done) for v in verbs})
+    result = desk.run("ticket", "start", "T-000001", "--as", "a-novak")
+    assert result.stdout == "T-000001 is in-progress at london, a-novak.\n"
+    help_ = ("--kind", "hierarchical", "--reason", "impact", "--to", "o-adeyemi")
+    assert desk.run("ticket", "confirm", "T-000001", "--dissatisfied").exit_code == 0
+    assert desk.run("ticket", "escalate", "T-000001", *help_).exit_code == 0
+    assert desk.run("ticket", "watch", "T-000001", "c-1", "--contact").stdout == (
+        "T-000001: 2 follow it.\n"
+    )
+    assert desk.run("ticket", "watch", "T-000001", "a-novak", "--stop").exit_code == 0
+    assert [json.loads(asked.content) for asked in desk.asked] == [
+        {"agent": "a-novak"},
+        {"satisfied": False, "said": "agent"},
+        {"kind": "hierarchical", "reason": "impact", "to": "o-adeyemi"},
+        {"watcher": "c-1", "kind": "contact"},
+        {"watcher": "a-novak", "kind": "agent"},
+    ]
+    assert desk.run("ticket", "confirm", "T-000001").exit_code == 2
+
+
+def test_a_task_has_its_text_in_intake(home: Path) -> None:
+    """`ticket task` writes the note first, under the same key; `ticket tasks` lists."""
+    task = {
+        "number": "T-000001",
+        "id": "k-1",
+        "code": "work",
+        "status": "open",
+        "desk": "operations",
+        "agent": None,
+    }
+    listed = ok({"tasks": [task]})
+    desk = Desk(
+        home,
+        {
+            (ROUTING, "GET", "/v1/tickets/T-000001"): ok(TICKET),
+            (INTAKE, "POST", "/v1/tickets/t-1/messages"): ok({"message": "m-9"}),
+            (ROUTING, "POST", "/v1/tickets/T-000001/tasks"): listed,
+            (ROUTING, "POST", "/v1/tickets/T-000001/tasks/k-1/done"): listed,
+            (ROUTING, "GET", "/v1/tasks"): ok({"tasks": []}),
+        },
+    )
+    made = desk.run(
+        "ticket", "task", "T-000001", "--desk", "operations", "--text", "Swap it", "--key", "k"
+    )
+    assert "k-1" in made.stdout
+    note, asked = desk.asked[1:]
+    assert json.loads(note.content) == {"text": "Swap it", "visibility": "internal"}
+    assert json.loads(asked.content) == {"code": "work", "desk": "operations", "note": "m-9"}
+    keys = [request.headers["Idempotency-Key"] for request in (note, asked)]
+    assert keys == ["k-note", "k"]
+    assert desk.run("ticket", "task-do", "T-000001", "k-1", "done").exit_code == 0
+    assert desk.run("ticket", "tasks").stdout == "There are no such tasks.\n"
+    assert desk.run("ticket", "tasks", "T-000001", "--desk", "x").exit_code == 2
+
+
 def test_topics_are_those_of_the_registry(home: Path) -> None:
     """`topics list` needs no broker."""
     names = [topic["name"] for topic in Desk(home, {}).json("topics", "list")]

@@ -179,7 +179,7 @@ async def test_the_queue_shows_what_waits(console: MemoryConsole) -> None:
     console.fakes.subject_lines["m-1"] = "Printer jams"
     await project(console.projector, life().events)
     text = (await show(console, "/")).text
-    for part in ("HD-1", "Printer jams", "In work", "London Service Desk", "Hannah Clarke"):
+    for part in ("HD-1", "Printer jams", "Accepted", "London Service Desk", "Hannah Clarke"):
         assert part in text
     assert 'data-due="2026-03-02T16:00:00.000Z"' in text
     assert "4h 00m" in text
@@ -227,7 +227,7 @@ async def test_a_ticket_s_page_has_everything(console: MemoryConsole) -> None:
         "It jams.",
         "Ada Byron",
         "Queued at <b>London Service Desk</b>.",
-        "<b>Hannah Clarke</b> started work.",
+        "<b>Hannah Clarke</b> accepted it.",
         "canary-wharf",
         "/do/resolve",
         'name="revision" value="2"',

@@ -525,3 +525,60 @@ async def test_a_verdict_outlives_a_crash() -> None:
         await intake.use_cases.verdicts.sweep()
         await intake.settle()
         assert len(intake.tickets()) == (2 if row.verdict else 1)
+
+
+async def test_a_ticket_names_what_caused_it_and_takes_it_back() -> None:
+    """Both show the link; the same key is one deed; the cause may be closed; undo undoes."""
+    intake = Intake()
+    effect, cause = await two(intake)
+    await closed(intake, cause)
+    calls = callers(intake)
+    for _ in range(2):
+        answer = await act(
+            calls,
+            f"/v1/tickets/{effect}/causes",
+            {"cause": "T-000002"},
+            Idempotency_Key="k",
+        )
+        assert (answer.status_code, answer.json()["links"]["causes"]) == (200, [cause])
+    await intake.settle()
+    shown = (await calls.call("GET", f"/v1/tickets/{cause}")).json()
+    assert shown["links"]["effects"] == [effect]
+    assert said(intake, cause).count("EffectLinked") == 1
+    assert said(intake, effect).count("CauseLinked") == 1
+    back = await act(calls, f"/v1/tickets/{effect}/causes/remove", {"cause": cause})
+    assert back.json()["links"]["causes"] == []
+    await intake.settle()
+    assert said(intake, cause)[-1] == "EffectUnlinked"
+
+
+@pytest.mark.parametrize(
+    ("path", "cause", "status", "code"),
+    [
+        ("causes", "T-000001", 409, "same"),
+        ("causes", "T-000099", 422, "invalid"),
+        ("causes/remove", "T-000002", 422, "not-linked"),
+    ],
+)
+async def test_a_cause_that_is_none_is_refused(
+    path: str, cause: str, status: int, code: str
+) -> None:
+    """Itself, one that is not there, one that was never named: with the field."""
+    intake = Intake()
+    effect, _ = await two(intake)
+    answer = await act(callers(intake), f"/v1/tickets/{effect}/{path}", {"cause": cause})
+    assert answer.status_code == status
+    assert answer.json()["type"].endswith(code)
+    assert answer.json()["errors"][0]["field"] == "cause"
+
+
+async def test_two_tickets_do_not_cause_each_other() -> None:
+    """The second direction is refused, and nothing of it stays."""
+    intake = Intake()
+    effect, cause = await two(intake)
+    calls = callers(intake)
+    await act(calls, f"/v1/tickets/{effect}/causes", {"cause": cause})
+    answer = await act(calls, f"/v1/tickets/{cause}/causes", {"cause": effect})
+    assert (answer.status_code, answer.json()["title"]) == (409, "circular")
+    await intake.settle()
+    assert said(intake, cause)[-1] == "EffectLinked"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from shared.configuration import Configurations
 from shared.contracts.facts import Priority
 from shared.contracts.routing import PendReason, Status, TicketQueued
 from shared.kernel import Infrastructure
-from shared.organisation import Configuration
+from shared.organisation import Configuration, LifecycleSection
 from shared.testing.clock import ManualClock
 from shared.testing.memory import MemoryStreams
 from tests.support.routing import (
@@ -254,7 +255,8 @@ async def test_what_waits_until_an_instant_is_resumed_then() -> None:
 
 async def test_silence_closes_what_was_resolved() -> None:
     """An hour after the resolution, as this setting has it, the ticket is closed."""
-    routing = Routing(close_after_seconds=3600)
+    plain = replace(sample(), lifecycle=LifecycleSection())
+    routing = Routing(configuration=plain, close_after_seconds=3600)
     await taken(routing)
     await routing.commands.resolve(routing.caller("t1"), code="solved", article=None)
     assert isinstance(routing.clock, ManualClock)

@@ -47,6 +47,7 @@ from services.console.ports import (
     Standing,
     Submitted,
 )
+from services.console.ports.work import SideWork
 from shared.auth import Authenticator
 from shared.clock import Clock
 from shared.configuration import Configurations
@@ -54,6 +55,7 @@ from shared.contracts.envelope import Body, Event, numbered
 from shared.contracts.facts import Channel, Level, Priority, TicketFacts
 from shared.contracts.facts import Kind as RequestKind
 from shared.contracts.intake import Direction
+from shared.contracts.internal import VerdictAnswer, VerdictState
 from shared.contracts.routing import Presence, Status
 from shared.contracts.topics import topic_of
 from shared.http import equip
@@ -424,6 +426,54 @@ class FakeOwners:
 
 
 @dataclass
+class FakeWork:
+    """`Work` by hand."""
+
+    side: SideWork = field(default_factory=SideWork)
+    verdicts: dict[tuple[str, str], VerdictAnswer] = field(default_factory=dict)
+    down: bool = False
+    sent: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def _ask(self) -> None:
+        if self.down:
+            raise Infrastructure("routing: it is down")
+
+    async def of_ticket(self, caller: Caller, ticket: str) -> SideWork:
+        """Read what hangs on a ticket."""
+        self._ask()
+        return self.side
+
+    async def add_task(self, caller: Caller, ticket: str, **asked: Any) -> None:
+        """Take a task."""
+        self._ask()
+        asked.pop("key")
+        self.sent.append((caller.name, ticket, "task", asked))
+
+    async def task(self, caller: Caller, ticket: str, task: str, verb: str) -> None:
+        """Take a deed on a task."""
+        self._ask()
+        self.sent.append((caller.name, ticket, task, verb))
+
+    async def watch(
+        self, caller: Caller, ticket: str, *, watcher: str, kind: str, watching: bool
+    ) -> None:
+        """Take a follower."""
+        self._ask()
+        self.sent.append((caller.name, ticket, watcher, kind, watching))
+
+    async def verdict(self, tenant: str, token: str, *, apply: bool) -> VerdictAnswer:
+        """Take an answer by link."""
+        self._ask()
+        self.sent.append((tenant, token, apply))
+        found = self.verdicts.get((tenant, token))
+        if found is None:
+            return VerdictAnswer(state=VerdictState.INVALID)
+        if apply and found.state is VerdictState.OPEN:
+            return found.model_copy(update={"state": VerdictState.TAKEN})
+        return found
+
+
+@dataclass
 class MemoryConsole:
     """A whole console in one process, on memory."""
 
@@ -440,6 +490,7 @@ class MemoryConsole:
         self.signer.account("h-clarke")
         self.fakes = FakeOwners(self.signer, passwords={"h-clarke": "right"})
         asked: Owners = self.owners or self.fakes
+        self.work = FakeWork()
         self.services = FakeServices(self.signer)
         unconnected = httpx.AsyncClient(transport=httpx.ASGITransport(app=self.services.app()))
         intake = self.intake or HttpIntake(self.services.addresses("http://services"), unconnected)
@@ -467,6 +518,7 @@ class MemoryConsole:
                 commands=Commands(owners=asked, projection=self.projection, clock=self.clock),
                 owners=asked,
                 intake=intake,
+                work=self.work,
                 relating=Relating(projection=self.projection, owners=asked, intake=intake),
                 waiting=Waiting(intake, self.clock),
                 authenticator=Authenticator(self.signer.identities, self.clock),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from services.notify.adapters.words import JinjaWords
 from services.notify.consumers import configured, on_clocks, on_contacts, on_requests, on_tickets
+from services.notify.domain.answers import AnswerLinks
 from services.notify.domain.notices import NOTICES, Notice
 from services.notify.handlers import Letters, NoticeDesk, Reach
 from services.notify.ports import Answer, ChannelDown, Claim, Due, Session, Taken
@@ -31,6 +32,7 @@ from shared.streams import Outgoing
 from shared.testing.clock import ManualClock
 from shared.testing.memory import MemoryData, MemoryLog, MemoryPublisher, MemoryStreams
 from shared.threads import ThreadSigner
+from shared.verdicts import VerdictSigner
 
 SAMPLE = Path(__file__).parents[2] / "deploy" / "sample"
 TENANT = "main"
@@ -192,6 +194,7 @@ class Notify:
         slot: str | None = "0",
         limits: SendingLimits | None = None,
         thread_key: str = "",
+        console_url: str = "",
     ) -> None:
         self.clock = clock or ManualClock()
         self.streams = streams or MemoryStreams()
@@ -219,6 +222,7 @@ class Notify:
             claims=self.claims,
             letters=Letters(
                 signer=ThreadSigner(thread_key),
+                answers=AnswerLinks(VerdictSigner(thread_key), console_url),
                 directory=self.directory,
                 words=JinjaWords(log=silent()),
                 configurations=self.configurations,

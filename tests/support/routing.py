@@ -10,12 +10,13 @@ from typing import Any
 
 from services.routing.consumers import on_clocks, on_requests
 from services.routing.domain.agents import AGENTS, AgentState, agent_stream
-from services.routing.domain.tickets import TICKETS, TicketState
+from services.routing.domain.tickets import ACTIVE, TICKETS, TicketState
 from services.routing.handlers.commands import Caller, TicketCommands
 from services.routing.handlers.contacting import ContactCommands
 from services.routing.handlers.directing import Directing
 from services.routing.handlers.foreseeing import Foresight
 from services.routing.handlers.holds import HoldKeeper
+from services.routing.handlers.lifecycle import LifecycleCommands
 from services.routing.handlers.matcher import Matcher, MatchLimits
 from services.routing.handlers.predecessors import Predecessors
 from services.routing.handlers.reading import Reader
@@ -186,9 +187,8 @@ class MemoryTickets:
     def _active(
         self, tenant: str, after: str, fits: Callable[[TicketState], bool], limit: int
     ) -> list[TicketDocument]:
-        active = {Status.QUEUED, Status.ASSIGNED, Status.ACCEPTED}
         found = self._where(
-            lambda d, s: d.tenant == tenant and d.id > after and s.status in active and fits(s)
+            lambda d, s: d.tenant == tenant and d.id > after and s.status in ACTIVE and fits(s)
         )
         return sorted((d for d, _ in found), key=lambda d: d.id)[:limit]
 
@@ -237,14 +237,34 @@ class MemoryTickets:
         ]
         return [d for _, d in sorted(found, key=lambda pair: pair[0])][:limit]
 
-    async def resolved(self, before: datetime, *, limit: int) -> list[TicketDocument]:
-        """Return tickets that were resolved at or before an instant, of all tenants."""
-        found = [
+    async def silent(
+        self, now: datetime, *, resolved_before: datetime, limit: int
+    ) -> list[TicketDocument]:
+        """Return resolved tickets that silence closes by now, of all tenants."""
+        resolved = self._where(lambda _, s: s.status is Status.RESOLVED)
+        due = [(s.close_at, d) for d, s in resolved if s.close_at and s.close_at <= now]
+        old = [
             (s.resolved_at, d)
-            for d, s in self._where(lambda _, s: s.status is Status.RESOLVED)
-            if s.resolved_at is not None and s.resolved_at <= before
+            for d, s in resolved
+            if s.close_at is None and not s.keeps_open
+            if s.resolved_at is not None and s.resolved_at <= resolved_before
         ]
-        return [d for _, d in sorted(found, key=lambda pair: pair[0])][:limit]
+        ordered = [*sorted(due, key=lambda p: p[0]), *sorted(old, key=lambda p: p[0])]
+        return [d for _, d in ordered][:limit]
+
+    async def with_tasks(
+        self, tenant: str, *, desk: str | None, agent: str | None, limit: int
+    ) -> list[TicketDocument]:
+        """Return tickets with an open task, of a desk and an agent where they are named."""
+        found = [
+            d
+            for d, s in self._all()
+            if d.tenant == tenant
+            and any(
+                t.is_open and desk in {None, t.desk} and agent in {None, t.agent} for t in s.tasks
+            )
+        ]
+        return found[:limit]
 
     async def left_since(self, since: datetime, *, limit: int) -> list[tuple[str, str]]:
         """Return (tenant, agent) of each agent whom a ticket left since then, each once."""
@@ -364,6 +384,12 @@ class Routing:
             changed=self._count,
         )
         self.contacting = ContactCommands(
+            writer=self.writer,
+            configurations=self.configurations,
+            clock=self.clock,
+            changed=self._count,
+        )
+        self.lifecycle = LifecycleCommands(
             writer=self.writer,
             configurations=self.configurations,
             clock=self.clock,

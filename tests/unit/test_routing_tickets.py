@@ -10,15 +10,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.routing.domain import commands, moves, requests, timers
+from services.routing.domain import (
+    commands,
+    confirming,
+    escalating,
+    moves,
+    requests,
+    tasks,
+    timers,
+)
 from services.routing.domain.desks import redirected
+from services.routing.domain.resolving import decide_resolve
 from services.routing.domain.tickets import HELD, TICKETS, TicketState
 from shared.aggregate import Document, Step, fold, plan
 from shared.contracts.envelope import Body, Event, numbered
 from shared.contracts.facts import Priority
 from shared.contracts.intake import AlertsChanged, Direction, MessageAdded, RequestAccepted
+from shared.contracts.lifecycle import EscalationKind, WatcherKind
 from shared.contracts.links import ParentSolved, RequestMerged, RequestUnmerged
-from shared.contracts.routing import PendReason, Status, TicketEvent, TicketQueued
+from shared.contracts.routing import PendReason, Said, Status, TicketEvent, TicketQueued
 from shared.contracts.sla import ClockEscalated
 from shared.kernel import CommandRejected
 from shared.organisation import Configuration
@@ -113,7 +123,9 @@ def accept(agent: str) -> Decide:
 
 def resolve(by: str = "h-clarke") -> Decide:
     """Return the command that resolves."""
-    return lambda s: commands.decide_resolve(s, code="solved", article=None, by=by)
+    return lambda s: decide_resolve(
+        s, code="solved", article=None, by=by, now=at(9), configuration=sample()
+    )
 
 
 def begun(*bodies: Body) -> Life:
@@ -449,7 +461,79 @@ def _advance(hours: int) -> Callable[[Life], object]:
     return move
 
 
+def _confirm(*, satisfied: bool) -> Callable[[Life], object]:
+    return lambda life: life.do(
+        lambda s: confirming.decide_confirm(
+            s,
+            satisfied=satisfied,
+            said=Said.LINK,
+            by="contact",
+            now=life.now,
+            configuration=sample(),
+        )
+    )
+
+
+def _start(agent: str) -> Callable[[Life], object]:
+    return lambda life: life.do(
+        lambda s: confirming.decide_start(
+            s, agent=agent, weight=1, by=agent, configuration=sample()
+        )
+    )
+
+
+def _escalate(kind: EscalationKind) -> Callable[[Life], object]:
+    return lambda life: life.do(
+        lambda s: escalating.decide_escalate(
+            s, kind=kind, reason="skills", to=None, by="x", now=life.now, configuration=sample()
+        )
+    )
+
+
+def _task(life: Life) -> object:
+    return life.do(
+        lambda s: tasks.decide_task(
+            s,
+            task=f"task-{life.document.seq}",
+            code="work",
+            note=None,
+            desk="operations",
+            agent=None,
+            by="x",
+            configuration=sample(),
+        )
+    )
+
+
+def _watch(life: Life) -> object:
+    return life.do(
+        lambda s: tasks.decide_watch(
+            s, watcher="c-1", kind=WatcherKind.CONTACT, by="x", configuration=sample()
+        )
+    )
+
+
+def _resolve_all(life: Life) -> object:
+    return life.do(
+        lambda s: decide_resolve(
+            s,
+            code="solved",
+            article=None,
+            by="x",
+            now=life.now,
+            configuration=sample(),
+            cancel_tasks=True,
+        )
+    )
+
+
 DEEDS: list[Callable[[Life], object]] = [
+    *(_start(agent) for agent in AGENTS),
+    *(_confirm(satisfied=satisfied) for satisfied in (True, False)),
+    *(_escalate(kind) for kind in (EscalationKind.FUNCTIONAL, EscalationKind.HIERARCHICAL)),
+    _task,
+    _watch,
+    _resolve_all,
     *(_accept(agent) for agent in AGENTS),
     *(_match(agent) for agent in AGENTS),
     *(_transfer(desk) for desk in DESKS),
@@ -483,6 +567,9 @@ def _holds_together(life: Life) -> None:
     assert (state.holder is not None) == (state.status in HELD)
     assert (state.resolved_at is not None) == (state.status is Status.RESOLVED)
     assert state.status is Status.PENDING or (state.until, state.pend_reason) == (None, None)
+    assert (state.paused_from is not None) == (state.status is Status.PENDING)
+    assert state.status is Status.RESOLVED or (state.close_at, state.keeps_open) == (None, False)
+    assert state.returns <= state.moves
     assert state.status is None or state.facts == facts(priority=state.facts.priority)  # type: ignore[union-attr]
     times = [event.time for event in life.document.outbox]
     assert times == sorted(times)

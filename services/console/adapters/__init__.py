@@ -5,5 +5,6 @@ from __future__ import annotations
 from services.console.adapters.intake import HttpIntake
 from services.console.adapters.owners import HttpOwners
 from services.console.adapters.sending import Addresses
+from services.console.adapters.work import HttpWork
 
-__all__ = ["Addresses", "HttpIntake", "HttpOwners"]
+__all__ = ["Addresses", "HttpIntake", "HttpOwners", "HttpWork"]

@@ -10,6 +10,9 @@ from shared.contracts.routing import Status
 RESOLUTIONS = ("solved", "workaround", "fulfilled", "no-fault", "duplicate", "withdrawn")
 """Codes that the page offers; the first is the usual one."""
 
+RESOLVERS = ("desk", "senior", "on-site", "supplier", "expert")
+"""Whom an agent may name as the one who solved it; else routing derives it."""
+
 PEND_REASONS = ("customer", "supplier", "change", "until")
 
 
@@ -17,11 +20,14 @@ class Verb(StrEnum):
     """Commands of agents, named as routing's HTTP does."""
 
     ACCEPT = "accept"
+    START = "start"
     ASSIGN = "assign"
     TRANSFER = "transfer"
     PEND = "pend"
     RESUME = "resume"
     RESOLVE = "resolve"
+    ESCALATE = "escalate"
+    CONFIRM = "confirm"
     REOPEN = "reopen"
     CLOSE = "close"
     PERSON = "person"
@@ -31,19 +37,24 @@ def offered(ticket: Ticket, *, me: str) -> tuple[Verb, ...]:
     """Return the commands to offer to an agent, the likeliest first."""
     mine = ticket.routing.agent == me
     take: tuple[Verb, ...] = () if mine else (Verb.ASSIGN,)
+    verbs: tuple[Verb, ...] = ()
     match ticket.routing.status:
         case Status.QUEUED if ticket.routing.tier == 0:
             return (Verb.PERSON, Verb.TRANSFER, Verb.RESOLVE)
         case Status.QUEUED:
-            return (Verb.ACCEPT, Verb.ASSIGN, Verb.TRANSFER, Verb.RESOLVE)
+            verbs = (Verb.ACCEPT, Verb.ASSIGN, Verb.TRANSFER, Verb.RESOLVE, Verb.ESCALATE)
         case Status.ASSIGNED:
-            begin = (Verb.ACCEPT,) if mine else take
-            return (*begin, Verb.TRANSFER, Verb.PEND, Verb.RESOLVE)
+            begin = (Verb.ACCEPT, Verb.START) if mine else take
+            verbs = (*begin, Verb.TRANSFER, Verb.PEND, Verb.RESOLVE, Verb.ESCALATE)
         case Status.ACCEPTED:
-            return (Verb.RESOLVE, *take, Verb.PEND, Verb.TRANSFER)
+            begin = (Verb.START,) if mine else take
+            verbs = (*begin, Verb.RESOLVE, Verb.PEND, Verb.TRANSFER, Verb.ESCALATE)
+        case Status.IN_PROGRESS:
+            verbs = (Verb.RESOLVE, *take, Verb.PEND, Verb.TRANSFER, Verb.ESCALATE)
         case Status.PENDING:
-            return (Verb.RESUME, Verb.RESOLVE, *take, Verb.TRANSFER)
+            verbs = (Verb.RESUME, Verb.RESOLVE, *take, Verb.TRANSFER, Verb.ESCALATE)
         case Status.RESOLVED:
-            return (Verb.CLOSE, Verb.REOPEN)
-        case Status.CLOSED | Status.UNKNOWN | None:
-            return ()
+            verbs = (Verb.CONFIRM, Verb.REOPEN, Verb.CLOSE)
+        case _:
+            pass
+    return verbs

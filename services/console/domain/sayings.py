@@ -2,61 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from services.console.domain.life_sayings import LIFE_SAYINGS
 from services.console.domain.names import Names
-from services.console.domain.words import Words
+from services.console.domain.saying import (
+    ACTORS,
+    Details,
+    Said,
+    Scope,
+    Tone,
+    link_said,
+    stand,
+)
 from shared.contracts import intake, knowledge, links, notify, routing, sla
 from shared.contracts.envelope import Body
 from shared.contracts.facts import TicketFacts
 
-ACTORS = ("system", "monitoring", "contact")
-"""Who acts without being an agent."""
-
-Details = list[tuple[str, Mapping[str, Any]]]
-
-
-class Tone(StrEnum):
-    """How an event feels."""
-
-    PLAIN = "plain"
-    GOOD = "good"
-    WARN = "warn"
-    BAD = "bad"
-    QUIET = "quiet"
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Whom to call what, in which language, and the notices that earlier events planned."""
-
-    words: Words
-    names: Names
-    notices: dict[str, notify.NoticePlanned] = field(default_factory=dict)
-
-    def word(self, group: str, code: str) -> str:
-        """Return the word for a code."""
-        return self.words.code(group, code)
-
-    def actor(self, code: str) -> str:
-        """Return the name of who acted."""
-        return self.word("actor", code) if code in ACTORS else self.names.agent(code)
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What a line of the timeline is made of."""
-
-    key: str
-    icon: str
-    tone: Tone = Tone.PLAIN
-    fields: Mapping[str, Any] = field(default_factory=dict)
-    details: Sequence[tuple[str, Mapping[str, Any]]] = ()
-    explanation: routing.Explanation | None = None
-    message: str | None = None
+__all__ = ["ACTORS", "Details", "Names", "Said", "Scope", "Tone", "say"]
 
 
 def say(scope: Scope, body: Body) -> Said | None:
@@ -127,18 +91,8 @@ def _conversation_reopened(_scope: Scope, _body: Body) -> Said:
     return Said("say.conversation.reopened", "undo", Tone.QUIET)
 
 
-def _stand(scope: Scope, body: routing.TicketEvent) -> dict[str, Any]:
-    return {
-        "desk": scope.names.desk(body.desk),
-        "agent": scope.names.agent(body.agent),
-        "by": scope.actor(body.by),
-        "tier": body.tier,
-        "priority": body.facts.priority.value,
-    }
-
-
 def _queued(scope: Scope, body: routing.TicketQueued) -> Said:
-    fields = {**_stand(scope, body), "released": scope.names.agent(body.released)}
+    fields = {**stand(scope, body), "released": scope.names.agent(body.released)}
     details: Details = []
     if body.queue is not None:
         fields["desk"] = f"{scope.names.group(body.queue)} ({fields['desk']})"
@@ -162,47 +116,55 @@ def _queued(scope: Scope, body: routing.TicketQueued) -> Said:
 def _assigned(scope: Scope, body: routing.TicketAssigned) -> Said:
     taken = body.by == body.agent
     key = "say.taken" if taken else "say.assigned"
-    return Said(key, "user", fields=_stand(scope, body), explanation=body.explanation)
+    return Said(key, "user", fields=stand(scope, body), explanation=body.explanation)
 
 
 def _begun(scope: Scope, body: routing.TicketAccepted) -> Said:
-    return Said("say.begun", "play", Tone.GOOD, _stand(scope, body))
+    return Said("say.begun", "play", Tone.GOOD, stand(scope, body))
 
 
 def _pended(scope: Scope, body: routing.TicketPended) -> Said:
     details: Details = [("say.until", {"until": body.until})] if body.until else []
-    key, fields = f"say.pended.{body.reason.value}", _stand(scope, body)
+    key, fields = f"say.pended.{body.reason.value}", stand(scope, body)
     if body.supplier is not None:
         key, fields = f"{key}.named", {**fields, "supplier": scope.names.supplier(body.supplier)}
     return Said(key, "pause", Tone.QUIET, fields, details)
 
 
 def _resumed(scope: Scope, body: routing.TicketResumed) -> Said:
-    return Said("say.resumed", "play", fields=_stand(scope, body))
+    return Said("say.resumed", "play", fields=stand(scope, body))
 
 
 def _resolved(scope: Scope, body: routing.TicketResolved) -> Said:
-    fields = {**_stand(scope, body), "code": scope.word("resolution", body.code)}
+    fields = {**stand(scope, body), "code": scope.word("resolution", body.code)}
     details: Details = [("say.article", {"article": body.article})] if body.article else []
+    if body.resolver is not None and body.resolver_tier is not None:
+        resolver = scope.word("resolver", body.resolver)
+        details.append(("say.resolver", {"resolver": resolver, "tier": body.resolver_tier}))
+    if body.close_at is not None:
+        details.append(("say.closes", {"close_at": body.close_at}))
     return Said("say.resolved", "check", Tone.GOOD, fields, details)
 
 
 def _reopened(scope: Scope, body: routing.TicketReopened) -> Said:
-    fields = {**_stand(scope, body), "reason": scope.word("reason", body.reason)}
-    return Said("say.reopened", "undo", Tone.WARN, fields)
+    fields = {**stand(scope, body), "reason": scope.word("reason", body.reason)}
+    details: Details = []
+    if body.said is not None:
+        details.append(("say.said", {"said": scope.word("said", body.said)}))
+    return Said("say.reopened", "undo", Tone.WARN, fields, details)
 
 
 def _closed(scope: Scope, body: routing.TicketClosed) -> Said:
-    fields = {**_stand(scope, body), "reason": scope.word("reason", body.reason)}
+    fields = {**stand(scope, body), "reason": scope.word("reason", body.reason)}
     return Said("say.closed", "lock", Tone.QUIET, fields)
 
 
 def _regarded(scope: Scope, body: routing.TicketRegarded) -> Said:
     if body.fresh:
-        fields = {**_stand(scope, body), "count": body.fresh, "firing": body.firing}
+        fields = {**stand(scope, body), "count": body.fresh, "firing": body.firing}
         return Said("say.regarded.fresh", "eye", Tone.WARN, fields)
     key = "say.regarded.firing" if body.firing else "say.regarded"
-    return Said(key, "eye", Tone.QUIET, {**_stand(scope, body), "count": body.firing})
+    return Said(key, "eye", Tone.QUIET, {**stand(scope, body), "count": body.firing})
 
 
 def _followup(_scope: Scope, _body: routing.FollowupRequested) -> Said:
@@ -307,17 +269,6 @@ def _suggested(_scope: Scope, body: knowledge.ArticlesSuggested) -> Said:
     return Said("say.suggested", "book", Tone.PLAIN, {"count": len(details)}, details)
 
 
-def _link(key: str, icon: str) -> Callable[[Scope, Any], Said]:
-    """Return how a deed on tickets is told: by whom, and of how many others it speaks."""
-
-    def tell(scope: Scope, body: links.LinkEvent) -> Said:
-        children = getattr(body, "children", ())
-        fields = {"by": scope.actor(body.by), "count": len(children)}
-        return Said(f"say.link.{key}", icon, Tone.PLAIN, fields)
-
-    return tell
-
-
 def _amended(_scope: Scope, body: intake.MessageAmended) -> Said:
     key = "say.message.deleted" if body.deleted else "say.message.edited"
     return Said(key, "mail", Tone.QUIET)
@@ -342,17 +293,17 @@ _SAYINGS: Mapping[type[Body], Callable[[Scope, Any], Said]] = {
     intake.ConversationReopened: _conversation_reopened,
     intake.MessageAmended: _amended,
     intake.FollowupRefused: _refused,
-    links.RequestAbsorbed: _link("absorbed", "link"),
-    links.RequestMerged: _link("merged", "link"),
-    links.RequestReleased: _link("released", "undo"),
-    links.RequestUnmerged: _link("unmerged", "undo"),
-    links.RequestSplit: _link("split", "link"),
-    links.RequestUnsplit: _link("unsplit", "undo"),
-    links.RequestsLinked: _link("children", "link"),
-    links.RequestsUnlinked: _link("children_gone", "undo"),
-    links.ParentLinked: _link("parent", "link"),
-    links.ParentUnlinked: _link("parent_gone", "undo"),
-    links.ParentSolved: _link("parent_solved", "check"),
+    links.RequestAbsorbed: link_said("absorbed", "link"),
+    links.RequestMerged: link_said("merged", "link"),
+    links.RequestReleased: link_said("released", "undo"),
+    links.RequestUnmerged: link_said("unmerged", "undo"),
+    links.RequestSplit: link_said("split", "link"),
+    links.RequestUnsplit: link_said("unsplit", "undo"),
+    links.RequestsLinked: link_said("children", "link"),
+    links.RequestsUnlinked: link_said("children_gone", "undo"),
+    links.ParentLinked: link_said("parent", "link"),
+    links.ParentUnlinked: link_said("parent_gone", "undo"),
+    links.ParentSolved: link_said("parent_solved", "check"),
     links.LinkSuggested: _proposed,
     routing.TicketQueued: _queued,
     routing.TicketAssigned: _assigned,
@@ -376,4 +327,5 @@ _SAYINGS: Mapping[type[Body], Callable[[Scope, Any], Said]] = {
     notify.NoticeDeferred: _deferred_notice,
     notify.NoticeFailed: _failed,
     knowledge.ArticlesSuggested: _suggested,
+    **LIFE_SAYINGS,
 }

@@ -56,7 +56,7 @@ SENTENCES: Final[dict[str, str]] = {
     "say.left_out": "Left out: {reasons}.",
     "say.assigned": "Assigned to {agent} at {desk}.",
     "say.taken": "{agent} took it at {desk}.",
-    "say.begun": "{agent} started work.",
+    "say.begun": "{agent} accepted it.",
     "say.pended.customer": "{by} set it to wait for the contact.",
     "say.pended.supplier": "{by} set it to wait for a supplier.",
     "say.pended.change": "{by} set it to wait for a change.",

@@ -56,7 +56,7 @@ SENTENCES: Final[dict[str, str]] = {
     "say.left_out": "排除：{reasons}。",
     "say.assigned": "分派给{desk}的 {agent}。",
     "say.taken": "{agent} 在{desk}领取了工单。",
-    "say.begun": "{agent} 开始处理。",
+    "say.begun": "{agent} 已接单。",
     "say.pended.customer": "{by} 将其挂起，等待联系人。",
     "say.pended.supplier": "{by} 将其挂起，等待供应商。",
     "say.pended.change": "{by} 将其挂起，等待变更。",

@@ -16,7 +16,14 @@ from shared.contracts.knowledge import Suggestion
 from shared.contracts.routing import PendReason, Presence, Status
 from shared.contracts.sla import ClockState, ClockView
 
-OPEN = (Status.QUEUED, Status.ASSIGNED, Status.ACCEPTED, Status.PENDING, Status.UNKNOWN)
+OPEN = (
+    Status.QUEUED,
+    Status.ASSIGNED,
+    Status.ACCEPTED,
+    Status.IN_PROGRESS,
+    Status.PENDING,
+    Status.UNKNOWN,
+)
 """A status that only a newer release knows counts as open: nobody may overlook it."""
 UNKNOWN_TO_ROUTING = "arriving"
 """Shown in place of a status until routing has said one."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from services.console.domain.life_words_en import LIFE_ENGLISH
+from services.console.domain.life_words_zh import LIFE_CHINESE
 from services.console.domain.words_en import ENGLISH
 from services.console.domain.words_zh import CHINESE
 
@@ -23,7 +25,10 @@ class Language(StrEnum):
         return "English" if self is Language.EN else "中文"
 
 
-CATALOGUES: Mapping[Language, Mapping[str, str]] = {Language.EN: ENGLISH, Language.ZH: CHINESE}
+CATALOGUES: Mapping[Language, Mapping[str, str]] = {
+    Language.EN: {**ENGLISH, **LIFE_ENGLISH},
+    Language.ZH: {**CHINESE, **LIFE_CHINESE},
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,8 @@ class Relations:
     absorbed: Sequence[Related] = ()
     split_off: Sequence[Related] = ()
     children: Sequence[Related] = ()
+    causes: Sequence[Related] = ()
+    effects: Sequence[Related] = ()
     follow_ups: Sequence[Related] = ()
     suggestions: Sequence[Suggested] = ()
     names: Mapping[str, Related] = field(default_factory=dict)
@@ -68,7 +70,7 @@ class Relations:
         """Whether there is anything to list."""
         singles = (self.merged_into, self.split_from, self.parent, self.follows)
         lists = (self.absorbed, self.split_off, self.children, self.follow_ups)
-        return any(singles) or any(lists)
+        return any(singles) or any((*lists, self.causes, self.effects))
 
 
 class Relating:
@@ -124,7 +126,7 @@ class Relating:
             caller,
             [
                 *(links.merged_into, links.split_from, links.parent, follows),
-                *(*links.absorbed, *split_off, *links.children),
+                *(*links.absorbed, *split_off, *links.children, *links.causes, *links.effects),
                 *(t for s in about for t in s.tickets),
             ],
         )
@@ -136,6 +138,8 @@ class Relating:
             absorbed=[names[t] for t in links.absorbed],
             split_off=[names[t] for t in split_off],
             children=[names[t] for t in links.children],
+            causes=[names[t] for t in links.causes],
+            effects=[names[t] for t in links.effects],
             follow_ups=list((await self._shown(caller, followers)).values()),
             suggestions=[Suggested(s, [names[t] for t in s.tickets]) for s in about],
             names=names,

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from services.console.pages.alerts import alert_router
+from services.console.pages.answers import answer_router
 from services.console.pages.contacts import contact_router
 from services.console.pages.coverage import coverage_router
 from services.console.pages.desks import desks_router
@@ -25,6 +26,7 @@ from services.console.pages.session import session_router
 from services.console.pages.suggestions import suggestion_router
 from services.console.pages.ticket import ticket_router
 from services.console.pages.waiting import waiting_router
+from services.console.pages.work import work_router
 
 STATIC_SECONDS: Final = 365 * 24 * 3_600
 
@@ -48,6 +50,8 @@ def install(app: FastAPI, console: Console) -> None:
         session_router(frame),
         queue_router(frame),
         ticket_router(frame),
+        work_router(frame),
+        answer_router(frame),
         link_router(frame),
         review_router(frame),
         suggestion_router(frame),

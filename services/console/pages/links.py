@@ -34,6 +34,7 @@ def link_router(frame: Frame) -> APIRouter:
     _merging(router, pages)
     _splitting(router, pages)
     _parents(router, pages)
+    _causes(router, pages)
     _judging(router, pages)
     return router
 
@@ -197,6 +198,24 @@ def _parents(router: APIRouter, pages: TicketPages) -> None:
         child = form.fields.get("child") or ticket
         command = form.change("children/remove", {"children": [child]}, ticket=parent)
         return await form.sent(command, "link.done.unlink")
+
+
+def _causes(router: APIRouter, pages: TicketPages) -> None:
+    @router.post("/causes")
+    async def cause(request: Request, ticket: str) -> Response:
+        """Name the ticket that caused this one."""
+        form = await _Form.of(pages, request, ticket, "causes")
+        named = form.fields.get("cause", "")
+        if not named:
+            return await form.missing("link.ticket_missing", "cause")
+        return await form.sent(form.change("causes", {"cause": named}), "link.done.cause", "cause")
+
+    @router.post("/uncause")
+    async def uncause(request: Request, ticket: str) -> Response:
+        """Take it back."""
+        form = await _Form.of(pages, request, ticket, "uncause")
+        command = form.change("causes/remove", {"cause": form.fields.get("cause", "")})
+        return await form.sent(command, "link.done.uncause")
 
 
 def _judging(router: APIRouter, pages: TicketPages) -> None:

@@ -104,23 +104,45 @@ def _body(
     verb: Verb, fields: Mapping[str, str], caller: Caller, zone: tzinfo | None, now: datetime
 ) -> dict[str, Any]:
     """Return the command's body as routing takes it."""
+    body: dict[str, Any] = {}
     match verb:
         case Verb.ASSIGN:
-            return {"agent": caller.name}
+            body = {"agent": caller.name}
         case Verb.TRANSFER:
             desk, _, queue = fields.get("desk", "").partition("/")
-            return {"desk": desk, "queue": queue} if queue else {"desk": desk}
+            body = {"desk": desk, "queue": queue} if queue else {"desk": desk}
         case Verb.PEND:
             until = _until(fields, zone, now)
-            body: dict[str, Any] = {"reason": fields.get("reason", "customer")}
+            body = {"reason": fields.get("reason", "customer")}
             if body["reason"] == "supplier" and fields.get("supplier"):
                 body["supplier"] = fields["supplier"]
-            return body if until is None else {**body, "until": until.isoformat()}
+            body |= {} if until is None else {"until": until.isoformat()}
         case Verb.RESOLVE:
             body = {"code": fields.get("code", RESOLUTIONS[0])}
-            return {**body, "article": fields["article"]} if fields.get("article") else body
-        case Verb.ACCEPT | Verb.RESUME | Verb.REOPEN | Verb.CLOSE | Verb.PERSON:
-            return {}
+            body |= {n: fields[n] for n in ("article", "resolver", "tasks") if fields.get(n)}
+        case Verb.CONFIRM:
+            body = {"satisfied": _satisfied(fields)}
+        case Verb.ESCALATE:
+            body = {"kind": fields.get("kind", ""), "reason": fields.get("reason", "")}
+            body |= {"to": fields["to"]} if fields.get("to") else {}
+        case Verb.CLOSE:
+            # Nobody said that it is solved: that is not to be counted as if they had.
+            body = {"reason": "agent"}
+        case Verb.ACCEPT | Verb.START | Verb.RESUME | Verb.REOPEN | Verb.PERSON:
+            pass
+    return body
+
+
+def _satisfied(fields: Mapping[str, str]) -> bool:
+    """Return what the contact said; never guessed, since it closes the ticket.
+
+    Raises:
+        FormWrong: neither was chosen.
+    """
+    said = fields.get("satisfied")
+    if said not in {"yes", "no"}:
+        raise FormWrong("act.satisfied")
+    return said == "yes"
 
 
 def _group(chosen: str | None) -> str | None:

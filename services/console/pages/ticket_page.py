@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from fastapi import Request
 from starlette.responses import Response
 
-from services.console.domain.actions import PEND_REASONS, RESOLUTIONS
+from services.console.domain.actions import PEND_REASONS, RESOLUTIONS, RESOLVERS
+from services.console.handlers.asking import Refusal, ask
 from services.console.pages.faults import Fault
 from services.console.pages.frame import Frame, is_partial
 from services.console.ports import Caller, Conversation
@@ -70,8 +71,10 @@ class TicketPages:
             template = "notice.html" if partial else "error.html"
             return frame.page(request, template, caller, status=404, text=text, tone="quiet")
         relating = frame.console.relating
-        texts, other = await asyncio.gather(
-            views.texts(caller, view.ticket.id), relating.named(caller, [said_ticket])
+        texts, other, work = await asyncio.gather(
+            views.texts(caller, view.ticket.id),
+            relating.named(caller, [said_ticket]),
+            ask(frame.console.work.of_ticket(caller, view.ticket.id), service="routing"),
         )
         relations = await relating.of_ticket(caller, view.ticket, texts.conversation)
         configuration = views.configuration(caller.tenant)
@@ -97,6 +100,9 @@ class TicketPages:
             kinds=KINDS,
             categories=classification.categories if classification else (),
             resolutions=RESOLUTIONS,
+            resolvers=RESOLVERS,
+            escalation_reasons=configuration.lifecycle.escalation_reasons if configuration else (),
+            work=None if isinstance(work, Refusal) else work,
             pend_reasons=PEND_REASONS,
             said=said,
             said_tone="good" if status < 300 else "bad",  # noqa: PLR2004

@@ -87,6 +87,8 @@ class Links(Answer):
     split_from: Id | None = None
     parent: Id | None = None
     children: tuple[Id, ...] = ()
+    causes: tuple[Id, ...] = ()
+    effects: tuple[Id, ...] = ()
 
 
 class Classification(Answer):

@@ -168,6 +168,8 @@ class LinksShown(BaseModel):
     split_from: str | None
     parent: str | None
     children: tuple[str, ...]
+    causes: tuple[str, ...]
+    effects: tuple[str, ...]
 
     @classmethod
     def of(cls, links: Links) -> LinksShown:
@@ -178,6 +180,8 @@ class LinksShown(BaseModel):
             split_from=links.split_from,
             parent=links.parent,
             children=links.children,
+            causes=links.causes,
+            effects=links.effects,
         )
 
 

@@ -9,28 +9,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Response
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.intake.api.bodies import TicketShown
-from services.intake.api.revisions import etag, revision_of
+from services.intake.api.causes import add_causes
+from services.intake.api.link_door import IfMatch, Key, LinkDoor, Name, TicketName
 from services.intake.domain.normal import SUBJECT_MAX
 from services.intake.domain.text import clean_line
-from services.intake.domain.ticket import Ticket
 from services.intake.handlers.callers import checked_key
 from services.intake.handlers.linking import Linker
 from services.intake.handlers.reading import Reading
 from services.intake.handlers.splitting import Splitter
-from shared.aggregate import Document
 from shared.auth import Action, Actor
-from shared.commands import RevisionStale
 from shared.contracts.links import LINKED_MAX
-from shared.http import Problem, allowed
-
-Name = Annotated[str, Path(min_length=1, max_length=80, description="Id or number.")]
-IfMatch = Annotated[str | None, Header(max_length=40)]
-Key = Annotated[str | None, Header(max_length=1_000)]
-TicketName = Annotated[str, Field(min_length=1, max_length=80, description="Id or number.")]
+from shared.http import allowed
 
 
 class MergeBody(BaseModel):
@@ -72,60 +65,18 @@ class ChildrenBody(BaseModel):
     children: Annotated[tuple[TicketName, ...], Field(min_length=1, max_length=LINKED_MAX)]
 
 
-class _Door:
-    """What each command does before and after."""
-
-    def __init__(self, reading: Reading) -> None:
-        self._reading = reading
-
-    async def ticket(
-        self, name: str, actor: Actor, *, if_match: str | None = None
-    ) -> Document[Ticket]:
-        """Return the ticket that is changed, as its caller saw it.
-
-        Raises:
-            Problem: 404; 412 where it has changed since.
-        """
-        found = await self._reading.named(name, tenant=actor.tenant)
-        if found is None:
-            raise Problem(404, "not-found", f"there is no ticket {name[:80]!r}")
-        seen = revision_of(if_match)
-        if seen is not None and seen != found.seq:
-            raise RevisionStale(expected=seen, found=found.seq)
-        return found
-
-    async def other(self, name: str, actor: Actor, *, field: str) -> Document[Ticket]:
-        """Return a ticket that the body names.
-
-        Raises:
-            Problem: 422.
-        """
-        found = await self._reading.named(name, tenant=actor.tenant)
-        if found is None:
-            reason = f"there is no ticket {name[:80]!r}"
-            raise Problem(422, "invalid", reason, errors=[{"field": field, "reason": reason}])
-        return found
-
-    async def shown(self, ticket: str, actor: Actor, response: Response) -> TicketShown:
-        """Return the answer to a command: the ticket after it."""
-        found = await self._reading.conversation(ticket, tenant=actor.tenant)
-        if found is None:
-            raise Problem(404, "not-found", f"there is no ticket {ticket[:80]!r}")
-        response.headers["ETag"] = etag(found.document.seq)
-        return TicketShown.of(found)
-
-
 def link_router(*, reading: Reading, linker: Linker, splitter: Splitter) -> APIRouter:
     """Return the routes under ``/v1/tickets/{ticket}`` that concern several tickets."""
     router = APIRouter(prefix="/v1/tickets/{ticket}", tags=["links"])
-    door = _Door(reading)
+    door = LinkDoor(reading)
     _merging(router, door, linker)
     _splitting(router, door, splitter, linker)
     _parents(router, door, linker)
+    add_causes(router, door, linker)
     return router
 
 
-def _merging(router: APIRouter, door: _Door, linker: Linker) -> None:
+def _merging(router: APIRouter, door: LinkDoor, linker: Linker) -> None:
     work: Any = allowed(Action.WORK)
 
     @router.post("/merge")
@@ -159,7 +110,7 @@ def _merging(router: APIRouter, door: _Door, linker: Linker) -> None:
         return await door.shown(source.id, actor, response)
 
 
-def _splitting(router: APIRouter, door: _Door, splitter: Splitter, linker: Linker) -> None:
+def _splitting(router: APIRouter, door: LinkDoor, splitter: Splitter, linker: Linker) -> None:
     work: Any = allowed(Action.WORK)
 
     @router.post("/split", status_code=201)
@@ -202,7 +153,7 @@ def _splitting(router: APIRouter, door: _Door, splitter: Splitter, linker: Linke
         return await door.shown(new.id, actor, response)
 
 
-def _parents(router: APIRouter, door: _Door, linker: Linker) -> None:
+def _parents(router: APIRouter, door: LinkDoor, linker: Linker) -> None:
     work: Any = allowed(Action.WORK)
 
     @router.post("/children")

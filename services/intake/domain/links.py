@@ -21,6 +21,10 @@ from shared.contracts.envelope import Body
 from shared.contracts.facts import Code, Id, TicketFacts
 from shared.contracts.links import (
     LINKED_MAX,
+    CauseLinked,
+    CauseUnlinked,
+    EffectLinked,
+    EffectUnlinked,
     LinkEvent,
     LinkKind,
     LinkSuggested,
@@ -61,6 +65,10 @@ class Links(BaseModel):
     split_from: Id | None = None
     parent: Id | None = None
     children: tuple[Id, ...] = ()
+    causes: tuple[Id, ...] = ()
+    """The tickets that caused it."""
+    effects: tuple[Id, ...] = ()
+    """The tickets that it caused."""
     done: tuple[Id, ...] = ()
     suggested: tuple[Id, ...] = ()
 
@@ -72,7 +80,11 @@ class Links(BaseModel):
         if not isinstance(body, LinkEvent):
             return None
         return self._done(
-            body.link, **self._merged(body), **self._parted(body), **self._related(body)
+            body.link,
+            **self._merged(body),
+            **self._parted(body),
+            **self._related(body),
+            **self._caused(body),
         )
 
     def _merged(self, body: LinkEvent) -> dict[str, object]:
@@ -112,6 +124,20 @@ class Links(BaseModel):
                 return {"parent": body.parent}
             case ParentUnlinked():
                 return {"parent": None}
+            case _:
+                return {}
+
+    def _caused(self, body: LinkEvent) -> dict[str, object]:
+        """Return what having a cause or an effect changes, or having it no more."""
+        match body:
+            case EffectLinked():
+                return {"effects": tuple(dict.fromkeys((*self.effects, body.effect)))}
+            case EffectUnlinked():
+                return {"effects": tuple(e for e in self.effects if e != body.effect)}
+            case CauseLinked():
+                return {"causes": tuple(dict.fromkeys((*self.causes, body.cause)))}
+            case CauseUnlinked():
+                return {"causes": tuple(c for c in self.causes if c != body.cause)}
             case _:
                 return {}
 

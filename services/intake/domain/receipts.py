@@ -188,6 +188,8 @@ class Deed(StrEnum):
     LINK = "link"
     UNLINK = "unlink"
     UNSPLIT = "unsplit"
+    CAUSE = "cause"
+    UNCAUSE = "uncause"
 
 
 class Linking(BaseModel):
@@ -198,7 +200,7 @@ class Linking(BaseModel):
     task: Literal["linking"] = "linking"
     deed: Deed
     target: Id
-    """The ticket that others are merged into, or the parent."""
+    """The ticket that others are merged into, the parent, or the cause."""
     sources: Annotated[tuple[Id, ...], Field(min_length=1, max_length=LINKED_MAX)]
     by: Code
 

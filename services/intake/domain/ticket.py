@@ -19,6 +19,7 @@ from services.intake.domain.figures import Correction
 from services.intake.domain.links import Links
 from services.intake.domain.messages import Entry, Message
 from services.intake.domain.person_words import PERSON, asks_for_person
+from services.intake.domain.verdicts import verdict_of
 from shared.aggregate import Aggregate
 from shared.contracts.envelope import Body, Event
 from shared.contracts.facts import Code, Id, Instant, Priority, TicketFacts
@@ -32,6 +33,7 @@ from shared.contracts.intake import (
     MessageAdded,
     MessageAmended,
     PriorityReason,
+    ReplyVerdict,
     RequestAccepted,
     RequestReclassified,
 )
@@ -204,6 +206,7 @@ def decide_message(state: Ticket | None, row: Message) -> list[Body]:
                 direction=row.direction,
                 author=row.author,
                 asks=PERSON if person else None,
+                verdict=_verdict(state, row),
             )
             # Not where it was moved by a merge: there, others ask.
             asked = row.answered_by == state.message and row.author != state.facts.contact
@@ -219,6 +222,13 @@ def decide_message(state: Ticket | None, row: Message) -> list[Body]:
         case Entry.REFUSED:
             return [FollowupRefused(facts=state.facts, message=row.id, author=row.author)]
     assert_never(row.entry)
+
+
+def _verdict(state: Ticket, row: Message) -> ReplyVerdict | None:
+    """Return what the requester says of a resolution; nobody else's word closes a ticket."""
+    if row.direction is not Direction.INBOUND or row.author != state.facts.contact:
+        return None
+    return verdict_of(row.text, author=row.author_name, has_files=bool(row.files))
 
 
 def _by_who_asked(added: MessageAdded) -> MessageAdded:

@@ -7,9 +7,15 @@ undone on the target.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 
+from services.intake.domain.causes import (
+    decide_cause,
+    decide_effect,
+    decide_no_cause,
+    decide_no_effect,
+)
 from services.intake.domain.contact import Person
 from services.intake.domain.links import (
     Links,
@@ -50,6 +56,15 @@ class Deeds:
         self._splits = splits
         self._writing = writing
         self._committer = committer
+        self._linkings: Mapping[Deed, Callable[[Receipt, Linking], Awaitable[None]]] = {
+            Deed.MERGE: self._merge,
+            Deed.UNMERGE: self._unmerge,
+            Deed.LINK: self._link,
+            Deed.UNLINK: self._unlink,
+            Deed.UNSPLIT: self._unsplit,
+            Deed.CAUSE: self._cause,
+            Deed.UNCAUSE: self._uncause,
+        }
 
     async def apply(
         self, receipts: Sequence[Receipt], _met: Mapping[str, Person]
@@ -79,17 +94,7 @@ class Deeds:
             if isinstance(task, Splitting):
                 await self._splits.split(receipt, task, write=self._write)
             elif isinstance(task, Linking):
-                match task.deed:
-                    case Deed.MERGE:
-                        await self._merge(receipt, task)
-                    case Deed.UNMERGE:
-                        await self._unmerge(receipt, task)
-                    case Deed.LINK:
-                        await self._link(receipt, task)
-                    case Deed.UNLINK:
-                        await self._unlink(receipt, task)
-                    case Deed.UNSPLIT:
-                        await self._unsplit(receipt, task)
+                await self._linkings[task.deed](receipt, task)
         except StreamParked as error:
             raise Waits(str(error)) from error
 
@@ -217,6 +222,37 @@ class Deeds:
                 child,
                 lambda state: decide_independent(state, parent=parent, link=link, by=by),
             )
+
+    async def _cause(self, receipt: Receipt, task: Linking) -> None:
+        cause, by, link = task.target, task.by, receipt.trace
+        (effect,) = task.sources
+        await self._write(
+            receipt, cause, lambda state: decide_effect(state, effect=effect, link=link, by=by)
+        )
+        try:
+            await self._write(
+                receipt, effect, lambda state: decide_cause(state, cause=cause, link=link, by=by)
+            )
+        except StreamParked:
+            raise
+        except CommandRejected:
+            undo = derived_id(link, "undo")
+            await self._write(
+                receipt,
+                cause,
+                lambda state: decide_no_effect(state, effect=effect, link=undo, by=by),
+            )
+            raise
+
+    async def _uncause(self, receipt: Receipt, task: Linking) -> None:
+        cause, by, link = task.target, task.by, receipt.trace
+        (effect,) = task.sources
+        await self._write(
+            receipt, cause, lambda state: decide_no_effect(state, effect=effect, link=link, by=by)
+        )
+        await self._write(
+            receipt, effect, lambda state: decide_no_cause(state, cause=cause, link=link, by=by)
+        )
 
     async def _write(self, receipt: Receipt, ticket: str, decide: Decide) -> Document[Ticket]:
         command = Command(

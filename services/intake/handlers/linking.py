@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from services.intake.domain.causes import require_cause, require_effect
 from services.intake.domain.links import (
     require_child,
     require_mergeable,
@@ -126,6 +127,38 @@ class Linker:
         if await self.known(receipt, key=key) is None and missing:
             raise CommandRejected(
                 "not-linked", "one of them is no child of the ticket", field="children", status=422
+            )
+        await self.done(receipt)
+
+    async def cause(
+        self, effect: Document[Ticket], cause: Document[Ticket], *, by: str, key: str | None
+    ) -> None:
+        """Say that a ticket was caused by another.
+
+        Raises:
+            CommandRejected: one of them is merged, they are the same, or it is the other way.
+        """
+        if effect.id == cause.id:
+            raise CommandRejected("same", "a ticket is not its own cause", field="cause")
+        receipt = self._receipt(effect.tenant, Deed.CAUSE, cause.id, [effect.id], by=by, key=key)
+        if await self.known(receipt, key=key) is None:
+            require_cause(cause.state, effect=effect.id)
+            require_effect(effect.state, cause=cause.id)
+        await self.done(receipt)
+
+    async def uncause(
+        self, effect: Document[Ticket], cause: str, *, by: str, key: str | None
+    ) -> None:
+        """Take back that a ticket was caused by another.
+
+        Raises:
+            CommandRejected: the other is no cause of it.
+        """
+        causes = effect.state.links.causes if effect.state is not None else ()
+        receipt = self._receipt(effect.tenant, Deed.UNCAUSE, cause, [effect.id], by=by, key=key)
+        if await self.known(receipt, key=key) is None and cause not in causes:
+            raise CommandRejected(
+                "not-linked", "the ticket was not caused by it", field="cause", status=422
             )
         await self.done(receipt)
 

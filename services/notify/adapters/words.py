@@ -13,6 +13,7 @@ from typing import Final
 from jinja2 import FileSystemLoader, Template, TemplateError, TemplateNotFound
 from jinja2.sandbox import SandboxedEnvironment
 
+from services.notify.adapters.reasons import reason_word
 from services.notify.ports import Rendered
 from shared.contracts.notify import NoticeKind
 from shared.log import Log
@@ -38,6 +39,9 @@ KIND_NAMES: Final[Mapping[str, Mapping[str, str]]] = {
     },
 }
 """Language to the names of kinds; a kind that is not here is shown by its word."""
+
+LINKS: Final = ("satisfied_url", "dissatisfied_url")
+"""Values that are links of our own: on a line of their own they can be clicked in the HTML part."""
 
 OWN_TEMPLATES_MAX: Final = 500
 """Compiled templates of organisations that are kept; the oldest is compiled anew."""
@@ -86,6 +90,7 @@ class JinjaWords:
                     number=values.get("number", ""),
                     organisation=values.get("organisation", ""),
                     paragraphs=_paragraphs(text),
+                    links=[values[n] for n in LINKS if values.get(n)],
                 )
                 return Rendered(subject=subject, text=text, html=html, language=candidate)
         raise LookupError(f"no words for {kind.value}")
@@ -140,10 +145,12 @@ def _candidates(language: str, configuration: Configuration) -> Iterator[str]:
 
 
 def _with_kind(values: Mapping[str, str], language: str) -> dict[str, str]:
-    """Return the values with the kind's name in a language."""
-    names = KIND_NAMES.get(language.split("-", maxsplit=1)[0], {})
+    """Return the values with the kind's and the reason's names in a language."""
+    base = language.split("-", maxsplit=1)[0]
+    names = KIND_NAMES.get(base, {})
     kind = values.get("kind", "")
-    return {**values, "kind": names.get(kind, kind)}
+    word = reason_word(values.get("reason", ""), base)
+    return {**values, "kind": names.get(kind, kind), "reason_word": word}
 
 
 def _paragraphs(text: str) -> list[list[str]]:

@@ -18,6 +18,7 @@ from shared.contracts.notify import (
     NoticePlanned,
     NoticeSent,
     RecipientKind,
+    WatchingChanged,
 )
 from shared.contracts.topics import NOTICES as NOTICES_TOPIC
 
@@ -29,6 +30,9 @@ SETTLED_KEPT_MAX: Final = 50
 
 OPEN_MAX: Final = 200
 """Notices of one ticket that may wait at once; one beyond is recorded as failed, with the reason."""
+
+RESOLUTION: Final = "resolution"
+"""Name of the detail that says which resolution a mail is about: the sequence of its event."""
 
 REQUEST: Final = "request"
 """Name of the detail that holds the message with which the ticket began."""
@@ -71,6 +75,15 @@ class Notice(BaseModel):
     message_id: str | None = None
 
 
+class Watching(BaseModel):
+    """One who follows a ticket: an agent or a contact."""
+
+    model_config = ConfigDict(frozen=True)
+
+    watcher: str
+    kind: RecipientKind
+
+
 class Notices(BaseModel):
     """All notices of a ticket.
 
@@ -87,6 +100,8 @@ class Notices(BaseModel):
     contact_desk: str | None = None
     """The desk to which the requester was referred last: answers go there."""
     due_at: datetime | None = None
+    watchers: tuple[Watching, ...] = ()
+    """Who follows the ticket."""
     notices: tuple[Notice, ...] = ()
 
     def find(self, key: str) -> Notice | None:
@@ -105,6 +120,11 @@ def evolve(state: Notices | None, event: Event[Any]) -> Notices:
     match event.body:
         case NoticePlanned() as body:
             return _planned(before, event, body)
+        case WatchingChanged() as body:
+            one = Watching(watcher=body.watcher, kind=body.kind)
+            others = tuple(known for known in before.watchers if known != one)
+            watchers = (*others, one) if body.watching else others
+            return before.model_copy(update={"watchers": watchers})
         case NoticeSent() as body:
             return _changed(
                 before,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from services.notify.domain.notices import CODE, OPEN_MAX, REQUEST, Notices
+from services.notify.domain.notices import CODE, OPEN_MAX, REQUEST, RESOLUTION, Notices
 from shared.contracts.contacts import ContactCodeAsked
 from shared.contracts.envelope import Body, Event
 from shared.contracts.facts import TicketFacts
@@ -93,7 +93,7 @@ def reply(state: Notices | None, event: Event[MessageAdded], _now: datetime) -> 
             recipient=body.facts.contact,
             language=body.facts.language,
             message=body.message,
-            details={**details_of(body.facts), **_request(state), "agent": body.author},
+            details={**details_of(body.facts), **request_of(state), "agent": body.author},
         ),
     )
 
@@ -122,7 +122,7 @@ def refuse_followup(
             recipient_kind=RecipientKind.CONTACT,
             recipient=body.author if isinstance(body, FollowupRefused) else facts.contact,
             language=facts.language,
-            details={**details_of(facts), **_request(state)},
+            details={**details_of(facts), **request_of(state)},
         ),
     )
 
@@ -155,7 +155,9 @@ def tell_resolution(
     body = event.body
     if not reachable or body.by == CONTACT:
         return ()  # Who says so themselves need not be told.
-    details = {**details_of(body.facts), **_request(state), "desk": body.desk, "code": body.code}
+    details = {**details_of(body.facts), **request_of(state), "desk": body.desk, "code": body.code}
+    details |= {RESOLUTION: str(event.sequence)}
+    details |= {"close_at": rfc3339(body.close_at)} if body.close_at else {}
     if body.agent:
         details["agent"] = body.agent
     return planned_once(
@@ -347,7 +349,8 @@ def details_of(facts: TicketFacts) -> dict[str, str]:
     return details
 
 
-def _request(state: Notices | None) -> dict[str, str]:
+def request_of(state: Notices | None) -> dict[str, str]:
+    """Return the message that a ticket's notices quote, where one is known."""
     return {REQUEST: state.request} if state is not None and state.request else {}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from services.routing.handlers.directing import Directing
+from services.routing.handlers.verdicts import Verdicts
 from shared.auth import Action, Actor
 from shared.contracts.directions import (
     DIRECTIONS_PATH,
@@ -15,11 +16,11 @@ from shared.contracts.directions import (
     DirectionsAnswer,
     StandingsAnswer,
 )
-from shared.contracts.internal import IdsRequest
+from shared.contracts.internal import VERDICTS_PATH, IdsRequest, VerdictAnswer, VerdictRequest
 from shared.http import allowed
 
 
-def internal_router(directing: Directing) -> APIRouter:
+def internal_router(directing: Directing, verdicts: Verdicts) -> APIRouter:
     """Return the routes under ``/internal/v1``."""
     router = APIRouter(tags=["internal"])
     internal: Any = allowed(Action.INTERNAL)
@@ -34,5 +35,12 @@ def internal_router(directing: Directing) -> APIRouter:
         """Return where tickets stand; ids that are not known are left out."""
         found = await directing.standings(body.tenant, body.ids)
         return StandingsAnswer(standings=tuple(found))
+
+    @router.post(VERDICTS_PATH)
+    async def verdict(body: VerdictRequest, _actor: Actor = internal) -> VerdictAnswer:
+        """Say what a link of a mail says of a resolution; with ``apply`` do it."""
+        if body.apply:
+            return await verdicts.give(body.tenant, body.token)
+        return await verdicts.look(body.tenant, body.token)
 
     return router

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Query, Response
 
-from services.routing.api.requests import acting, cursor_of, etag, place_of, revision_of
+from services.routing.api.door import Door, IfMatch, Name, answer
+from services.routing.api.requests import acting, cursor_of, place_of
 from services.routing.api.views import (
     Act,
     Assign,
@@ -23,45 +23,26 @@ from services.routing.api.views import (
     Transfer,
     WaitingView,
 )
-from services.routing.handlers.commands import Caller, TicketCommands
+from services.routing.handlers.commands import TicketCommands
 from services.routing.handlers.reading import Reader
-from services.routing.ports import TicketDocument, TicketFilter
+from services.routing.ports import TicketFilter
 from shared.auth import Action, Actor
 from shared.contracts.facts import Priority
-from shared.contracts.routing import PendReason, Status
+from shared.contracts.routing import PendReason, Resolver, Status
 from shared.http import allowed
 from shared.kernel import CommandRejected
 
 PAGE_MAX = 200
 
-Name = Annotated[str, Path(min_length=1, max_length=80, description="Id or number.")]
 Cursor = Annotated[str | None, Query(max_length=300)]
-IfMatch = Annotated[str | None, Header(max_length=40)]
 Filter = Annotated[str | None, Query(min_length=1, max_length=80)]
-
-
-class _Door:
-    """What each command does before and after."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-
-    async def caller(self, actor: Actor, ticket: str, by: str, if_match: str | None) -> Caller:
-        """Return who changes which ticket; its number will do as well."""
-        revision = revision_of(if_match)
-        document = await self._reader.ticket(actor.tenant, ticket)
-        return Caller(tenant=actor.tenant, ticket=document.id, by=by, revision=revision)
-
-    async def done(self, change: Awaitable[TicketDocument], response: Response) -> TicketView:
-        """Return the answer to a command."""
-        return _answer(await change, response)
 
 
 def ticket_router(reader: Reader, commands: TicketCommands) -> APIRouter:
     """Return the routes under ``/v1/tickets``."""
     router = APIRouter(prefix="/v1/tickets", tags=["tickets"])
     _reading(router, reader)
-    door = _Door(reader)
+    door = Door(reader)
     _moving(router, door, commands)
     _working(router, door, commands)
     return router
@@ -95,7 +76,7 @@ def _reading(router: APIRouter, reader: Reader) -> None:
     @router.get("/{ticket}")
     async def show_ticket(ticket: Name, response: Response, actor: Actor = read) -> TicketView:
         """Show a ticket; its ETag is the revision for If-Match."""
-        return _answer(await reader.ticket(actor.tenant, ticket), response)
+        return answer(await reader.ticket(actor.tenant, ticket), response)
 
     @router.get("/{ticket}/explain")
     async def explain_ticket(ticket: Name, actor: Actor = read) -> ExplainView:
@@ -122,7 +103,7 @@ def _reading(router: APIRouter, reader: Reader) -> None:
         )
 
 
-def _moving(router: APIRouter, door: _Door, commands: TicketCommands) -> None:
+def _moving(router: APIRouter, door: Door, commands: TicketCommands) -> None:
     """Add the commands that say who has a ticket."""
     work: Any = allowed(Action.WORK)
 
@@ -164,7 +145,7 @@ def _moving(router: APIRouter, door: _Door, commands: TicketCommands) -> None:
         return await door.done(commands.transfer(who, desk=body.desk, queue=body.queue), response)
 
 
-def _working(router: APIRouter, door: _Door, commands: TicketCommands) -> None:
+def _working(router: APIRouter, door: Door, commands: TicketCommands) -> None:
     """Add the commands that say how far the work is."""
     work: Any = allowed(Action.WORK)
 
@@ -212,7 +193,14 @@ def _working(router: APIRouter, door: _Door, commands: TicketCommands) -> None:
         """Say that service is restored, or the request fulfilled."""
         said = body or Resolve()
         who = await door.caller(actor, ticket, acting(actor, said.agent), if_match)
-        change = commands.resolve(who, code=said.code, article=said.article)
+        change = commands.resolve(
+            who,
+            code=said.code,
+            article=said.article,
+            resolver=Resolver(said.resolver) if said.resolver else None,
+            resolver_tier=said.resolver_tier,
+            cancel_tasks=said.tasks == "cancel",
+        )
         return await door.done(change, response)
 
     @router.post("/{ticket}/reopen")
@@ -240,8 +228,3 @@ def _working(router: APIRouter, door: _Door, commands: TicketCommands) -> None:
         said = body or Close()
         who = await door.caller(actor, ticket, acting(actor, said.agent), if_match)
         return await door.done(commands.close(who, reason=said.reason), response)
-
-
-def _answer(document: TicketDocument, response: Response) -> TicketView:
-    response.headers["ETag"] = etag(document.seq)
-    return TicketView.of(document)

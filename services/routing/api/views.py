@@ -10,7 +10,7 @@ from services.routing.domain.matching import Decision
 from services.routing.handlers.reading import AgentNow, DeskNow
 from services.routing.ports import TicketDocument
 from shared.contracts.facts import Channel, Instant, Kind, Priority
-from shared.contracts.routing import Explanation, PendReason, Presence, Status
+from shared.contracts.routing import Explanation, PendReason, Presence, Resolver, Status
 from shared.kernel import CommandRejected
 
 AgentName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9._@+-]{0,78}[a-z0-9])?$")]
@@ -20,7 +20,10 @@ Word = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")]
 """A code, not a text: texts about a ticket are messages, and those are intake's."""
 
 # Literals, not the enumerations of events: those read an unknown word as ``unknown``.
-StatusWord = Literal["queued", "assigned", "accepted", "pending", "resolved", "closed"]
+StatusWord = Literal[
+    "queued", "assigned", "accepted", "in-progress", "pending", "resolved", "closed"
+]
+ResolverWord = Literal["desk", "senior", "on-site", "supplier", "expert", "automation", "requester"]
 PriorityWord = Literal["P1", "P2", "P3", "P4", "P5"]
 
 
@@ -66,6 +69,17 @@ class TicketView(_Answer):
     supplier: str | None
     """Which supplier it waits for, where that was said."""
     resolved_at: Instant | None
+    close_at: Instant | None
+    """When silence closes it, where the section ``lifecycle`` says so."""
+    resolver: Resolver | None
+    """What kind of hands solved it last."""
+    resolver_tier: int | None
+    moves: int
+    """How often it changed its desk."""
+    returns: int
+    """How often a higher tier gave it back to a lower one."""
+    tasks_open: int
+    watchers: int
     firing: int
     parked: bool
     """Whether an event of it waits for an operator; commands are refused meanwhile."""
@@ -112,6 +126,13 @@ class TicketView(_Answer):
             pend_until=state.until,
             supplier=state.supplier,
             resolved_at=state.resolved_at,
+            close_at=state.close_at,
+            resolver=state.resolver,
+            resolver_tier=state.resolver_tier,
+            moves=state.moves,
+            returns=state.returns,
+            tasks_open=sum(task.is_open for task in state.tasks),
+            watchers=len(state.watchers),
             firing=state.firing,
             parked=document.parked > 0,
             revision=document.seq,
@@ -244,6 +265,7 @@ class DeskView(_Answer):
     queued: int
     assigned: int
     accepted: int
+    in_progress: int
     pending: int
 
     @classmethod
@@ -263,6 +285,7 @@ class DeskView(_Answer):
             queued=now.counts.get(Status.QUEUED, 0),
             assigned=now.counts.get(Status.ASSIGNED, 0),
             accepted=now.counts.get(Status.ACCEPTED, 0),
+            in_progress=now.counts.get(Status.IN_PROGRESS, 0),
             pending=now.counts.get(Status.PENDING, 0),
         )
 
@@ -307,10 +330,15 @@ class Pend(Act):
 
 
 class Resolve(Act):
-    """How the ticket was resolved, and by which article."""
+    """How the ticket was resolved, by which article, and by whom where that is not plain."""
 
     code: Word = "solved"
     article: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")] | None = None
+    resolver: ResolverWord | None = None
+    """None: by the tier, the agent's level and what the work waited for."""
+    resolver_tier: Annotated[int, Field(ge=0, le=9)] | None = None
+    tasks: Literal["cancel"] | None = None
+    """What becomes of open tasks; without it they keep the ticket open."""
 
 
 class Reopen(Act):
@@ -320,7 +348,7 @@ class Reopen(Act):
 
 
 class Close(Act):
-    """Why the ticket is over."""
+    """Why the ticket is over; ``confirmed``: the requester told the agent."""
 
     reason: Word = "confirmed"
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from services.routing.domain.desks import AT_POINT, first_opening, redirected
 from services.routing.domain.moves import queued
 from services.routing.domain.moves import reopen as reopened
-from services.routing.domain.tickets import OVER, TicketState
+from services.routing.domain.progress import counted
+from services.routing.domain.tickets import HELD, MERGED, OVER, TicketState
 from shared.contracts.envelope import Body
 from shared.contracts.facts import TicketFacts
 from shared.contracts.routing import (
@@ -20,13 +22,15 @@ from shared.contracts.routing import (
     TicketAssigned,
     TicketClosed,
     TicketPended,
-    TicketResolved,
     TicketResumed,
 )
 from shared.kernel import CommandRejected
 from shared.organisation import Configuration, Desk, Group
 
 SYSTEM = "system"
+SILENCE: Final = "silence"
+OURS: Final = frozenset({SILENCE, MERGED})
+"""Reasons of closing that nobody but the service may say: they are counted, and acted on."""
 
 
 def required(state: TicketState | None) -> tuple[TicketState, TicketFacts, Status]:
@@ -103,10 +107,10 @@ def decide_accept(state: TicketState | None, *, agent: str, weight: int, by: str
             return [_assigned(known, facts, agent, weight, because, by=by), accepted]
         case Status.ASSIGNED:
             return [accepted]
-        case Status.ACCEPTED:
+        case Status.ACCEPTED | Status.IN_PROGRESS:
             return []
         case _:
-            raise _wrong(known, "accepted")
+            raise wrong(known, "accepted")
 
 
 def decide_assign(state: TicketState | None, *, agent: str, weight: int, by: str) -> Sequence[Body]:
@@ -117,7 +121,7 @@ def decide_assign(state: TicketState | None, *, agent: str, weight: int, by: str
     """
     known, facts, status = required(state)
     if status in OVER:
-        raise _wrong(known, "assigned")
+        raise wrong(known, "assigned")
     if known.holder == agent:
         return []
     because = redirected(known.queued_because, f"{by} assigned it to {agent}", agent)
@@ -137,30 +141,32 @@ def decide_transfer(
 
     What waits at a central contact point is not transferred but distributed.
 
+    To a desk of a lower tier it is given back, which is counted.
+
     Raises:
         CommandRejected: the ticket is over.
     """
     known, facts, status = required(state)
     if status in OVER:
-        raise _wrong(known, "transferred")
+        raise wrong(known, "transferred")
     if status is Status.QUEUED and (known.desk, known.queue) == (desk.name, queue):
         return []
     group = queue or desk.name
     at_point = known.queued_because is not None and known.queued_because.decided in AT_POINT
     verb = "distributed" if at_point else "transferred"
     because = redirected(known.queued_because, f"{by} {verb} it to {group}", group)
-    return [
-        queued(
-            facts,
-            desk,
-            QueueReason.DISTRIBUTED if at_point else QueueReason.TRANSFER,
-            because,
-            opens_at=first_opening(configuration, [desk.name], now),
-            released=known.holder,
-            by=by,
-            queue=queue,
-        )
-    ]
+    reason = QueueReason.RETURNED if desk.tier < known.tier else QueueReason.TRANSFER
+    moved = queued(
+        facts,
+        desk,
+        QueueReason.DISTRIBUTED if at_point else reason,
+        because,
+        opens_at=first_opening(configuration, [desk.name], now),
+        released=known.holder,
+        by=by,
+        queue=queue,
+    )
+    return [counted(known, moved)]
 
 
 def decide_pend(
@@ -178,8 +184,8 @@ def decide_pend(
         CommandRejected: nobody has the ticket, or ``until`` is missing or past.
     """
     known, facts, status = required(state)
-    if status not in {Status.ASSIGNED, Status.ACCEPTED, Status.PENDING}:
-        raise _wrong(known, "pended")
+    if status not in HELD:
+        raise wrong(known, "pended")
     if until is None and reason is PendReason.UNTIL:
         raise CommandRejected(
             "until-missing", "the reason until needs an instant", field="until", status=422
@@ -204,50 +210,28 @@ def decide_pend(
     ]
 
 
+def resumed(state: TicketState) -> Status:
+    """Return where a pending ticket goes back to: where it was, as far as that is known."""
+    return state.paused_from or Status.ACCEPTED
+
+
 def decide_resume(state: TicketState | None, *, by: str) -> Sequence[Body]:
-    """Go on with what waited.
+    """Go on with what waited, from where it was.
 
     Raises:
         CommandRejected: the ticket is not pending.
     """
     known, facts, status = required(state)
     if status is not Status.PENDING:
-        raise _wrong(known, "resumed")
+        raise wrong(known, "resumed")
     return [
         TicketResumed(
             facts=facts,
-            status=Status.ACCEPTED,
+            status=resumed(known),
             desk=known.desk,
             tier=known.tier,
             agent=known.agent,
             by=by,
-        )
-    ]
-
-
-def decide_resolve(
-    state: TicketState | None, *, code: str, article: str | None, by: str
-) -> Sequence[Body]:
-    """Say that service is restored, or the request fulfilled; saying so again changes nothing.
-
-    Raises:
-        CommandRejected: the ticket is closed.
-    """
-    known, facts, status = required(state)
-    if status is Status.CLOSED:
-        raise _wrong(known, "resolved")
-    if status is Status.RESOLVED:
-        return []
-    return [
-        TicketResolved(
-            facts=facts,
-            status=Status.RESOLVED,
-            desk=known.desk,
-            tier=known.tier,
-            agent=known.agent,
-            by=by,
-            code=code,
-            article=article,
         )
     ]
 
@@ -267,7 +251,7 @@ def decide_reopen(
     """
     known, facts, status = required(state)
     if status is not Status.RESOLVED:
-        raise _wrong(known, "reopened")
+        raise wrong(known, "reopened")
     return reopened(known, facts, now, configuration, reason=reason, by=by)
 
 
@@ -281,7 +265,10 @@ def decide_close(state: TicketState | None, *, reason: str, by: str) -> Sequence
     if status is Status.CLOSED:
         return []
     if status is not Status.RESOLVED:
-        raise _wrong(known, "closed")
+        raise wrong(known, "closed")
+    if reason in OURS and by != SYSTEM:
+        text = f"{reason} is said by the service itself"
+        raise CommandRejected("reason-reserved", text, field="reason", status=422)
     return [
         TicketClosed(
             facts=facts,
@@ -321,7 +308,8 @@ def _assigned(
     )
 
 
-def _wrong(state: TicketState, wanted: str) -> CommandRejected:
+def wrong(state: TicketState, wanted: str) -> CommandRejected:
+    """Return the refusal of what the ticket's status does not allow."""
     return CommandRejected(
         "wrong-status", f"{state.number} is {state.status}: it cannot be {wanted} now"
     )

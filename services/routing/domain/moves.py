@@ -17,13 +17,15 @@ from services.routing.domain.desks import (
     redirected,
     successor,
 )
-from services.routing.domain.tickets import TicketState
+from services.routing.domain.progress import counted
+from services.routing.domain.tickets import ACTIVE, TicketState
 from services.routing.domain.versions import is_behind
 from shared.contracts.envelope import Body
 from shared.contracts.facts import TicketFacts
 from shared.contracts.routing import (
     Explanation,
     QueueReason,
+    Said,
     Status,
     TicketQueued,
     TicketReopened,
@@ -92,9 +94,7 @@ def decide_desk_closed(
     """
     if state is None or state.facts is None:
         return []
-    if state.status not in {Status.QUEUED, Status.ASSIGNED, Status.ACCEPTED}:
-        return []
-    if is_behind(configuration, state):
+    if state.status not in ACTIVE or is_behind(configuration, state):
         return []
     if is_open(configuration, state.desk, now):
         return []
@@ -110,7 +110,7 @@ def decide_desk_closed(
     moved = queued_by(choice, state.facts, QueueReason.DESK_CLOSED, released=state.holder)
     if state.unattended:
         moved = moved.model_copy(update={"tier": state.tier, "person_at": state.person_at})
-    return [moved]
+    return [counted(state, moved)]
 
 
 def reopen(
@@ -121,6 +121,7 @@ def reopen(
     *,
     reason: str,
     by: str,
+    said: Said | None = None,
 ) -> Sequence[Body]:
     """Take a resolution back and queue the ticket where it was, or elsewhere if that is closed.
 
@@ -138,8 +139,9 @@ def reopen(
             tier=state.tier,
             reason=reason,
             by=by,
+            said=said,
         ),
-        queued_by(choice, facts, QueueReason.REOPENED, by=by),
+        counted(state, queued_by(choice, facts, QueueReason.REOPENED, by=by)),
     ]
 
 
@@ -155,9 +157,8 @@ def decide_agent_left(
     if state.status is Status.PENDING or is_behind(configuration, state):
         return []
     choice = _back(state, state.facts, now, configuration, why=f"{agent} has left")
-    return [
-        queued_by(choice, state.facts, QueueReason.AGENT_LEFT, released=agent),
-    ]
+    moved = queued_by(choice, state.facts, QueueReason.AGENT_LEFT, released=agent)
+    return [counted(state, moved)]
 
 
 def _back(

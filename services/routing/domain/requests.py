@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from services.routing.domain.commands import resumed
+from services.routing.domain.confirming import DISSATISFIED, confirmed
 from services.routing.domain.contact_desk import contact_choice
 from services.routing.domain.desks import choose_desk
 from services.routing.domain.moves import escalated, queued_by, reopen
+from services.routing.domain.progress import counted
+from services.routing.domain.resolving import resolution
 from services.routing.domain.self_service import PERSON, at_tier_0, to_person
 from services.routing.domain.tickets import MERGED, OVER, TicketState
 from shared.contracts.envelope import Body
@@ -17,6 +21,7 @@ from shared.contracts.intake import (
     AlertStatus,
     Direction,
     MessageAdded,
+    ReplyVerdict,
     RequestAccepted,
     RequestReclassified,
 )
@@ -26,6 +31,7 @@ from shared.contracts.routing import (
     FollowupRequested,
     PendReason,
     QueueReason,
+    Said,
     Status,
     TicketClosed,
     TicketEvent,
@@ -76,7 +82,7 @@ def decide_message(
                 return [
                     TicketResumed(
                         facts=facts,
-                        status=Status.ACCEPTED,
+                        status=resumed(state),
                         desk=state.desk,
                         tier=state.tier,
                         agent=state.agent,
@@ -84,7 +90,10 @@ def decide_message(
                     )
                 ]
             case Status.RESOLVED:
-                return reopen(state, facts, now, configuration, reason="message", by=CONTACT)
+                return _answered(state, body, now, configuration)
+            case Status.CLOSED if body.verdict is ReplyVerdict.SATISFIED:
+                # Thanks for what is closed already: nobody has to do anything.
+                pass
             case Status.CLOSED if not state.merged:
                 return _after_closing(state, body, now, configuration)
             case Status.QUEUED if state.unattended and body.asks == PERSON:
@@ -92,6 +101,24 @@ def decide_message(
             case _:
                 pass
     return _regard(state, facts, firing=state.firing)
+
+
+def _answered(
+    state: TicketState, body: MessageAdded, now: datetime, configuration: Configuration
+) -> Sequence[Body]:
+    """Close what its requester calls solved; whatever else they say reopens it."""
+    if body.verdict is ReplyVerdict.SATISFIED:
+        return confirmed(state, body.facts, said=Said.REPLY, by=CONTACT)
+    unhappy = body.verdict is ReplyVerdict.DISSATISFIED
+    return reopen(
+        state,
+        body.facts,
+        now,
+        configuration,
+        reason=DISSATISFIED if unhappy else "message",
+        by=CONTACT,
+        said=Said.REPLY if unhappy else None,
+    )
 
 
 def decide_reclassified(
@@ -171,9 +198,11 @@ def decide_parent_solved(
         return []
     else:
         desk, tier, agent = state.desk, state.tier, state.agent
-    resolved = TicketResolved(
+    resolved = resolution(
+        configuration,
+        now,
+        state=state,
         facts=body.facts,
-        status=Status.RESOLVED,
         desk=desk,
         tier=tier,
         agent=agent,
@@ -207,7 +236,9 @@ def decide_alerts(
         case Status.RESOLVED if began:
             return reopen(state, facts, now, configuration, reason="alerts", by=MONITORING)
         case status if status is not Status.RESOLVED and cleared:
-            return [_cleared(facts, desk=state.desk, tier=state.tier, agent=state.agent)]
+            return [
+                _cleared(configuration, now, facts, state, (state.desk, state.tier, state.agent))
+            ]
         case _:
             return _regard(state, facts, firing=body.firing, fresh=body.fresh)
 
@@ -243,7 +274,7 @@ def decide_escalation(
         because=state.queued_because,
         released=state.holder,
     )
-    return [] if moved is None else [moved]
+    return [] if moved is None else [counted(state, moved)]
 
 
 def _begin(
@@ -287,13 +318,27 @@ def _begin_with_alerts(
     if body.firing > 0 or body.expired > 0:
         return begun
     last = begun[-1]
-    return [*begun, _cleared(body.facts, desk=last.desk, tier=last.tier, agent=None)]
+    at: _At = (last.desk, last.tier, None)
+    return [*begun, _cleared(configuration, now, body.facts, state, at)]
 
 
-def _cleared(facts: TicketFacts, *, desk: str, tier: int, agent: str | None) -> TicketResolved:
-    return TicketResolved(
+_At = tuple[str, int, str | None]
+"""Desk, tier and agent."""
+
+
+def _cleared(
+    configuration: Configuration,
+    now: datetime,
+    facts: TicketFacts,
+    state: TicketState | None,
+    at: _At,
+) -> TicketResolved:
+    desk, tier, agent = at
+    return resolution(
+        configuration,
+        now,
+        state=state,
         facts=facts,
-        status=Status.RESOLVED,
         desk=desk,
         tier=tier,
         agent=agent,

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
+from services.routing.domain.progress import progress
+from services.routing.domain.sidework import Task, Watcher
 from shared.aggregate import Aggregate
 from shared.contracts.envelope import Event
 from shared.contracts.facts import Priority, TicketFacts
@@ -17,6 +19,7 @@ from shared.contracts.routing import (
     Explanation,
     PendReason,
     QueueReason,
+    Resolver,
     Status,
     TicketAccepted,
     TicketAssigned,
@@ -45,7 +48,7 @@ RANKS: Final[Mapping[Priority, int]] = MappingProxyType(
 )
 """Priority to its place in a queue: less is sooner."""
 
-HELD: Final = frozenset({Status.ASSIGNED, Status.ACCEPTED, Status.PENDING})
+HELD: Final = frozenset({Status.ASSIGNED, Status.ACCEPTED, Status.IN_PROGRESS, Status.PENDING})
 """In these an agent holds the ticket, and it counts against the agent's capacity."""
 
 STAYING: Final = frozenset(
@@ -63,6 +66,9 @@ MERGED: Final = "merged"
 """The reason of closing a ticket whose conversation goes on in another."""
 
 OVER: Final = frozenset({Status.RESOLVED, Status.CLOSED})
+
+ACTIVE: Final = frozenset({Status.QUEUED, Status.ASSIGNED, Status.ACCEPTED, Status.IN_PROGRESS})
+"""In these somebody has to do something now; what is pending waits."""
 
 
 class TicketState(BaseModel):
@@ -127,6 +133,26 @@ class TicketState(BaseModel):
     """At tier 0: when it goes to the desk by itself."""
     deferred_tier: int | None = None
     deferred_reason: str = ""
+    paused_from: Status | None = None
+    """Where a pending ticket goes back to."""
+    resolution: int = 0
+    """Sequence of its newest resolution; 0 before the first."""
+    resolver: Resolver | None = None
+    resolver_tier: int | None = None
+    first_line: bool = False
+    """Of the newest resolution."""
+    close_at: datetime | None = None
+    """When silence closes it, while it is resolved; None: as the setting says."""
+    keeps_open: bool = False
+    """Silence does not close it."""
+    moves: int = 0
+    """How often it changed its desk."""
+    returns: int = 0
+    """How often a higher tier gave it back to a lower one."""
+    tier_max: int = 0
+    """The highest tier that it has been at."""
+    tasks: tuple[Task, ...] = ()
+    watchers: tuple[Watcher, ...] = ()
     queued_because: Explanation | None = None
     assigned_because: Explanation | None = None
 
@@ -259,7 +285,8 @@ def evolve_ticket(state: TicketState | None, event: Event[Any]) -> TicketState:
         "agent": body.agent,
         "written_under": max(before.written_under, event.configversion),
     }
-    after = before.model_copy(update=common | _changes(before, body, event.time))
+    changes = _changes(before, body, event.time) | progress(before, event)
+    after = before.model_copy(update=common | changes)
     if before.holder is not None and before.holder != after.holder:
         gave_back = isinstance(body, TicketQueued) and body.by == before.holder
         after = after.model_copy(

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from services.routing.domain.commands import SYSTEM, decide_close, decide_resume
+from services.routing.domain.commands import SILENCE, SYSTEM, decide_close, decide_resume
 from services.routing.domain.tickets import TicketState
 from shared.contracts.envelope import Body
 from shared.contracts.routing import Status
-
-SILENCE = "silence"
 
 
 def decide_due(state: TicketState | None, *, now: datetime) -> Sequence[Body]:
@@ -25,9 +23,15 @@ def decide_due(state: TicketState | None, *, now: datetime) -> Sequence[Body]:
 def decide_silence(
     state: TicketState | None, *, now: datetime, after_seconds: float
 ) -> Sequence[Body]:
-    """Close what was resolved so long ago that nobody will object."""
+    """Close what was resolved so long ago that nobody will object.
+
+    The instant was said at the resolution; ``after_seconds`` counts where none was.
+    """
     if state is None or state.status is not Status.RESOLVED or state.resolved_at is None:
         return []
-    if now < state.resolved_at + timedelta(seconds=after_seconds):
+    if state.keeps_open:
+        return []
+    close_at = state.close_at or state.resolved_at + timedelta(seconds=after_seconds)
+    if now < close_at:
         return []
     return decide_close(state, reason=SILENCE, by=SYSTEM)

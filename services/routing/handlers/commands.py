@@ -9,16 +9,19 @@ from typing import Any
 
 from services.routing.domain import commands
 from services.routing.domain.agents import AGENTS, agent_stream, decide_presence
+from services.routing.domain.confirming import CONFIRMED, decide_confirm
 from services.routing.domain.named import require_queue, require_supplier
+from services.routing.domain.resolving import decide_resolve
 from services.routing.domain.rules import work_weight
 from services.routing.domain.tickets import TicketState
+from services.routing.handlers.closings import Closings
 from services.routing.handlers.writing import TicketWriter
 from services.routing.ports import AgentDocument, TicketDocument
 from shared.clock import Clock
 from shared.commit import Command, Committer
 from shared.configuration import Configurations
 from shared.contracts.envelope import Body
-from shared.contracts.routing import PendReason, Presence
+from shared.contracts.routing import PendReason, Presence, Resolver, Said
 from shared.kernel import CommandRejected
 from shared.organisation import Agent, Configuration, Desk, UnknownName
 
@@ -51,21 +54,23 @@ class TicketCommands:
         configurations: Configurations,
         clock: Clock,
         changed: Callable[[], None],
+        closings: Closings | None = None,
     ) -> None:
         self._committer = committer
         self._writer = writer
         self._configurations = configurations
         self._clock = clock
         self._changed = changed
+        self._closings = closings or Closings()
 
     async def accept(self, caller: Caller, *, agent: str) -> TicketDocument:
         """Begin to work on what is assigned to an agent, or take it from the queue."""
-        serves = self._served_by(caller.tenant, agent)
+        serves = self._serving(caller.tenant, agent)
 
         def check(state: Any) -> None:
             commands.require_free(state, agent)
             if state is not None and state.holder is None:
-                _require_serving(serves, state.desk)
+                require_serving(serves, state.desk)
 
         return await self._change(
             caller,
@@ -77,11 +82,11 @@ class TicketCommands:
 
     async def assign(self, caller: Caller, *, agent: str) -> TicketDocument:
         """Give a ticket to an agent of its desk, whoever has it now."""
-        serves = self._served_by(caller.tenant, agent)
+        serves = self._serving(caller.tenant, agent)
 
         def check(state: Any) -> None:
             if state is not None:
-                _require_serving(serves, state.desk)
+                require_serving(serves, state.desk)
 
         return await self._change(
             caller,
@@ -136,11 +141,31 @@ class TicketCommands:
         """Go on with what waited."""
         return await self._change(caller, lambda state: commands.decide_resume(state, by=caller.by))
 
-    async def resolve(self, caller: Caller, *, code: str, article: str | None) -> TicketDocument:
+    async def resolve(
+        self,
+        caller: Caller,
+        *,
+        code: str,
+        article: str | None,
+        resolver: Resolver | None = None,
+        resolver_tier: int | None = None,
+        cancel_tasks: bool = False,
+    ) -> TicketDocument:
         """Say that service is restored or the request fulfilled."""
+        configuration = self._configurations.current(caller.tenant)
         return await self._change(
             caller,
-            lambda state: commands.decide_resolve(state, code=code, article=article, by=caller.by),
+            lambda state: decide_resolve(
+                state,
+                code=code,
+                article=article,
+                by=caller.by,
+                now=self._clock.now(),
+                configuration=configuration,
+                resolver=resolver,
+                resolver_tier=resolver_tier,
+                cancel_tasks=cancel_tasks,
+            ),
         )
 
     async def reopen(self, caller: Caller, *, reason: str) -> TicketDocument:
@@ -158,9 +183,29 @@ class TicketCommands:
         )
 
     async def close(self, caller: Caller, *, reason: str) -> TicketDocument:
-        """End a resolved ticket."""
+        """End a resolved ticket; with the reason ``confirmed`` the requester has said so."""
+        if reason == CONFIRMED:
+            return await self.confirm(caller, satisfied=True, said=Said.AGENT)
         return await self._change(
             caller, lambda state: commands.decide_close(state, reason=reason, by=caller.by)
+        )
+
+    async def confirm(
+        self, caller: Caller, *, satisfied: bool, said: Said, resolution: int | None = None
+    ) -> TicketDocument:
+        """Take what the requester says of a resolution: it closes the ticket, or reopens it."""
+        configuration = self._configurations.current(caller.tenant)
+        return await self._change(
+            caller,
+            lambda state: decide_confirm(
+                state,
+                satisfied=satisfied,
+                said=said,
+                by=caller.by,
+                now=self._clock.now(),
+                configuration=configuration,
+                resolution=resolution,
+            ),
         )
 
     async def presence(
@@ -171,7 +216,7 @@ class TicketCommands:
         Raises:
             CommandRejected: ``unknown-agent``.
         """
-        found = _agent(self._configurations.current(tenant), agent, status=404)
+        found = configured_agent(self._configurations.current(tenant), agent, status=404)
         command = Command(
             target=agent_stream(tenant, agent),
             tenant=tenant,
@@ -194,29 +239,39 @@ class TicketCommands:
             decide=decide,
             revision=caller.revision,
             check=check,
+            then=self._closings.decided,
         )
         self._changed()
         return document
 
     def _weight(self, tenant: str, state: TicketState | None) -> int:
         """Return how much of a capacity a ticket takes, as the matcher counts it."""
-        if state is None or state.facts is None:
-            return 1
-        configuration = self._configurations.current(tenant)
-        return work_weight(
-            configuration,
-            state.facts,
-            desk=state.desk,
-            tier=state.tier,
-            reopened=state.reopened,
-            queue=state.queue,
-        )
+        return weight_of(self._configurations.current(tenant), state)
 
-    def _served_by(self, tenant: str, agent: str) -> Agent:
-        return _agent(self._configurations.current(tenant), agent, status=422)
+    def _serving(self, tenant: str, agent: str) -> Agent:
+        return configured_agent(self._configurations.current(tenant), agent)
 
 
-def _agent(configuration: Configuration, agent: str, *, status: int) -> Agent:
+def weight_of(configuration: Configuration, state: TicketState | None) -> int:
+    """Return how much of an agent's capacity a ticket takes, as the matcher counts it."""
+    if state is None or state.facts is None:
+        return 1
+    return work_weight(
+        configuration,
+        state.facts,
+        desk=state.desk,
+        tier=state.tier,
+        reopened=state.reopened,
+        queue=state.queue,
+    )
+
+
+def configured_agent(configuration: Configuration, agent: str, *, status: int = 422) -> Agent:
+    """Return an agent of the configuration.
+
+    Raises:
+        CommandRejected: ``unknown-agent``.
+    """
     try:
         return configuration.agent(agent)
     except UnknownName as error:
@@ -230,7 +285,12 @@ def _desk(configuration: Configuration, desk: str) -> Desk:
         raise CommandRejected("unknown-desk", str(error), field="desk", status=422) from error
 
 
-def _require_serving(agent: Agent, desk: str) -> None:
+def require_serving(agent: Agent, desk: str) -> None:
+    """Refuse work of a desk that an agent does not serve.
+
+    Raises:
+        CommandRejected: ``not-of-desk``.
+    """
     if desk not in agent.desks:
         raise CommandRejected(
             "not-of-desk", f"{agent.id} does not serve {desk}; transfer the ticket first"

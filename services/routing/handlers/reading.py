@@ -120,6 +120,12 @@ class Reader:
             return page, None
         return page, Place(accepted_at=last.state.facts.accepted_at, id=last.id)
 
+    async def with_tasks(
+        self, tenant: str, *, desk: str | None, agent: str | None, limit: int
+    ) -> Sequence[TicketDocument]:
+        """Return tickets with an open task, of a desk and an agent where they are named."""
+        return await self._tickets.with_tasks(tenant, desk=desk, agent=agent, limit=limit)
+
     async def agents(self, tenant: str, *, desk: str | None) -> list[AgentNow]:
         """Return the configured agents, of one desk or of all.
 

@@ -6,10 +6,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from services.routing.domain.commands import SILENCE
 from services.routing.domain.desks import is_open
 from services.routing.domain.moves import decide_agent_left, decide_desk_closed
 from services.routing.domain.tickets import TICKETS
 from services.routing.domain.timers import decide_due, decide_silence
+from services.routing.handlers.closings import Closings
 from services.routing.handlers.writing import TicketWriter
 from services.routing.ports import AgentDocument, TicketDocument, Tickets
 from shared.clock import Clock
@@ -144,11 +146,13 @@ class Timers:
         committer: Committer,
         clock: Clock,
         close_after_seconds: float,
+        closings: Closings | None = None,
     ) -> None:
         self._tickets = tickets
         self._committer = committer
         self._clock = clock
         self._close_after_seconds = close_after_seconds
+        self._closings = closings or Closings()
 
     async def resume(self) -> bool:
         """Resume what was to wait until now; return whether there may be more."""
@@ -161,12 +165,14 @@ class Timers:
         """Close what was resolved long enough ago; return whether there may be more."""
         now = self._clock.now()
         seconds = self._close_after_seconds
-        silent = await self._tickets.resolved(now - timedelta(seconds=seconds), limit=PAGE)
+        before = now - timedelta(seconds=seconds)
+        silent = await self._tickets.silent(now, resolved_before=before, limit=PAGE)
         done = await _together(
             self._committer,
             silent,
             lambda state: decide_silence(state, now=now, after_seconds=seconds),
         )
+        self._closings.count(SILENCE, done)
         return len(silent) == PAGE and done > 0
 
 

@@ -18,7 +18,7 @@ from services.routing.ports import AgentDocument, TicketDocument
 from shared.aggregate import Document, Write
 from shared.commit import CONFLICTS_MAX, Command, Committer
 from shared.configuration import Configurations
-from shared.contracts.envelope import Body
+from shared.contracts.envelope import Body, Event
 from shared.kernel import CommandRejected, Infrastructure
 from shared.organisation import UnknownName
 
@@ -45,6 +45,7 @@ class TicketWriter:
         decide: DecideTicket,
         revision: int | None = None,
         check: Check | None = None,
+        then: Callable[[Sequence[Event[Any]]], None] | None = None,
     ) -> TicketDocument:
         """Apply a decision and return the ticket after it.
 
@@ -54,6 +55,7 @@ class TicketWriter:
             decide: from the ticket's state to its events; called again after a lost race.
             revision: the one that the caller saw; None takes any.
             check: refuses for reasons that tell more than a stale revision does.
+            then: called once with the ticket's events, where any were written.
 
         Raises:
             CommandRejected: the states do not allow it.
@@ -72,6 +74,8 @@ class TicketWriter:
                 return document
             writes = [write, *await self._holds(write)]
             if await self._committer.together(writes):
+                if then is not None:
+                    then(write.bodies)
                 return write.after
         message = f"{ticket} changed under {CONFLICTS_MAX} attempts"
         raise Infrastructure(message)

@@ -1,0 +1,108 @@
+"""Tasks, watchers and answers by link, over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+from pydantic import TypeAdapter
+
+from services.console.adapters.sending import Addresses, name, read, send
+from services.console.ports import Caller
+from services.console.ports.owners import Answer
+from services.console.ports.work import Course, SideWork, Task, Watcher
+from shared.contracts.facts import Id
+from shared.contracts.internal import VERDICTS_PATH, VerdictAnswer
+
+
+class HttpWork:
+    """`Work` over one HTTP client; ``service_token`` is for what has no signed-in caller."""
+
+    def __init__(
+        self, addresses: Addresses, client: httpx.AsyncClient, *, service_token: str
+    ) -> None:
+        self._at = addresses
+        self._client = client
+        self._token = service_token
+
+    async def of_ticket(self, caller: Caller, ticket: str) -> SideWork:
+        """Read a ticket's tasks, watchers and course."""
+        course, tasks, watchers = await asyncio.gather(
+            self._get(caller, ticket, ""),
+            self._get(caller, ticket, "/tasks"),
+            self._get(caller, ticket, "/watchers"),
+        )
+        return SideWork(
+            course=read("routing", TypeAdapter(Course), course),
+            tasks=read("routing", TypeAdapter(_Tasks), tasks).tasks,
+            watchers=read("routing", TypeAdapter(_Watchers), watchers).watchers,
+        )
+
+    async def add_task(
+        self,
+        caller: Caller,
+        ticket: str,
+        *,
+        code: str,
+        desk: str | None,
+        agent: str | None,
+        text: str,
+        key: str,
+    ) -> None:
+        """Ask for a part of the work. Both steps have the key: a repetition is the same task."""
+        body: dict[str, Any] = {"code": code, "desk": desk, "agent": agent}
+        if text:
+            url = f"{self._at.intake}/v1/tickets/{name(ticket)}/messages"
+            said = {"text": text, "visibility": "internal"}
+            answer = await self._send(
+                "intake", "POST", url, caller, json=said, headers=_key(f"{key}-note")
+            )
+            body["note"] = read("intake", TypeAdapter(_Note), answer).message
+        url = f"{self._at.routing}/v1/tickets/{name(ticket)}/tasks"
+        await self._send("routing", "POST", url, caller, json=body, headers=_key(key))
+
+    async def task(self, caller: Caller, ticket: str, task: str, verb: str) -> None:
+        """Start, finish or cancel a task."""
+        url = f"{self._at.routing}/v1/tickets/{name(ticket)}/tasks/{name(task)}/{name(verb)}"
+        await self._send("routing", "POST", url, caller, json={})
+
+    async def watch(
+        self, caller: Caller, ticket: str, *, watcher: str, kind: str, watching: bool
+    ) -> None:
+        """Let somebody follow the ticket, or follow it no more."""
+        path = "watchers" if watching else "watchers/remove"
+        url = f"{self._at.routing}/v1/tickets/{name(ticket)}/{path}"
+        await self._send("routing", "POST", url, caller, json={"watcher": watcher, "kind": kind})
+
+    async def verdict(self, tenant: str, token: str, *, apply: bool) -> VerdictAnswer:
+        """Say what a link says; with ``apply`` do it."""
+        url = f"{self._at.routing}{VERDICTS_PATH}"
+        body = {"tenant": tenant, "token": token, "apply": apply}
+        answer = await send(self._client, "routing", "POST", url, token=self._token, json=body)
+        return read("routing", TypeAdapter(VerdictAnswer), answer)
+
+    async def _get(self, caller: Caller, ticket: str, path: str) -> httpx.Response:
+        url = f"{self._at.routing}/v1/tickets/{name(ticket)}{path}"
+        return await self._send("routing", "GET", url, caller)
+
+    async def _send(
+        self, service: str, method: str, url: str, caller: Caller, **given: Any
+    ) -> httpx.Response:
+        return await send(self._client, service, method, url, token=caller.token, **given)
+
+
+class _Tasks(Answer):
+    tasks: tuple[Task, ...] = ()
+
+
+class _Watchers(Answer):
+    watchers: tuple[Watcher, ...] = ()
+
+
+class _Note(Answer):
+    message: Id
+
+
+def _key(key: str) -> dict[str, str]:
+    return {"Idempotency-Key": key}

@@ -1,0 +1,95 @@
+"""What the console asks of routing beside commands on a ticket: tasks, watchers, answers by link."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from services.console.ports.owners import Answer, Caller
+from shared.contracts.facts import Code, Id, Instant
+from shared.contracts.internal import VerdictAnswer
+from shared.contracts.lifecycle import WatcherKind
+from shared.contracts.routing import Resolver
+
+
+class Task(Answer):
+    """A part of a ticket's work, as routing has it."""
+
+    id: Id
+    code: Code
+    status: Code
+    desk: Code | None = None
+    agent: Code | None = None
+    note: Id | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody still has to do it."""
+        return self.status in {"open", "started"}
+
+
+class Watcher(Answer):
+    """One who follows a ticket."""
+
+    watcher: Id
+    kind: WatcherKind
+
+
+class Course(Answer):
+    """How a ticket has gone: its moves, who solved it, when silence closes it."""
+
+    moves: int = 0
+    returns: int = 0
+    resolver: Resolver | None = None
+    resolver_tier: int | None = None
+    close_at: Instant | None = None
+
+
+class SideWork(Answer):
+    """All of it."""
+
+    course: Course = Course()
+    tasks: tuple[Task, ...] = ()
+    watchers: tuple[Watcher, ...] = ()
+
+    def is_watched_by(self, agent: str) -> bool:
+        """Return whether an agent follows the ticket."""
+        return any(w.watcher == agent and w.kind is WatcherKind.AGENT for w in self.watchers)
+
+
+class Work(Protocol):
+    """Routing and intake, for what hangs on a ticket.
+
+    Every method may raise `Infrastructure` and `CommandRejected`, as those of `Owners`.
+    """
+
+    async def of_ticket(self, caller: Caller, ticket: str) -> SideWork:
+        """Read a ticket's tasks, watchers and course."""
+        ...
+
+    async def add_task(
+        self,
+        caller: Caller,
+        ticket: str,
+        *,
+        code: str,
+        desk: str | None,
+        agent: str | None,
+        text: str,
+        key: str,
+    ) -> None:
+        """Ask for a part of the work; what is to be done becomes a note in intake first."""
+        ...
+
+    async def task(self, caller: Caller, ticket: str, task: str, verb: str) -> None:
+        """Start, finish or cancel a task."""
+        ...
+
+    async def watch(
+        self, caller: Caller, ticket: str, *, watcher: str, kind: str, watching: bool
+    ) -> None:
+        """Let somebody follow the ticket, or follow it no more."""
+        ...
+
+    async def verdict(self, tenant: str, token: str, *, apply: bool) -> VerdictAnswer:
+        """Say what a link of a resolution's mail says; with ``apply`` do it."""
+        ...

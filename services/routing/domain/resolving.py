@@ -1,0 +1,156 @@
+"""A ticket is resolved: by whom, by what kind of hands, and when silence will close it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from services.routing.domain.commands import SYSTEM, required, wrong
+from services.routing.domain.levels import Deed, level_of, require_level
+from services.routing.domain.silence import silence_of
+from services.routing.domain.tickets import TicketState
+from shared.contracts.envelope import Body
+from shared.contracts.facts import TicketFacts
+from shared.contracts.lifecycle import TaskCancelled
+from shared.contracts.routing import PendReason, Resolver, Status, TicketResolved
+from shared.kernel import CommandRejected
+from shared.organisation import Configuration
+from shared.organisation.words import StaffingName
+
+AUTOMATIC: Final = frozenset({"monitoring", "automation"})
+CONTACT: Final = "contact"
+BEGUN: Final = frozenset({Status.ACCEPTED, Status.IN_PROGRESS, Status.PENDING})
+SENIOR_TIER: Final = 2
+EXPERT_TIER: Final = 3
+TASKS_NAMED_MAX: Final = 5
+"""Open tasks that a refusal names; the rest is counted."""
+RESOLVED: Final = "resolved"
+"""The reason of cancelling a task whose ticket was solved without it."""
+
+
+def resolver_of(
+    state: TicketState | None, *, by: str, tier: int, level: StaffingName | None
+) -> tuple[Resolver | None, int | None]:
+    """Return the kind of hands that solved a ticket, and their tier, where nobody says.
+
+    A supplier for whom the work waited has solved it. What monitoring clears while an agent was
+    at it is the agent's. What was solved with its parent says neither: who solved the parent
+    did. Tiers: 1 the desk, 2 seniors, people on site and suppliers, 3 experts.
+    """
+    begun = state is not None and state.status in BEGUN
+    if begun and state is not None and state.pend_reason is PendReason.SUPPLIER:
+        return Resolver.SUPPLIER, max(SENIOR_TIER, tier)
+    if by in AUTOMATIC and not begun:
+        return Resolver.AUTOMATION, 0
+    if by == CONTACT:
+        return Resolver.REQUESTER, 0
+    if by == SYSTEM:
+        return None, None
+    if tier >= EXPERT_TIER or (tier == SENIOR_TIER and level == "expert"):
+        return Resolver.EXPERT, tier
+    return (Resolver.SENIOR if tier == SENIOR_TIER else Resolver.DESK), tier
+
+
+def resolution(
+    configuration: Configuration,
+    now: datetime,
+    *,
+    state: TicketState | None,
+    facts: TicketFacts,
+    desk: str,
+    tier: int,
+    agent: str | None,
+    by: str,
+    code: str,
+    article: str | None = None,
+    resolver: Resolver | None = None,
+    resolver_tier: int | None = None,
+) -> TicketResolved:
+    """Return the event of a resolution; what is not said is derived."""
+    level = level_of(configuration, agent or by, desk)
+    kind, at_tier = resolver_of(state, by=by, tier=tier, level=level)
+    at_tier = at_tier if resolver_tier is None else resolver_tier
+    highest = max(tier, state.tier_max if state else 0)
+    silence = silence_of(configuration, facts, desk=desk, now=now)
+    return TicketResolved(
+        facts=facts,
+        status=Status.RESOLVED,
+        desk=desk,
+        tier=tier,
+        agent=agent,
+        by=by,
+        code=code,
+        article=article,
+        resolver=resolver or kind,
+        resolver_tier=at_tier,
+        first_line=at_tier is not None and at_tier <= 1 and highest <= 1,
+        close_at=silence.close_at,
+        keeps_open=silence.keeps_open,
+    )
+
+
+def decide_resolve(
+    state: TicketState | None,
+    *,
+    code: str,
+    article: str | None,
+    by: str,
+    now: datetime,
+    configuration: Configuration,
+    resolver: Resolver | None = None,
+    resolver_tier: int | None = None,
+    cancel_tasks: bool = False,
+) -> Sequence[Body]:
+    """Say that service is restored, or the request fulfilled; saying so again changes nothing.
+
+    Raises:
+        CommandRejected: the ticket is closed; ``tasks-open``, naming them; ``level`` or
+            ``article-missing``, where the agent's level may not solve it so.
+    """
+    known, facts, status = required(state)
+    if status is Status.CLOSED:
+        raise wrong(known, "resolved")
+    if status is Status.RESOLVED:
+        return []
+    level = level_of(configuration, by, known.desk)
+    require_level(level, Deed.RESOLVE, configuration.lifecycle, code=code, article=article)
+    open_tasks = [task for task in known.tasks if task.is_open]
+    if open_tasks and not cancel_tasks:
+        raise _tasks_open(known, [task.id for task in open_tasks])
+    cancelled = [
+        TaskCancelled(
+            facts=facts,
+            status=status,
+            desk=known.desk,
+            tier=known.tier,
+            agent=known.agent,
+            by=by,
+            task=task.id,
+            reason=RESOLVED,
+        )
+        for task in open_tasks
+    ]
+    resolved = resolution(
+        configuration,
+        now,
+        state=known,
+        facts=facts,
+        desk=known.desk,
+        tier=known.tier,
+        agent=known.agent,
+        by=by,
+        code=code,
+        article=article,
+        resolver=resolver,
+        resolver_tier=resolver_tier,
+    )
+    return [*cancelled, resolved]
+
+
+def _tasks_open(state: TicketState, tasks: Sequence[str]) -> CommandRejected:
+    named = ", ".join(tasks[:TASKS_NAMED_MAX])
+    more = len(tasks) - TASKS_NAMED_MAX
+    named += f" and {more} more" if more > 0 else ""
+    reason = f"{state.number} has open tasks: {named}; finish them, or say tasks: cancel"
+    return CommandRejected("tasks-open", reason, field="tasks")

@@ -1,0 +1,177 @@
+"""What agents do to tickets beside moving and solving them: start, escalate, tasks, watchers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from services.routing.domain import tasks
+from services.routing.domain.commands import require_free
+from services.routing.domain.confirming import decide_start
+from services.routing.domain.escalating import decide_escalate
+from services.routing.handlers.commands import (
+    Caller,
+    configured_agent,
+    require_serving,
+    weight_of,
+)
+from services.routing.handlers.writing import TicketWriter
+from services.routing.ports import TicketDocument
+from shared.clock import Clock
+from shared.configuration import Configurations
+from shared.contracts.envelope import Body
+from shared.contracts.lifecycle import EscalationKind, WatcherKind
+
+
+class LifecycleCommands:
+    """Commands on one ticket, in the manner of `TicketCommands`."""
+
+    def __init__(
+        self,
+        *,
+        writer: TicketWriter,
+        configurations: Configurations,
+        clock: Clock,
+        changed: Callable[[], None],
+    ) -> None:
+        self._writer = writer
+        self._configurations = configurations
+        self._clock = clock
+        self._changed = changed
+
+    async def start(self, caller: Caller, *, agent: str) -> TicketDocument:
+        """Be at work on a ticket: one's own, or one that is taken from the queue with it."""
+        configuration = self._configurations.current(caller.tenant)
+        serving = configured_agent(configuration, agent)
+
+        def check(state: Any) -> None:
+            require_free(state, agent)
+            if state is not None and state.holder is None:
+                require_serving(serving, state.desk)
+
+        return await self._change(
+            caller,
+            lambda state: decide_start(
+                state,
+                agent=agent,
+                weight=weight_of(configuration, state),
+                by=caller.by,
+                configuration=configuration,
+            ),
+            check=check,
+        )
+
+    async def escalate(
+        self, caller: Caller, *, kind: EscalationKind, reason: str, to: str | None
+    ) -> TicketDocument:
+        """Call for help: up the tiers, or up the line."""
+        configuration = self._configurations.current(caller.tenant)
+        return await self._change(
+            caller,
+            lambda state: decide_escalate(
+                state,
+                kind=kind,
+                reason=reason,
+                to=to,
+                by=caller.by,
+                now=self._clock.now(),
+                configuration=configuration,
+            ),
+        )
+
+    async def add_task(
+        self,
+        caller: Caller,
+        *,
+        task: str,
+        code: str,
+        note: str | None,
+        desk: str | None,
+        agent: str | None,
+    ) -> TicketDocument:
+        """Ask others for a part of the work."""
+        configuration = self._configurations.current(caller.tenant)
+        return await self._change(
+            caller,
+            lambda state: tasks.decide_task(
+                state,
+                task=task,
+                code=code,
+                note=note,
+                desk=desk,
+                agent=agent,
+                by=caller.by,
+                configuration=configuration,
+            ),
+        )
+
+    async def assign_task(
+        self, caller: Caller, *, task: str, desk: str | None, agent: str | None
+    ) -> TicketDocument:
+        """Ask others for it instead."""
+        configuration = self._configurations.current(caller.tenant)
+        return await self._change(
+            caller,
+            lambda state: tasks.decide_task_assign(
+                state,
+                task=task,
+                desk=desk,
+                agent=agent,
+                by=caller.by,
+                configuration=configuration,
+            ),
+        )
+
+    async def start_task(self, caller: Caller, *, task: str, agent: str) -> TicketDocument:
+        """Be at work on a task."""
+        return await self._change(
+            caller,
+            lambda state: tasks.decide_task_start(state, task=task, agent=agent, by=caller.by),
+        )
+
+    async def finish_task(self, caller: Caller, *, task: str, note: str | None) -> TicketDocument:
+        """Say that a task is done."""
+        return await self._change(
+            caller,
+            lambda state: tasks.decide_task_done(state, task=task, note=note, by=caller.by),
+        )
+
+    async def cancel_task(self, caller: Caller, *, task: str) -> TicketDocument:
+        """Say that a task is not needed."""
+        return await self._change(
+            caller, lambda state: tasks.decide_task_cancel(state, task=task, by=caller.by)
+        )
+
+    async def watch(self, caller: Caller, *, watcher: str, kind: WatcherKind) -> TicketDocument:
+        """Let somebody follow a ticket."""
+        configuration = self._configurations.current(caller.tenant)
+        return await self._change(
+            caller,
+            lambda state: tasks.decide_watch(
+                state, watcher=watcher, kind=kind, by=caller.by, configuration=configuration
+            ),
+        )
+
+    async def unwatch(self, caller: Caller, *, watcher: str, kind: WatcherKind) -> TicketDocument:
+        """Let somebody follow it no more."""
+        return await self._change(
+            caller,
+            lambda state: tasks.decide_unwatch(state, watcher=watcher, kind=kind, by=caller.by),
+        )
+
+    async def _change(
+        self,
+        caller: Caller,
+        decide: Callable[[Any], Sequence[Body]],
+        *,
+        check: Callable[[Any], None] | None = None,
+    ) -> TicketDocument:
+        document = await self._writer.change(
+            tenant=caller.tenant,
+            ticket=caller.ticket,
+            decide=decide,
+            revision=caller.revision,
+            check=check,
+        )
+        self._changed()
+        return document
