@@ -12,6 +12,7 @@ import yaml
 from rich.text import Text
 
 from heliodesk.api import Api
+from heliodesk.cli.config_tickets import Dry, NoTickets
 from heliodesk.cli.context import Context, context_of
 from heliodesk.cli.output import (
     console,
@@ -42,6 +43,8 @@ Expect = Annotated[
     int | None,
     typer.Option("--expect", min=0, help="Only if this version is in force; exit code 3 if not."),
 ]
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Apply nothing: the same as diff.")]
 
 app = typer.Typer(no_args_is_help=True, help="Check, compare, apply and roll back configurations.")
 
@@ -75,16 +78,33 @@ def check(ctx: typer.Context, folder: Folder, *, as_json: AsJson = False) -> Non
 
 
 @app.command()
-def diff(ctx: typer.Context, folder: Folder, *, as_json: AsJson = False) -> None:
-    """Show what applying a directory would change."""
-    sections = _sections(folder)
-    found = _compared(context_of(ctx).api("control"), sections)
+def diff(
+    ctx: typer.Context, folder: Folder, *, no_tickets: NoTickets = False, as_json: AsJson = False
+) -> None:
+    """Show what applying a directory would change, and which open tickets it would move.
+
+    Exit code 4 where it could not be found out which tickets would move, or not of all.
+    """
+    context, sections = context_of(ctx), _sections(folder)
+    _diff(context, sections, no_tickets=no_tickets, as_json=as_json)
+
+
+def _diff(
+    context: Context, sections: Mapping[str, Any], *, no_tickets: bool, as_json: bool
+) -> None:
+    found = _compared(context.api("control"), sections)
+    dry = None if no_tickets else Dry.run(context, sections, version=found["version"])
     if as_json:
-        print_json(found)
-        return
-    _show_changes(found["changes"])
-    print_line(_count(found["changes"], f"against version {found['version']}"))
-    show_broken(found["broken_promises"])
+        told = {} if dry is None else {"tickets": dry.answer, "tickets_missing": dry.missing}
+        print_json({**found, **told})
+    else:
+        _show_changes(found["changes"])
+        print_line(_count(found["changes"], f"against version {found['version']}"))
+        if dry is not None:
+            dry.show()
+        show_broken(found["broken_promises"])
+    if dry is not None:
+        dry.end()
 
 
 @app.command()
@@ -96,23 +116,32 @@ def apply(
     expect: Expect = None,
     force: Force = False,
     because: Because = "",
+    no_tickets: NoTickets = False,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Put a directory in force, unless somebody else has changed the configuration meanwhile.
 
-    What leaves promised time uncovered is refused, unless it is forced with a reason.
+    What leaves promised time uncovered is refused, unless it is forced with a reason. Which open
+    tickets will move is said before; where routing does not answer, that is said instead.
     """
     reason = forcing(because, force=force)
-    sections = _sections(folder)
-    control = context_of(ctx).api("control")
+    context, sections = context_of(ctx), _sections(folder)
+    if dry_run:
+        _diff(context, sections, no_tickets=no_tickets, as_json=as_json)
+        return
+    control = context.api("control")
     found = _compared(control, sections)
+    if not as_json:
+        _show_changes(found["changes"])
+        if found["version"] and found["changes"] and not no_tickets:
+            Dry.run(context, sections, version=found["version"]).show()
     seen = found["version"] if expect is None else expect
     body = {"sections": sections, "note": note, **reason}
     applied = _put(control, "PUT", PATH, body, seen=seen)
     if as_json:
         print_json(_applied_json(applied, found["changes"]))
         return
-    _show_changes(found["changes"])
     if applied["is_new"]:
         print_line(f"Version {applied['version']} is in force. {_count(found['changes'])}")
         show_broken(found["broken_promises"], hint=False)

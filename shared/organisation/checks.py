@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from shared.calendar.recurrence import recurrence
@@ -12,6 +13,7 @@ from shared.organisation.doors import known_doors, settings_faults
 from shared.organisation.group_checks import queue_faults, supplier_faults
 from shared.organisation.intake import REQUEST_FIELDS
 from shared.organisation.integrations import ALERT_FIELDS
+from shared.organisation.partial import SectionUnreadable
 from shared.organisation.policies import DESK_CALENDAR, NOTIFY_ROLES
 from shared.organisation.problems import unknown_name
 from shared.organisation.promises import promise_faults
@@ -32,43 +34,70 @@ class Finding(NamedTuple):
     reason: str
 
 
-class _Names(NamedTuple):
-    calendars: frozenset[str]
-    regions: frozenset[str]
-    sites: frozenset[str]
-    businesses: frozenset[str]
-    desks: frozenset[str]
-    agents: frozenset[str]
+class _Names:
+    """What there is to refer to; found as it is asked for, since a section may be unreadable."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+
+    @cached_property
+    def calendars(self) -> frozenset[str]:
+        return frozenset(item.name for item in self._configuration.calendars.calendars)
+
+    @cached_property
+    def regions(self) -> frozenset[str]:
+        return frozenset(item.name for item in self._configuration.organisation.regions)
+
+    @cached_property
+    def sites(self) -> frozenset[str]:
+        return frozenset(item.name for item in self._configuration.organisation.sites)
+
+    @cached_property
+    def businesses(self) -> frozenset[str]:
+        return frozenset(item.name for item in self._configuration.organisation.businesses)
+
+    @cached_property
+    def desks(self) -> frozenset[str]:
+        return frozenset(item.name for item in self._configuration.desks.desks)
+
+    @cached_property
+    def agents(self) -> frozenset[str]:
+        return frozenset(agent.id for agent in self._configuration.all_agents())
 
 
 def findings(configuration: Configuration) -> Iterator[Finding]:
-    """Yield every fault that lies between sections, or between items of one section."""
-    names = _Names(
-        frozenset(item.name for item in configuration.calendars.calendars),
-        frozenset(item.name for item in configuration.organisation.regions),
-        frozenset(item.name for item in configuration.organisation.sites),
-        frozenset(item.name for item in configuration.organisation.businesses),
-        frozenset(item.name for item in configuration.desks.desks),
-        frozenset(agent.id for agent in configuration.all_agents()),
+    """Yield every fault that lies between sections, or between items of one section.
+
+    Of a configuration with unreadable sections (`Partial`) those that the others alone show.
+    """
+    names = _Names(configuration)
+    checks = (
+        _places(configuration, names),
+        _desks(configuration, names),
+        _agents(configuration, names),
+        _promises(configuration),
+        _policies(configuration, names),
+        _integrations(configuration, names),
+        _catalogue(configuration),
+        _classification(configuration),
+        _alerts(configuration),
+        _maintenance(configuration, names),
+        _faults("desks", queue_faults(configuration)),
+        _faults("suppliers", supplier_faults(configuration)),
+        _faults("topologies", topology_faults(configuration)),
+        _faults("routing", routing_faults(configuration)),
     )
-    yield from _places(configuration, names)
-    yield from _desks(configuration, names)
-    yield from _agents(configuration, names)
-    yield from _promises(configuration)
-    yield from _policies(configuration, names)
-    yield from _integrations(configuration, names)
-    yield from _catalogue(configuration)
-    yield from _classification(configuration)
-    yield from _alerts(configuration)
-    yield from _maintenance(configuration, names)
-    for section, faults in (
-        ("desks", queue_faults),
-        ("suppliers", supplier_faults),
-        ("topologies", topology_faults),
-        ("routing", routing_faults),
-    ):
-        for path, reason in faults(configuration):
-            yield Finding(section, path, reason)
+    for check in checks:
+        try:
+            yield from check
+        except SectionUnreadable:
+            # What it found before it needed that section is true all the same.
+            continue
+
+
+def _faults(section: str, faults: Iterable[tuple[Path, str]]) -> Iterator[Finding]:
+    for path, reason in faults:
+        yield Finding(section, path, reason)
 
 
 def _refer(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from shared.organisation.checks import findings
+from shared.organisation.checks import Finding, findings
 from shared.organisation.configuration import (
     ROSTER_PREFIX,
     SECTION_BYTES_MAX,
@@ -16,6 +16,7 @@ from shared.organisation.configuration import (
     canonical_json,
     section_model,
 )
+from shared.organisation.partial import Partial
 from shared.organisation.problems import ConfigurationInvalid, Path, Problem, path_text
 from shared.organisation.reports import line_of, problems_of
 from shared.organisation.yaml_text import YamlInvalid, load_yaml
@@ -45,10 +46,11 @@ def parse_sections(files: Mapping[str, str]) -> Configuration:
         files: name relative to the directory (``desks.yaml``, ``rosters/london.yaml``) to text.
 
     Raises:
-        ConfigurationInvalid: with every problem that was found, by file, line and path. Checks
-            across sections are made only when each section is right in itself.
+        ConfigurationInvalid: with every problem that was found, by file, line and path. Where a
+            section is wrong in itself, checks across sections go on among the others.
     """
     problems: list[Problem] = []
+    unread: list[str] = []
     sources: dict[str, _Source] = {}
     for file, text in files.items():
         section = file.rsplit(".", 1)[0]
@@ -64,9 +66,10 @@ def parse_sections(files: Mapping[str, str]) -> Configuration:
                 document = load_yaml(text)
             except YamlInvalid as error:
                 problems.append(Problem(file, error.line, "", error.reason))
+                unread.append(section)
             else:
                 sources[section] = _Source(file, document.content, document.lines)
-    return _checked(sources, problems)
+    return _checked(sources, problems, unread)
 
 
 def validate_sections(sections: Mapping[str, object]) -> Configuration:
@@ -88,7 +91,10 @@ def validate_sections(sections: Mapping[str, object]) -> Configuration:
     return _checked(sources, problems)
 
 
-def _checked(sources: Mapping[str, _Source], problems: list[Problem]) -> Configuration:
+def _checked(
+    sources: Mapping[str, _Source], problems: list[Problem], unread: Collection[str] = ()
+) -> Configuration:
+    """Return the configuration of readable sources; ``unread`` names those that are not even YAML."""
     models: dict[str, Model] = {}
     for section, source in sources.items():
         model = section_model(section)
@@ -99,6 +105,9 @@ def _checked(sources: Mapping[str, _Source], problems: list[Problem]) -> Configu
         except ValidationError as error:
             problems += problems_of(error, source.content, file=source.file, lines=source.lines)
     if problems:
+        wrong = [*unread, *(section for section in sources if section not in models)]
+        partial = Partial.from_models(models).without(wrong)
+        problems += (_problem(finding, sources) for finding in findings(partial))
         raise ConfigurationInvalid(problems)
     configuration = Configuration.from_models(models)
     problems = list(_found_across(configuration, sources))
@@ -107,15 +116,19 @@ def _checked(sources: Mapping[str, _Source], problems: list[Problem]) -> Configu
     return configuration
 
 
+def _problem(finding: Finding, sources: Mapping[str, _Source]) -> Problem:
+    source = sources.get(finding.section)
+    if source is None:
+        # The fault is what a missing section lacks.
+        source = _Source(f"{finding.section}.yaml", {}, {})
+    return source.problem(finding.path, finding.reason)
+
+
 def _found_across(
     configuration: Configuration, sources: Mapping[str, _Source]
 ) -> Iterator[Problem]:
     for finding in findings(configuration):
-        source = sources.get(finding.section)
-        if source is None:
-            # The fault is what a missing section lacks.
-            source = _Source(f"{finding.section}.yaml", {}, {})
-        yield source.problem(finding.path, finding.reason)
+        yield _problem(finding, sources)
     for section, content in configuration.sections().items():
         size = len(canonical_json(content))
         if size > SECTION_BYTES_MAX:

@@ -150,6 +150,19 @@ async def test_what_lies_at_other_desks_is_found(filled: Filled) -> None:
     assert ids(await filled.tickets.elsewhere("main", ["london"], after="", limit=9)) == ["b"]
 
 
+async def test_what_is_not_over_is_walked_by_id(filled: Filled) -> None:
+    """Of one tenant, waiting, in hand or pending, page by page; nothing parked."""
+    await filled.put("c", status=Status.PENDING, agent="ann", pend_reason=PendReason.CUSTOMER)
+    await filled.put("a")
+    await filled.put("b", status=Status.ASSIGNED, agent="ann", desk="atlantis")
+    await filled.put("d", parked=1)
+    await filled.put("e", status=Status.RESOLVED, resolved_at=at(11))
+    await filled.put("f", tenant="rival")
+    await filled.put("g", status=Status.ACCEPTED, agent="ann")
+    assert ids(await filled.tickets.open_by_id("main", after="", limit=2)) == ["a", "b"]
+    assert ids(await filled.tickets.open_by_id("main", after="b", limit=9)) == ["c", "g"]
+
+
 async def test_due_and_resolved_tickets_of_all_tenants_are_found(filled: Filled) -> None:
     """Up to the instant itself, the earliest first; nothing that is parked or has no instant."""
     pending: dict[str, Any] = {

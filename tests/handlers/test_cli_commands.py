@@ -131,6 +131,47 @@ def test_a_directory_that_is_not_there_is_bad_input(home: Path, tmp_path: Path) 
     assert "nowhere does not exist" in result.stderr
 
 
+EXAMPLE: dict[str, Any] = {
+    "id": "t-1",
+    "number": "T-000001",
+    "revision": 3,
+    "status": "queued",
+    "desk": "london",
+    "agent": None,
+    "rule": "paris takes everything of this scope",
+    "was": "london takes everything of this scope",
+}
+DRY: dict[str, Any] = {
+    "version": 3,
+    "at": "2026-03-02T09:00:00Z",
+    "complete": True,
+    "took_seconds": 0.012,
+    "tickets": 9,
+    "moving": 4,
+    "moves": [
+        {
+            "origin": "london",
+            "target": "paris",
+            "reason": "choice-changed",
+            "tickets": 4,
+            "examples": [EXAMPLE],
+        }
+    ],
+    "later": [
+        {
+            "origin": "rome",
+            "target": None,
+            "reason": "desk-removed",
+            "tickets": 1,
+            "examples": [EXAMPLE | {"status": "pending", "agent": "ann", "rule": "", "was": ""}],
+        }
+    ],
+    "nobody_able": [{"desk": "oslo", "tickets": 2, "examples": []}],
+    "stays": {"in-hand": 1, "same-choice": 1},
+}
+"""What a dry run of routing answers."""
+
+
 def configured(version: int, *, put: Answer | None = None) -> dict[tuple[int, str, str], Answer]:
     """Return a control that has a version in force and finds one change."""
     change = {"section": "desks", "path": "desks[london].title", "kind": "changed"}
@@ -143,6 +184,7 @@ def configured(version: int, *, put: Answer | None = None) -> dict[tuple[int, st
         (CONTROL, "POST", f"{path}/diff"): ok(
             {"version": version, "changes": changes, "broken_promises": []}
         ),
+        (ROUTING, "POST", "/v1/routing/dry-run"): ok(DRY | {"version": version}),
         (CONTROL, "PUT", path): put or ok({**summary, "version": version + 1, "is_new": True}),
     }
     return routes
@@ -156,6 +198,85 @@ def test_differences_are_a_readable_list(home: Path) -> None:
     assert '~ desks: desks[london].title: "London" → "London Desk"' in result.stdout
     assert "1 change against version 3." in result.stdout
     assert desk.json("config", "diff", str(SAMPLE))["version"] == 3
+
+
+def test_a_diff_says_which_open_tickets_would_move_and_why(home: Path) -> None:
+    """How many, from where to where, for which reason, with examples; and who could do none."""
+    desk = Desk(home, configured(3))
+    shown = desk.run("config", "diff", str(SAMPLE))
+    assert shown.exit_code == 0
+    for line in (
+        "4 tickets of 9 open would move, as of version 3 at 2026-03-02T09:00:00Z (0.012 s).",
+        "  london → paris: 4 tickets, the topology chooses another desk",
+        f"      T-000001 (queued): {EXAMPLE['rule']} (before: {EXAMPLE['was']})",
+        "      and 3 more",
+        "  rome → ? (pending: when the work goes on): 1 ticket, the desk is gone",
+        "      T-000001 (pending, with ann)",
+        "  ! 2 tickets at oslo: nobody who works there could be given them",
+        "  the rest stays: in hand 1, the choice is the same 1",
+    ):
+        assert f"{line}\n" in shown.stdout
+    asked = desk.asked[-1]
+    assert sorted(json.loads(asked.content)["sections"])[:2] == ["agents", "calendars"]
+    assert desk.json("config", "diff", str(SAMPLE))["tickets"] == DRY
+
+
+def test_a_diff_without_routing_says_so_and_ends_as_incomplete(home: Path) -> None:
+    """The sections are shown all the same; exit code 4, unless nobody asked for tickets."""
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        message = "refused"
+        raise httpx.ConnectError(message, request=request)
+
+    desk = Desk(home, configured(3) | {(ROUTING, "POST", "/v1/routing/dry-run"): refuse})
+    shown = desk.run("config", "diff", str(SAMPLE))
+    assert (shown.exit_code, "1 change against version 3." in shown.stdout) == (4, True)
+    assert "Which open tickets would move is not known: routing does not answer" in shown.stderr
+    as_json = desk.run("config", "diff", str(SAMPLE), "--json")
+    assert as_json.exit_code == 4
+    assert json.loads(as_json.stdout)["tickets"] is None
+    assert desk.run("config", "diff", str(SAMPLE), "--no-tickets").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ({"complete": False}, "there was time for 9 open tickets only"),
+        ({"version": 2}, "routing compared with version 2, and 3 is in force"),
+    ],
+)
+def test_a_dry_run_of_half_the_truth_is_told_as_such(
+    home: Path, answer: dict[str, Any], reason: str
+) -> None:
+    """What is known is shown, with what is missing, and exit code 4."""
+    routes = configured(3) | {(ROUTING, "POST", "/v1/routing/dry-run"): ok(DRY | answer)}
+    shown = Desk(home, routes).run("config", "diff", str(SAMPLE))
+    assert shown.exit_code == 4
+    assert "london → paris: 4 tickets" in shown.stdout
+    assert reason in shown.stderr
+
+
+def test_an_apply_says_first_which_tickets_will_move(home: Path) -> None:
+    """It is asked before the version is put in force, and does not stand against it."""
+    desk = Desk(home, configured(3))
+    shown = desk.run("config", "apply", str(SAMPLE))
+    assert shown.exit_code == 0
+    before, _, after = shown.stdout.partition("4 tickets of 9 open would move")
+    assert ("Version 4" in before, "Version 4 is in force." in after) == (False, True)
+    assert [r.url.path for r in desk.asked][-2:] == ["/v1/routing/dry-run", "/v1/configuration"]
+    routes = configured(3)
+    del routes[ROUTING, "POST", "/v1/routing/dry-run"]
+    without = Desk(home, routes).run("config", "apply", str(SAMPLE))
+    assert (without.exit_code, "Version 4 is in force." in without.stdout) == (0, True)
+    assert "would move is not known" in without.stderr
+
+
+def test_a_dry_run_of_an_apply_applies_nothing(home: Path) -> None:
+    """`config apply --dry-run` is `config diff`."""
+    desk = Desk(home, configured(3))
+    shown = desk.run("config", "apply", str(SAMPLE), "--dry-run")
+    assert shown.stdout == desk.run("config", "diff", str(SAMPLE)).stdout
+    assert "PUT" not in {request.method for request in desk.asked}
 
 
 def test_what_was_compared_is_what_is_replaced(home: Path) -> None:

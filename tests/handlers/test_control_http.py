@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import timedelta
 from typing import Any
@@ -89,6 +90,23 @@ async def test_preconditions_are_asked_for_by_name() -> None:
             )
             assert problem(response)["type"] == "urn:heliodesk:problem:if-match-malformed"
         assert (await client.get("/v1/configuration")).headers["etag"] == '"1"'
+
+
+async def test_of_two_versions_at_once_the_second_is_refused_and_the_first_stays() -> None:
+    """Both saw version 1: one is version 2, the other is told so, and nothing of it is in force."""
+    world = World()
+    async with world.client() as client:
+        await put(client, renamed("One"), None)
+        answers = await asyncio.gather(
+            put(client, renamed("Two"), 1), put(client, renamed("Three"), 1)
+        )
+        won, lost = sorted(answers, key=lambda answer: answer.status_code)
+        assert (won.status_code, won.json()["version"]) == (200, 2)
+        found = problem(lost)
+        assert (found["status"], found["type"]) == (412, "urn:heliodesk:problem:version-stale")
+        assert "you saw version 1, 2 is in force" in found["detail"]
+        shown = (await client.get("/v1/configuration")).json()
+        assert (shown["version"], shown["manifest"]) == (2, won.json()["manifest"])
 
 
 async def test_an_invalid_configuration_is_told_by_file_path_and_reason() -> None:

@@ -7,14 +7,14 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from services.routing.api import people_router, ticket_router
+from services.routing.api import dry_run_router, people_router, ticket_router
 from services.routing.domain.tickets import TICKETS
 from shared.auth import Authenticator, Identities, token_digest
 from shared.contracts.control import IdentityChanged, IdentityKind, Role, TokenDigest
 from shared.contracts.envelope import Event, numbered
 from shared.contracts.facts import Priority
 from shared.http import equip
-from tests.support.routing import MONDAY, TENANT, Routing, accepted
+from tests.support.routing import MONDAY, TENANT, Routing, accepted, sample
 
 
 def identities() -> Identities:
@@ -52,6 +52,7 @@ class Api:
         equip(app)
         app.state.authenticator = Authenticator(identities(), self.routing.clock)
         app.include_router(ticket_router(self.routing.reader, self.routing.commands))
+        app.include_router(dry_run_router(self.routing.foresight))
         app.include_router(people_router(self.routing.reader, self.routing.commands))
         transport = httpx.ASGITransport(app=app)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://routing")
@@ -336,3 +337,74 @@ async def test_a_parameter_is_named_without_its_place(api: Api) -> None:
     """The field is called as the caller calls it: ``ticket``, not ``path.ticket``."""
     answer = await api.call("GET", "/tickets/" + "x" * 81)
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "ticket")
+
+
+def north_america() -> dict[str, Any]:
+    """Return the sample's sections with New York as the desk of everything."""
+    sections = sample().sections()
+    everything = {"name": "all", "shape": "centralized", "desk": "new-york"}
+    return sections | {"topologies": {"topologies": [everything]}}
+
+
+async def test_a_dry_run_tells_what_would_move_and_why(api: Api) -> None:
+    """The ways that tickets go with their counts, reasons and first tickets, and as of when."""
+    body = {"sections": north_america(), "examples": 1}
+    answer = await api.call("POST", "/routing/dry-run", body, by="boss")
+    assert answer.status_code == 200
+    told = answer.json()
+    assert (told["version"], told["complete"], told["tickets"], told["moving"]) == (1, True, 1, 1)
+    assert (told["later"], told["nobody_able"], told["stays"]) == ([], [], {})
+    (flow,) = told["moves"]
+    assert (flow["origin"], flow["target"], flow["reason"], flow["tickets"]) == (
+        "london",
+        "new-york",
+        "choice-changed",
+        1,
+    )
+    assert flow["examples"] == [
+        {
+            "id": "t1",
+            "number": "HD-1",
+            "revision": 1,
+            "status": "queued",
+            "desk": "london",
+            "agent": None,
+            "rule": "new-york takes everything of this scope",
+            "was": "london is the first open desk in the order of follow-the-sun",
+        }
+    ]
+    assert (await api.call("GET", "/tickets/t1")).json()["desk"] == "london"
+
+
+async def test_a_dry_run_refuses_a_wrong_configuration_by_its_places(api: Api) -> None:
+    """The answer is control's: each file, path and reason."""
+    sections = north_america()
+    sections["topologies"]["topologies"][0]["desk"] = "new-yrok"
+    answer = await api.call("POST", "/routing/dry-run", {"sections": sections}, by="boss")
+    assert (answer.status_code, answer.json()["type"]) == (
+        422,
+        "urn:heliodesk:problem:configuration-invalid",
+    )
+    assert answer.json()["errors"] == [
+        {
+            "file": "topologies",
+            "path": "topologies[0].desk",
+            "reason": "unknown desk 'new-yrok'; did you mean 'new-york'?",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "by", "status"),
+    [
+        ({"sections": {"desks": {}}}, "h-clarke", 403),
+        ({"sections": {}}, "boss", 422),
+        ({"sections": {"desks": {}}, "examples": 51}, "boss", 422),
+        ({"sections": {"desks": {}}, "force": True}, "boss", 422),
+    ],
+)
+async def test_a_dry_run_is_for_who_may_configure_and_says_which_field_is_wrong(
+    api: Api, body: Any, by: str, status: int
+) -> None:
+    """Others are refused before their body is looked at."""
+    assert (await api.call("POST", "/routing/dry-run", body, by=by)).status_code == status

@@ -352,3 +352,36 @@ def test_any_content_is_accepted_or_refused_properly(file: str, content: object)
         return
     assert refused.problems
     assert all(problem.file and problem.reason for problem in refused.problems)
+
+
+def test_faults_of_other_sections_are_told_in_the_same_pass() -> None:
+    """A file that cannot be read hides nothing that the others show; nor is it guessed at."""
+    files = SMALL | {
+        "calendars.yaml": "calendars: [{name: day, time_zone: Europe/Lundon, hours: 24x7}]",
+        "topologies.yaml": "topologies: [{name: all, shape: centralized, desk: atlantis}]",
+    }
+    with pytest.raises(ConfigurationInvalid) as caught:
+        parse_sections(files)
+    places = [(problem.file, problem.path) for problem in caught.value.problems]
+    assert places == [
+        ("calendars.yaml", "calendars[0].time_zone"),
+        ("topologies.yaml", "topologies[0].desk"),
+    ]
+
+
+def test_what_needs_an_unreadable_section_is_not_said() -> None:
+    """Agents of a desk are not said to be of none while the desks are no YAML."""
+    files = SMALL | {"desks.yaml": "desks: [", "sla.yaml": "colour: red"}
+    with pytest.raises(ConfigurationInvalid) as caught:
+        parse_sections(files)
+    assert {problem.file for problem in caught.value.problems} == {"desks.yaml", "sla.yaml"}
+
+
+SMALL = {
+    "calendars.yaml": "calendars: [{name: day, time_zone: UTC, hours: 24x7}]",
+    "desks.yaml": "desks: [{name: one, title: One, calendar: day}]",
+    "agents.yaml": """
+agents: [{id: ann, name: Ann, email: a@b.example, desks: [one], languages: [en]}]
+""",
+    "topologies.yaml": "topologies: [{name: all, shape: centralized, desk: one}]",
+}
