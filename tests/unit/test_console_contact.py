@@ -55,9 +55,7 @@ def told(body: Body, language: Language = Language.EN) -> str:
             "回复“人工”二字",
         ),
         (
-            TicketQueued(
-                **BASE, reason=QueueReason.PERSON_ASKED, explanation=WHY, by="contact"
-            ),
+            TicketQueued(**BASE, reason=QueueReason.PERSON_ASKED, explanation=WHY, by="contact"),
             "asked for a person: it waits at Leeds Desk",
             "要求人工服务",
         ),
