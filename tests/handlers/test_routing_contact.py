@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -466,6 +466,26 @@ DEEDS = st.lists(
 )
 
 
+def done(
+    deed: str, state: TicketState | None, now: datetime, configuration: Configuration
+) -> Sequence[Body]:
+    """Return what follows from a deed."""
+    given: dict[str, Any] = {"now": now, "configuration": configuration}
+    match deed:
+        case "person":
+            return decide_person(state, by="contact", **given)
+        case "waited":
+            return decide_waited(state, **given)
+        case "complete":
+            return decide_complete(state, who="contact", article=None, by="portal")
+        case "refer":
+            return decide_refer(state, desk=None, by="a", **given)
+        case "visit":
+            return decide_visit(state, by="a", **given)
+        case _:
+            return decide_accept(state, agent="h-clarke", weight=1, by="h-clarke")
+
+
 @settings(max_examples=60, deadline=None)
 @given(deeds=DEEDS, shape=st.sampled_from([SELF, HYBRID]), hours=st.integers(0, 30))
 def test_whatever_is_done_tier_0_has_no_agent(deeds: list[str], shape: str, hours: int) -> None:
@@ -495,21 +515,7 @@ def test_whatever_is_done_tier_0_has_no_agent(deeds: list[str], shape: str, hour
     for deed in deeds:
         now += timedelta(hours=hours)
         try:
-            match deed:
-                case "person":
-                    take(decide_person(state, by="contact", now=now, configuration=configuration))
-                case "waited":
-                    take(decide_waited(state, now=now, configuration=configuration))
-                case "complete":
-                    take(decide_complete(state, who="contact", article=None, by="portal"))
-                case "refer":
-                    take(
-                        decide_refer(state, desk=None, by="a", now=now, configuration=configuration)
-                    )
-                case "visit":
-                    take(decide_visit(state, by="a", now=now, configuration=configuration))
-                case _:
-                    take(decide_accept(state, agent="h-clarke", weight=1, by="h-clarke"))
+            take(done(deed, state, now, configuration))
         except CommandRejected:
             continue
         assert state is not None

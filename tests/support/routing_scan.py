@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 from services.routing.domain.matching import AgentView, Waiting
-from shared.organisation.languages import speaks
 from services.routing.domain.shifts import ShiftOf, on_shift
 from shared.contracts.routing import Presence
 from shared.expressions import compile_condition
@@ -26,6 +25,7 @@ from shared.organisation import (
     Reserve,
     RoutingRule,
 )
+from shared.organisation.languages import speaks
 
 RANK = {"P1": 1, "P2": 2, "P3": 3, "P4": 4, "P5": 5, "unknown": 3}
 

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from services.routing.domain.board import Board
 from services.routing.domain.matching import AgentView, Change, Decision, Waiting
-from shared.organisation.languages import speaks
 from services.routing.domain.shifts import Shift
 from shared.contracts.facts import Channel, Kind, Priority
 from shared.contracts.routing import Candidate, Presence
 from shared.organisation import Agent, Configuration
+from shared.organisation.languages import speaks
 from tests.support.routing import at, facts, organisation
 
 NOON = at(12)
