@@ -217,6 +217,14 @@ async def test_a_ticket_at_tier_0_is_seen_and_given_to_nobody() -> None:
     assert refused.value.code == "at-tier-0"
 
 
+async def test_who_chose_a_person_by_telephone_is_not_left_to_themselves() -> None:
+    """The choice of a person in the menu's key brings the ticket to the desk at once."""
+    routing = portal()
+    await routing.feed("t1", accepted(channel="web", choice="0"))
+    state = await routing.state("t1")
+    assert (state.tier, state.person_at) == (1, None)
+
+
 async def test_a_full_window_of_tier_0_hides_nobody() -> None:
     """Tickets at tier 0 take no place in the windows that the matcher looks at."""
     routing = portal()
