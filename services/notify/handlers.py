@@ -28,7 +28,12 @@ from shared.contracts.envelope import Body, EnvelopeInvalid, ValidationError, de
 from shared.contracts.intake import FollowupRefused, RequestAccepted
 from shared.contracts.internal import CodeView, ContactView, MessageView
 from shared.contracts.notify import NoticeKind, RecipientKind
-from shared.contracts.routing import FollowupRequested, TicketReferred, TicketResolved
+from shared.contracts.routing import (
+    FollowupRequested,
+    TicketEvent,
+    TicketReferred,
+    TicketResolved,
+)
 from shared.organisation import Configuration, UnknownName
 from shared.streams import Record
 from shared.threads import ThreadSigner
@@ -76,8 +81,10 @@ class Reach:
         self._unreachable = frozenset(unreachable)
 
 
-TOLD: Final = (RequestAccepted, FollowupRequested, TicketResolved, TicketReferred)
-"""Events of which the ticket's contact is told."""
+TOLD: Final[Mapping[str, type[RequestAccepted | TicketEvent]]] = {
+    body.type: body for body in (RequestAccepted, FollowupRequested, TicketReferred, TicketResolved)
+}
+"""Events that are told to the contact of their ticket."""
 
 
 def _contact_of(record: Record) -> tuple[str, str] | None:
@@ -86,9 +93,9 @@ def _contact_of(record: Record) -> tuple[str, str] | None:
         event = decode(record.headers, record.value)
         if event.type == FollowupRefused.type:
             return event.tenant, event.with_body(FollowupRefused).body.author
-        for told in TOLD:
-            if event.type == told.type:
-                return event.tenant, event.with_body(told).body.facts.contact
+        model = TOLD.get(event.type)
+        if model is not None:
+            return event.tenant, event.with_body(model).body.facts.contact
     except (EnvelopeInvalid, ValidationError):
         return None  # the consumer sets it aside with its reason
     return None

@@ -39,10 +39,10 @@ def offered(ticket: Ticket, *, me: str) -> tuple[Verb, ...]:
     take: tuple[Verb, ...] = () if mine else (Verb.ASSIGN,)
     verbs: tuple[Verb, ...] = ()
     match ticket.routing.status:
-        case Status.QUEUED if ticket.routing.tier == 0:
-            return (Verb.PERSON, Verb.TRANSFER, Verb.RESOLVE)
         case Status.QUEUED:
-            verbs = (Verb.ACCEPT, Verb.ASSIGN, Verb.TRANSFER, Verb.RESOLVE, Verb.ESCALATE)
+            # At tier 0 nobody can take it before it is sent to a person.
+            first = (Verb.ACCEPT, Verb.ASSIGN) if ticket.routing.tier else (Verb.PERSON,)
+            verbs = (*first, Verb.TRANSFER, Verb.RESOLVE, Verb.ESCALATE)
         case Status.ASSIGNED:
             begin = (Verb.ACCEPT, Verb.START) if mine else take
             verbs = (*begin, Verb.TRANSFER, Verb.PEND, Verb.RESOLVE, Verb.ESCALATE)

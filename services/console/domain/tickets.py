@@ -82,6 +82,12 @@ class Waits(_Part):
     queue: Code | None = None
 
 
+class Referred(_Part):
+    """Which desk is the contact of the ticket's requester; None: nobody was referred."""
+
+    desk: Code | None = None
+
+
 class Pended(_Part):
     """What a pending ticket waits for."""
 
@@ -122,6 +128,7 @@ class Ticket(BaseModel):
     queued: Queued = Queued()
     pended: Pended = Pended()
     waits: Waits = Waits()
+    referred: Referred = Referred()
     clocks: Clocks = Clocks()
     measured: Facts = Facts()
     suggested: Suggested = Suggested()
