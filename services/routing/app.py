@@ -11,8 +11,10 @@ from services.routing.domain.tickets import TICKETS
 from services.routing.handlers.commands import TicketCommands
 from services.routing.handlers.holds import HoldKeeper
 from services.routing.handlers.matcher import Matcher, MatchLimits
+from services.routing.handlers.offering import OfferTimers, Reclaimer
 from services.routing.handlers.reading import Reader
 from services.routing.handlers.sweeps import DeskSweep, Timers
+from services.routing.handlers.taking import Taking
 from services.routing.handlers.writing import TicketWriter
 from services.routing.settings import RoutingSettings
 from services.routing.store import MongoTickets
@@ -60,9 +62,28 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
         tidy_seconds=settings.tidy_seconds,
         sweep_seconds=settings.sweep_seconds,
         timer_seconds=settings.timer_seconds,
+        offer_seconds=settings.offer_seconds,
+        reclaim_seconds=settings.reclaim_seconds,
         audit_seconds=settings.audit_seconds,
     )
-    wake = start_tickers(runtime, pace, matcher=matcher, keeper=keeper, sweep=sweep, timers=timers)
+    wake = start_tickers(
+        runtime,
+        pace,
+        matcher=matcher,
+        keeper=keeper,
+        sweep=sweep,
+        timers=timers,
+        offers=OfferTimers(
+            tickets=tickets, writer=writer, configurations=configurations, clock=clock
+        ),
+        reclaimer=Reclaimer(
+            tickets=tickets,
+            writer=writer,
+            configurations=configurations,
+            clock=clock,
+            presence_default=presence_default,
+        ),
+    )
     configurations.on_change(lambda _tenant: wake())
     runtime.consume(REQUESTS, on_requests(configurations), then=wake)
     runtime.consume(CLOCKS, on_clocks(configurations), then=wake)
@@ -79,6 +100,14 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
         writer=writer,
         configurations=configurations,
         clock=clock,
+        taking=Taking(
+            tickets=tickets,
+            committer=committer,
+            writer=writer,
+            configurations=configurations,
+            clock=clock,
+            presence_default=presence_default,
+        ),
         changed=wake,
     )
     return runtime.application(

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from services.routing.domain.agents import AGENTS
-from services.routing.domain.tickets import TICKETS
+from services.routing.domain.tickets import HELD, TICKETS
 from services.routing.ports import (
     AgentDocument,
     Place,
@@ -19,8 +19,9 @@ from shared.contracts.routing import Status
 from shared.documents import document_from
 from shared.mongo import Database, infrastructure
 
-ACTIVE: Final = [str(s) for s in (Status.QUEUED, Status.ASSIGNED, Status.ACCEPTED)]
+ACTIVE: Final = [str(s) for s in (Status.QUEUED, Status.OFFERED, Status.ASSIGNED, Status.ACCEPTED)]
 OPEN: Final = [*ACTIVE, str(Status.PENDING)]
+WORKED: Final = sorted(str(status) for status in HELD - {Status.OFFERED})
 FOLLOW_THE_SUN: Final = "follow-the-sun"
 NEWEST_FIRST: Final = [("state.facts.accepted_at", -1), ("_id", -1)]
 
@@ -44,6 +45,12 @@ class MongoTickets:
             await self._tickets.create_index([("state.status", 1), ("state.until", 1)], name="due")
             await self._tickets.create_index(
                 [("state.status", 1), ("state.resolved_at", 1)], name="resolved"
+            )
+            await self._tickets.create_index(
+                [("state.status", 1), ("state.answer_by", 1)], name="offers"
+            )
+            await self._tickets.create_index(
+                [("tenant", 1), ("state.touched_at", 1), ("_id", 1)], name="touched"
             )
             await self._tickets.create_index([("state.left_at", 1)], name="left")
             await self._tickets.create_index([("tenant", 1), ("state.number", 1)], name="number")
@@ -134,6 +141,39 @@ class MongoTickets:
             "parked": 0,
         }
         return await self._found(query, [("state.resolved_at", 1)], limit)
+
+    async def unanswered(self, now: datetime, *, limit: int) -> list[TicketDocument]:
+        """Return tickets whose offers have run out, of all tenants, the longest overdue first."""
+        query: Query = {
+            "state.status": str(Status.OFFERED),
+            "state.answer_by": {"$lte": now},
+            "parked": 0,
+        }
+        return await self._found(query, [("state.answer_by", 1)], limit)
+
+    async def untouched(
+        self,
+        tenant: str,
+        desks: Sequence[str],
+        *,
+        before: datetime,
+        after: Place | None,
+        limit: int,
+    ) -> list[TicketDocument]:
+        """Return what agents of some desks hold and have not touched since an instant."""
+        query: Query = {
+            "tenant": tenant,
+            "state.touched_at": {"$lte": before},
+            "state.desk": {"$in": list(desks)},
+            "state.status": {"$in": WORKED},
+            "parked": 0,
+        }
+        if after is not None:
+            query["$or"] = [
+                {"state.touched_at": {"$gt": after.accepted_at}},
+                {"state.touched_at": after.accepted_at, "_id": {"$gt": after.id}},
+            ]
+        return await self._found(query, [("state.touched_at", 1), ("_id", 1)], limit)
 
     async def left_since(self, since: datetime, *, limit: int) -> list[tuple[str, str]]:
         """Return (tenant, agent) of each agent whom a ticket left since then, each once."""

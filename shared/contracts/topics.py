@@ -18,6 +18,7 @@ from shared.contracts import (
     links,
     monitors,
     notify,
+    offering,
     routing,
     sla,
 )
@@ -159,6 +160,7 @@ TICKETS = Topic(
     key="ticket",
     events=(
         routing.TicketQueued,
+        offering.TicketOffered,
         routing.TicketAssigned,
         routing.TicketAccepted,
         routing.TicketPended,
@@ -177,7 +179,12 @@ SHIFTS = Topic(
     owner="routing",
     source="/routing/agent",
     key="agent",
-    events=(routing.PresenceChanged, routing.HoldTaken, routing.HoldReleased),
+    events=(
+        routing.PresenceChanged,
+        routing.HoldTaken,
+        routing.HoldReleased,
+        offering.OfferAnswered,
+    ),
     consumers=("console",),
 )
 CLOCKS = Topic(

@@ -82,6 +82,7 @@ from shared.organisation.routing import (
     RoutingRule,
     RoutingSection,
 )
+from shared.organisation.routing_offers import Offers, Picking, Reclaim, RejectReason
 from shared.organisation.schema import json_schemas
 from shared.organisation.topologies import (
     Centralized,
@@ -137,7 +138,9 @@ __all__ = [
     "Limits",
     "Local",
     "Maintenance",
+    "Offers",
     "OrganisationSection",
+    "Picking",
     "Policy",
     "PriorityDimension",
     "PriorityPolicy",
@@ -146,7 +149,9 @@ __all__ = [
     "Promise",
     "PromiseScope",
     "Ramp",
+    "Reclaim",
     "Region",
+    "RejectReason",
     "RequestDefaults",
     "Reserve",
     "RoutingRule",

@@ -15,6 +15,7 @@ from services.routing.api.views import (
     ExplainView,
     Pend,
     PriorityWord,
+    Reject,
     Reopen,
     Resolve,
     StatusWord,
@@ -27,6 +28,7 @@ from services.routing.handlers.commands import Caller, TicketCommands
 from services.routing.handlers.reading import Reader
 from services.routing.ports import TicketDocument, TicketFilter
 from shared.auth import Action, Actor
+from shared.contracts.control import Role
 from shared.contracts.facts import Priority
 from shared.contracts.routing import PendReason, Status
 from shared.http import allowed
@@ -50,11 +52,17 @@ class _Door:
         """Return who changes which ticket; its number will do as well."""
         revision = revision_of(if_match)
         document = await self._reader.ticket(actor.tenant, ticket)
-        return Caller(tenant=actor.tenant, ticket=document.id, by=by, revision=revision)
+        return Caller(
+            tenant=actor.tenant,
+            ticket=document.id,
+            by=by,
+            revision=revision,
+            free_hand=Role.ADMIN in actor.roles,
+        )
 
     async def done(self, change: Awaitable[TicketDocument], response: Response) -> TicketView:
         """Return the answer to a command."""
-        return _answer(await change, response)
+        return answer(await change, response)
 
 
 def ticket_router(reader: Reader, commands: TicketCommands) -> APIRouter:
@@ -95,7 +103,7 @@ def _reading(router: APIRouter, reader: Reader) -> None:
     @router.get("/{ticket}")
     async def show_ticket(ticket: Name, response: Response, actor: Actor = read) -> TicketView:
         """Show a ticket; its ETag is the revision for If-Match."""
-        return _answer(await reader.ticket(actor.tenant, ticket), response)
+        return answer(await reader.ticket(actor.tenant, ticket), response)
 
     @router.get("/{ticket}/explain")
     async def explain_ticket(ticket: Name, actor: Actor = read) -> ExplainView:
@@ -134,6 +142,19 @@ def _moving(router: APIRouter, door: _Door, commands: TicketCommands) -> None:
         agent = acting(actor, body.agent if body else None)
         who = await door.caller(actor, ticket, actor.name, if_match)
         return await door.done(commands.accept(who, agent=agent), response)
+
+    @router.post("/{ticket}/reject")
+    async def reject(
+        ticket: Name,
+        body: Reject,
+        response: Response,
+        if_match: IfMatch = None,
+        actor: Actor = work,
+    ) -> TicketView:
+        """Give back what is offered to one; 409 where it is not, or not any more."""
+        agent = acting(actor, body.agent)
+        who = await door.caller(actor, ticket, actor.name, if_match)
+        return await door.done(commands.reject(who, agent=agent, code=body.reason), response)
 
     @router.post("/{ticket}/assign")
     async def assign(
@@ -232,6 +253,7 @@ def _working(router: APIRouter, door: _Door, commands: TicketCommands) -> None:
         return await door.done(commands.close(who, reason=said.reason), response)
 
 
-def _answer(document: TicketDocument, response: Response) -> TicketView:
+def answer(document: TicketDocument, response: Response) -> TicketView:
+    """Return a ticket as it is answered with, under its entity tag."""
     response.headers["ETag"] = etag(document.seq)
     return TicketView.of(document)

@@ -20,7 +20,7 @@ Word = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")]
 """A code, not a text: texts about a ticket are messages, and those are intake's."""
 
 # Literals, not the enumerations of events: those read an unknown word as ``unknown``.
-StatusWord = Literal["queued", "assigned", "accepted", "pending", "resolved", "closed"]
+StatusWord = Literal["queued", "offered", "assigned", "accepted", "pending", "resolved", "closed"]
 PriorityWord = Literal["P1", "P2", "P3", "P4", "P5"]
 
 
@@ -52,6 +52,8 @@ class TicketView(_Answer):
     queued_since: Instant | None
     opens_at: Instant | None
     """When somebody opens, where nobody was open as the ticket was queued."""
+    answer_by: Instant | None
+    """While it is offered: from when on the offer is void."""
     pend_reason: PendReason | None
     pend_until: Instant | None
     resolved_at: Instant | None
@@ -92,6 +94,7 @@ class TicketView(_Answer):
             accepted_at=facts.accepted_at,
             queued_since=state.since,
             opens_at=state.opens_at,
+            answer_by=state.answer_by,
             pend_reason=state.pend_reason,
             pend_until=state.until,
             resolved_at=state.resolved_at,
@@ -114,7 +117,7 @@ class ChangeView(_Answer):
 
     at: Instant
     what: str
-    """skill, language, any-language, desk, affinity, opens or ramp."""
+    """skill, language, any-language, desk, affinity, declined, opens or ramp."""
     name: str
     """Of the skill, language, desk or agent."""
 
@@ -219,6 +222,7 @@ class DeskView(_Answer):
     closes_at: Instant | None
     """While it is open: when it closes; None where it never does."""
     queued: int
+    offered: int
     assigned: int
     accepted: int
     pending: int
@@ -238,6 +242,7 @@ class DeskView(_Answer):
             opens_at=now.opens_at,
             closes_at=now.closes_at,
             queued=now.counts.get(Status.QUEUED, 0),
+            offered=now.counts.get(Status.OFFERED, 0),
             assigned=now.counts.get(Status.ASSIGNED, 0),
             accepted=now.counts.get(Status.ACCEPTED, 0),
             pending=now.counts.get(Status.PENDING, 0),
@@ -264,6 +269,12 @@ class Assign(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     agent: AgentName
+
+
+class Reject(Act):
+    """Why the agent does not take what is offered: a code of the desk's list."""
+
+    reason: Word
 
 
 class Transfer(Act):

@@ -63,7 +63,7 @@ def decide_desk_closed(
     """
     if state is None or state.facts is None:
         return []
-    if state.status not in {Status.QUEUED, Status.ASSIGNED, Status.ACCEPTED}:
+    if state.status not in {Status.QUEUED, Status.OFFERED, Status.ASSIGNED, Status.ACCEPTED}:
         return []
     if is_open(configuration, state.desk, now):
         return []

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from services.routing.domain.desks import choose_desk
 from services.routing.domain.moves import escalated, queued, reopen
+from services.routing.domain.reclaim import note_message
 from services.routing.domain.tickets import MERGED, OVER, TicketState
 from shared.contracts.envelope import Body
 from shared.contracts.facts import TicketFacts
@@ -82,6 +83,10 @@ def decide_message(
                 return _after_closing(state, body, now, configuration)
             case _:
                 pass
+    elif state.holder == body.author and (
+        noted := note_message(state, facts, body.author, configuration)
+    ):
+        return noted
     return _regard(state, facts, firing=state.firing)
 
 

@@ -9,9 +9,11 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
+from services.routing.domain.declining import WAYS, Declined, declined_after
 from shared.aggregate import Aggregate
 from shared.contracts.envelope import Event
 from shared.contracts.facts import Priority, TicketFacts
+from shared.contracts.offering import TicketOffered
 from shared.contracts.routing import (
     EscalationDeferred,
     Explanation,
@@ -44,10 +46,12 @@ RANKS: Final[Mapping[Priority, int]] = MappingProxyType(
 )
 """Priority to its place in a queue: less is sooner."""
 
-HELD: Final = frozenset({Status.ASSIGNED, Status.ACCEPTED, Status.PENDING})
+HELD: Final = frozenset({Status.OFFERED, Status.ASSIGNED, Status.ACCEPTED, Status.PENDING})
 """In these an agent holds the ticket, and it counts against the agent's capacity."""
 
-STAYING: Final = frozenset({QueueReason.DESK_CLOSED, QueueReason.REOPENED, QueueReason.AGENT_LEFT})
+STAYING: Final = frozenset(
+    {QueueReason.DESK_CLOSED, QueueReason.REOPENED, QueueReason.AGENT_LEFT, *WAYS}
+)
 """Queued for these reasons, an escalated ticket stays an escalated one."""
 
 MERGED: Final = "merged"
@@ -100,6 +104,16 @@ class TicketState(BaseModel):
     """Who resolved it last."""
     reopened: bool = False
     """Whether its last resolution did not hold."""
+    place: datetime | None = None
+    """Its place in the queue before it was offered or assigned: what comes back has it again."""
+    answer_by: datetime | None = None
+    """While it is offered: from when on the offer is void."""
+    for_desk: str | None = None
+    """While it is offered: the desk that takes it over with the agent, where it is another."""
+    declined: tuple[Declined, ...] = ()
+    """Who was asked and did not take it, since it came into the queue from elsewhere."""
+    touched_at: datetime | None = None
+    """When its agent last did something about it, or was given it; None where nobody has it."""
     deferred_tier: int | None = None
     deferred_reason: str = ""
     queued_because: Explanation | None = None
@@ -113,9 +127,13 @@ class TicketState(BaseModel):
 
 def _entered(state: TicketState, at: datetime) -> dict[str, Any]:
     """Return what changes as a ticket enters a queue; who waited already keeps the place."""
-    waited = state.since if state.status is Status.QUEUED else None
+    waited = {Status.QUEUED: state.since, Status.OFFERED: state.place}.get(
+        state.status or Status.UNKNOWN
+    )
     return {
         "since": waited or at,
+        "place": None,
+        "declined": (),
         "pend_reason": None,
         "until": None,
         "resolved_at": None,
@@ -127,7 +145,9 @@ def _entered(state: TicketState, at: datetime) -> dict[str, Any]:
 
 
 _UNPENDED: Final[Mapping[str, Any]] = MappingProxyType({"pend_reason": None, "until": None})
-_UNQUEUED: Final[Mapping[str, Any]] = MappingProxyType({"since": None, "opens_at": None})
+_UNQUEUED: Final[Mapping[str, Any]] = MappingProxyType(
+    {"since": None, "opens_at": None, "place": None, "declined": ()}
+)
 
 
 def _changes(state: TicketState, body: TicketEvent, at: datetime) -> dict[str, Any]:
@@ -135,12 +155,23 @@ def _changes(state: TicketState, body: TicketEvent, at: datetime) -> dict[str, A
     changes: dict[str, Any] = {}
     match body:
         case TicketQueued():
-            changes = _entered(state, at) | _queued(state, body)
+            changes = _entered(state, at) | _queued(state, body, at)
         case TicketReopened():
             changes = _entered(state, at) | {"reopened": True}
+        case TicketOffered():
+            changes = {
+                **_UNQUEUED,
+                "weight": body.weight,
+                "assigned_because": body.explanation,
+                "place": state.since or state.place,
+                "declined": () if body.again else state.declined,
+                "answer_by": body.answer_by,
+                "for_desk": body.for_desk,
+            }
         case TicketAssigned():
             assigned = {"weight": body.weight, "assigned_because": body.explanation}
-            changes = {**assigned, **_UNQUEUED, **_UNPENDED}
+            place = state.since or state.place
+            changes = {**assigned, **_UNQUEUED, **_UNPENDED, "place": place}
         case TicketPended():
             changes = {"pend_reason": body.reason, "until": body.until}
         case TicketResolved():
@@ -164,16 +195,19 @@ def _changes(state: TicketState, body: TicketEvent, at: datetime) -> dict[str, A
         case TicketRegarded():
             changes = {"firing": body.firing}
         case TicketAccepted() | TicketResumed():
-            changes = dict(_UNPENDED)
+            changes = {**_UNPENDED, "declined": ()}
         case _:
             pass
     return changes
 
 
-def _queued(state: TicketState, body: TicketQueued) -> dict[str, Any]:
+def _queued(state: TicketState, body: TicketQueued, at: datetime) -> dict[str, Any]:
     moved_up = body.reason is QueueReason.ESCALATION
     stays_up = body.reason in STAYING
+    kept = {"since": state.place} if body.reason in WAYS and state.place else {}
     return {
+        **kept,
+        "declined": declined_after(state.declined, body, at),
         "opens_at": body.opens_at,
         "shape": body.explanation.shape,
         "queued_because": body.explanation,
@@ -204,16 +238,29 @@ def evolve_ticket(state: TicketState | None, event: Event[Any]) -> TicketState:
         "agent": body.agent,
     }
     after = before.model_copy(update=common | _changes(before, body, event.time))
+    return after.model_copy(update=_held(before, after, body, event.time))
+
+
+def _held(
+    before: TicketState, after: TicketState, body: TicketEvent, at: datetime
+) -> dict[str, Any]:
+    """Return what changes with who holds a ticket, and with what the holder does."""
+    changes: dict[str, Any] = {}
     if before.holder is not None and before.holder != after.holder:
-        gave_back = isinstance(body, TicketQueued) and body.by == before.holder
-        after = after.model_copy(
-            update={
-                "left": before.holder,
-                "left_at": event.time,
-                "last_agent": None if gave_back else before.holder,
-            }
-        )
-    return after
+        changes = {"left": before.holder, "left_at": at}
+        if before.status is not Status.OFFERED:
+            gave_back = isinstance(body, TicketQueued) and (
+                body.by == before.holder or body.reason is QueueReason.RECLAIMED
+            )
+            changes["last_agent"] = None if gave_back else before.holder
+    if after.status is not Status.OFFERED:
+        changes |= {"answer_by": None, "for_desk": None}
+    moved = after.holder != before.holder or body.by == after.holder
+    if after.holder is None:
+        changes["touched_at"] = None
+    elif moved or isinstance(body, TicketAssigned | TicketAccepted | TicketResumed):
+        changes["touched_at"] = at
+    return changes
 
 
 TICKETS: Final = Aggregate(
