@@ -210,6 +210,14 @@ class Board:
                 reason = "affinity" if decided is not None and first is not seat else None
         return Fit(reason, seat.desk, weight, course.name, seat.language)
 
+    def changes(self, ticket: Waiting, now: datetime) -> tuple[Change, ...]:
+        """Return what will be otherwise by itself about a ticket's demands, the soonest first."""
+        self.advance(now)
+        course, need, _ = self._need(ticket, now)
+        weight = self.rules.weight(ticket.facts, course)
+        pool, standing = self._pools.find(ticket, need, weight, now)
+        return self._changes(ticket, pool, standing, now, full=False)
+
     def withheld(self, agent: str, ticket: Waiting, now: datetime) -> Withheld | None:
         """Return the limit of the push that keeps an agent from a ticket, whatever they can."""
         self.advance(now)

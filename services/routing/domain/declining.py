@@ -55,3 +55,8 @@ def declined_after(
     was_final = any(d.final for d in declined if d.agent == body.released)
     final = body.final or was_final
     return (*earlier, Declined(agent=body.released, at=at, how=how, final=final))[-DECLINED_MAX:]
+
+
+def anew(declined: Sequence[Declined], agent: str | None) -> tuple[Declined, ...]:
+    """Return who is still left out as a round of asking begins anew with an agent."""
+    return tuple(d for d in declined if d.final and d.agent != agent)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
-from services.routing.domain.declining import WAYS, Declined, declined_after
+from services.routing.domain.declining import WAYS, Declined, anew, declined_after
 from shared.aggregate import Aggregate
 from shared.contracts.envelope import Event
 from shared.contracts.facts import Priority, TicketFacts
@@ -164,7 +164,7 @@ def _changes(state: TicketState, body: TicketEvent, at: datetime) -> dict[str, A
                 "weight": body.weight,
                 "assigned_because": body.explanation,
                 "place": state.since or state.place,
-                "declined": () if body.again else state.declined,
+                "declined": anew(state.declined, body.agent) if body.again else state.declined,
                 "answer_by": body.answer_by,
                 "for_desk": body.for_desk,
             }

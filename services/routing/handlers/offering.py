@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from services.routing.domain.agents import AgentState
 from services.routing.domain.offers import decide_expired
 from services.routing.domain.reclaim import decide_reclaim, overdue
-from services.routing.handlers.writing import TicketWriter
+from services.routing.handlers.writing import Guard, TicketWriter
 from services.routing.ports import AgentDocument, Place, TicketDocument, Tickets
 from shared.clock import Clock
 from shared.configuration import Configurations
@@ -202,12 +202,22 @@ def _agent(configuration: Configuration, name: str) -> Agent | None:
 
 
 async def _changed(
-    writer: TicketWriter, document: TicketDocument, decide: Any, guard: Any = None
+    writer: TicketWriter,
+    document: TicketDocument,
+    decide: Callable[[Any], Sequence[Body]],
+    guard: Guard | None = None,
 ) -> int:
+    """Apply a decision; return 1 where it was this one that changed the ticket."""
+    decided: Sequence[Body] = ()
+
+    def noted(state: Any) -> Sequence[Body]:
+        # Decided again after each lost race: the last one counts.
+        nonlocal decided
+        decided = decide(state)
+        return decided
+
     try:
-        after = await writer.change(
-            tenant=document.tenant, ticket=document.id, decide=decide, guard=guard
-        )
+        await writer.change(tenant=document.tenant, ticket=document.id, decide=noted, guard=guard)
     except CommandRejected:
         return 0
-    return int(after.seq > document.seq)
+    return int(bool(decided))

@@ -261,7 +261,7 @@ class _Search:
             if fit.reason is None:
                 self.found.append((document, ticket, fit))
                 continue
-            for change in self.board.decide(ticket, now, full=False).changes[:1]:
+            for change in self.board.changes(ticket, now)[:1]:
                 self.until = change.at if self.until is None else min(self.until, change.at)
 
 
