@@ -20,7 +20,7 @@ NOTE: Final = "demonstration: "
 PATH: Final = "/v1/configuration"
 BECAUSE: Final = "a demonstration closes a desk for some seconds"
 """Promised time may be uncovered meanwhile; kept with the version only where it is."""
-OPEN_STATUSES: Final = frozenset({"queued", "assigned", "accepted"})
+OPEN_STATUSES: Final = frozenset({"queued", "offered", "assigned", "accepted"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class Takeover:
 
 
 def _has_moved(story: Story, desk: str) -> bool:
-    return story.desk == desk and story.status in {"assigned", "accepted"}
+    return story.desk == desk and story.status in {"offered", "assigned", "accepted"}
 
 
 def _undone(plan: Handover, version: int | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from services.notify.domain import planning
+from services.notify.domain import offers, planning
 from services.notify.domain.notices import NOTICES
 from services.notify.handlers import Reach
 from shared.configuration import Configurations
@@ -13,9 +13,11 @@ from shared.consumer import On
 from shared.contracts.contacts import ContactCodeAsked
 from shared.contracts.envelope import Event
 from shared.contracts.intake import FollowupRefused, MessageAdded, RequestAccepted
+from shared.contracts.offering import TicketOffered
 from shared.contracts.routing import (
     FollowupRequested,
     TicketAssigned,
+    TicketQueued,
     TicketRegarded,
     TicketResolved,
 )
@@ -71,6 +73,8 @@ def on_tickets(reach: Reach, find: Configured) -> list[On]:
             NOTICES,
             lambda s, e, now: planning.tell_assignment(s, e, now, find(e)),
         ),
+        On(TicketOffered, NOTICES, lambda s, e, now: offers.tell_offer(s, e, now, find(e))),
+        On(TicketQueued, NOTICES, lambda s, e, now: offers.tell_reclaim(s, e, now, find(e))),
         On(TicketRegarded, NOTICES, lambda s, e, now: planning.tell_news(s, e, now, find(e))),
         On(TicketResolved, NOTICES, on_ticket_resolved),
     ]

@@ -82,7 +82,13 @@ from shared.organisation.routing import (
     RoutingRule,
     RoutingSection,
 )
-from shared.organisation.routing_offers import Offers, Picking, Reclaim, RejectReason
+from shared.organisation.routing_offers import (
+    REJECT_REASONS,
+    Offers,
+    Picking,
+    Reclaim,
+    RejectReason,
+)
 from shared.organisation.schema import json_schemas
 from shared.organisation.topologies import (
     Centralized,
@@ -99,6 +105,7 @@ __all__ = [
     "DEFAULT_RULE",
     "DESK_CALENDAR",
     "MAIL_DOORS",
+    "REJECT_REASONS",
     "REQUEST_FIELDS",
     "ROSTER_PREFIX",
     "ROUTING_FIELDS",

@@ -17,6 +17,7 @@ class Verb(StrEnum):
     """Commands of agents, named as routing's HTTP does."""
 
     ACCEPT = "accept"
+    REJECT = "reject"
     ASSIGN = "assign"
     TRANSFER = "transfer"
     PEND = "pend"
@@ -26,13 +27,16 @@ class Verb(StrEnum):
     CLOSE = "close"
 
 
-def offered(ticket: Ticket, *, me: str) -> tuple[Verb, ...]:
+def offered(ticket: Ticket, *, me: str) -> tuple[Verb, ...]:  # noqa: PLR0911 - one a status
     """Return the commands to offer to an agent, the likeliest first."""
     mine = ticket.routing.agent == me
     take: tuple[Verb, ...] = () if mine else (Verb.ASSIGN,)
     match ticket.routing.status:
         case Status.QUEUED:
             return (Verb.ACCEPT, Verb.ASSIGN, Verb.TRANSFER, Verb.RESOLVE)
+        case Status.OFFERED:
+            asked = (Verb.ACCEPT, Verb.REJECT)
+            return asked if mine else (*take, Verb.TRANSFER, Verb.RESOLVE)
         case Status.ASSIGNED:
             begin = (Verb.ACCEPT,) if mine else take
             return (*begin, Verb.TRANSFER, Verb.PEND, Verb.RESOLVE)

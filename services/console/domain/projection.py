@@ -23,6 +23,7 @@ from shared.contracts.intake import (
     RequestReclassified,
 )
 from shared.contracts.knowledge import ArticlesSuggested
+from shared.contracts.offering import TicketOffered
 from shared.contracts.routing import (
     HoldReleased,
     HoldTaken,
@@ -182,6 +183,8 @@ def _ticket_event(event: Event[Any], body: TicketEvent) -> list[Part]:
     parts = [_part(event, "routing", routing), _part(event, "revision", {})]
     if isinstance(body, TicketQueued):
         parts.append(_part(event, "queued", {"opens_at": body.opens_at, "since": event.time}))
+    if isinstance(body, TicketOffered):
+        parts.append(_part(event, "offered", {"answer_by": body.answer_by}))
     if isinstance(body, TicketPended):
         parts.append(_part(event, "pended", {"reason": body.reason, "until": body.until}))
     return parts
@@ -219,7 +222,14 @@ def _presence(event: Event[Any], body: Any) -> list[Part]:
             tenant=event.tenant,
             name="presence",
             seq=event.sequence,
-            fields=plain({"agent": body.agent, "presence": body.presence, "since": event.time}),
+            fields=plain(
+                {
+                    "agent": body.agent,
+                    "presence": body.presence,
+                    "since": event.time,
+                    "reason": body.reason,
+                }
+            ),
         )
     ]
 

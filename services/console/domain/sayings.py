@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from services.console.domain.words import Words
-from shared.contracts import intake, knowledge, links, notify, routing, sla
+from shared.contracts import intake, knowledge, links, notify, offering, routing, sla
 from shared.contracts.envelope import Body
 from shared.contracts.facts import TicketFacts
 
@@ -155,6 +155,8 @@ def _stand(scope: Scope, body: routing.TicketEvent) -> dict[str, Any]:
 def _queued(scope: Scope, body: routing.TicketQueued) -> Said:
     fields = {**_stand(scope, body), "released": scope.names.agent(body.released)}
     details: Details = []
+    if body.code:
+        details.append(("say.why", {"why": scope.word("reject", body.code)}))
     if body.note:
         details.append(("say.note", {"note": body.note}))
     if body.opens_at is not None:
@@ -168,6 +170,11 @@ def _queued(scope: Scope, body: routing.TicketQueued) -> Said:
         details,
         body.explanation,
     )
+
+
+def _offered(scope: Scope, body: offering.TicketOffered) -> Said:
+    details: Details = [("say.answer_by", {"at": body.answer_by})]
+    return Said("say.offered", "user", Tone.PLAIN, _stand(scope, body), details, body.explanation)
 
 
 def _assigned(scope: Scope, body: routing.TicketAssigned) -> Said:
@@ -211,6 +218,8 @@ def _regarded(scope: Scope, body: routing.TicketRegarded) -> Said:
         fields = {**_stand(scope, body), "count": body.fresh, "firing": body.firing}
         return Said("say.regarded.fresh", "eye", Tone.WARN, fields)
     key = "say.regarded.firing" if body.firing else "say.regarded"
+    if body.by == body.agent:
+        key = "say.regarded.touched"
     return Said(key, "eye", Tone.QUIET, {**_stand(scope, body), "count": body.firing})
 
 
@@ -364,6 +373,7 @@ _SAYINGS: Mapping[type[Body], Callable[[Scope, Any], Said]] = {
     links.ParentSolved: _link("parent_solved", "check"),
     links.LinkSuggested: _proposed,
     routing.TicketQueued: _queued,
+    offering.TicketOffered: _offered,
     routing.TicketAssigned: _assigned,
     routing.TicketAccepted: _begun,
     routing.TicketPended: _pended,

@@ -16,7 +16,14 @@ from shared.contracts.knowledge import Suggestion
 from shared.contracts.routing import PendReason, Presence, Status
 from shared.contracts.sla import ClockState, ClockView
 
-OPEN = (Status.QUEUED, Status.ASSIGNED, Status.ACCEPTED, Status.PENDING, Status.UNKNOWN)
+OPEN = (
+    Status.QUEUED,
+    Status.OFFERED,
+    Status.ASSIGNED,
+    Status.ACCEPTED,
+    Status.PENDING,
+    Status.UNKNOWN,
+)
 """A status that only a newer release knows counts as open: nobody may overlook it."""
 UNKNOWN_TO_ROUTING = "arriving"
 """Shown in place of a status until routing has said one."""
@@ -67,6 +74,12 @@ class Queued(_Part):
     since: Instant | None = None
 
 
+class Offered(_Part):
+    """Until when an offered ticket can be accepted."""
+
+    answer_by: Instant | None = None
+
+
 class Pended(_Part):
     """What a pending ticket waits for."""
 
@@ -104,6 +117,7 @@ class Ticket(BaseModel):
     routing: Routed = Routed()
     revision: _Part = _Part()
     queued: Queued = Queued()
+    offered: Offered = Offered()
     pended: Pended = Pended()
     clocks: Clocks = Clocks()
     measured: Facts = Facts()
@@ -251,6 +265,8 @@ class AgentNow:
     presence: Presence = Presence.UNKNOWN
     load: int = 0
     since: datetime | None = None
+    reason: str | None = None
+    """Why the agent is not there, where the system said so."""
 
 
 @dataclass(frozen=True, slots=True)

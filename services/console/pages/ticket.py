@@ -107,6 +107,8 @@ def _body(
     match verb:
         case Verb.ASSIGN:
             return {"agent": caller.name}
+        case Verb.REJECT:
+            return {"reason": fields.get("reason", "")}
         case Verb.TRANSFER:
             return {"desk": fields.get("desk", "")}
         case Verb.PEND:
