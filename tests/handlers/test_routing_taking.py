@@ -305,8 +305,8 @@ async def _do(move: tuple[object, ...], routing: Routing) -> None:
             case ("take", int(agent), int(ticket)):
                 await take(routing, f"t{ticket}", f"a{agent}")
             case ("reject", int(agent)):
-                for ticket in (await routing.agent(f"a{agent}")).holds:
-                    caller = routing.caller(ticket, f"a{agent}")
+                for held in (await routing.agent(f"a{agent}")).holds:
+                    caller = routing.caller(held, f"a{agent}")
                     await routing.commands.reject(caller, agent=f"a{agent}", code="busy")
             case _:
                 await routing.offers.expire()

@@ -54,8 +54,6 @@ def asked(
         member_of: name to agent.
         again_seconds: how long the ticket rests.
     """
-    if not ticket.declined:
-        return NOBODY
     numbers: set[int] = set()
     final: set[int] = set()
     for declined in ticket.declined:

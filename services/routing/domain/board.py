@@ -8,13 +8,13 @@ choose the same. The matcher, the simulation, `heliodesk route simulate` and the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from heapq import heappop, heappush
 
 from services.routing.domain.affinity import AffinityOf
 from services.routing.domain.agents import recently
-from services.routing.domain.asking import again_seconds, asked
+from services.routing.domain.asking import NOBODY, Asked, again_seconds, asked
 from services.routing.domain.declining import EXPIRED
 from services.routing.domain.fitting import Fit, Withheld, unseated, withheld
 from services.routing.domain.hours import Hours
@@ -133,14 +133,7 @@ class Board:
         weight = self.rules.weight(ticket.facts, course)
         pool, standing = self._pools.find(ticket, need, weight, now)
         refused = pool.refused(RANKS[ticket.facts.priority]) if pool.free else ()
-        said = asked(
-            ticket,
-            pool,
-            refused,
-            now,
-            member_of=self.member,
-            again_seconds=again_seconds(self.configuration.routing, ticket.desk),
-        )
+        said = self._asked(ticket, pool, refused, now) if ticket.declined else NOBODY
         free = 0 if refused is None else pool.free - len(refused) - said.free
         without = refused if refused is None or not said.numbers else {*refused, *said.numbers}
         decided: str | None = None
@@ -184,6 +177,12 @@ class Board:
             changes=changes,
             again=said.again,
         )
+
+    def _asked(
+        self, ticket: Waiting, pool: Pool, refused: Collection[int] | None, now: datetime
+    ) -> Asked:
+        rest = again_seconds(self.configuration.routing, ticket.desk)
+        return asked(ticket, pool, refused, now, member_of=self.member, again_seconds=rest)
 
     def fit(self, agent: str, ticket: Waiting, now: datetime) -> Fit:
         """Return whether one agent may be given a ticket now, whoever else may; and why not."""
