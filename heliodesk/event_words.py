@@ -140,6 +140,7 @@ _WORDS: Final[Mapping[str, Callable[[Body], str]]] = {
     "ticket.referred": lambda b: (
         f"{b.get('from_desk')} refers to {b.get('to_desk')}, by {b.get('by')}"
     ),
+    "ticket.offered": lambda b: f"{_assigned(b)}? answer by {_time(b.get('answer_by'))}",
     "ticket.assigned": _assigned,
     "ticket.accepted": _assigned,
     "ticket.started": _status,
@@ -161,6 +162,7 @@ _WORDS: Final[Mapping[str, Callable[[Body], str]]] = {
     "ticket.followup_requested": _status,
     "ticket.escalation_deferred": lambda b: f"tier {b.get('tier')}: {b.get('reason')}",
     "agent.presence_changed": lambda b: f"{b.get('agent')} is {b.get('presence')}",
+    "agent.offer_answered": lambda b: f"{b.get('agent')} {b.get('answer')} {b.get('ticket')}",
     "agent.hold_taken": lambda b: f"{b.get('agent')} holds {b.get('ticket')}",
     "agent.hold_released": lambda b: f"{b.get('agent')} lets go of {b.get('ticket')}",
     "clocks.started": _clocks,

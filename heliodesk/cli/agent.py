@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from heliodesk.api import content_of
 from heliodesk.cli.context import context_of
 from heliodesk.cli.output import print_json, print_line, print_table
 
@@ -67,3 +68,26 @@ def presence(
         print_json(answer)
         return
     print_line(f"{answer['name']} ({answer['id']}) is {answer['presence']}.")
+
+
+@app.command(name="next")
+def take_next(
+    ctx: typer.Context,
+    agent: Annotated[str, typer.Argument(help="The agent's id, such as h-clarke.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Take the next best ticket of what waits, and begin with it."""
+    context = context_of(ctx)
+    api = context.api("routing")
+    response = api.send("POST", f"/v1/agents/{agent}/next")
+    answer = content_of(api.service, response)
+    if as_json:
+        print_json(answer)
+        return
+    if answer is None:
+        wait = response.headers.get("retry-after")
+        when = f"; something may come in {wait} s" if wait else ""
+        print_line(f"Nothing waits for {agent}{when}.")
+        return
+    print_line(f"{answer['number']} ({answer['priority']}) of {answer['desk']} is {agent}'s now.")

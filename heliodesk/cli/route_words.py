@@ -13,6 +13,7 @@ CHANGES: Mapping[str, str] = {
     "any-language": "the language matters no more",
     "desk": "the agents of {name} may take it, too",
     "affinity": "it waits no longer for who knows it",
+    "declined": "who declined it is asked anew",
     "opens": "{name} opens",
     "ramp": "{name} may be given the next one",
 }

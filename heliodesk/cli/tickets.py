@@ -36,6 +36,7 @@ class StatusWord(StrEnum):
     """Where a ticket can stand."""
 
     QUEUED = "queued"
+    OFFERED = "offered"
     ASSIGNED = "assigned"
     ACCEPTED = "accepted"
     IN_PROGRESS = "in-progress"
@@ -179,6 +180,26 @@ def new(  # noqa: PLR0917, RUF100 -- each is an option of its own.
     print_line(f"{answer['number']} is accepted: `heliodesk ticket show {answer['number']}`")
 
 
+@app.command()
+def reject(
+    ctx: typer.Context,
+    ticket: Annotated[str, typer.Argument(help="Its number or its id.")],
+    reason: Annotated[str, typer.Argument(help="A word of the desk's list, such as busy.")],
+    *,
+    agent: Annotated[
+        str | None, typer.Option("--agent", help="For whom, as an administrator.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give back a ticket that is offered to you, and say why."""
+    body = {"reason": reason} | ({"agent": agent} if agent else {})
+    answer = context_of(ctx).api("routing").call("POST", f"/v1/tickets/{ticket}/reject", body)
+    if as_json:
+        print_json(answer)
+        return
+    print_line(f"{answer['number']} waits at {answer['desk']} again.")
+
+
 def gather(context: Context, name: str) -> dict[str, Any]:
     """Return all that the services know of a ticket; what one does not know yet is None.
 
@@ -233,6 +254,8 @@ def _standing(standing: Mapping[str, Any]) -> str:
     text = f"{standing['status']} at {standing['desk']} (tier {standing['tier']})"
     if standing["agent"]:
         text += f", {standing['agent']}"
+    if standing.get("answer_by"):
+        text += f", answer by {shown(standing['answer_by'])}"
     if standing["pend_reason"]:
         until = f" until {shown(standing['pend_until'])}" if standing["pend_until"] else ""
         text += f", waits for {standing['pend_reason']}{until}"

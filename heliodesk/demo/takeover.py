@@ -20,7 +20,7 @@ NOTE: Final = "demonstration: "
 PATH: Final = "/v1/configuration"
 BECAUSE: Final = "a demonstration closes a desk for some seconds"
 """Promised time may be uncovered meanwhile; kept with the version only where it is."""
-OPEN_STATUSES: Final = frozenset({"queued", "assigned", "accepted", "in-progress"})
+OPEN_STATUSES: Final = frozenset({"queued", "offered", "assigned", "accepted", "in-progress"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,8 @@ class Takeover:
 
 
 def _has_moved(story: Story, desk: str) -> bool:
-    return story.desk == desk and story.status in {"assigned", "accepted", "in-progress"}
+    held = {"offered", "assigned", "accepted", "in-progress"}
+    return story.desk == desk and story.status in held
 
 
 def _undone(plan: Handover, version: int | None) -> str:

@@ -293,6 +293,7 @@ class MongoProjection:
                     presence=Presence(presence["presence"]),
                     load=load.get(agent, 0),
                     since=presence["since"],
+                    reason=presence.get("reason"),
                 )
         return found
 

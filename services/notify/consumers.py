@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from services.notify.domain import alarms, planning, referrals, watching
+from services.notify.domain import alarms, offers, planning, referrals, watching
 from services.notify.domain.notices import NOTICES
 from services.notify.handlers import Reach
 from shared.configuration import Configurations
@@ -14,6 +14,7 @@ from shared.contracts.contacts import ContactCodeAsked
 from shared.contracts.envelope import Event
 from shared.contracts.intake import FollowupRefused, MessageAdded, RequestAccepted
 from shared.contracts.lifecycle import TicketEscalated, WatcherAdded, WatcherRemoved
+from shared.contracts.offering import TicketOffered
 from shared.contracts.routing import (
     FollowupRequested,
     TicketAssigned,
@@ -70,6 +71,12 @@ def on_tickets(reach: Reach, find: Configured) -> list[On]:
         followers = watching.tell_of_resolution(state, event, find(event), beside=len(contact))
         return [*contact, *followers]
 
+    def on_ticket_queued(state: Any, event: Any, now: Any) -> Any:
+        return [
+            *alarms.tell_unrouted(state, event, now, find(event)),
+            *offers.tell_reclaim(state, event, now, find(event)),
+        ]
+
     def on_followup_requested(state: Any, event: Any, now: Any) -> Any:
         reachable = reach.reachable(event.tenant, event.body.facts.contact)
         return planning.refuse_followup(state, event, now, reachable=reachable)
@@ -86,7 +93,8 @@ def on_tickets(reach: Reach, find: Configured) -> list[On]:
             NOTICES,
             lambda s, e, now: planning.tell_assignment(s, e, now, find(e)),
         ),
-        On(TicketQueued, NOTICES, lambda s, e, now: alarms.tell_unrouted(s, e, now, find(e))),
+        On(TicketOffered, NOTICES, lambda s, e, now: offers.tell_offer(s, e, now, find(e))),
+        On(TicketQueued, NOTICES, on_ticket_queued),
         On(TicketRegarded, NOTICES, lambda s, e, now: planning.tell_news(s, e, now, find(e))),
         On(TicketResolved, NOTICES, on_ticket_resolved),
         On(

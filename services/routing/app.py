@@ -26,11 +26,13 @@ from services.routing.handlers.foreseeing import Foresight
 from services.routing.handlers.holds import HoldKeeper
 from services.routing.handlers.lifecycle import LifecycleCommands
 from services.routing.handlers.matcher import Matcher, MatchLimits
+from services.routing.handlers.offering import OfferTimers, Reclaimer
 from services.routing.handlers.predecessors import Predecessors
 from services.routing.handlers.reading import Reader
 from services.routing.handlers.reorganising import Reorganiser
 from services.routing.handlers.self_service import SelfServiceTimer
 from services.routing.handlers.sweeps import DeskSweep, Timers
+from services.routing.handlers.taking import Taking
 from services.routing.handlers.verdicts import Verdicts
 from services.routing.handlers.writing import TicketWriter
 from services.routing.settings import RoutingSettings
@@ -90,9 +92,28 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
         tidy_seconds=settings.tidy_seconds,
         sweep_seconds=settings.sweep_seconds,
         timer_seconds=settings.timer_seconds,
+        offer_seconds=settings.offer_seconds,
+        reclaim_seconds=settings.reclaim_seconds,
         audit_seconds=settings.audit_seconds,
     )
-    wake = start_tickers(runtime, pace, matcher=matcher, keeper=keeper, sweep=sweep, timers=timers)
+    wake = start_tickers(
+        runtime,
+        pace,
+        matcher=matcher,
+        keeper=keeper,
+        sweep=sweep,
+        timers=timers,
+        offers=OfferTimers(
+            tickets=tickets, writer=writer, configurations=configurations, clock=clock
+        ),
+        reclaimer=Reclaimer(
+            tickets=tickets,
+            writer=writer,
+            configurations=configurations,
+            clock=clock,
+            presence_default=presence_default,
+        ),
+    )
     start_reorganising(runtime, reorganiser, seconds=settings.sweep_seconds, moved=wake)
     configurations.on_change(lambda _tenant: wake())
     self_service = SelfServiceTimer(
@@ -124,6 +145,14 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
         writer=writer,
         configurations=configurations,
         clock=clock,
+        taking=Taking(
+            tickets=tickets,
+            committer=committer,
+            writer=writer,
+            configurations=configurations,
+            clock=clock,
+            presence_default=presence_default,
+        ),
         changed=wake,
         closings=closings,
     )

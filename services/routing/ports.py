@@ -116,6 +116,26 @@ class Tickets(Protocol):
         """Return tickets with an open task, of a desk and an agent where they are named."""
         ...
 
+    async def unanswered(self, now: datetime, *, limit: int) -> list[TicketDocument]:
+        """Return tickets whose offers have run out, of all tenants, the longest overdue first."""
+        ...
+
+    async def untouched(
+        self,
+        tenant: str,
+        desks: Sequence[str],
+        *,
+        before: datetime,
+        after: Place | None,
+        limit: int,
+    ) -> list[TicketDocument]:
+        """Return what agents of some desks hold and have not touched since an instant.
+
+        In the order of that, from behind a place, whose instant is that of the last touch. What
+        is offered only is left out.
+        """
+        ...
+
     async def left_since(self, since: datetime, *, limit: int) -> list[tuple[str, str]]:
         """Return (tenant, agent) of each agent whom a ticket left since then, each once."""
         ...

@@ -32,6 +32,10 @@ class RoutingSettings(ServiceSettings):
     """How long work may lie at a desk that has closed before it is moved."""
     timer_seconds: Annotated[float, Field(gt=0)] = 1.0
     """How late a pending ticket may be resumed."""
+    offer_seconds: Annotated[float, Field(gt=0)] = 1.0
+    """How much longer than promised an offer may stand, of which nobody can make use any more."""
+    reclaim_seconds: Annotated[float, Field(gt=0)] = 15.0
+    """How late work may be taken back from who is absent or silent."""
     tidy_seconds: Annotated[float, Field(gt=0)] = 1.0
     """How long a hold may outlive its ticket's leaving; meanwhile that room is not used."""
     configuration_bytes_max: Annotated[int, Field(ge=1024, le=64 * 1024 * 1024)] = 16 * 1024 * 1024

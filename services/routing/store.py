@@ -9,7 +9,7 @@ from typing import Any, Final
 from services.routing.domain.agents import AGENTS
 from services.routing.domain.sidework import TaskStatus
 from services.routing.domain.tickets import ACTIVE as ACTIVE_STATUSES
-from services.routing.domain.tickets import TICKETS
+from services.routing.domain.tickets import HELD, TICKETS
 from services.routing.ports import (
     AgentDocument,
     Place,
@@ -24,6 +24,7 @@ from shared.organisation import BY_SUN
 
 ACTIVE: Final = sorted(str(s) for s in ACTIVE_STATUSES)
 OPEN: Final = [*ACTIVE, str(Status.PENDING)]
+WORKED: Final = sorted(str(status) for status in HELD - {Status.OFFERED})
 TASKS_OPEN: Final = [str(TaskStatus.OPEN), str(TaskStatus.STARTED)]
 NEWEST_FIRST: Final = [("state.facts.accepted_at", -1), ("_id", -1)]
 
@@ -59,6 +60,12 @@ class MongoTickets:
                     [("tenant", 1), (f"state.tasks.{whose}", 1), ("state.tasks.status", 1)],
                     name=f"tasks_by_{whose}",
                 )
+            await self._tickets.create_index(
+                [("state.status", 1), ("state.answer_by", 1)], name="offers"
+            )
+            await self._tickets.create_index(
+                [("tenant", 1), ("state.touched_at", 1), ("_id", 1)], name="touched"
+            )
             await self._tickets.create_index([("state.left_at", 1)], name="left")
             await self._tickets.create_index(
                 [("tenant", 1), ("state.status", 1), ("_id", 1)], name="open"
@@ -195,6 +202,39 @@ class MongoTickets:
         task |= {"agent": agent} if agent is not None else {}
         query: Query = {"tenant": tenant, "state.tasks": {"$elemMatch": task}}
         return await self._found(query, NEWEST_FIRST, limit)
+
+    async def unanswered(self, now: datetime, *, limit: int) -> list[TicketDocument]:
+        """Return tickets whose offers have run out, of all tenants, the longest overdue first."""
+        query: Query = {
+            "state.status": str(Status.OFFERED),
+            "state.answer_by": {"$lte": now},
+            "parked": 0,
+        }
+        return await self._found(query, [("state.answer_by", 1)], limit)
+
+    async def untouched(
+        self,
+        tenant: str,
+        desks: Sequence[str],
+        *,
+        before: datetime,
+        after: Place | None,
+        limit: int,
+    ) -> list[TicketDocument]:
+        """Return what agents of some desks hold and have not touched since an instant."""
+        query: Query = {
+            "tenant": tenant,
+            "state.touched_at": {"$lte": before},
+            "state.desk": {"$in": list(desks)},
+            "state.status": {"$in": WORKED},
+            "parked": 0,
+        }
+        if after is not None:
+            query["$or"] = [
+                {"state.touched_at": {"$gt": after.accepted_at}},
+                {"state.touched_at": after.accepted_at, "_id": {"$gt": after.id}},
+            ]
+        return await self._found(query, [("state.touched_at", 1), ("_id", 1)], limit)
 
     async def left_since(self, since: datetime, *, limit: int) -> list[tuple[str, str]]:
         """Return (tenant, agent) of each agent whom a ticket left since then, each once."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from services.routing.handlers.holds import HoldKeeper
 from services.routing.handlers.matcher import Matcher
+from services.routing.handlers.offering import OfferTimers, Reclaimer
 from services.routing.handlers.reorganising import Reorganiser
 from services.routing.handlers.sweeps import DeskSweep, Timers
 from shared.service import Runtime
@@ -20,6 +21,8 @@ class Pace:
     tidy_seconds: float
     sweep_seconds: float
     timer_seconds: float
+    offer_seconds: float
+    reclaim_seconds: float
     audit_seconds: float
 
 
@@ -31,28 +34,32 @@ def start_tickers(
     keeper: HoldKeeper,
     sweep: DeskSweep,
     timers: Timers,
+    offers: OfferTimers,
+    reclaimer: Reclaimer,
 ) -> Callable[[], None]:
     """Give the runtime its periodic work; return what wakes the matcher."""
     match = runtime.tick(
         "match", matcher.round, seconds=pace.match_seconds, due=lambda: matcher.due
     )
 
-    async def tidy() -> None:
-        if await keeper.recent():
-            match.wake()
+    def waking(work: Callable[[], Awaitable[int]]) -> Callable[[], Awaitable[None]]:
+        """Return work after which the matcher may find more, where it did anything."""
 
-    async def move() -> None:
-        if await sweep.closed():
-            match.wake()
+        async def run() -> None:
+            if await work():
+                match.wake()
 
-    async def audit() -> None:
-        if await keeper.all() + await sweep.removed() + await sweep.orphaned():
-            match.wake()
+        return run
 
-    tidying = runtime.tick("tidy", tidy, seconds=pace.tidy_seconds)
-    runtime.tick("desks", move, seconds=pace.sweep_seconds)
-    runtime.tick("audit", audit, seconds=pace.audit_seconds)
+    async def audit() -> int:
+        return await keeper.all() + await sweep.removed() + await sweep.orphaned()
+
+    tidying = runtime.tick("tidy", waking(keeper.recent), seconds=pace.tidy_seconds)
+    runtime.tick("desks", waking(sweep.closed), seconds=pace.sweep_seconds)
+    runtime.tick("audit", waking(audit), seconds=pace.audit_seconds)
     runtime.tick("resume", timers.resume, seconds=pace.timer_seconds)
+    runtime.tick("offers", waking(offers.expire), seconds=pace.offer_seconds)
+    runtime.tick("reclaim", waking(reclaimer.sweep), seconds=pace.reclaim_seconds)
     runtime.tick("close", timers.close, seconds=pace.sweep_seconds)
 
     def wake() -> None:

@@ -7,7 +7,7 @@ from functools import partial
 from services.sla.domain.evolve import TICKET_CLOCKS
 from services.sla.handlers import ClockHandlers
 from shared.consumer import On
-from shared.contracts import intake, lifecycle, routing
+from shared.contracts import intake, lifecycle, offering, routing
 
 
 def on_requests(handlers: ClockHandlers) -> list[On]:
@@ -27,6 +27,7 @@ def on_tickets(handlers: ClockHandlers) -> list[On]:
     on = handlers.on_ticket
     return [
         On(routing.TicketQueued, TICKET_CLOCKS, partial(on, "queued")),
+        On(offering.TicketOffered, TICKET_CLOCKS, partial(on, "offered")),
         On(routing.TicketAssigned, TICKET_CLOCKS, partial(on, "assigned")),
         On(routing.TicketAccepted, TICKET_CLOCKS, partial(on, "accepted")),
         On(lifecycle.TicketStarted, TICKET_CLOCKS, partial(on, "started")),

@@ -16,6 +16,7 @@ class Status(Word):
     """Where a ticket stands in its life."""
 
     QUEUED = "queued"
+    OFFERED = "offered"
     ASSIGNED = "assigned"
     ACCEPTED = "accepted"
     IN_PROGRESS = "in-progress"
@@ -43,6 +44,9 @@ class QueueReason(Word):
     REORGANISED = "reorganised"
     RETURNED = "returned"
     """A higher tier gave it back to a lower one."""
+    OFFER_EXPIRED = "offer-expired"
+    OFFER_REJECTED = "offer-rejected"
+    RECLAIMED = "reclaimed"
     UNKNOWN = "unknown"
 
 
@@ -147,6 +151,10 @@ class TicketQueued(TicketEvent):
     released: Code | None = None
     """The agent who held it until now, if one did."""
     note: Annotated[str, Field(max_length=300)] = ""
+    code: Code | None = None
+    """Of a rejected offer: the desk's word for why. Of a reclaim: ``absent`` or ``silent``."""
+    final: bool = False
+    """Whether it is not to be offered to the agent who rejected it while others are there."""
     queue: Code | None = None
     """One of the queues of the desk; None: the desk's own."""
     unrouted: bool = False
@@ -291,10 +299,16 @@ class PresenceChanged(Body):
 
     agent: Code
     presence: Presence
+    by: Code | None = None
+    """Who said so: the agent, an administrator or ``system``. None: an older release."""
+    reason: Code | None = None
+    """Why, where nobody asked for it by itself: ``offers-missed``, or the word of a rejection."""
 
 
 class HoldTaken(Body):
-    """An agent holds a ticket: the other half of the same transaction as `TicketAssigned`."""
+    """An agent holds a ticket: the other half of the same transaction as `TicketAssigned`, or
+    as an offer.
+    """
 
     type: ClassVar[str] = "heliodesk.agent.hold_taken.v1"
 
@@ -303,6 +317,8 @@ class HoldTaken(Body):
     weight: Annotated[int, Field(ge=1, le=1000)]
     channel: Code | None = None
     """The ticket's channel: agents have a capacity for each."""
+    picked: bool = False
+    """Whether the agent chose it from the queue."""
 
 
 class HoldReleased(Body):

@@ -19,6 +19,7 @@ from shared.contracts import (
     links,
     monitors,
     notify,
+    offering,
     routing,
     sla,
 )
@@ -165,6 +166,7 @@ TICKETS = Topic(
     events=(
         routing.TicketQueued,
         routing.TicketReferred,
+        offering.TicketOffered,
         routing.TicketAssigned,
         routing.TicketAccepted,
         routing.TicketPended,
@@ -193,7 +195,12 @@ SHIFTS = Topic(
     owner="routing",
     source="/routing/agent",
     key="agent",
-    events=(routing.PresenceChanged, routing.HoldTaken, routing.HoldReleased),
+    events=(
+        routing.PresenceChanged,
+        routing.HoldTaken,
+        routing.HoldReleased,
+        offering.OfferAnswered,
+    ),
     consumers=("console",),
 )
 CLOCKS = Topic(

@@ -85,6 +85,13 @@ from shared.organisation.routing import (
     RoutingRule,
     RoutingSection,
 )
+from shared.organisation.routing_offers import (
+    REJECT_REASONS,
+    Offers,
+    Picking,
+    Reclaim,
+    RejectReason,
+)
 from shared.organisation.schema import json_schemas
 from shared.organisation.suppliers import Supplier, SuppliersSection
 from shared.organisation.topologies import (
@@ -114,6 +121,7 @@ __all__ = [
     "DESK_CALENDAR",
     "ESCALATION_REASONS",
     "MAIL_DOORS",
+    "REJECT_REASONS",
     "REQUEST_FIELDS",
     "ROSTER_PREFIX",
     "ROUTING_FIELDS",
@@ -161,8 +169,10 @@ __all__ = [
     "LocalContactPoint",
     "Maintenance",
     "MenuEntry",
+    "Offers",
     "OrganisationSection",
     "Overflow",
+    "Picking",
     "Policy",
     "PriorityDimension",
     "PriorityPolicy",
@@ -172,7 +182,9 @@ __all__ = [
     "PromiseScope",
     "Queue",
     "Ramp",
+    "Reclaim",
     "Region",
+    "RejectReason",
     "RequestDefaults",
     "Reserve",
     "RoutingRule",

@@ -8,17 +8,12 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from shared.expressions import FieldType, compile_condition
 from shared.organisation.places import Skills
-from shared.organisation.words import (
-    KindName,
-    Language,
-    Model,
-    Name,
-    duration_seconds,
-)
+from shared.organisation.routing_offers import Offers, Picking, Reclaim
+from shared.organisation.words import KindName, Language, Model, Name, WaitSeconds
 
 ROUTING_FIELDS: Final[dict[str, FieldType]] = {
     "kind": "string",
@@ -44,8 +39,6 @@ ROUTING_FIELDS: Final[dict[str, FieldType]] = {
 }
 """The fields of a waiting ticket that a rule may ask for."""
 
-WAIT_SECONDS_MAX: Final = 366 * 86_400
-"""Nobody waits for more than a year, whatever the rule."""
 RULES_MAX: Final = 1_000
 ASSIGNMENTS_PER_MINUTE_MAX: Final = 100
 """A ramp that allows more than this in a minute is none."""
@@ -60,21 +53,6 @@ RuleText = Annotated[
     str,
     Field(max_length=4_000, description="A CEL expression over the fields of a waiting ticket."),
     AfterValidator(_compiles),
-]
-
-WaitSeconds = Annotated[
-    int,
-    BeforeValidator(duration_seconds),
-    Field(gt=0, le=WAIT_SECONDS_MAX, strict=True),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "integer", "exclusiveMinimum": 0, "maximum": WAIT_SECONDS_MAX},
-                {"type": "string", "pattern": r"^(\d+d)?(\d+h)?(\d+m)?(\d+s)?$"},
-            ],
-            "description": "Elapsed seconds, or a text such as 30m, 4h or 1h30m.",
-        }
-    ),
 ]
 
 Weight = Annotated[int, Field(ge=1, le=1_000)]
@@ -210,6 +188,11 @@ class DeskRouting(Model):
     """An agent of several desks is held to the strictest of their ramps."""
     ahead: Annotated[tuple[Literal["vip", "reopened"], ...], Field(max_length=2)] = ()
     """Of equal priority these go first, in this order; then who has waited the longest."""
+    offers: Offers | None = None
+    """None: what the matcher gives to the desk's agents is theirs at once."""
+    picking: Picking = Picking()
+    reclaim: Reclaim | None = None
+    """None: what an agent has stays with the agent, whatever becomes of them."""
 
     @model_validator(mode="after")
     def _ahead_once(self) -> Self:

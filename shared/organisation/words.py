@@ -90,6 +90,26 @@ TargetSeconds = Annotated[
 """Business seconds of a target: above zero, at most ten years."""
 
 
+WAIT_SECONDS_MAX: Final = 366 * 86_400
+"""Nobody waits for more than a year, whatever the rule."""
+
+WaitSeconds = Annotated[
+    int,
+    BeforeValidator(duration_seconds),
+    Field(gt=0, le=WAIT_SECONDS_MAX, strict=True),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "exclusiveMinimum": 0, "maximum": WAIT_SECONDS_MAX},
+                {"type": "string", "pattern": r"^(\d+d)?(\d+h)?(\d+m)?(\d+s)?$"},
+            ],
+            "description": "Elapsed seconds, or a text such as 30m, 4h or 1h30m.",
+        }
+    ),
+]
+"""Elapsed seconds: above zero, at most a year."""
+
+
 class Model(BaseModel):
     """Base of the configuration's models: frozen, and closed to fields it does not know."""
 

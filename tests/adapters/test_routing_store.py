@@ -250,6 +250,44 @@ async def test_tickets_with_open_tasks_are_found_by_whom_they_are_asked_of(
     assert await found(desk="ops", agent="bob") == ["c"]
 
 
+async def test_offers_that_ran_out_are_found_up_to_the_instant(filled: Filled) -> None:
+    """Of all tenants, the earliest first; no answered one, and none that is parked."""
+    offered: dict[str, Any] = {"status": Status.OFFERED, "agent": "ann"}
+    await filled.put("a", **offered, answer_by=at(11))
+    await filled.put("b", **offered, answer_by=at(10), tenant="rival")
+    await filled.put("c", **offered, answer_by=at(12))
+    await filled.put("d", **offered, answer_by=at(10), parked=1)
+    await filled.put("e", status=Status.ACCEPTED, agent="ann")
+    assert ids(await filled.tickets.unanswered(at(11), limit=9)) == ["b", "a"]
+    assert ids(await filled.tickets.unanswered(at(11), limit=1)) == ["b"]
+
+
+async def test_what_nobody_touched_is_found_page_by_page(filled: Filled) -> None:
+    """What agents of these desks hold, the longest untouched first; nothing only offered."""
+    held: dict[str, Any] = {"status": Status.ACCEPTED, "agent": "ann", "desk": "london"}
+    await filled.put("a", **held, touched_at=at(11))
+    await filled.put("b", **held, touched_at=at(10))
+    await filled.put("c", **(held | {"status": Status.PENDING}), touched_at=at(10))
+    await filled.put("d", **held, touched_at=at(12))
+    await filled.put("e", **(held | {"status": Status.OFFERED}), touched_at=at(9))
+    await filled.put("f", **(held | {"desk": "atlantis"}), touched_at=at(9))
+    await filled.put("g", **held, touched_at=at(9), tenant="rival")
+    await filled.put("h", **held, touched_at=at(9), parked=1)
+    await filled.put("i", **held)
+
+    async def page(after: Place | None, limit: int) -> list[str]:
+        return ids(
+            await filled.tickets.untouched(
+                "main", ["london"], before=at(11), after=after, limit=limit
+            )
+        )
+
+    assert await page(None, 9) == ["b", "c", "a"]
+    assert await page(None, 1) == ["b"]
+    assert await page(Place(accepted_at=at(10), id="b"), 9) == ["c", "a"]
+    assert await page(Place(accepted_at=at(11), id="a"), 9) == []
+
+
 async def test_agents_whom_tickets_left_lately_are_found_once(filled: Filled) -> None:
     """Each agent once, of tickets that left them at or after the instant."""
     await filled.put("a", left="ann", left_at=at(10))

@@ -186,9 +186,7 @@ async def test_virtual_is_one_address_over_many_desks(story: Story) -> None:
     assert (await story.act(lyon, "visit"))["desk"] == "supplier-emea"
     assert (await story.act(beijing, "visit"))["desk"] == "resident-beijing"
     assert await story.refused(lyon, "refer") == (409, "not-hybrid")
-    await story.apply(
-        case(classic.virtual(), "nobody open", closed=["apac", "emea", "americas"])
-    )
+    await story.apply(case(classic.virtual(), "nobody open", closed=["apac", "emea", "americas"]))
     late = await story.ask(user_at("lyon"))
     assert await story.place(late) == ("centre", None, "none-open")
 
@@ -372,7 +370,9 @@ def askers(count: int) -> list[User]:
     for number in range(count):
         cities = CHINESE if number % 5 < 3 else ABROAD
         city = cities[number // 2 % len(cities)]
-        colleagues = [u for u in users(PEOPLE) if u.city.name == city and u.business == "headquarters"]
+        colleagues = [
+            u for u in users(PEOPLE) if u.city.name == city and u.business == "headquarters"
+        ]
         found.append(colleagues[number % len(colleagues)])
     return found
 

@@ -35,8 +35,10 @@ from services.routing.domain.tickets import TICKETS as ROUTED
 from services.routing.handlers.commands import TicketCommands
 from services.routing.handlers.holds import HoldKeeper
 from services.routing.handlers.matcher import Matcher
+from services.routing.handlers.offering import OfferTimers, Reclaimer
 from services.routing.handlers.predecessors import Predecessors
 from services.routing.handlers.sweeps import DeskSweep, Timers
+from services.routing.handlers.taking import Taking
 from services.routing.handlers.writing import TicketWriter
 from services.routing.ticker import Pace, start_tickers
 from services.sla.consumers import on_requests as sla_on_requests
@@ -142,6 +144,7 @@ def wire_routing(stage: Stage, process: Process) -> Wiring:
         "clock": process.clock,
     }
     configured = common | {"writer": writer, "configurations": configurations}
+    untimed = {name: made for name, made in configured.items() if name != "committer"}
     wake = start_tickers(
         parts,  # type: ignore[arg-type] # of a Runtime it needs `tick` alone
         Pace(
@@ -149,12 +152,16 @@ def wire_routing(stage: Stage, process: Process) -> Wiring:
             tidy_seconds=1.0,
             sweep_seconds=3.0,
             timer_seconds=1.5,
+            offer_seconds=1.5,
+            reclaim_seconds=5.0,
             audit_seconds=15.0,
         ),
         matcher=Matcher(**configured, presence_default=Presence.AVAILABLE),
         keeper=HoldKeeper(**common, writer=writer),
         sweep=DeskSweep(**configured),
         timers=Timers(**common, close_after_seconds=CLOSE_AFTER_SECONDS),
+        offers=OfferTimers(**untimed),
+        reclaimer=Reclaimer(**untimed, presence_default=Presence.AVAILABLE),
     )
     configurations.on_change(lambda _tenant: wake())
     before = Predecessors(process.committer)
@@ -170,6 +177,7 @@ def wire_routing(stage: Stage, process: Process) -> Wiring:
         writer=writer,
         configurations=configurations,
         clock=process.clock,
+        taking=Taking(**configured, presence_default=Presence.AVAILABLE),
         changed=wake,
     )
     return parts.wiring(commands)

@@ -40,6 +40,7 @@ from services.console.ports import (
     Intake,
     Mail,
     Message,
+    Next,
     Noted,
     Owners,
     Saved,
@@ -316,6 +317,8 @@ class FakeOwners:
     articles: dict[str, Article] = field(default_factory=dict)
     received: tuple[Mail, ...] = ()
     down: set[str] = field(default_factory=set)
+    following: Next = field(default_factory=lambda: Next(ticket=None))
+    """What `next` gives."""
     refusal: CommandRejected | None = None
     revision_after: int = 0
     sent: list[tuple[Any, ...]] = field(default_factory=list)
@@ -410,6 +413,14 @@ class FakeOwners:
         """Take a presence."""
         self._ask("routing")
         self.sent.append((caller.name, "presence", presence))
+
+    async def next(self, caller: Caller) -> Next:
+        """Give what is next."""
+        self._ask("routing")
+        self.sent.append((caller.name, "next"))
+        if self.refusal is not None:
+            raise self.refusal
+        return self.following
 
     async def mails(self) -> Sequence[Mail]:
         """List mails."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from services.routing.consumers import on_clocks, on_requests
 from services.routing.domain.agents import AGENTS, AgentState, agent_stream
-from services.routing.domain.tickets import ACTIVE, TICKETS, TicketState
+from services.routing.domain.tickets import ACTIVE, HELD, TICKETS, TicketState
 from services.routing.handlers.commands import Caller, TicketCommands
 from services.routing.handlers.contacting import ContactCommands
 from services.routing.handlers.directing import Directing
@@ -18,11 +18,13 @@ from services.routing.handlers.foreseeing import Foresight
 from services.routing.handlers.holds import HoldKeeper
 from services.routing.handlers.lifecycle import LifecycleCommands
 from services.routing.handlers.matcher import Matcher, MatchLimits
+from services.routing.handlers.offering import OfferTimers, Reclaimer
 from services.routing.handlers.predecessors import Predecessors
 from services.routing.handlers.reading import Reader
 from services.routing.handlers.reorganising import Reorganiser
 from services.routing.handlers.self_service import SelfServiceTimer
 from services.routing.handlers.sweeps import DeskSweep, Timers
+from services.routing.handlers.taking import Taking
 from services.routing.handlers.writing import TicketWriter
 from services.routing.ports import (
     AgentDocument,
@@ -266,6 +268,41 @@ class MemoryTickets:
         ]
         return found[:limit]
 
+    async def unanswered(self, now: datetime, *, limit: int) -> list[TicketDocument]:
+        """Return tickets whose offers have run out, of all tenants, the longest overdue first."""
+        found = [
+            (s.answer_by, d)
+            for d, s in self._where(lambda _, s: s.status is Status.OFFERED)
+            if s.answer_by is not None and s.answer_by <= now
+        ]
+        return [d for _, d in sorted(found, key=lambda pair: pair[0])][:limit]
+
+    async def untouched(
+        self,
+        tenant: str,
+        desks: Sequence[str],
+        *,
+        before: datetime,
+        after: Place | None,
+        limit: int,
+    ) -> list[TicketDocument]:
+        """Return what agents of some desks hold and have not touched since an instant."""
+        found = [
+            ((s.touched_at, d.id), d)
+            for d, s in self._where(
+                lambda d, s: (
+                    d.tenant == tenant
+                    and s.desk in desks
+                    and s.status in HELD
+                    and s.status is not Status.OFFERED
+                )
+            )
+            if s.touched_at is not None and s.touched_at <= before
+        ]
+        if after is not None:
+            found = [one for one in found if one[0] > (after.accepted_at, after.id)]
+        return [d for _, d in sorted(found, key=lambda pair: pair[0])][:limit]
+
     async def left_since(self, since: datetime, *, limit: int) -> list[tuple[str, str]]:
         """Return (tenant, agent) of each agent whom a ticket left since then, each once."""
         left = {
@@ -374,6 +411,10 @@ class Routing:
             tickets=self.tickets, configurations=self.configurations, clock=self.clock
         )
         self.timers = Timers(**common, close_after_seconds=close_after_seconds)
+        untimed = {name: made for name, made in configured.items() if name != "committer"}
+        self.offers = OfferTimers(**untimed)
+        self.reclaimer = Reclaimer(**untimed, presence_default=presence_default)
+        self.taking = Taking(**configured, presence_default=presence_default)
         self.reader = Reader(**configured, presence_default=presence_default)
         self.changes = 0
         self.commands = TicketCommands(
@@ -381,6 +422,7 @@ class Routing:
             writer=self.writer,
             configurations=self.configurations,
             clock=self.clock,
+            taking=self.taking,
             changed=self._count,
         )
         self.contacting = ContactCommands(

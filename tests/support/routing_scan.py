@@ -102,6 +102,10 @@ class Scan:
             else:
                 left_out[reason] = left_out.get(reason, 0) + 1
         free = [(agent_id, desk) for _, agent_id, desk in sorted(fit, key=lambda entry: entry[0])]
+        out = self._declined(ticket, able, {name for name, _ in free})
+        if asked := sum(name in out for name, _ in free):
+            left_out["declined"] = asked
+        free = [(name, desk) for name, desk in free if name not in out]
         found = self._by_affinity(rule, ticket, able, free, left_out)
         if found is not None:
             return found
@@ -111,6 +115,19 @@ class Scan:
         opened = any(place[0] == 0 for place in where.values())
         word = ("nobody-free" if able else "nobody-able") if opened else "nobody-open"
         return Scanned(None, ticket.desk, word, 0, (), left_out)
+
+    def _declined(self, ticket: Waiting, able: Mapping[str, str], free: set[str]) -> set[str]:
+        """Return who was asked already, and is left out for it."""
+        asked = {one.agent for one in ticket.declined} & set(able)
+        if not asked or free - asked:
+            return asked
+        terms = self.configuration.routing.desks.get(ticket.desk)
+        rest = terms.offers.again_after if terms and terms.offers else 300
+        last = max(one.at for one in ticket.declined)
+        if (self.now - last).total_seconds() < rest:
+            return asked
+        for_good = {one.agent for one in ticket.declined if one.final} & set(able)
+        return for_good if set(able) - for_good else set()
 
     def _by_affinity(
         self,
@@ -267,5 +284,10 @@ class Scan:
     def _affine(self, rule: RoutingRule, ticket: Waiting, able: Mapping[str, str]) -> str | None:
         if rule.affinity is None:
             return None
-        named = {"solver": ticket.solver, "last-agent": ticket.last_agent}
-        return next((name for w in rule.affinity.to if (name := named[w]) in able), None)
+        declined = {one.agent for one in ticket.declined}
+        named = {
+            word: name
+            for word, name in (("solver", ticket.solver), ("last-agent", ticket.last_agent))
+            if name not in declined
+        }
+        return next((name for w in rule.affinity.to if (name := named.get(w)) in able), None)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from services.routing.domain import pooling
 from services.routing.domain.agents import recently
 from services.routing.domain.board import Board
+from services.routing.domain.declining import Declined
 from services.routing.domain.matching import AgentView, Waiting
 from services.routing.domain.shifts import Shift
 from shared.contracts.facts import Channel, Kind, Priority
@@ -175,7 +176,7 @@ def organisations(draw: st.DrawFn) -> Configuration:
 
 NAMES = st.sampled_from([f"a{n}" for n in range(9)])
 TICKET = st.builds(
-    lambda desk, waited, priority, language, channel, kind, vip, again, last, solver: (
+    lambda desk, waited, priority, language, channel, kind, vip, again, last, solver, asked: (
         waited,
         Waiting(
             id="t",
@@ -185,6 +186,10 @@ TICKET = st.builds(
             reopened=again,
             last_agent=last,
             solver=solver,
+            declined=tuple(
+                Declined(agent=name, at=at(11, minute), how="rejected", final=final)
+                for name, minute, final in asked
+            ),
         ),
     ),
     st.sampled_from(["north", "north", *DESKS]),
@@ -197,6 +202,14 @@ TICKET = st.builds(
     st.booleans(),
     st.one_of(st.none(), NAMES),
     st.one_of(st.none(), NAMES),
+    st.one_of(
+        st.just([]),
+        st.lists(
+            st.tuples(NAMES, st.sampled_from([40, 49, 52]), st.booleans()),
+            max_size=8,
+            unique_by=lambda one: one[0],
+        ),
+    ),
 )
 PRESENCE = st.sampled_from([*Presence, *[Presence.AVAILABLE] * 4])
 STEP = st.one_of(

@@ -21,6 +21,7 @@ from services.console.ports import (
     Caller,
     Conversation,
     Mail,
+    Next,
     Saved,
     SignedIn,
     Standing,
@@ -150,6 +151,15 @@ class HttpOwners:
         body = {"presence": presence}
         await self._send("routing", "PUT", url, token=caller.token, json=body)
 
+    async def next(self, caller: Caller) -> Next:
+        """Ask routing for the next best ticket, for the caller to begin with."""
+        url = f"{self._at.routing}/v1/agents/{name(caller.name)}/next"
+        answer = await self._send("routing", "POST", url, token=caller.token)
+        if answer.status_code == httpx.codes.NO_CONTENT:
+            wait = answer.headers.get("retry-after", "")
+            return Next(ticket=None, wait_seconds=int(wait) if wait.isdecimal() else None)
+        return Next(ticket=read("routing", TypeAdapter(_Taken), answer).id)
+
     async def mails(self) -> Sequence[Mail]:
         """List what the local mail sink received, newest first."""
         answer = await self._send("mailbox", "GET", f"{self._at.mailbox}/messages")
@@ -162,6 +172,14 @@ class HttpOwners:
 
     async def _send(self, service: str, method: str, url: str, **given: Any) -> httpx.Response:
         return await send(self._client, service, method, url, **given)
+
+
+class _Taken(BaseModel):
+    """The ticket that an agent was given."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: str
 
 
 class _Found(BaseModel):

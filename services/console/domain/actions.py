@@ -20,6 +20,7 @@ class Verb(StrEnum):
     """Commands of agents, named as routing's HTTP does."""
 
     ACCEPT = "accept"
+    REJECT = "reject"
     START = "start"
     ASSIGN = "assign"
     TRANSFER = "transfer"
@@ -43,6 +44,9 @@ def offered(ticket: Ticket, *, me: str) -> tuple[Verb, ...]:
             # At tier 0 nobody can take it before it is sent to a person.
             first = (Verb.ACCEPT, Verb.ASSIGN) if ticket.routing.tier else (Verb.PERSON,)
             verbs = (*first, Verb.TRANSFER, Verb.RESOLVE, Verb.ESCALATE)
+        case Status.OFFERED:
+            asked = (Verb.ACCEPT, Verb.REJECT)
+            verbs = asked if mine else (*take, Verb.TRANSFER, Verb.RESOLVE, Verb.ESCALATE)
         case Status.ASSIGNED:
             begin = (Verb.ACCEPT, Verb.START) if mine else take
             verbs = (*begin, Verb.TRANSFER, Verb.PEND, Verb.RESOLVE, Verb.ESCALATE)

@@ -23,6 +23,7 @@ from shared.contracts.intake import (
     RequestReclassified,
 )
 from shared.contracts.knowledge import ArticlesSuggested
+from shared.contracts.offering import TicketOffered
 from shared.contracts.routing import (
     HoldReleased,
     HoldTaken,
@@ -189,6 +190,8 @@ def _ticket_event(event: Event[Any], body: TicketEvent) -> list[Part]:
             parts.append(_part(event, "referred", {"desk": body.contact_desk}))
     if isinstance(body, TicketReferred):
         parts.append(_part(event, "referred", {"desk": body.to_desk}))
+    if isinstance(body, TicketOffered):
+        parts.append(_part(event, "offered", {"answer_by": body.answer_by}))
     if isinstance(body, TicketAssigned):
         parts.append(_part(event, "waits", {"queue": body.queue}))
     if isinstance(body, TicketPended):
@@ -229,7 +232,14 @@ def _presence(event: Event[Any], body: Any) -> list[Part]:
             tenant=event.tenant,
             name="presence",
             seq=event.sequence,
-            fields=plain({"agent": body.agent, "presence": body.presence, "since": event.time}),
+            fields=plain(
+                {
+                    "agent": body.agent,
+                    "presence": body.presence,
+                    "since": event.time,
+                    "reason": body.reason,
+                }
+            ),
         )
     ]
 

@@ -16,7 +16,7 @@ from services.console.domain.saying import (
     link_said,
     stand,
 )
-from shared.contracts import intake, knowledge, links, notify, routing, sla
+from shared.contracts import intake, knowledge, links, notify, offering, routing, sla
 from shared.contracts.envelope import Body
 from shared.contracts.facts import TicketFacts
 
@@ -98,6 +98,8 @@ def _queued(scope: Scope, body: routing.TicketQueued) -> Said:
         fields["desk"] = f"{scope.names.group(body.queue)} ({fields['desk']})"
     if body.unrouted:
         details.append(("say.unrouted", {}))
+    if body.code:
+        details.append(("say.why", {"why": scope.word("reject", body.code)}))
     if body.note:
         details.append(("say.note", {"note": body.note}))
     if body.opens_at is not None:
@@ -111,6 +113,11 @@ def _queued(scope: Scope, body: routing.TicketQueued) -> Said:
         details,
         body.explanation,
     )
+
+
+def _offered(scope: Scope, body: offering.TicketOffered) -> Said:
+    details: Details = [("say.answer_by", {"at": body.answer_by})]
+    return Said("say.offered", "user", Tone.PLAIN, stand(scope, body), details, body.explanation)
 
 
 def _assigned(scope: Scope, body: routing.TicketAssigned) -> Said:
@@ -164,6 +171,8 @@ def _regarded(scope: Scope, body: routing.TicketRegarded) -> Said:
         fields = {**stand(scope, body), "count": body.fresh, "firing": body.firing}
         return Said("say.regarded.fresh", "eye", Tone.WARN, fields)
     key = "say.regarded.firing" if body.firing else "say.regarded"
+    if body.by == body.agent:
+        key = "say.regarded.touched"
     return Said(key, "eye", Tone.QUIET, {**stand(scope, body), "count": body.firing})
 
 
@@ -306,6 +315,7 @@ _SAYINGS: Mapping[type[Body], Callable[[Scope, Any], Said]] = {
     links.ParentSolved: link_said("parent_solved", "check"),
     links.LinkSuggested: _proposed,
     routing.TicketQueued: _queued,
+    offering.TicketOffered: _offered,
     routing.TicketAssigned: _assigned,
     routing.TicketAccepted: _begun,
     routing.TicketPended: _pended,

@@ -18,6 +18,7 @@ from shared.contracts.sla import ClockState, ClockView
 
 OPEN = (
     Status.QUEUED,
+    Status.OFFERED,
     Status.ASSIGNED,
     Status.ACCEPTED,
     Status.IN_PROGRESS,
@@ -88,6 +89,12 @@ class Referred(_Part):
     desk: Code | None = None
 
 
+class Offered(_Part):
+    """Until when an offered ticket can be accepted."""
+
+    answer_by: Instant | None = None
+
+
 class Pended(_Part):
     """What a pending ticket waits for."""
 
@@ -126,6 +133,7 @@ class Ticket(BaseModel):
     routing: Routed = Routed()
     revision: _Part = _Part()
     queued: Queued = Queued()
+    offered: Offered = Offered()
     pended: Pended = Pended()
     waits: Waits = Waits()
     referred: Referred = Referred()
@@ -275,6 +283,8 @@ class AgentNow:
     presence: Presence = Presence.UNKNOWN
     load: int = 0
     since: datetime | None = None
+    reason: str | None = None
+    """Why the agent is not there, where the system said so."""
 
 
 @dataclass(frozen=True, slots=True)

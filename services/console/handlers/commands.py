@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from services.console.domain.actions import Verb
-from services.console.ports import Caller, Owners, Projection, Standing
+from services.console.ports import Caller, Next, Owners, Projection, Standing
 from shared.clock import Clock
 from shared.kernel import CommandRejected, Infrastructure
 
@@ -61,6 +61,16 @@ class Commands:
             return Outcome(Result.DOWN, reason=str(error), service="routing")
         await self._catch_up(caller, ticket, after)
         return Outcome(Result.DONE)
+
+    async def next(self, caller: Caller) -> tuple[Outcome, Next | None]:
+        """Ask for the next best ticket for the caller, and begin with it."""
+        try:
+            found = await self._owners.next(caller)
+        except CommandRejected as error:
+            return Outcome(Result.REFUSED, error.code, error.reason, "routing"), None
+        except Infrastructure as error:
+            return Outcome(Result.DOWN, reason=str(error), service="routing"), None
+        return Outcome(Result.DONE), found
 
     async def say(
         self, caller: Caller, ticket: str, *, text: str, visibility: str, key: str

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, timedelta
+
 from fastapi import APIRouter, Request
 from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
 from services.console.domain.tickets import Order, QueueFilter, Tab
 from services.console.pages.frame import Frame, is_partial
+from services.console.pages.showing import Showing
+from services.console.pages.ticket import refusal
+from services.console.ports import Caller
+from shared.auth import Action
 
 
 def queue_router(frame: Frame) -> APIRouter:
@@ -15,11 +21,31 @@ def queue_router(frame: Frame) -> APIRouter:
     router = APIRouter(include_in_schema=False)
     views = frame.console.views
 
+    @router.post("/next")
+    async def take_next(request: Request) -> Response:
+        """Take the next best ticket and go to it; or say why there is none."""
+        caller = frame.caller(request, Action.WORK)
+        outcome, found = await frame.console.commands.next(caller)
+        if found is not None and found.ticket is not None:
+            return RedirectResponse(f"/tickets/{found.ticket}", status_code=303)
+        words = frame.words(request)
+        if found is None:
+            said = refusal(outcome, words, views.names(caller.tenant))
+        elif found.wait_seconds is None:
+            said = words("queue.next_none")
+        else:
+            at = frame.console.clock.now() + timedelta(seconds=found.wait_seconds)
+            said = words("queue.next_at", at=_showing(frame, request).at(at))
+        return await show(request, caller, QueueFilter(), said=said)
+
     @router.get("/")
     async def queue(request: Request) -> Response:
         """Show a queue; to htmx only its live part."""
-        caller = frame.caller(request)
-        chosen = filter_of(request)
+        return await show(request, frame.caller(request), filter_of(request))
+
+    async def show(
+        request: Request, caller: Caller, chosen: QueueFilter, *, said: str | None = None
+    ) -> Response:
         view = await views.queue(caller, chosen)
         return frame.page(
             request,
@@ -30,6 +56,8 @@ def queue_router(frame: Frame) -> APIRouter:
             names=views.names(caller.tenant),
             tabs=tuple(Tab),
             orders=tuple(Order),
+            said=said,
+            said_tone="quiet",
         )
 
     @router.get("/find")
@@ -50,6 +78,14 @@ def queue_router(frame: Frame) -> APIRouter:
         return RedirectResponse(f"/tickets/{found}", status_code=303)
 
     return router
+
+
+def _showing(frame: Frame, request: Request) -> Showing:
+    return Showing(
+        words=frame.words(request),
+        zone=frame.zone(request) or UTC,
+        now=frame.console.clock.now(),
+    )
 
 
 def filter_of(request: Request) -> QueueFilter:

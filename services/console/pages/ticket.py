@@ -108,14 +108,14 @@ def _body(
     match verb:
         case Verb.ASSIGN:
             body = {"agent": caller.name}
+        case Verb.REJECT:
+            body = {"reason": fields.get("reason", "")}
         case Verb.TRANSFER:
             desk, _, queue = fields.get("desk", "").partition("/")
             body = {"desk": desk, "queue": queue} if queue else {"desk": desk}
         case Verb.PEND:
             until = _until(fields, zone, now)
-            body = {"reason": fields.get("reason", "customer")}
-            if body["reason"] == "supplier" and fields.get("supplier"):
-                body["supplier"] = fields["supplier"]
+            body = {"reason": fields.get("reason", "customer"), **_named_supplier(fields)}
             body |= {} if until is None else {"until": until.isoformat()}
         case Verb.RESOLVE:
             body = {"code": fields.get("code", RESOLUTIONS[0])}
@@ -124,13 +124,18 @@ def _body(
             body = {"satisfied": _satisfied(fields)}
         case Verb.ESCALATE:
             body = {"kind": fields.get("kind", ""), "reason": fields.get("reason", "")}
-            body |= {"to": fields["to"]} if fields.get("to") else {}
+            body |= {n: fields[n] for n in ("to",) if fields.get(n)}
         case Verb.CLOSE:
             # Nobody said that it is solved: that is not to be counted as if they had.
             body = {"reason": "agent"}
         case Verb.ACCEPT | Verb.START | Verb.RESUME | Verb.REOPEN | Verb.PERSON:
             pass
     return body
+
+
+def _named_supplier(fields: Mapping[str, str]) -> dict[str, str]:
+    named = fields.get("reason") == "supplier" and fields.get("supplier")
+    return {"supplier": fields["supplier"]} if named else {}
 
 
 def _satisfied(fields: Mapping[str, str]) -> bool:

@@ -16,6 +16,7 @@ from services.console.ports import Caller, Conversation
 from shared.contracts.facts import Kind
 from shared.http import Problem
 from shared.kernel import CommandRejected
+from shared.organisation import REJECT_REASONS, Configuration
 
 KINDS = tuple(kind for kind in Kind if kind is not Kind.UNKNOWN)
 
@@ -104,6 +105,7 @@ class TicketPages:
             escalation_reasons=configuration.lifecycle.escalation_reasons if configuration else (),
             work=None if isinstance(work, Refusal) else work,
             pend_reasons=PEND_REASONS,
+            reject_reasons=_reject_reasons(configuration, view.ticket.routing.desk),
             said=said,
             said_tone="good" if status < 300 else "bad",  # noqa: PLR2004
             said_ticket=next(iter(other.values()), None),
@@ -112,6 +114,13 @@ class TicketPages:
             fault=fault,
             given=given or {},
         )
+
+
+def _reject_reasons(configuration: Configuration | None, desk: str | None) -> list[str]:
+    """Return the words with which an offer of a desk may be given back."""
+    said = configuration.routing.desks.get(desk or "") if configuration else None
+    reasons = said.offers.reject_reasons if said and said.offers else REJECT_REASONS
+    return [reason.code for reason in reasons]
 
 
 def _splittable(told: Conversation | None, ticket: str) -> frozenset[str]:

@@ -165,6 +165,15 @@ class Standing(Answer):
     revision: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Next:
+    """The ticket that is next for an agent; None where nothing waits for them."""
+
+    ticket: str | None
+    wait_seconds: int | None = None
+    """When something may come by itself, where that is known."""
+
+
 class Article(Answer):
     """A knowledge article, or one that was found."""
 
@@ -277,6 +286,10 @@ class Owners(Protocol):
 
     async def presence(self, caller: Caller, presence: str) -> None:
         """Say whether the caller takes work."""
+        ...
+
+    async def next(self, caller: Caller) -> Next:
+        """Ask routing for the next best ticket, for the caller to begin with."""
         ...
 
     async def mails(self) -> Sequence[Mail]:

@@ -7,9 +7,10 @@ follow. A key that the ticket has already planned is not planned again.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 from services.notify.domain.notices import CODE, OPEN_MAX, REQUEST, RESOLUTION, Notices
 from shared.contracts.contacts import ContactCodeAsked
@@ -21,6 +22,7 @@ from shared.contracts.routing import (
     FollowupRequested,
     Status,
     TicketAssigned,
+    TicketEvent,
     TicketRegarded,
     TicketResolved,
 )
@@ -184,16 +186,30 @@ def tell_assignment(
     body = event.body
     if not body.agent or body.agent == body.by:
         return ()
+    return tell_agent(state, event, configuration, kind=NoticeKind.ASSIGNMENT, agent=body.agent)
+
+
+def tell_agent(
+    state: Notices | None,
+    event: Event[Any],
+    configuration: Configuration,
+    *,
+    kind: NoticeKind,
+    agent: str,
+    details: Mapping[str, str] = MappingProxyType({}),
+) -> Sequence[Body]:
+    """Plan to tell an agent what an event of routing means to them."""
+    body: TicketEvent = event.body
     return planned_once(
         state,
         NoticePlanned(
             number=body.facts.number,
-            notice=key("assignment", event.id),
-            kind=NoticeKind.ASSIGNMENT,
+            notice=key(kind.value, event.id),
+            kind=kind,
             recipient_kind=RecipientKind.AGENT,
-            recipient=body.agent,
-            language=language_of(configuration, RecipientKind.AGENT, body.agent),
-            details={**details_of(body.facts), "desk": body.desk, "agent": body.agent},
+            recipient=agent,
+            language=language_of(configuration, RecipientKind.AGENT, agent),
+            details={**details_of(body.facts), **details, "desk": body.desk, "agent": agent},
         ),
     )
 

@@ -92,7 +92,7 @@ def _working(
         """Be at work on it; what is not accepted yet is accepted, or taken from the queue, too."""
         agent = acting(actor, body.agent if body else None)
         who = await door.caller(actor, ticket, actor.name, if_match)
-        return await door.done(lifecycle.start(who, agent=agent), response)
+        return await door.done(commands.start(who, agent=agent), response)
 
     @router.post("/confirm")
     async def confirm(

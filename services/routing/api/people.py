@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 
 from services.routing.api.requests import acting
+from services.routing.api.tickets import answer
 from services.routing.api.views import (
     AgentsView,
     AgentView,
     DesksView,
     DeskView,
     SetPresence,
+    TicketView,
 )
 from services.routing.handlers.commands import TicketCommands
 from services.routing.handlers.reading import Reader
+from services.routing.handlers.taking import Nothing
 from shared.auth import Action, Actor
 from shared.contracts.routing import Presence
 from shared.http import allowed
@@ -45,9 +48,28 @@ def people_router(reader: Reader, commands: TicketCommands) -> APIRouter:
         """Say whether an agent takes work: oneself, or anybody for an administrator."""
         name = acting(actor, agent)
         found, document = await commands.presence(
-            actor.tenant, agent=name, presence=Presence(body.presence)
+            actor.tenant, agent=name, presence=Presence(body.presence), by=actor.name
         )
         return AgentView.of(reader.agent_now(found, document))
+
+    @router.post("/agents/{agent}/next", responses={204: {"description": "Nothing waits."}})
+    async def take_next(
+        agent: Annotated[str, Path(min_length=1, max_length=80)],
+        response: Response,
+        actor: Actor = work,
+    ) -> TicketView:
+        """Give an agent the next best of what waits, and let them begin with it.
+
+        204 where nothing waits for them, with ``Retry-After`` where it is known when something
+        may; 409 says why they are given nothing at all.
+        """
+        name = acting(actor, agent)
+        found = await commands.next(actor.tenant, agent=name, by=actor.name)
+        if isinstance(found, Nothing):
+            wait = found.wait_seconds
+            headers = {} if wait is None else {"Retry-After": str(wait)}
+            return Response(status_code=204, headers=headers)  # type: ignore[return-value]
+        return answer(found, response)
 
     @router.get("/desks")
     async def list_desks(actor: Actor = read) -> DesksView:

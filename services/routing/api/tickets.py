@@ -15,6 +15,7 @@ from services.routing.api.views import (
     ExplainView,
     Pend,
     PriorityWord,
+    Reject,
     Reopen,
     Resolve,
     StatusWord,
@@ -119,6 +120,19 @@ def _moving(router: APIRouter, door: Door, commands: TicketCommands) -> None:
         agent = acting(actor, body.agent if body else None)
         who = await door.caller(actor, ticket, actor.name, if_match)
         return await door.done(commands.accept(who, agent=agent), response)
+
+    @router.post("/{ticket}/reject")
+    async def reject(
+        ticket: Name,
+        body: Reject,
+        response: Response,
+        if_match: IfMatch = None,
+        actor: Actor = work,
+    ) -> TicketView:
+        """Give back what is offered to one; 409 where it is not, or not any more."""
+        agent = acting(actor, body.agent)
+        who = await door.caller(actor, ticket, actor.name, if_match)
+        return await door.done(commands.reject(who, agent=agent, code=body.reason), response)
 
     @router.post("/{ticket}/assign")
     async def assign(

@@ -21,7 +21,7 @@ Word = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")]
 
 # Literals, not the enumerations of events: those read an unknown word as ``unknown``.
 StatusWord = Literal[
-    "queued", "assigned", "accepted", "in-progress", "pending", "resolved", "closed"
+    "queued", "offered", "assigned", "accepted", "in-progress", "pending", "resolved", "closed"
 ]
 ResolverWord = Literal["desk", "senior", "on-site", "supplier", "expert", "automation", "requester"]
 PriorityWord = Literal["P1", "P2", "P3", "P4", "P5"]
@@ -64,6 +64,8 @@ class TicketView(_Answer):
     """The desk that is the requester's contact, once they were referred to one."""
     person_at: Instant | None
     """At tier 0: when it goes to a person by itself."""
+    answer_by: Instant | None
+    """While it is offered: from when on the offer is void."""
     pend_reason: PendReason | None
     pend_until: Instant | None
     supplier: str | None
@@ -122,6 +124,7 @@ class TicketView(_Answer):
             opens_at=state.opens_at,
             contact_desk=state.contact_desk,
             person_at=state.person_at,
+            answer_by=state.answer_by,
             pend_reason=state.pend_reason,
             pend_until=state.until,
             supplier=state.supplier,
@@ -152,7 +155,7 @@ class ChangeView(_Answer):
 
     at: Instant
     what: str
-    """skill, language, any-language, desk, affinity, opens or ramp."""
+    """skill, language, any-language, desk, affinity, declined, opens or ramp."""
     name: str
     """Of the skill, language, desk or agent."""
 
@@ -263,6 +266,7 @@ class DeskView(_Answer):
     closes_at: Instant | None
     """While it is open: when it closes; None where it never does."""
     queued: int
+    offered: int
     assigned: int
     accepted: int
     in_progress: int
@@ -283,6 +287,7 @@ class DeskView(_Answer):
             opens_at=now.opens_at,
             closes_at=now.closes_at,
             queued=now.counts.get(Status.QUEUED, 0),
+            offered=now.counts.get(Status.OFFERED, 0),
             assigned=now.counts.get(Status.ASSIGNED, 0),
             accepted=now.counts.get(Status.ACCEPTED, 0),
             in_progress=now.counts.get(Status.IN_PROGRESS, 0),
@@ -310,6 +315,12 @@ class Assign(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     agent: AgentName
+
+
+class Reject(Act):
+    """Why the agent does not take what is offered: a code of the desk's list."""
+
+    reason: Word
 
 
 class Transfer(Act):

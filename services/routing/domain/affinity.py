@@ -22,7 +22,10 @@ class AffinityOf:
         self._age = age_seconds
         self._wait = affinity.wait if affinity else 0
         known = {"solver": ticket.solver, "last-agent": ticket.last_agent}
-        self._names = [known[word] for word in affinity.to] if affinity else []
+        # Who was asked and did not take it is not waited for.
+        declined = {one.agent for one in ticket.declined}
+        names = [known[word] for word in affinity.to] if affinity else []
+        self._names = [name for name in names if name not in declined]
 
     def decide(
         self, member_of: MemberOf, pool: Pool, refused: Collection[int] | None

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.aggregate import Aggregate
 from shared.contracts.envelope import Body, Event
+from shared.contracts.offering import OfferAnswer, OfferAnswered
 from shared.contracts.routing import HoldReleased, HoldTaken, Presence, PresenceChanged
 from shared.contracts.topics import SHIFTS
 from shared.kernel import CommandRejected, stream_id
@@ -20,11 +21,19 @@ RECENT_MAX: Final = 100
 """As many assignments are remembered as a ramp can allow in a minute, and no more."""
 
 
+PICK_SECONDS: Final = 3_600
+"""A limit on one's own choice counts the picks within any stretch of so long."""
+PICKS_MAX: Final = 100
+"""As many picks are remembered as such a limit can allow, and no more."""
+
+
 class Work(NamedTuple):
     """How much of whose capacity a ticket takes."""
 
     weight: int
     channel: str | None
+    picked: bool = False
+    """Whether the agent chose it from the queue."""
 
 
 class Capacity(NamedTuple):
@@ -56,6 +65,12 @@ class AgentState(BaseModel):
     """Since when the agent has not been offline; None where the agent never signed in."""
     recent: tuple[datetime, ...] = ()
     """When tickets were given within `RAMP_SECONDS` before the last one, the oldest first."""
+    picks: tuple[datetime, ...] = ()
+    """When the agent chose tickets within `PICK_SECONDS` before the last one, the oldest first."""
+    missed: int = 0
+    """How many offers in a row ran out."""
+    out_since: datetime | None = None
+    """Since when the agent has been away or offline; None while available, or where unknown."""
 
     @property
     def load(self) -> int:
@@ -82,6 +97,8 @@ def evolve_agent(state: AgentState | None, event: Event[Any]) -> AgentState:
                     "agent": body.agent,
                     "presence": body.presence,
                     "signed_in_at": _signed_in(before, body.presence, event.time),
+                    "out_since": _out(before, body.presence, event.time),
+                    "missed": 0,
                 }
             )
         case HoldTaken():
@@ -94,6 +111,9 @@ def evolve_agent(state: AgentState | None, event: Event[Any]) -> AgentState:
                     "channels": {t: c for t, c in before.channels.items() if t != body.ticket},
                 }
             )
+        case OfferAnswered():
+            missed = before.missed + 1 if body.answer is OfferAnswer.EXPIRED else 0
+            return before.model_copy(update={"agent": body.agent, "missed": missed})
         case _:
             message = f"{event.type} is no event of an agent"
             raise TypeError(message)
@@ -107,6 +127,11 @@ def _signed_in(before: AgentState, presence: Presence, at: datetime) -> datetime
     return at if was_out else before.signed_in_at
 
 
+def _out(before: AgentState, presence: Presence, at: datetime) -> datetime | None:
+    """Return since when the agent is not there; who goes home from a break was out already."""
+    return None if presence is Presence.AVAILABLE else before.out_since or at
+
+
 def _taken(before: AgentState, body: HoldTaken, at: datetime) -> dict[str, Any]:
     """Return what changes as an agent is given a ticket."""
     channels = {t: c for t, c in before.channels.items() if t != body.ticket}
@@ -118,6 +143,7 @@ def _taken(before: AgentState, body: HoldTaken, at: datetime) -> dict[str, Any]:
         "channels": channels,
         "taken_at": at,
         "recent": recently(before.recent, at),
+        "picks": _picked(before.picks, at) if body.picked else before.picks,
     }
 
 
@@ -125,6 +151,11 @@ def recently(recent: Sequence[datetime], at: datetime) -> tuple[datetime, ...]:
     """Return the recent assignments with one more; those that no ramp asks for are dropped."""
     since = at - timedelta(seconds=RAMP_SECONDS)
     return (*(earlier for earlier in recent if earlier > since), at)[-RECENT_MAX:]
+
+
+def _picked(picks: Sequence[datetime], at: datetime) -> tuple[datetime, ...]:
+    since = at - timedelta(seconds=PICK_SECONDS)
+    return (*(earlier for earlier in picks if earlier > since), at)[-PICKS_MAX:]
 
 
 AGENTS: Final = Aggregate(name="agents", topic=SHIFTS, state=AgentState, evolve=evolve_agent)
@@ -135,11 +166,21 @@ def agent_stream(tenant: str, agent: str) -> str:
     return stream_id(tenant, "agent", agent)
 
 
-def decide_presence(state: AgentState | None, *, agent: str, presence: Presence) -> Sequence[Body]:
-    """Change the presence, where it is another."""
-    if state is not None and state.presence is presence:
+def decide_presence(
+    state: AgentState | None,
+    *,
+    agent: str,
+    presence: Presence,
+    by: str | None = None,
+    reason: str | None = None,
+) -> Sequence[Body]:
+    """Change the presence, where it is another.
+
+    Who says again that they are available after missing offers has answered: nothing is missed.
+    """
+    if state is not None and state.presence is presence and not state.missed:
         return []
-    return [PresenceChanged(agent=agent, presence=presence)]
+    return [PresenceChanged(agent=agent, presence=presence, by=by, reason=reason)]
 
 
 def decide_holds(
@@ -179,7 +220,13 @@ def decide_holds(
                 f"{agent} holds {held} of {room} by {work.channel} and cannot take more",
             )
     return [
-        HoldTaken(agent=agent, ticket=ticket, weight=work.weight, channel=work.channel)
+        HoldTaken(
+            agent=agent,
+            ticket=ticket,
+            weight=work.weight,
+            channel=work.channel,
+            picked=work.picked,
+        )
         for ticket, work in tickets.items()
     ]
 

@@ -8,12 +8,15 @@ choose the same. The matcher, the simulation, `heliodesk route simulate` and the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from heapq import heappop, heappush
 
 from services.routing.domain.affinity import AffinityOf
 from services.routing.domain.agents import recently
+from services.routing.domain.asking import NOBODY, Asked, again_seconds, asked
+from services.routing.domain.declining import EXPIRED
+from services.routing.domain.fitting import Fit, Withheld, unseated, withheld
 from services.routing.domain.hours import Hours
 from services.routing.domain.matching import (
     LEAST_LOADED,
@@ -135,17 +138,19 @@ class Board:
         weight = self.rules.weight(ticket.facts, course)
         pool, standing = self._pools.find(ticket, need, weight, now)
         refused = pool.refused(RANKS[ticket.facts.priority]) if pool.free else ()
-        free = 0 if refused is None else pool.free - len(refused)
+        said = self._asked(ticket, pool, refused, now) if ticket.declined else NOBODY
+        free = 0 if refused is None else pool.free - len(refused) - said.free
+        without = refused if refused is None or not said.numbers else {*refused, *said.numbers}
         decided: str | None = None
         seats: list[Seat] = []
         if course.rule.affinity is not None:
             affinity = AffinityOf(course, ticket, age)
-            decided, seat = affinity.decide(self.member, pool, refused)
+            decided, seat = affinity.decide(self.member, pool, without)
             if seat is not None:
-                others = {seat.member.number, *(refused or ())}
+                others = {seat.member.number, *(without or ())}
                 seats = [seat, *pool.best(CANDIDATES_MAX - 1, without=others)]
         if decided is None:
-            seats = pool.best(CANDIDATES_MAX, without=refused or ()) if free else []
+            seats = pool.best(CANDIDATES_MAX, without=without or ()) if free else []
             decided = LEAST_LOADED if seats else _nobody(pool, standing)
         chosen = seats[0] if seats else None
         desk, queue = ticket.desk, ticket.queue
@@ -155,13 +160,17 @@ class Board:
         left_out: dict[str, int] = {}
         if full or chosen is not None:
             left_out = {reason: n for reason, n in pool.counts.items() if reason is not None}
-            if free < pool.free:
-                left_out["reserved"] = pool.free - free
+            if free + said.free < pool.free:
+                left_out["reserved"] = pool.free - free - said.free
+            if said.free:
+                left_out["declined"] = said.free
             if chosen is None and free:
                 left_out["affinity"] = free
         changes: tuple[Change, ...] = ()
         if chosen is None:
             changes = self._changes(ticket, pool, standing, now, full=full)
+            if said.until is not None:
+                changes = tuple(sorted((*changes, Change(said.until, "declined", ""))))
         return Decision(
             ticket=ticket,
             agent=chosen.agent if chosen else None,
@@ -181,7 +190,72 @@ class Board:
             ),
             left_out=left_out,
             changes=changes,
+            again=said.again,
         )
+
+    def _asked(
+        self, ticket: Waiting, pool: Pool, refused: Collection[int] | None, now: datetime
+    ) -> Asked:
+        rest = again_seconds(self.configuration.routing, ticket.desk)
+        return asked(ticket, pool, refused, now, member_of=self.member, again_seconds=rest)
+
+    def fit(self, agent: str, ticket: Waiting, now: datetime) -> Fit:
+        """Return whether one agent may be given a ticket now, whoever else may; and why not."""
+        self.advance(now)
+        course, need, age = self._need(ticket, now)
+        weight = self.rules.weight(ticket.facts, course)
+        pool, standing = self._pools.find(ticket, need, weight, now)
+        member = self._members[agent]
+        seat = pool.seats.get(member.number)
+        if seat is None:
+            opened = {d for d, stand in zip(need.desks, standing, strict=True) if stand == OPEN}
+            return Fit(unseated(member.agent, need, opened), ticket.desk, weight, course.name)
+        reason = seat.reason
+        if reason is None:
+            refused = pool.refused(RANKS[ticket.facts.priority])
+            if refused is None or member.number in refused:
+                reason = "reserved"
+            elif any(d.agent == agent and d.how != EXPIRED for d in ticket.declined):
+                # Who only came too late may have it now.
+                reason = "declined"
+            elif course.rule.affinity is not None:
+                affinity = AffinityOf(course, ticket, age)
+                decided, first = affinity.decide(self.member, pool, refused)
+                reason = "affinity" if decided is not None and first is not seat else None
+        return Fit(reason, seat.desk, weight, course.name, seat.language)
+
+    def changes(self, ticket: Waiting, now: datetime) -> tuple[Change, ...]:
+        """Return what will be otherwise by itself about a ticket's demands, the soonest first."""
+        self.advance(now)
+        course, need, _ = self._need(ticket, now)
+        weight = self.rules.weight(ticket.facts, course)
+        pool, standing = self._pools.find(ticket, need, weight, now)
+        return self._changes(ticket, pool, standing, now, full=False)
+
+    def withheld(self, agent: str, ticket: Waiting, now: datetime) -> Withheld | None:
+        """Return the limit of the push that keeps an agent from a ticket, whatever they can."""
+        self.advance(now)
+        member = self._members[agent]
+        slowed = _slowed(member, now) if member.ramps else None
+        if slowed is not None:
+            return Withheld("ramp", slowed)
+        course, _, _ = self._need(ticket, now)
+        weight = self.rules.weight(ticket.facts, course)
+        return withheld(member, RANKS[ticket.facts.priority], weight)
+
+    def resting(self, agent: str, now: datetime) -> Withheld | None:
+        """Return why an agent takes no work at all now, and when that ends by itself."""
+        self.advance(now)
+        member = self._members[agent]
+        if member.absent is not None:
+            until = None
+            if member.presence is Presence.AVAILABLE:
+                until = self._shift(self.configuration, member.agent, now).until
+            return Withheld(member.absent, until)
+        if member.load >= member.capacity:
+            return Withheld("full", None)
+        slowed = _slowed(member, now) if member.ramps else None
+        return None if slowed is None else Withheld("ramp", slowed)
 
     def member(self, agent: str | None) -> Member | None:
         """Return a configured agent."""

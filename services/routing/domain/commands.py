@@ -82,10 +82,19 @@ def decide_match(
     return [assigned]
 
 
-def decide_accept(state: TicketState | None, *, agent: str, weight: int, by: str) -> Sequence[Body]:
-    """Begin to work: on what was assigned to the agent, or on what the agent takes from a queue.
+def decide_accept(
+    state: TicketState | None,
+    *,
+    agent: str,
+    weight: int,
+    by: str,
+    to: Desk | None = None,
+    beyond: str | None = None,
+) -> Sequence[Body]:
+    """Begin to work: on what was assigned or offered to the agent, or what they take from a queue.
 
-    Accepting again changes nothing.
+    Accepting again changes nothing. ``to`` is the desk that takes over what was offered for
+    another; ``beyond`` names the limit of the push that somebody overrode.
 
     Raises:
         CommandRejected: ``already-assigned``, or the ticket is pending or over.
@@ -103,9 +112,11 @@ def decide_accept(state: TicketState | None, *, agent: str, weight: int, by: str
     match status:
         case Status.QUEUED:
             rule = f"{agent} took it from the queue of {known.desk}"
-            because = redirected(known.queued_because, rule, agent)
+            because = _overridden(redirected(known.queued_because, rule, agent), by, beyond)
             return [_assigned(known, facts, agent, weight, because, by=by), accepted]
-        case Status.ASSIGNED:
+        case Status.OFFERED if to is not None:
+            return [accepted.model_copy(update={"desk": to.name, "tier": to.tier})]
+        case Status.ASSIGNED | Status.OFFERED:
             return [accepted]
         case Status.ACCEPTED | Status.IN_PROGRESS:
             return []
@@ -113,8 +124,12 @@ def decide_accept(state: TicketState | None, *, agent: str, weight: int, by: str
             raise wrong(known, "accepted")
 
 
-def decide_assign(state: TicketState | None, *, agent: str, weight: int, by: str) -> Sequence[Body]:
+def decide_assign(
+    state: TicketState | None, *, agent: str, weight: int, by: str, beyond: str | None = None
+) -> Sequence[Body]:
     """Give a ticket to an agent, whoever has it now; nothing changes where it is that agent's.
+
+    ``beyond`` names the limit of the push that somebody overrode.
 
     Raises:
         CommandRejected: the ticket is over.
@@ -123,8 +138,12 @@ def decide_assign(state: TicketState | None, *, agent: str, weight: int, by: str
     if status in OVER:
         raise wrong(known, "assigned")
     if known.holder == agent:
-        return []
+        if status is not Status.OFFERED:
+            return []
+        # It is asked for no longer; what it takes of the capacity stays as it was held.
+        weight = known.weight
     because = redirected(known.queued_because, f"{by} assigned it to {agent}", agent)
+    because = _overridden(because, by, beyond)
     return [_assigned(known, facts, agent, weight, because, by=by)]
 
 
@@ -306,6 +325,14 @@ def _assigned(
         explanation=explanation,
         queue=state.queue,
     )
+
+
+def _overridden(because: Explanation, by: str, beyond: str | None) -> Explanation:
+    """Return an explanation that says which limit of the push somebody overrode."""
+    if beyond is None:
+        return because
+    rule = f"{because.rule}, which {by} may though it is beyond the {beyond}"
+    return because.model_copy(update={"rule": rule[:300], "decided": f"beyond-{beyond}"})
 
 
 def wrong(state: TicketState, wanted: str) -> CommandRejected:

@@ -15,18 +15,25 @@ from shared.contracts.facts import TicketFacts
 from shared.contracts.lifecycle import TicketConfirmed, TicketStarted
 from shared.contracts.routing import Said, Status, TicketClosed
 from shared.kernel import CommandRejected
-from shared.organisation import Configuration
+from shared.organisation import Configuration, Desk
 
 CONFIRMED: Final = "confirmed"
 DISSATISFIED: Final = "dissatisfied"
 
 
 def decide_start(
-    state: TicketState | None, *, agent: str, weight: int, by: str, configuration: Configuration
+    state: TicketState | None,
+    *,
+    agent: str,
+    weight: int,
+    by: str,
+    configuration: Configuration,
+    to: Desk | None = None,
+    beyond: str | None = None,
 ) -> Sequence[Body]:
     """Be at work on a ticket; what is not accepted yet is accepted with it.
 
-    Starting again changes nothing.
+    Starting again changes nothing. ``to`` and ``beyond`` are those of `decide_accept`.
 
     Raises:
         CommandRejected: ``already-assigned``; ``level``; the ticket is pending or over.
@@ -36,12 +43,13 @@ def decide_start(
         return []
     level = level_of(configuration, agent, known.desk)
     require_level(level, Deed.START, configuration.lifecycle)
-    accepted = decide_accept(state, agent=agent, weight=weight, by=by)
+    accepted = decide_accept(state, agent=agent, weight=weight, by=by, to=to, beyond=beyond)
+    taken_over = to if to is not None and status is Status.OFFERED else None
     started = TicketStarted(
         facts=facts,
         status=Status.IN_PROGRESS,
-        desk=known.desk,
-        tier=known.tier,
+        desk=taken_over.name if taken_over else known.desk,
+        tier=taken_over.tier if taken_over else known.tier,
         agent=agent,
         by=by,
     )

@@ -12,7 +12,8 @@
 
 **Reasons for leaving an agent out**, the first that holds: ``closed`` and ``closing`` (of the
 desk), ``skill``, ``language``, ``away``, ``offline``, ``off-shift``, ``on-leave``, ``full``,
-``channel-full``, ``ramp``, ``reserved``, ``affinity`` (the ticket waits for another agent).
+``channel-full``, ``ramp``, ``reserved``, ``declined`` (they were asked), ``affinity`` (the ticket
+waits for another agent).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from services.routing.domain.agents import AgentState
+from services.routing.domain.declining import Declined
 from services.routing.domain.tickets import TicketState
 from shared.contracts.facts import TicketFacts
 from shared.contracts.routing import Candidate, Explanation, Presence
@@ -54,6 +56,8 @@ class Waiting:
     """Why it came to the desk."""
     queue: str | None = None
     """One of the queues of the desk; None: the desk's own."""
+    declined: tuple[Declined, ...] = ()
+    """Who was asked and did not take it."""
 
     @classmethod
     def of(cls, ticket: str, state: TicketState) -> Waiting | None:
@@ -71,6 +75,7 @@ class Waiting:
             solver=state.solver,
             because=state.queued_because,
             queue=state.queue,
+            declined=state.declined,
         )
 
 
@@ -109,7 +114,8 @@ class Change(NamedTuple):
     """Something that will be otherwise from an instant on, without anybody doing anything.
 
     ``what`` is ``skill`` (it drops out), ``language`` or ``any-language`` (it will do), ``desk``
-    (a ring is added), ``affinity`` (the wait for that agent ends), ``opens`` (a desk opens) or
+    (a ring is added), ``affinity`` (the wait for that agent ends), ``declined`` (all who are free
+    declined it, and are asked anew), ``opens`` (a desk opens) or
     ``ramp`` (an agent may be given the next ticket).
     """
 
@@ -148,6 +154,8 @@ class Decision(NamedTuple):
     left_out: Mapping[str, int]
     changes: tuple[Change, ...]
     """What will change by itself, the soonest first; not told where there is an agent."""
+    again: bool = False
+    """Whether all who were free had declined it, and are asked anew."""
 
     def explanation(self) -> Explanation:
         """Return the reasons as events carry them."""

@@ -108,11 +108,10 @@ def _taken_away(state: TicketState, then: Configuration) -> str | None:
 def _changed(state: TicketState, facts: TicketFacts, switch: Switch, now: datetime) -> Verdict:
     """Say whether a newer version chooses another desk than the one that chose before."""
     then = switch.then
-    if not state.chosen_by or state.escalated:
-        return Verdict(PUT_BY_PEOPLE)
-    if state.chosen_by >= then.version:
+    if state.chosen_by >= then.version and not state.escalated:
         return Verdict(NOT_CONCERNED)
-    before = switch.before(state.chosen_by)
+    by_choice = state.chosen_by and not state.escalated
+    before = switch.before(state.chosen_by) if by_choice else None
     if before is None:
         return Verdict(PUT_BY_PEOPLE)
     # A ticket may come after the switch, at a process that has not heard of it yet.

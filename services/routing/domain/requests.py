@@ -11,6 +11,7 @@ from services.routing.domain.contact_desk import contact_choice
 from services.routing.domain.desks import choose_desk
 from services.routing.domain.moves import escalated, queued_by, reopen
 from services.routing.domain.progress import counted
+from services.routing.domain.reclaim import note_message
 from services.routing.domain.resolving import resolution
 from services.routing.domain.self_service import PERSON, at_tier_0, to_person
 from services.routing.domain.tickets import MERGED, OVER, TicketState
@@ -89,18 +90,29 @@ def decide_message(
                         by=CONTACT,
                     )
                 ]
-            case Status.RESOLVED:
-                return _answered(state, body, now, configuration)
-            case Status.CLOSED if body.verdict is ReplyVerdict.SATISFIED:
-                # Thanks for what is closed already: nobody has to do anything.
-                pass
-            case Status.CLOSED if not state.merged:
-                return _after_closing(state, body, now, configuration)
+            case Status.RESOLVED | Status.CLOSED:
+                return _to_what_is_over(state, body, now, configuration)
             case Status.QUEUED if state.unattended and body.asks == PERSON:
                 return [to_person(facts, now, configuration, by=CONTACT)]
             case _:
                 pass
+    elif state.holder == body.author and (
+        noted := note_message(state, facts, body.author, configuration)
+    ):
+        return noted
     return _regard(state, facts, firing=state.firing)
+
+
+def _to_what_is_over(
+    state: TicketState, body: MessageAdded, now: datetime, configuration: Configuration
+) -> Sequence[Body]:
+    """Return what a message of the contact does to a ticket that is resolved or closed."""
+    if state.status is Status.RESOLVED:
+        return _answered(state, body, now, configuration)
+    # Thanks for what is closed already: nobody has to do anything.
+    if state.merged or body.verdict is ReplyVerdict.SATISFIED:
+        return _regard(state, body.facts, firing=state.firing)
+    return _after_closing(state, body, now, configuration)
 
 
 def _answered(

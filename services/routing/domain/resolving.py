@@ -131,6 +131,7 @@ def decide_resolve(
         )
         for task in open_tasks
     ]
+    asked_only = status is Status.OFFERED and known.agent != by
     resolved = resolution(
         configuration,
         now,
@@ -138,7 +139,8 @@ def decide_resolve(
         facts=facts,
         desk=known.desk,
         tier=known.tier,
-        agent=known.agent,
+        # Who was only asked to take it has not solved it.
+        agent=None if asked_only else known.agent,
         by=by,
         code=code,
         article=article,

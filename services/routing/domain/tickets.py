@@ -9,11 +9,13 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
+from services.routing.domain.declining import WAYS, Declined, anew, declined_after
 from services.routing.domain.progress import progress
 from services.routing.domain.sidework import Task, Watcher
 from shared.aggregate import Aggregate
 from shared.contracts.envelope import Event
 from shared.contracts.facts import Priority, TicketFacts
+from shared.contracts.offering import TicketOffered
 from shared.contracts.routing import (
     EscalationDeferred,
     Explanation,
@@ -48,7 +50,9 @@ RANKS: Final[Mapping[Priority, int]] = MappingProxyType(
 )
 """Priority to its place in a queue: less is sooner."""
 
-HELD: Final = frozenset({Status.ASSIGNED, Status.ACCEPTED, Status.IN_PROGRESS, Status.PENDING})
+HELD: Final = frozenset(
+    {Status.OFFERED, Status.ASSIGNED, Status.ACCEPTED, Status.IN_PROGRESS, Status.PENDING}
+)
 """In these an agent holds the ticket, and it counts against the agent's capacity."""
 
 STAYING: Final = frozenset(
@@ -58,6 +62,7 @@ STAYING: Final = frozenset(
         QueueReason.AGENT_LEFT,
         QueueReason.REFERRED,
         QueueReason.REORGANISED,
+        *WAYS,
     }
 )
 """Queued for these reasons, an escalated ticket stays an escalated one."""
@@ -67,7 +72,9 @@ MERGED: Final = "merged"
 
 OVER: Final = frozenset({Status.RESOLVED, Status.CLOSED})
 
-ACTIVE: Final = frozenset({Status.QUEUED, Status.ASSIGNED, Status.ACCEPTED, Status.IN_PROGRESS})
+ACTIVE: Final = frozenset(
+    {Status.QUEUED, Status.OFFERED, Status.ASSIGNED, Status.ACCEPTED, Status.IN_PROGRESS}
+)
 """In these somebody has to do something now; what is pending waits."""
 
 
@@ -131,6 +138,16 @@ class TicketState(BaseModel):
     """The desk that is its requester's contact, once they were referred to one."""
     person_at: datetime | None = None
     """At tier 0: when it goes to the desk by itself."""
+    place: datetime | None = None
+    """Its place in the queue before it was offered or assigned: what comes back has it again."""
+    answer_by: datetime | None = None
+    """While it is offered: from when on the offer is void."""
+    for_desk: str | None = None
+    """While it is offered: the desk that takes it over with the agent, where it is another."""
+    declined: tuple[Declined, ...] = ()
+    """Who was asked and did not take it, since it came into the queue from elsewhere."""
+    touched_at: datetime | None = None
+    """When its agent last did something about it, or was given it; None where nobody has it."""
     deferred_tier: int | None = None
     deferred_reason: str = ""
     paused_from: Status | None = None
@@ -172,9 +189,14 @@ def _entered(state: TicketState, at: datetime) -> dict[str, Any]:
 
     At tier 0 nobody is waited for yet.
     """
-    waited = state.since if state.status is Status.QUEUED and not state.unattended else None
+    waited = {
+        Status.QUEUED: None if state.unattended else state.since,
+        Status.OFFERED: state.place,
+    }.get(state.status or Status.UNKNOWN)
     return {
         "since": waited or at,
+        "place": None,
+        "declined": (),
         "pend_reason": None,
         "until": None,
         "supplier": None,
@@ -191,7 +213,7 @@ _UNPENDED: Final[Mapping[str, Any]] = MappingProxyType(
     {"pend_reason": None, "until": None, "supplier": None}
 )
 _UNQUEUED: Final[Mapping[str, Any]] = MappingProxyType(
-    {"since": None, "opens_at": None, "person_at": None}
+    {"since": None, "opens_at": None, "person_at": None, "place": None, "declined": ()}
 )
 
 
@@ -200,16 +222,19 @@ def _changes(state: TicketState, body: TicketEvent, at: datetime) -> dict[str, A
     changes: dict[str, Any] = {}
     match body:
         case TicketQueued():
-            changes = _entered(state, at) | _queued(state, body)
+            changes = _entered(state, at) | _queued(state, body, at)
         case TicketReopened():
             changes = _entered(state, at) | {"reopened": True}
+        case TicketOffered():
+            changes = _offered(state, body)
         case TicketAssigned():
             assigned = {
                 "weight": body.weight,
                 "assigned_because": body.explanation,
                 "queue": body.queue,
             }
-            changes = {**assigned, **_UNQUEUED, **_UNPENDED}
+            place = state.since or state.place
+            changes = {**assigned, **_UNQUEUED, **_UNPENDED, "place": place}
         case TicketPended():
             changes = {
                 "pend_reason": body.reason,
@@ -239,17 +264,33 @@ def _changes(state: TicketState, body: TicketEvent, at: datetime) -> dict[str, A
         case TicketReferred():
             changes = {"contact_desk": body.to_desk}
         case TicketAccepted() | TicketResumed():
-            changes = dict(_UNPENDED)
+            queue = state.queue if body.desk == state.desk else None
+            changes = {**_UNPENDED, "declined": (), "queue": queue}
         case _:
             pass
     return changes
 
 
-def _queued(state: TicketState, body: TicketQueued) -> dict[str, Any]:
+def _offered(state: TicketState, body: TicketOffered) -> dict[str, Any]:
+    return {
+        **_UNQUEUED,
+        "weight": body.weight,
+        "assigned_because": body.explanation,
+        "place": state.since or state.place,
+        "declined": anew(state.declined, body.agent) if body.again else state.declined,
+        "answer_by": body.answer_by,
+        "for_desk": body.for_desk,
+    }
+
+
+def _queued(state: TicketState, body: TicketQueued, at: datetime) -> dict[str, Any]:
     moved_up = body.reason is QueueReason.ESCALATION
     stays_up = body.reason in STAYING
     stays = state.chosen_by if body.desk == state.desk else 0
+    kept = {"since": state.place} if body.reason in WAYS and state.place else {}
     return {
+        **kept,
+        "declined": declined_after(state.declined, body, at),
         "queue": body.queue,
         "unrouted": body.unrouted,
         "opens_at": body.opens_at,
@@ -287,16 +328,29 @@ def evolve_ticket(state: TicketState | None, event: Event[Any]) -> TicketState:
     }
     changes = _changes(before, body, event.time) | progress(before, event)
     after = before.model_copy(update=common | changes)
+    return after.model_copy(update=_held(before, after, body, event.time))
+
+
+def _held(
+    before: TicketState, after: TicketState, body: TicketEvent, at: datetime
+) -> dict[str, Any]:
+    """Return what changes with who holds a ticket, and with what the holder does."""
+    changes: dict[str, Any] = {}
     if before.holder is not None and before.holder != after.holder:
-        gave_back = isinstance(body, TicketQueued) and body.by == before.holder
-        after = after.model_copy(
-            update={
-                "left": before.holder,
-                "left_at": event.time,
-                "last_agent": None if gave_back else before.holder,
-            }
-        )
-    return after
+        changes = {"left": before.holder, "left_at": at}
+        if before.status is not Status.OFFERED:
+            gave_back = isinstance(body, TicketQueued) and (
+                body.by == before.holder or body.reason is QueueReason.RECLAIMED
+            )
+            changes["last_agent"] = None if gave_back else before.holder
+    if after.status is not Status.OFFERED:
+        changes |= {"answer_by": None, "for_desk": None}
+    moved = after.holder != before.holder or body.by == after.holder
+    if after.holder is None:
+        changes["touched_at"] = None
+    elif moved or isinstance(body, TicketAssigned | TicketAccepted | TicketResumed):
+        changes["touched_at"] = at
+    return changes
 
 
 TICKETS: Final = Aggregate(

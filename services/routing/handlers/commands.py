@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from services.routing.domain import commands
+from services.routing.domain import commands, offers
 from services.routing.domain.agents import AGENTS, agent_stream, decide_presence
-from services.routing.domain.confirming import CONFIRMED, decide_confirm
+from services.routing.domain.confirming import CONFIRMED, decide_confirm, decide_start
+from services.routing.domain.desks import desk_named
 from services.routing.domain.named import require_queue, require_supplier
 from services.routing.domain.resolving import decide_resolve
 from services.routing.domain.rules import work_weight
-from services.routing.domain.tickets import TicketState
+from services.routing.domain.tickets import TICKETS, TicketState
 from services.routing.handlers.closings import Closings
+from services.routing.handlers.taking import NO_LIMITS, Limits, Nothing, Taking
 from services.routing.handlers.writing import TicketWriter
 from services.routing.ports import AgentDocument, TicketDocument
 from shared.clock import Clock
+from shared.commands import RevisionStale
 from shared.commit import Command, Committer
 from shared.configuration import Configurations
 from shared.contracts.envelope import Body
@@ -36,6 +40,8 @@ class Caller:
     by: str
     """Name of the agent or administrator."""
     revision: int | None = None
+    free_hand: bool = False
+    """Whether they may give work beyond what the push would: administrators."""
 
 
 class TicketCommands:
@@ -53,6 +59,7 @@ class TicketCommands:
         writer: TicketWriter,
         configurations: Configurations,
         clock: Clock,
+        taking: Taking,
         changed: Callable[[], None],
         closings: Closings | None = None,
     ) -> None:
@@ -60,29 +67,86 @@ class TicketCommands:
         self._writer = writer
         self._configurations = configurations
         self._clock = clock
+        self._taking = taking
         self._changed = changed
         self._closings = closings or Closings()
 
     async def accept(self, caller: Caller, *, agent: str) -> TicketDocument:
-        """Begin to work on what is assigned to an agent, or take it from the queue."""
+        """Take on what is assigned or offered to an agent, or take it from the queue."""
+        return await self._begin(caller, commands.decide_accept, agent=agent)
+
+    async def start(self, caller: Caller, *, agent: str) -> TicketDocument:
+        """Be at work on a ticket: one's own, or one that is taken on with it."""
+        configuration = self._configurations.current(caller.tenant)
+        return await self._begin(
+            caller, partial(decide_start, configuration=configuration), agent=agent
+        )
+
+    async def _begin(
+        self, caller: Caller, begin: Callable[..., Sequence[Body]], *, agent: str
+    ) -> TicketDocument:
         serves = self._serving(caller.tenant, agent)
+        limits = await self._taking.limits(
+            caller.tenant, caller.ticket, agent=agent, free_hand=caller.free_hand
+        )
 
         def check(state: Any) -> None:
+            if caller.revision is None:
+                offers.require_open_offer(state, agent, self._clock.now(), fresh=False)
             commands.require_free(state, agent)
             if state is not None and state.holder is None:
                 require_serving(serves, state.desk)
 
+        def decide(state: Any) -> Sequence[Body]:
+            offers.require_open_offer(state, agent, self._clock.now(), fresh=True)
+            return begin(
+                state,
+                agent=agent,
+                weight=self._weight(caller.tenant, state),
+                by=caller.by,
+                to=self._taker(caller.tenant, state),
+                beyond=limits.beyond,
+            )
+
+        try:
+            return await self._change(caller, decide, check=check, limits=limits)
+        except RevisionStale:
+            found = await self._committer.store.load(TICKETS, [caller.ticket])
+            state = found[caller.ticket].state if caller.ticket in found else None
+            offers.require_open_offer(state, agent, self._clock.now(), fresh=False)
+            raise
+
+    async def reject(self, caller: Caller, *, agent: str, code: str) -> TicketDocument:
+        """Give an offer back, with a reason of the desk's list."""
+        configuration = self._configurations.current(caller.tenant)
         return await self._change(
             caller,
-            lambda state: commands.decide_accept(
-                state, agent=agent, weight=self._weight(caller.tenant, state), by=caller.by
+            lambda state: offers.decide_reject(
+                state,
+                agent=agent,
+                code=code,
+                by=caller.by,
+                now=self._clock.now(),
+                configuration=configuration,
             ),
-            check=check,
         )
+
+    async def next(self, tenant: str, *, agent: str, by: str) -> TicketDocument | Nothing:
+        """Give an agent the next best of what waits, to begin with at once."""
+        found = await self._taking.next(tenant, agent=agent, by=by)
+        self._changed()
+        return found
 
     async def assign(self, caller: Caller, *, agent: str) -> TicketDocument:
         """Give a ticket to an agent of its desk, whoever has it now."""
         serves = self._serving(caller.tenant, agent)
+        limits = await self._taking.limits(
+            caller.tenant,
+            caller.ticket,
+            agent=agent,
+            # Who gives work to another has looked at it, and answers for it.
+            free_hand=caller.free_hand or caller.by != agent,
+        )
 
         def check(state: Any) -> None:
             if state is not None:
@@ -91,9 +155,14 @@ class TicketCommands:
         return await self._change(
             caller,
             lambda state: commands.decide_assign(
-                state, agent=agent, weight=self._weight(caller.tenant, state), by=caller.by
+                state,
+                agent=agent,
+                weight=self._weight(caller.tenant, state),
+                by=caller.by,
+                beyond=limits.beyond,
             ),
             check=check,
+            limits=limits,
         )
 
     async def transfer(
@@ -209,7 +278,7 @@ class TicketCommands:
         )
 
     async def presence(
-        self, tenant: str, *, agent: str, presence: Presence
+        self, tenant: str, *, agent: str, presence: Presence, by: str | None = None
     ) -> tuple[Agent, AgentDocument]:
         """Say whether an agent takes work.
 
@@ -220,7 +289,7 @@ class TicketCommands:
         command = Command(
             target=agent_stream(tenant, agent),
             tenant=tenant,
-            decide=lambda state: decide_presence(state, agent=agent, presence=presence),
+            decide=lambda state: decide_presence(state, agent=agent, presence=presence, by=by),
         )
         document = await self._committer.execute(AGENTS, command)
         self._changed()
@@ -232,6 +301,7 @@ class TicketCommands:
         decide: Callable[[Any], Sequence[Body]],
         *,
         check: Callable[[Any], None] | None = None,
+        limits: Limits = NO_LIMITS,
     ) -> TicketDocument:
         document = await self._writer.change(
             tenant=caller.tenant,
@@ -239,10 +309,18 @@ class TicketCommands:
             decide=decide,
             revision=caller.revision,
             check=check,
+            guard=limits.guard,
+            picked=limits.picked,
             then=self._closings.decided,
         )
         self._changed()
         return document
+
+    def _taker(self, tenant: str, state: TicketState | None) -> Desk | None:
+        """Return the desk that takes over what was offered for it, while it is configured."""
+        if state is None or state.for_desk is None:
+            return None
+        return desk_named(self._configurations.current(tenant), state.for_desk)
 
     def _weight(self, tenant: str, state: TicketState | None) -> int:
         """Return how much of a capacity a ticket takes, as the matcher counts it."""

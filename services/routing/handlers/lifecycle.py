@@ -6,14 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from services.routing.domain import tasks
-from services.routing.domain.commands import require_free
-from services.routing.domain.confirming import decide_start
 from services.routing.domain.escalating import decide_escalate
 from services.routing.handlers.commands import (
     Caller,
-    configured_agent,
-    require_serving,
-    weight_of,
 )
 from services.routing.handlers.writing import TicketWriter
 from services.routing.ports import TicketDocument
@@ -38,28 +33,6 @@ class LifecycleCommands:
         self._configurations = configurations
         self._clock = clock
         self._changed = changed
-
-    async def start(self, caller: Caller, *, agent: str) -> TicketDocument:
-        """Be at work on a ticket: one's own, or one that is taken from the queue with it."""
-        configuration = self._configurations.current(caller.tenant)
-        serving = configured_agent(configuration, agent)
-
-        def check(state: Any) -> None:
-            require_free(state, agent)
-            if state is not None and state.holder is None:
-                require_serving(serving, state.desk)
-
-        return await self._change(
-            caller,
-            lambda state: decide_start(
-                state,
-                agent=agent,
-                weight=weight_of(configuration, state),
-                by=caller.by,
-                configuration=configuration,
-            ),
-            check=check,
-        )
 
     async def escalate(
         self, caller: Caller, *, kind: EscalationKind, reason: str, to: str | None

@@ -1,4 +1,4 @@
-"""The matcher: gives waiting tickets to agents who are free."""
+"""The matcher: gives waiting tickets to agents who are free, or offers them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 from services.routing.domain.agents import Work
 from services.routing.domain.board import Board
-from services.routing.domain.commands import decide_match
 from services.routing.domain.matching import Decision, Waiting
+from services.routing.domain.offers import decide_push, terms_of
 from services.routing.domain.tickets import TICKETS
 from services.routing.handlers.crew import Crew
 from services.routing.handlers.queues import Queues
@@ -228,15 +228,19 @@ class Matcher:
     def _ticket_write(self, tenant: str, pick: _Pick) -> Write[Any] | None:
         decision = pick.decision
         explanation = decision.explanation()
+        terms = terms_of(self._configurations.current(tenant), decision.desk)
 
         def decide(state: Any) -> Sequence[Body]:
-            return decide_match(
+            return decide_push(
                 state,
                 agent=pick.agent,
                 desk=decision.ticket.desk,
                 weight=decision.weight,
                 explanation=explanation,
                 to=pick.to,
+                now=self._clock.now(),
+                terms=terms,
+                again=decision.again,
             )
 
         command = Command(target=pick.document.id, tenant=tenant, decide=decide)

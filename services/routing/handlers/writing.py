@@ -7,12 +7,14 @@ from typing import Any
 
 from services.routing.domain.agents import (
     AGENTS,
+    AgentState,
     Capacity,
     Work,
     agent_stream,
     decide_holds,
     decide_release,
 )
+from services.routing.domain.offers import answer_of, decide_answer
 from services.routing.domain.tickets import TICKETS, TicketState
 from services.routing.ports import AgentDocument, TicketDocument
 from shared.aggregate import Document, Write
@@ -24,6 +26,8 @@ from shared.organisation import UnknownName
 
 Check = Callable[[TicketState | None], None]
 DecideTicket = Callable[[TicketState | None], Sequence[Body]]
+Guard = Callable[[str, AgentState | None], None]
+"""Asked with each agent whom a ticket leaves or comes to, as the write of it will be guarded."""
 
 
 class TicketWriter:
@@ -45,6 +49,8 @@ class TicketWriter:
         decide: DecideTicket,
         revision: int | None = None,
         check: Check | None = None,
+        guard: Guard | None = None,
+        picked: bool = False,
         then: Callable[[Sequence[Event[Any]]], None] | None = None,
     ) -> TicketDocument:
         """Apply a decision and return the ticket after it.
@@ -55,6 +61,8 @@ class TicketWriter:
             decide: from the ticket's state to its events; called again after a lost race.
             revision: the one that the caller saw; None takes any.
             check: refuses for reasons that tell more than a stale revision does.
+            guard: refuses for how an agent stands whose hold changes.
+            picked: whether an agent takes a waiting ticket of their own choice.
             then: called once with the ticket's events, where any were written.
 
         Raises:
@@ -72,7 +80,7 @@ class TicketWriter:
             write = self._committer.plan_command(TICKETS, document, command)
             if write is None:
                 return document
-            writes = [write, *await self._holds(write)]
+            writes = [write, *await self._holds(write, guard, picked=picked)]
             if await self._committer.together(writes):
                 if then is not None:
                     then(write.bodies)
@@ -80,21 +88,38 @@ class TicketWriter:
         message = f"{ticket} changed under {CONFLICTS_MAX} attempts"
         raise Infrastructure(message)
 
-    async def _holds(self, write: Write[TicketState]) -> list[Write[Any]]:
-        """Return the writes of the agents whom a ticket leaves and comes to."""
+    async def _holds(
+        self, write: Write[TicketState], guard: Guard | None, *, picked: bool
+    ) -> list[Write[Any]]:
+        """Return the writes of the agents whom a ticket leaves and comes to, or who answer it."""
         ticket, tenant = write.after.id, write.after.tenant
         before = write.before.state.holder if write.before.state else None
         after = write.after.state.holder if write.after.state else None
-        if before == after:
+        answered = answer_of(
+            write.before.state,
+            [event.body for event in write.bodies],
+            self._configurations.current(tenant),
+        )
+        if before == after and answered is None:
             return []
-        names = [name for name in (before, after) if name is not None]
+        names = [name for name in dict.fromkeys((before, after)) if name is not None]
         documents = await self.agents(tenant, names)
+        if guard is not None:
+            for name in names:
+                guard(name, documents[name].state)
         writes: list[Write[Any] | None] = []
         if before is not None:
-            writes.append(self.release(documents[before], agent=before, tickets=[ticket]))
-        if after is not None and write.after.state is not None:
-            works = {ticket: work_of(write.after.state)}
-            writes.append(self.hold(documents[after], agent=after, tickets=works))
+
+            def leave(state: Any) -> Sequence[Body]:
+                left = () if before == after else [ticket]
+                said = () if answered is None else decide_answer(state, answered, ticket=ticket)
+                return [*decide_release(state, agent=before, tickets=left), *said]
+
+            writes.append(self._planned(documents[before], [ticket], leave))
+        if after is not None and after != before and write.after.state is not None:
+            waited = write.before.state is not None and write.before.state.holder is None
+            work = work_of(write.after.state)._replace(picked=picked and waited)
+            writes.append(self.hold(documents[after], agent=after, tickets={ticket: work}))
         return [found for found in writes if found is not None]
 
     async def agents(self, tenant: str, names: Sequence[str]) -> dict[str, AgentDocument]:
