@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fastapi import FastAPI
 
 from services.routing.api import people_router, ticket_router
@@ -19,8 +21,9 @@ from services.routing.store import MongoTickets
 from services.routing.ticker import Pace, start_tickers
 from shared.clock import Clock, SystemClock
 from shared.contracts.routing import Presence
-from shared.contracts.topics import CLOCKS, REQUESTS
+from shared.contracts.topics import CLOCKS, REQUESTS, SHIFTS
 from shared.service import Runtime
+from shared.streams import Record
 
 
 def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> FastAPI:
@@ -66,6 +69,12 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
     configurations.on_change(lambda _tenant: wake())
     runtime.consume(REQUESTS, on_requests(configurations), then=wake)
     runtime.consume(CLOCKS, on_clocks(configurations), then=wake)
+
+    async def hear(records: Sequence[Record]) -> None:
+        if matcher.roster.hear(records):
+            wake()
+
+    runtime.bus.listen(SHIFTS, hear)
     reader = Reader(
         tickets=tickets,
         committer=committer,

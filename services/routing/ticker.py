@@ -45,6 +45,7 @@ def start_tickers(
             match.wake()
 
     async def audit() -> None:
+        matcher.roster.doubt()
         if await keeper.all() + await sweep.removed() + await sweep.orphaned():
             match.wake()
 

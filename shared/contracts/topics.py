@@ -178,7 +178,7 @@ SHIFTS = Topic(
     source="/routing/agent",
     key="agent",
     events=(routing.PresenceChanged, routing.HoldTaken, routing.HoldReleased),
-    consumers=("console",),
+    consumers=("routing", "console"),
 )
 CLOCKS = Topic(
     name="heliodesk.clocks",
