@@ -65,10 +65,8 @@ class Kept:
         They are enough as things stand on the board: none where the agent's own room is.
         """
         left = member.capacity - member.load - weight
-        if self.share is None:
-            missing = 0 if left >= 1 else self.agents
-        else:
-            missing = self._reserved - left
+        by_agents = self.agents if left < 1 else 0
+        missing = by_agents if self.share is None else self._reserved - left
         found: list[int] = []
         for number in self.free:
             if missing <= 0:
