@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -100,7 +100,22 @@ class Bus:
         """Read a topic whole, from its start, in every process; nothing is committed."""
         self._subscribe(topic, process, group=None)
 
-    def _subscribe(self, topic: Topic, process: Process, *, group: str | None) -> None:
+    def listen(self, topic: Topic, process: Process) -> None:
+        """Read what a topic is given from now on, in every process; nothing is committed.
+
+        It is a hint of changes: what comes before the first fetch, or while the broker's retention
+        passes this process by, is not seen.
+        """
+        self._subscribe(topic, process, group=None, begin="latest")
+
+    def _subscribe(
+        self,
+        topic: Topic,
+        process: Process,
+        *,
+        group: str | None,
+        begin: Literal["earliest", "latest"] = "earliest",
+    ) -> None:
         runner = Runner(
             topic=topic,
             process=process,
@@ -118,7 +133,7 @@ class Bus:
             ack_policy=AckPolicy.MANUAL,
             # A record's ``reply_to`` header would name a topic to which an answer is sent.
             no_reply=True,
-            auto_offset_reset="earliest",
+            auto_offset_reset=begin,
             max_records=self._limits.batch_records_max,
             batch_timeout_ms=self._limits.batch_wait_ms,
             session_timeout_ms=int(self._limits.session_seconds * 1000),
@@ -141,7 +156,7 @@ class Bus:
 
     @property
     def topics(self) -> set[str]:
-        """Names of the topics that are consumed or followed here."""
+        """Names of the topics that are read here."""
         return {runner.topic.name for runner, _ in self._subscribers}
 
     async def start(self) -> None:

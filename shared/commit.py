@@ -62,6 +62,8 @@ class Committer:
         self.relay = relay
         self._clock = clock
         self.configversion = configversion
+        self.on_written: list[Callable[[Sequence[Write[Any]]], None]] = []
+        """Called with what this process has just written; they must not block."""
 
     async def consume(self, aggregate: Aggregate[S], arrivals: Sequence[Arrival]) -> Consumed:
         """Apply a batch of events; when this returns, each is applied, parked or a duplicate.
@@ -228,8 +230,13 @@ class Committer:
         """Apply writes of several documents atomically; False where one of them lost."""
         if not await self.store.commit_together(writes):
             return False
+        self._written(writes)
         await self.relay.submit(writes)
         return True
+
+    def _written(self, writes: Sequence[Write[Any]]) -> None:
+        for listener in self.on_written:
+            listener(writes)
 
     def plan_command(
         self, aggregate: Aggregate[S], document: Document[S], command: Command
@@ -285,7 +292,9 @@ class Committer:
         if not writes:
             return ()
         lost = await self.store.commit(writes)
-        await self.relay.submit([w for w in writes if w.after.id not in lost])
+        won = [write for write in writes if write.after.id not in lost]
+        self._written(won)
+        await self.relay.submit(won)
         return lost
 
     async def _park(

@@ -183,16 +183,11 @@ class MongoStreams:
         tag = self._tag()
 
         async def work(session: Session) -> None:
+            by_kind: dict[str, list[Write[Any]]] = {}
             for write in writes:
-                collection = self._collection(write.aggregate)
-                if write.before.v == 0:
-                    row = {**row_of(write.after), "writes": [tag]}
-                    await collection.insert_one(row, session=session)
-                    continue
-                guarded = [self._guarded(write, tag)]
-                result = await collection.bulk_write(guarded, session=session)
-                if result.matched_count != 1:
-                    raise _LostError
+                by_kind.setdefault(write.aggregate.name, []).append(write)
+            for found in by_kind.values():
+                await self._together(found, tag, session)
 
         try:
             await self._transaction(work)
@@ -208,6 +203,22 @@ class MongoStreams:
                 return False
             raise Infrastructure(f"store: {str(error)[:300]}") from error
         return True
+
+    async def _together(self, writes: Sequence[Write[Any]], tag: str, session: Session) -> None:
+        """Write documents of one collection in two calls: each is a round trip to the store.
+
+        Raises:
+            _LostError: one of them is not as it was loaded.
+        """
+        collection = self._collection(writes[0].aggregate)
+        rows = [{**row_of(w.after), "writes": [tag]} for w in writes if w.before.v == 0]
+        guarded = [self._guarded(write, tag) for write in writes if write.before.v]
+        if rows:
+            await collection.insert_many(rows, session=session)
+        if guarded:
+            result = await collection.bulk_write(guarded, session=session)
+            if result.matched_count != len(guarded):
+                raise _LostError
 
     async def trim(self, aggregate: Aggregate[S], sent: Mapping[str, Collection[str]]) -> None:
         """Remove acknowledged events from outboxes, without touching ``v``.

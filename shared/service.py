@@ -40,6 +40,7 @@ from shared.outbox import Relay
 from shared.parking import Parking
 from shared.parking_api import parking_router
 from shared.rebuild import read_topic, rebuild
+from shared.runner import BusLimits
 from shared.settings import ServiceSettings
 from shared.streams import Record
 
@@ -125,6 +126,7 @@ class Runtime:
             slot=settings.slot,
             clock=clock,
             observer=self.telemetry,
+            limits=BusLimits(session_seconds=settings.session_seconds),
         )
         self.configurations = Configurations()
         self.identities = Identities()

@@ -56,6 +56,14 @@ class ServiceSettings(BaseSettings):
     """0 picks a free one; it is logged."""
     slot: str | None = None
     """Name of this supervised process slot; gives static group membership. None is dynamic."""
+    session_seconds: Annotated[
+        float, Field(ge=6.0, le=300.0, validation_alias="HELIODESK_SESSION_SECONDS")
+    ] = 45.0
+    """So long the broker waits for a silent process before its partitions go to others.
+
+    A static member that is killed and comes back sooner loses nothing. Less finds a dead machine
+    sooner, and takes a pause for one.
+    """
     rebuild: str = "auto"
     """``auto`` folds the topics when the store is empty; ``always`` also after a restored backup."""
 

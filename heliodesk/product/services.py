@@ -23,8 +23,10 @@ READY_SECONDS_MAX: Final = 90.0
 STOP_SECONDS_MAX: Final = 40.0
 """A service gives itself 25 s to end what is in flight; see shared/service.py."""
 INTAKE_PROCESSES: Final = "HELIODESK_INTAKE_PROCESSES"
-INTAKE_PROCESSES_MAX: Final = 16
-SHARED_PORT: Final[Mapping[str, str]] = {"INTAKE_SHARE_PORT": "true"}
+ROUTING_PROCESSES: Final = "HELIODESK_ROUTING_PROCESSES"
+SEVERAL: Final[Mapping[str, str]] = {"intake": INTAKE_PROCESSES, "routing": ROUTING_PROCESSES}
+"""Services that may have several processes behind their one port, and the variable that says so."""
+PROCESSES_MAX: Final = 16
 LINKS: Final[Mapping[str, tuple[str, ...]]] = {
     "intake": ("routing",),
     "notify": ("intake",),
@@ -83,35 +85,43 @@ def service_specs(
         )
         for service in SERVICES
     ]
-    more = range(1, intake_processes(os.environ if environ is None else environ))
-    (intake,) = (spec for spec in specs if spec.name == "intake")
-    if more:
-        specs[specs.index(intake)] = replace(intake, env={**intake.env, **SHARED_PORT})
-    return [*specs, *(_one_more(intake, slot) for slot in more)]
+    variables = os.environ if environ is None else environ
+    for place, spec in enumerate(list(specs)):
+        more = range(1, processes(spec.name, variables))
+        if more:
+            specs[place] = replace(spec, env={**spec.env, **_shared_port(spec.name)})
+            specs += [_one_more(spec, slot) for slot in more]
+    return specs
 
 
-def intake_processes(environ: Mapping[str, str]) -> int:
-    """Return how many processes of intake are to run behind its one port.
+def processes(service: str, environ: Mapping[str, str]) -> int:
+    """Return how many processes of a service are to run behind its one port.
 
     Raises:
         AddressInvalid: the variable is not a number from 1 to 16.
     """
-    text = environ.get(INTAKE_PROCESSES, "1")
-    if not text.isdecimal() or not 1 <= int(text) <= INTAKE_PROCESSES_MAX:
-        message = f"{INTAKE_PROCESSES}={text!r}: a number from 1 to {INTAKE_PROCESSES_MAX}"
+    if service not in SEVERAL:
+        return 1
+    text = environ.get(SEVERAL[service], "1")
+    if not text.isdecimal() or not 1 <= int(text) <= PROCESSES_MAX:
+        message = f"{SEVERAL[service]}={text!r}: a number from 1 to {PROCESSES_MAX}"
         raise AddressInvalid(message)
     return int(text)
 
 
-def _one_more(intake: ServiceSpec, slot: int) -> ServiceSpec:
-    """Return one more process of intake on the ports of the first.
+def _shared_port(service: str) -> dict[str, str]:
+    return {f"{service.upper()}_SHARE_PORT": "true"}
+
+
+def _one_more(first: ServiceSpec, slot: int) -> ServiceSpec:
+    """Return one more process of a service on the ports of the first.
 
     Its readiness is asked at the shared port, where any of them may answer.
     """
-    own = {"INTAKE_SLOT": str(slot), "INTAKE_METRICS_PORT": "0"}
-    return replace(
-        intake, name=f"intake-{slot + 1}", env={**intake.env, **SHARED_PORT, **own}, ports=()
-    )
+    prefix = first.name.upper()
+    own = {f"{prefix}_SLOT": str(slot), f"{prefix}_METRICS_PORT": "0"}
+    env = {**first.env, **_shared_port(first.name), **own}
+    return replace(first, name=f"{first.name}-{slot + 1}", env=env, ports=())
 
 
 def own_settings(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fastapi import FastAPI
 
 from services.routing.api import (
@@ -40,9 +42,10 @@ from services.routing.store import MongoTickets
 from services.routing.ticker import Pace, start_reorganising, start_tickers
 from shared.clock import Clock, SystemClock
 from shared.contracts.routing import Presence
-from shared.contracts.topics import CLOCKS, REQUESTS
+from shared.contracts.topics import CLOCKS, REQUESTS, SHIFTS
 from shared.service import Runtime
 from shared.settings import secret
+from shared.streams import Record
 from shared.verdicts import VerdictSigner
 
 
@@ -132,6 +135,12 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
         tickets=tickets, configurations=configurations, show=runtime.telemetry.unrouted
     )
     runtime.tick("unrouted", watch.look, seconds=settings.sweep_seconds)
+
+    async def hear(records: Sequence[Record]) -> None:
+        if matcher.roster.hear(records):
+            wake()
+
+    runtime.bus.listen(SHIFTS, hear)
     reader = Reader(
         tickets=tickets,
         committer=committer,

@@ -52,6 +52,7 @@ def start_tickers(
         return run
 
     async def audit() -> int:
+        matcher.roster.doubt()
         return await keeper.all() + await sweep.removed() + await sweep.orphaned()
 
     tidying = runtime.tick("tidy", waking(keeper.recent), seconds=pace.tidy_seconds)

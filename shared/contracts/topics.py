@@ -201,7 +201,7 @@ SHIFTS = Topic(
         routing.HoldReleased,
         offering.OfferAnswered,
     ),
-    consumers=("console",),
+    consumers=("routing", "console"),
 )
 CLOCKS = Topic(
     name="heliodesk.clocks",

@@ -114,6 +114,8 @@ class WatchedStreams(MemoryStreams):
                 process.world.fail(RuntimeError(f"{ticket}: {state['agent']} has no hold of it"))
         for row in agents.values():
             state = row["state"]
+            if state is None:
+                continue  # a witness of a reserve who never said or held anything
             capacity = versions()[0].agent(state["agent"]).capacity
             if sum(state["holds"].values()) > capacity:
                 process.world.fail(RuntimeError(f"{state['agent']} holds too much"))

@@ -89,6 +89,20 @@ class Board:
             if member is not None and member.view != view:
                 self._settle(member, view, now)
 
+    def witnesses(self, decision: Decision) -> tuple[str, ...]:
+        """Return the agents who keep what is reserved while a decision is carried out.
+
+        To be asked before `take`. The decision stands for as long as they do not change; none
+        where it touches no reserve.
+        """
+        member = self._members[decision.agent or ""]
+        rank = RANKS[decision.ticket.facts.priority]
+        found: dict[int, None] = {}
+        for kept in member.reserves:
+            if rank > kept.rank:
+                found.update(dict.fromkeys(kept.witnesses(member, decision.weight)))
+        return tuple(self._numbered[number].agent.id for number in found)
+
     def take(self, decision: Decision, now: datetime) -> None:
         """Count a ticket as given to the agent of a decision."""
         member = self._members[decision.agent or ""]

@@ -1,7 +1,8 @@
 """Reserves: room that only grave work may use.
 
-A reserve is exact within one process. Several matchers at once may each give one ticket before
-they see what the others gave: it can be short by as many for the moment, never a capacity.
+A reserve holds exactly, however many processes give out work: the agents whose room keeps it are
+its *witnesses*. Their documents are guarded in the transaction that gives ordinary work to
+somebody of the reserve, so that nobody else can have used their room meanwhile.
 """
 
 from __future__ import annotations
@@ -57,6 +58,23 @@ class Kept:
         if self.share is None:
             return len(self.free) <= self.agents
         return self._room - weight < self._reserved
+
+    def witnesses(self, member: Member, weight: int) -> list[int]:
+        """Return the numbers of agents who keep the reserve while another is given so much work.
+
+        They are enough as things stand on the board: none where the agent's own room is.
+        """
+        left = member.capacity - member.load - weight
+        by_agents = self.agents if left < 1 else 0
+        missing = by_agents if self.share is None else self._reserved - left
+        found: list[int] = []
+        for number in self.free:
+            if missing <= 0:
+                break
+            if number != member.number:
+                found.append(number)
+                missing -= 1 if self.share is None else self._counted[number][1]
+        return found
 
     @property
     def _reserved(self) -> int:

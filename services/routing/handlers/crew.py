@@ -18,8 +18,8 @@ from shared.organisation import Configuration
 class Crew:
     """A board for each tenant, kept for as long as its configuration is in force.
 
-    A board is only a memory of what the store said: whoever decides gathers the agents first, and
-    each write is guarded by what was gathered.
+    Everybody who may matter is read from the store for each question: this is for answers to
+    people, who want to know how things stand now. The matcher has its `Roster`.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Crew:
         Raises:
             Infrastructure: the store does not answer.
         """
-        names = _names(board.configuration, desks)
+        names = agents_of(board.configuration, desks)
         documents = await self._writer.agents(tenant, names)
         views = [
             AgentView.of(name, document.state, self._presence_default)
@@ -67,7 +67,8 @@ class Crew:
         return documents, now
 
 
-def _names(configuration: Configuration, desks: Iterable[str]) -> list[str]:
+def agents_of(configuration: Configuration, desks: Iterable[str]) -> list[str]:
+    """Return the agents of some desks and queues, and whoever shares a reserve with one of them."""
     section = configuration.desks
     known = {desk.name for desk in section.desks} | {queue.name for queue in section.queues}
     agents = [a for d in dict.fromkeys(desks) if d in known for a in configuration.members_of(d)]

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
 
 from services.routing.domain.agents import AGENTS, agent_stream
 from services.routing.domain.tickets import TICKETS
-from services.routing.handlers.writing import TicketWriter
+from services.routing.handlers.writing import TicketWriter, untouched
 from services.routing.ports import AgentDocument, TicketDocument, Tickets
-from shared.aggregate import Write
 from shared.clock import Clock
 from shared.commit import Committer
 
@@ -99,18 +96,9 @@ class HoldKeeper:
         write = self._writer.release(document, agent=state.agent, tickets=stale)
         if write is None:
             return 0
-        guards = _untouched(tickets, stale)
+        guards = [untouched(TICKETS, tickets[ticket]) for ticket in stale if ticket in tickets]
         return len(stale) if await self._committer.together([write, *guards]) else 0
 
 
 def _holds(ticket: TicketDocument | None, agent: str) -> bool:
     return ticket is not None and ticket.state is not None and ticket.state.holder == agent
-
-
-def _untouched(tickets: dict[str, TicketDocument], wanted: Collection[str]) -> list[Write[Any]]:
-    """Return writes that change nothing, so that the tickets' guards join the transaction."""
-    return [
-        Write(aggregate=TICKETS, before=found, after=replace(found, v=found.v + 1), events=())
-        for found in (tickets.get(ticket) for ticket in wanted)
-        if found is not None
-    ]

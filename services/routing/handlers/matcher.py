@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.routing.domain.agents import Work
+from services.routing.domain.agents import AGENTS, Work
 from services.routing.domain.board import Board
 from services.routing.domain.matching import Decision, Waiting
 from services.routing.domain.offers import decide_push, terms_of
 from services.routing.domain.tickets import TICKETS
-from services.routing.handlers.crew import Crew
 from services.routing.handlers.queues import Queues
-from services.routing.handlers.writing import TicketWriter
+from services.routing.handlers.roster import Roster
+from services.routing.handlers.writing import TicketWriter, untouched
 from services.routing.ports import AgentDocument, TicketDocument, Tickets
 from shared.aggregate import Write
 from shared.clock import Clock
@@ -22,7 +22,7 @@ from shared.commit import Command, Committer
 from shared.configuration import Configurations
 from shared.contracts.envelope import Body
 from shared.contracts.routing import Presence
-from shared.kernel import CommandRejected
+from shared.kernel import CommandRejected, Infrastructure
 from shared.organisation import Configuration, Group
 
 
@@ -45,14 +45,23 @@ class _Pick:
     agent: str
     to: Group | None
     """Who takes the ticket over; None where it stays at its own desk or queue."""
+    witnesses: tuple[str, ...] = ()
+    """Agents whose room keeps the reserves; see `Board.witnesses`."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All agents whose documents the choice stands on."""
+        return (self.agent, *self.witnesses)
 
 
 class Matcher:
     """Assigns what waits at open desks, the most pressing first, in rounds.
 
     Invariants: an assignment writes the ticket, guarded by its ``v``, and the agent, guarded by
-    its own, in one transaction. So any number of matchers may run at once: a ticket goes to one
-    agent, and no agent exceeds the capacity. What loses a race is decided anew.
+    its own, in one transaction; so it does with the witnesses of a reserve. Those documents were
+    read after the choice, and the choice stands on them. So any number of matchers may run at
+    once, each with a board of its own that is behind: a ticket goes to one agent, no agent exceeds
+    the capacity, and no reserve is touched. What loses a race is decided anew.
     """
 
     def __init__(
@@ -71,12 +80,13 @@ class Matcher:
         self._configurations = configurations
         self._clock = clock
         self._limits = limits or MatchLimits()
-        self._crew = Crew(
+        self.roster = Roster(
             writer=writer,
             configurations=configurations,
             clock=clock,
             presence_default=presence_default,
         )
+        committer.on_written.append(self.roster.written)
         self._queues = Queues(tickets, window_tickets_max=self._limits.window_tickets_max)
         self._due: dict[str, datetime] = {}
         self._together = self._limits.together_tickets_max
@@ -105,19 +115,18 @@ class Matcher:
         return min(self._due.values(), default=None)
 
     async def _tenant(self, tenant: str) -> bool:
-        board = self._crew.board(tenant)
+        board = self.roster.board(tenant)
         configuration, now = board.configuration, self._clock.now()
         self._remind(tenant, _next_opening(board, now))
         queue = await self._queue(tenant, board, now)
         if not queue:
             return False
-        documents: dict[str, AgentDocument] = {}
         reach: dict[str, None] = {}
         # Once more where a ring was added to a ticket while the agents were read.
         while wider := [d for _, t in queue for d in board.reach(t, now) if d not in reach]:
             reach.update(dict.fromkeys(wider))
-            documents, now = await self._crew.gather(tenant, board, reach)
-        picks = self._picked(tenant, board, queue, now)
+            now = await self.roster.gather(tenant, board, reach)
+        picks, documents = await self._settled(tenant, board, queue)
         again = await self._assign(tenant, configuration, picks, documents)
         if len(picks) < len(queue):
             self._remind(tenant, board.next_alarm())
@@ -144,6 +153,33 @@ class Matcher:
                     queue.append((document, ticket))
         return queue
 
+    async def _settled(
+        self, tenant: str, board: Board, queue: Sequence[tuple[TicketDocument, Waiting]]
+    ) -> tuple[list[_Pick], dict[str, AgentDocument]]:
+        """Choose, and choose anew until the store agrees on all who were chosen.
+
+        Each turn reads those alone who were not read before: it ends at the latest when
+        everybody was.
+        """
+        documents: dict[str, AgentDocument] = {}
+        while True:
+            # The instant is that of the choice: a board that is asked about an earlier one than
+            # it was told of has to look at everybody again.
+            picks = self._picked(tenant, board, queue, self._clock.now())
+            named = {name for pick in picks for name in pick.names}
+            unread = sorted(named - documents.keys())
+            if not unread:
+                return picks, documents
+            try:
+                found, right = await self.roster.check(tenant, unread)
+            except Infrastructure:
+                self.roster.undo(tenant, named)
+                raise
+            documents |= found
+            if right:
+                return picks, documents
+            self.roster.undo(tenant, named)
+
     def _picked(
         self,
         tenant: str,
@@ -159,11 +195,12 @@ class Matcher:
                 if decision.changes:
                     self._remind(tenant, decision.changes[0].at)
                 continue
+            witnesses = board.witnesses(decision)
             board.take(decision, now)
             moves = (decision.desk, decision.queue) != (ticket.desk, ticket.queue)
             group = decision.queue or decision.desk
             to = board.configuration.group(group) if moves else None
-            picks.append(_Pick(document, decision, decision.agent, to))
+            picks.append(_Pick(document, decision, decision.agent, to, witnesses))
         return picks
 
     async def _assign(
@@ -174,32 +211,44 @@ class Matcher:
         documents: dict[str, AgentDocument],
     ) -> bool:
         """Commit picks in groups; after a lost race the rest is left to the next round."""
-        start = 0
-        assigned = False
+        done = 0
+        try:
+            while done < len(picks):
+                group = picks[done : done + self._together]
+                if not await self._commit(tenant, configuration, group, documents):
+                    return self._lost()
+                done += len(group)
+        finally:
+            self.roster.distrust(tenant, [name for pick in picks[done:] for name in pick.names])
+        return done > 0
+
+    async def _commit(
+        self,
+        tenant: str,
+        configuration: Configuration,
+        group: Sequence[_Pick],
+        documents: dict[str, AgentDocument],
+    ) -> bool:
+        """Commit one group; False where somebody else was faster with anything of it."""
         if self._configurations.current(tenant) is not configuration:
             # A newer configuration came in between: it decides.
-            return self._lost()
-        while start < len(picks):
-            group = picks[start : start + self._together]
-            start += len(group)
-            try:
-                writes = self._writes(tenant, group, documents)
-            except CommandRejected:
-                # A newer configuration came in between: somebody has left, or takes less.
-                return self._lost()
-            if not writes:
-                continue
-            if not await self._committer.together(writes):
-                # Somebody else was faster with one of them. Smaller groups lose less.
-                self._together = max(1, self._together // 2)
-                return self._lost()
-            assigned = True
-            self._losses = 0
-            self._together = min(self._together * 2, self._limits.together_tickets_max)
-            for write in writes:
-                if write.aggregate is not TICKETS and write.after.state is not None:
-                    documents[write.after.state.agent] = write.after
-        return assigned
+            return False
+        try:
+            writes = self._writes(tenant, group, documents)
+        except CommandRejected:
+            # A newer configuration came in between: somebody has left, or takes less.
+            return False
+        if writes and not await self._committer.together(writes):
+            # Smaller groups lose less.
+            self._together = max(1, self._together // 2)
+            return False
+        self._losses = 0
+        self._together = min(self._together * 2, self._limits.together_tickets_max)
+        names = {document.id: name for name, document in documents.items()}
+        for write in writes:
+            if write.aggregate is AGENTS:
+                documents[names[write.after.id]] = write.after
+        return True
 
     def _lost(self) -> bool:
         """Count a round that was in vain; return whether the next may follow at once."""
@@ -209,20 +258,26 @@ class Matcher:
     def _writes(
         self, tenant: str, group: Sequence[_Pick], documents: dict[str, AgentDocument]
     ) -> list[Write[Any]]:
-        """Return one write for each ticket and one for each agent of a group."""
+        """Return one write for each ticket, each agent and each witness of a group."""
         writes: list[Write[Any]] = []
         given: dict[str, dict[str, Work]] = {}
+        witnesses: dict[str, None] = {}
         for pick in group:
             write = self._ticket_write(tenant, pick)
-            if write is not None:
-                channel = str(pick.decision.ticket.facts.channel)
-                work = Work(weight=pick.decision.weight, channel=channel)
-                writes.append(write)
-                given.setdefault(pick.agent, {})[pick.document.id] = work
+            if write is None:
+                # It waits no more: what was counted as given on the board is not.
+                self.roster.distrust(tenant, [pick.agent])
+                continue
+            channel = str(pick.decision.ticket.facts.channel)
+            work = Work(weight=pick.decision.weight, channel=channel)
+            writes.append(write)
+            given.setdefault(pick.agent, {})[pick.document.id] = work
+            witnesses |= dict.fromkeys(pick.witnesses)
         for agent, tickets in given.items():
             write = self._writer.hold(documents[agent], agent=agent, tickets=tickets)
             if write is not None:
                 writes.append(write)
+        writes += [untouched(AGENTS, documents[n]) for n in witnesses if n not in given]
         return writes
 
     def _ticket_write(self, tenant: str, pick: _Pick) -> Write[Any] | None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
 
 from services.routing.domain.agents import (
     AGENTS,
@@ -17,12 +20,14 @@ from services.routing.domain.agents import (
 from services.routing.domain.offers import answer_of, decide_answer
 from services.routing.domain.tickets import TICKETS, TicketState
 from services.routing.ports import AgentDocument, TicketDocument
-from shared.aggregate import Document, Write
+from shared.aggregate import Aggregate, Document, Write
 from shared.commit import CONFLICTS_MAX, Command, Committer
 from shared.configuration import Configurations
 from shared.contracts.envelope import Body, Event
 from shared.kernel import CommandRejected, Infrastructure
 from shared.organisation import UnknownName
+
+S = TypeVar("S", bound=BaseModel)
 
 Check = Callable[[TicketState | None], None]
 DecideTicket = Callable[[TicketState | None], Sequence[Body]]
@@ -169,6 +174,12 @@ class TicketWriter:
             target=document.id, tenant=document.tenant, decide=decide, correlationid=correlation
         )
         return self._committer.plan_command(AGENTS, document, command)
+
+
+def untouched(aggregate: Aggregate[S], document: Document[S]) -> Write[S]:
+    """Return a write that changes nothing, so that a document's guard joins a transaction."""
+    after = replace(document, v=document.v + 1)
+    return Write(aggregate=aggregate, before=document, after=after, events=())
 
 
 def work_of(state: TicketState) -> Work:
