@@ -33,6 +33,7 @@ class QueueReason(Word):
     REOPENED = "reopened"
     DESK_CLOSED = "desk-closed"
     AGENT_LEFT = "agent-left"
+    HANDOVER = "handover"
     UNKNOWN = "unknown"
 
 
@@ -108,6 +109,8 @@ class TicketQueued(TicketEvent):
     released: Code | None = None
     """The agent who held it until now, if one did."""
     note: Annotated[str, Field(max_length=300)] = ""
+    handover: Id | None = None
+    """The shift handover that moved it, where one did."""
 
 
 class TicketAssigned(TicketEvent):

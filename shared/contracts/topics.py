@@ -13,6 +13,7 @@ from shared.contracts import (
     calls,
     contacts,
     control,
+    handover,
     intake,
     knowledge,
     links,
@@ -176,9 +177,15 @@ SHIFTS = Topic(
     name="heliodesk.shifts",
     owner="routing",
     source="/routing/agent",
-    key="agent",
-    events=(routing.PresenceChanged, routing.HoldTaken, routing.HoldReleased),
-    consumers=("console",),
+    key="agent, handover, or item of one",
+    events=(
+        routing.PresenceChanged,
+        routing.HoldTaken,
+        routing.HoldReleased,
+        *handover.HANDOVER_EVENTS,
+        *handover.HANDOVER_ITEM_EVENTS,
+    ),
+    consumers=("notify", "console"),
 )
 CLOCKS = Topic(
     name="heliodesk.clocks",

@@ -9,6 +9,7 @@ from shared.calendar.recurrence import recurrence
 from shared.expressions import ExpressionInvalid, compile_condition
 from shared.organisation.configuration import ROSTER_PREFIX
 from shared.organisation.doors import known_doors, settings_faults
+from shared.organisation.handover_checks import handover_faults
 from shared.organisation.intake import REQUEST_FIELDS
 from shared.organisation.integrations import ALERT_FIELDS
 from shared.organisation.policies import DESK_CALENDAR, NOTIFY_ROLES
@@ -62,6 +63,8 @@ def findings(configuration: Configuration) -> Iterator[Finding]:
     yield from _maintenance(configuration, names)
     for path, reason in routing_faults(configuration):
         yield Finding("routing", path, reason)
+    for path, reason in handover_faults(configuration):
+        yield Finding("handover", path, reason)
 
 
 def _refer(

@@ -15,6 +15,7 @@ from shared.calendar import CompiledCalendar, compile_calendar
 from shared.kernel import HeliodeskError
 from shared.organisation.catalogue import CatalogueSection, ConfigurationItem, Form, Service
 from shared.organisation.coverage import CoverageSection
+from shared.organisation.handover import HandoverSection
 from shared.organisation.intake import IntakeSection
 from shared.organisation.integrations import Integration, IntegrationsSection, TemplatesSection
 from shared.organisation.places import (
@@ -49,6 +50,7 @@ SECTION_MODELS: Final[Mapping[str, type[Model]]] = {
     "topologies": TopologiesSection,
     "coverage": CoverageSection,
     "routing": RoutingSection,
+    "handover": HandoverSection,
     "sla": SlaSection,
     "integrations": IntegrationsSection,
     "intake": IntakeSection,
@@ -101,6 +103,7 @@ class Configuration:
     topologies: TopologiesSection = field(default_factory=TopologiesSection)
     coverage: CoverageSection = field(default_factory=CoverageSection)
     routing: RoutingSection = field(default_factory=RoutingSection)
+    handover: HandoverSection = field(default_factory=HandoverSection)
     sla: SlaSection = field(default_factory=SlaSection)
     integrations: IntegrationsSection = field(default_factory=IntegrationsSection)
     intake: IntakeSection = field(default_factory=IntakeSection)

@@ -127,7 +127,13 @@ def recently(recent: Sequence[datetime], at: datetime) -> tuple[datetime, ...]:
     return (*(earlier for earlier in recent if earlier > since), at)[-RECENT_MAX:]
 
 
-AGENTS: Final = Aggregate(name="agents", topic=SHIFTS, state=AgentState, evolve=evolve_agent)
+AGENTS: Final = Aggregate(
+    name="agents",
+    topic=SHIFTS,
+    state=AgentState,
+    evolve=evolve_agent,
+    events=(PresenceChanged, HoldTaken, HoldReleased),
+)
 
 
 def agent_stream(tenant: str, agent: str) -> str:

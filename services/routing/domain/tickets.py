@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
+from services.routing.domain.handover.trail import Trail
 from shared.aggregate import Aggregate
 from shared.contracts.envelope import Event
 from shared.contracts.facts import Priority, TicketFacts
@@ -47,7 +48,14 @@ RANKS: Final[Mapping[Priority, int]] = MappingProxyType(
 HELD: Final = frozenset({Status.ASSIGNED, Status.ACCEPTED, Status.PENDING})
 """In these an agent holds the ticket, and it counts against the agent's capacity."""
 
-STAYING: Final = frozenset({QueueReason.DESK_CLOSED, QueueReason.REOPENED, QueueReason.AGENT_LEFT})
+STAYING: Final = frozenset(
+    {
+        QueueReason.DESK_CLOSED,
+        QueueReason.REOPENED,
+        QueueReason.AGENT_LEFT,
+        QueueReason.HANDOVER,
+    }
+)
 """Queued for these reasons, an escalated ticket stays an escalated one."""
 
 MERGED: Final = "merged"
@@ -102,6 +110,9 @@ class TicketState(BaseModel):
     """Whether its last resolution did not hold."""
     deferred_tier: int | None = None
     deferred_reason: str = ""
+    handover: str | None = None
+    """The shift handover that brought it to its desk, where one did."""
+    trail: Trail = Trail()
     queued_because: Explanation | None = None
     assigned_because: Explanation | None = None
 
@@ -177,6 +188,7 @@ def _queued(state: TicketState, body: TicketQueued) -> dict[str, Any]:
         "opens_at": body.opens_at,
         "shape": body.explanation.shape,
         "queued_because": body.explanation,
+        "handover": body.handover,
         "escalated": moved_up or (stays_up and state.escalated),
         "deferred_tier": None,
         "deferred_reason": "",
@@ -195,6 +207,7 @@ def evolve_ticket(state: TicketState | None, event: Event[Any]) -> TicketState:
         message = f"{event.type} is no event of a ticket"
         raise TypeError(message)
     common = {
+        "trail": before.trail.after(body, event.time),
         "facts": body.facts,
         "number": body.facts.number,
         "rank": RANKS[body.facts.priority],
