@@ -8,6 +8,7 @@ from services.sla.api import clock_router
 from services.sla.consumers import on_requests, on_tickets
 from services.sla.domain.evolve import TICKET_CLOCKS
 from services.sla.handlers import ClockHandlers
+from services.sla.internal import internal_router
 from services.sla.settings import SlaSettings
 from services.sla.store import MongoClocks
 from services.sla.ticker import ClockTicker, GroupCaughtup, TickLimits
@@ -43,7 +44,10 @@ def create_app(settings: SlaSettings, *, clock: Clock | None = None) -> FastAPI:
     runtime.consume(TICKETS, on_tickets(handlers))
     runtime.tick("clocks", ticker.run_once, seconds=settings.tick_seconds)
     return runtime.application(
-        routers=[clock_router(index=index, handlers=handlers, clock=clock)],
+        routers=[
+            clock_router(index=index, handlers=handlers, clock=clock),
+            internal_router(store=runtime.committer.store, handlers=handlers, clock=clock),
+        ],
         title="Heliodesk sla",
         description="The clocks of tickets: what was promised, what is used, and why.",
     )

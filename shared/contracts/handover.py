@@ -306,7 +306,7 @@ class HandoverItemKept(HandoverItemEvent):
     type: ClassVar[str] = "heliodesk.handover.item_kept.v1"
 
     reason: Code
-    """agent's own word, or policy, declined, unanswered, returned, nobody-open, no-next,
+    """An agent's reason, or one of policy, declined, unanswered, returned, nobody-open,
     desk-open."""
     by: Code = "system"
     opens_at: Instant | None = None

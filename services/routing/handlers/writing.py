@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from services.routing.domain.agents import (
@@ -23,6 +23,8 @@ from shared.kernel import CommandRejected, Infrastructure
 from shared.organisation import UnknownName
 
 Check = Callable[[TicketState | None], None]
+Also = Callable[[Write[TicketState]], Awaitable[Sequence[Write[Any]]]]
+"""What else is written with a ticket, in the same transaction."""
 DecideTicket = Callable[[TicketState | None], Sequence[Body]]
 
 
@@ -45,6 +47,7 @@ class TicketWriter:
         decide: DecideTicket,
         revision: int | None = None,
         check: Check | None = None,
+        also: Also | None = None,
     ) -> TicketDocument:
         """Apply a decision and return the ticket after it.
 
@@ -54,6 +57,7 @@ class TicketWriter:
             decide: from the ticket's state to its events; called again after a lost race.
             revision: the one that the caller saw; None takes any.
             check: refuses for reasons that tell more than a stale revision does.
+            also: what is written with it; called again after a lost race.
 
         Raises:
             CommandRejected: the states do not allow it.
@@ -71,6 +75,8 @@ class TicketWriter:
             if write is None:
                 return document
             writes = [write, *await self._holds(write)]
+            if also is not None:
+                writes += await also(write)
             if await self._committer.together(writes):
                 return write.after
         message = f"{ticket} changed under {CONFLICTS_MAX} attempts"
