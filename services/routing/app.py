@@ -4,29 +4,43 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from services.routing.api import people_router, ticket_router
+from services.routing.api import handover_router, people_router, ticket_router
 from services.routing.consumers import on_clocks, on_requests
 from services.routing.domain.agents import AGENTS
+from services.routing.domain.handover.items import ITEMS
+from services.routing.domain.handover.process import HANDOVERS
 from services.routing.domain.tickets import TICKETS
 from services.routing.handlers.commands import TicketCommands
+from services.routing.handlers.handover_commands import HandoverCommands
+from services.routing.handlers.handover_reading import HandoverReader
+from services.routing.handlers.handovers import HandoverSweep
 from services.routing.handlers.holds import HoldKeeper
 from services.routing.handlers.matcher import Matcher, MatchLimits
 from services.routing.handlers.reading import Reader
 from services.routing.handlers.sweeps import DeskSweep, Timers
 from services.routing.handlers.writing import TicketWriter
+from services.routing.handover_store import MongoHandovers
 from services.routing.settings import RoutingSettings
 from services.routing.store import MongoTickets
-from services.routing.ticker import Pace, start_tickers
+from services.routing.ticker import Pace, start_handovers, start_tickers
 from shared.clock import Clock, SystemClock
 from shared.contracts.routing import Presence
 from shared.contracts.topics import CLOCKS, REQUESTS
+from shared.intake_api import IntakeApi
 from shared.service import Runtime
+from shared.settings import secret
+from shared.sla_api import SlaApi
 
 
 def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> FastAPI:
     """Return routing's application; it connects when it is started."""
     clock = clock or SystemClock()
-    runtime = Runtime(name="routing", settings=settings, clock=clock, aggregates=(TICKETS, AGENTS))
+    runtime = Runtime(
+        name="routing",
+        settings=settings,
+        clock=clock,
+        aggregates=(TICKETS, AGENTS, HANDOVERS, ITEMS),
+    )
     committer, configurations = runtime.committer, runtime.configurations
     presence_default = Presence(settings.presence_default)
     tickets = MongoTickets(runtime.database)
@@ -63,6 +77,20 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
         audit_seconds=settings.audit_seconds,
     )
     wake = start_tickers(runtime, pace, matcher=matcher, keeper=keeper, sweep=sweep, timers=timers)
+    handovers = MongoHandovers(runtime.database)
+    runtime.prepare.append(handovers.ensure_indexes)
+    handing = start_handovers(
+        runtime,
+        HandoverSweep(
+            handovers=handovers,
+            committer=committer,
+            writer=writer,
+            configurations=configurations,
+            clock=clock,
+        ),
+        seconds=settings.handover_seconds,
+        moved=wake,
+    )
     configurations.on_change(lambda _tenant: wake())
     runtime.consume(REQUESTS, on_requests(configurations), then=wake)
     runtime.consume(CLOCKS, on_clocks(configurations), then=wake)
@@ -81,8 +109,24 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
         clock=clock,
         changed=wake,
     )
+    token = secret(settings.service_token)
+    handover_reader = HandoverReader(
+        handovers=handovers,
+        committer=committer,
+        configurations=configurations,
+        clock=clock,
+        texts=IntakeApi(url=settings.intake_url, token=token),
+        clocks=SlaApi(url=settings.sla_url, token=token),
+    )
+    handover_commands = HandoverCommands(
+        committer=committer, writer=writer, configurations=configurations, changed=handing
+    )
     return runtime.application(
-        routers=[ticket_router(reader, commands), people_router(reader, commands)],
+        routers=[
+            ticket_router(reader, commands),
+            people_router(reader, commands),
+            handover_router(handover_reader, reader, handover_commands),
+        ],
         title="Heliodesk routing",
         description="Where tickets stand, who works on them, and which desks are open.",
     )

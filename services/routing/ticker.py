@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from services.routing.handlers.handovers import HandoverSweep
 from services.routing.handlers.holds import HoldKeeper
 from services.routing.handlers.matcher import Matcher
 from services.routing.handlers.sweeps import DeskSweep, Timers
@@ -57,5 +58,23 @@ def start_tickers(
     def wake() -> None:
         match.wake()
         tidying.wake()
+
+    return wake
+
+
+def start_handovers(
+    runtime: Runtime, sweep: HandoverSweep, *, seconds: float, moved: Callable[[], None]
+) -> Callable[[], None]:
+    """Give the runtime its handovers; return what wakes them and the matcher."""
+
+    async def hand_over() -> None:
+        if await sweep.round():
+            moved()
+
+    ticker = runtime.tick("handovers", hand_over, seconds=seconds)
+
+    def wake() -> None:
+        ticker.wake()
+        moved()
 
     return wake
