@@ -212,7 +212,6 @@ async def test_the_next_desk_accepts_what_it_is_offered() -> None:
     routing = handing()
     for name in ("t1", "t2"):
         await ticket(routing, name, Priority.P4, agent="ann")
-    await routing.go(on(16, 30))
     assert await routing.go(on(16, 35)) == 0
     assert routing.item("t1").stage is Stage.OFFERED
     assert routing.item("t1").answer_until == on(16, 55)

@@ -222,6 +222,9 @@ def _answer(item: ItemState, ruling: Ruling, ending: Ending, *, grave: bool) -> 
         return _firm(ruling.unanswered, "unanswered", grave=grave)
     if item.stage is Stage.KEPT and item.kept_reason in ANSWERED:
         return _firm("keep", str(item.kept_reason), grave=grave)
+    if ending.is_closed and not ending.policy.stay_max:
+        # There is no time for an answer.
+        return _firm(ruling.unanswered, "unanswered", grave=grave)
     return Standing(HandoverAction.OFFER, "policy")
 
 
@@ -244,9 +247,12 @@ def _added(item: ItemState | None, seen: Seen, ending: Ending) -> list[Body]:
         round=item.round + 1 if item else 1,
         brief=draft(seen.facts, seen.status, seen.state, known),
     )
-    sent_back = item is not None and item.stage is Stage.MOVED
+    # What another handover brought back came with a shift of its own, and not on purpose.
+    by_hand = seen.state.handover is None
+    sent_back = item is not None and item.stage is Stage.MOVED and by_hand
     if not sent_back or is_grave(ending.policy, seen.facts, seen.status):
-        return [added]
+        fresh = ItemState(action=ruling.action, rule=ruling.rule, brief=added.brief)
+        return [added, *_settled(fresh, seen, ending)]
     # Somebody gave it back on purpose: it waits here, and does not go round in circles.
     return [added, _kept(seen, ending, RETURNED)]
 
