@@ -27,6 +27,7 @@ INTAKE_PROCESSES_MAX: Final = 16
 SHARED_PORT: Final[Mapping[str, str]] = {"INTAKE_SHARE_PORT": "true"}
 LINKS: Final[Mapping[str, tuple[str, ...]]] = {
     "notify": ("intake",),
+    "routing": ("intake", "sla"),
     "knowledge": ("intake",),
     "console": ("control", "intake", "routing", "sla", "knowledge"),
 }

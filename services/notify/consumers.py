@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from services.notify.domain import planning
+from services.notify.domain.handovers import tell_alarm
 from services.notify.domain.notices import NOTICES
 from services.notify.handlers import Reach
 from shared.configuration import Configurations
 from shared.consumer import On
 from shared.contracts.contacts import ContactCodeAsked
 from shared.contracts.envelope import Event
+from shared.contracts.handover import HandoverAlarmed
 from shared.contracts.intake import FollowupRefused, MessageAdded, RequestAccepted
 from shared.contracts.routing import (
     FollowupRequested,
@@ -73,6 +75,13 @@ def on_tickets(reach: Reach, find: Configured) -> list[On]:
         ),
         On(TicketRegarded, NOTICES, lambda s, e, now: planning.tell_news(s, e, now, find(e))),
         On(TicketResolved, NOTICES, on_ticket_resolved),
+    ]
+
+
+def on_shifts(find: Configured) -> list[On]:
+    """Return the rows of ``heliodesk.shifts``."""
+    return [
+        On(HandoverAlarmed, NOTICES, lambda s, e, now: tell_alarm(s, e, now, find(e))),
     ]
 
 

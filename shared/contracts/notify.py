@@ -23,6 +23,8 @@ class NoticeKind(Word):
     """A message to a closed ticket was not taken by itself: a person looks at it."""
     NEWS = "news"
     """Alerts began to fire that join an incident which somebody holds already."""
+    HANDOVER = "handover"
+    """Something is wrong with the end of a shift. It belongs to no ticket."""
     CODE = "code"
     """A code that confirms an address. It goes to the address itself, and belongs to no ticket."""
     UNKNOWN = "unknown"

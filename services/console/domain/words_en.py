@@ -404,6 +404,7 @@ ENGLISH: Final[dict[str, str]] = {
     "notice.resolution": "notice of resolution",
     "notice.refusal": "notice that the ticket is closed",
     "notice.news": "notice of new alerts",
+    "notice.handover": "alarm of a handover",
     "notice.code": "code that confirms an address",
     "notice.reply": "reply",
     "notice.unknown": "message",

@@ -404,6 +404,7 @@ CHINESE: Final[dict[str, str]] = {
     "notice.resolution": "解决通知",
     "notice.refusal": "工单已关闭通知",
     "notice.news": "新告警通知",
+    "notice.handover": "交接告警",
     "notice.code": "确认地址的验证码",
     "notice.reply": "回复",
     "notice.unknown": "消息",

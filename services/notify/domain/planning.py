@@ -62,7 +62,7 @@ def acknowledge(
     if not reachable or event.body.silent or (state is not None and state.acknowledged):
         return ()
     facts = event.body.facts
-    return _new(
+    return new_notice(
         state,
         NoticePlanned(
             number=facts.number,
@@ -81,7 +81,7 @@ def reply(state: Notices | None, event: Event[MessageAdded], _now: datetime) -> 
     body = event.body
     if body.direction is not Direction.OUTBOUND:
         return ()
-    return _new(
+    return new_notice(
         state,
         NoticePlanned(
             number=body.facts.number,
@@ -111,7 +111,7 @@ def refuse_followup(
     body, facts = event.body, event.body.facts
     if not reachable or (isinstance(body, FollowupRequested) and not body.refused):
         return ()
-    return _new(
+    return new_notice(
         state,
         NoticePlanned(
             number=facts.number,
@@ -132,7 +132,7 @@ def send_code(
     body = event.body
     if now >= body.expires_at:
         return ()
-    return _new(
+    return new_notice(
         state,
         NoticePlanned(
             number="",
@@ -156,7 +156,7 @@ def tell_resolution(
     details = {**_details(body.facts), **_request(state), "desk": body.desk, "code": body.code}
     if body.agent:
         details["agent"] = body.agent
-    return _new(
+    return new_notice(
         state,
         NoticePlanned(
             number=body.facts.number,
@@ -180,7 +180,7 @@ def tell_assignment(
     body = event.body
     if not body.agent or body.agent == body.by:
         return ()
-    return _new(
+    return new_notice(
         state,
         NoticePlanned(
             number=body.facts.number,
@@ -188,7 +188,7 @@ def tell_assignment(
             kind=NoticeKind.ASSIGNMENT,
             recipient_kind=RecipientKind.AGENT,
             recipient=body.agent,
-            language=_language(configuration, RecipientKind.AGENT, body.agent),
+            language=language_of(configuration, RecipientKind.AGENT, body.agent),
             details={**_details(body.facts), "desk": body.desk, "agent": body.agent},
         ),
     )
@@ -213,7 +213,7 @@ def tell_news(
     if any(n.kind is NoticeKind.NEWS and n.planned_at > since for n in told):
         return ()
     details = {"fresh": str(body.fresh), "firing": str(body.firing), "desk": body.desk}
-    return _new(
+    return new_notice(
         state,
         NoticePlanned(
             number=body.facts.number,
@@ -221,7 +221,7 @@ def tell_news(
             kind=NoticeKind.NEWS,
             recipient_kind=RecipientKind.AGENT,
             recipient=body.agent,
-            language=_language(configuration, RecipientKind.AGENT, body.agent),
+            language=language_of(configuration, RecipientKind.AGENT, body.agent),
             details={**_details(body.facts), **details, "agent": body.agent},
         ),
     )
@@ -269,17 +269,17 @@ def escalate(
     for name in dict.fromkeys(body.tell):
         if body.at_share == 1 and _knows_of_breach(state, body.clock, name):
             continue
-        recipient_kind = _kind_of(configuration, name)
+        recipient_kind = kind_of(configuration, name)
         planned = NoticePlanned(
             number=body.number,
             notice=key(NoticeKind.ESCALATION.value, body.clock, str(body.step), name),
             kind=NoticeKind.ESCALATION,
             recipient_kind=recipient_kind,
             recipient=name,
-            language=_language(configuration, recipient_kind, name),
+            language=language_of(configuration, recipient_kind, name),
             details=details,
         )
-        bodies.extend(_new(state, planned, beside=len(bodies)))
+        bodies.extend(new_notice(state, planned, beside=len(bodies)))
     return bodies
 
 
@@ -307,7 +307,7 @@ def _about_clock(
     details |= {"desk": body.desk} if body.desk else {}
     details |= {"agent": body.agent} if body.agent else {}
     details |= {"reason": mark} if mark else {}
-    return _new(
+    return new_notice(
         state,
         NoticePlanned(
             number=body.number,
@@ -315,13 +315,13 @@ def _about_clock(
             kind=kind,
             recipient_kind=recipient_kind,
             recipient=recipient,
-            language=_language(configuration, recipient_kind, recipient),
+            language=language_of(configuration, recipient_kind, recipient),
             details=details,
         ),
     )
 
 
-def _new(state: Notices | None, planned: NoticePlanned, *, beside: int = 0) -> Sequence[Body]:
+def new_notice(state: Notices | None, planned: NoticePlanned, *, beside: int = 0) -> Sequence[Body]:
     """Return the plan, unless the ticket has one of that key; refuse it aloud beyond the limit."""
     if state is not None and state.find(planned.notice) is not None:
         return ()
@@ -346,7 +346,7 @@ def _request(state: Notices | None) -> dict[str, str]:
     return {REQUEST: state.request} if state is not None and state.request else {}
 
 
-def _kind_of(configuration: Configuration, name: str) -> RecipientKind:
+def kind_of(configuration: Configuration, name: str) -> RecipientKind:
     """Return what a name is; one that nobody knows counts as an agent's, and fails as such."""
     try:
         configuration.agent(name)
@@ -356,7 +356,7 @@ def _kind_of(configuration: Configuration, name: str) -> RecipientKind:
     return RecipientKind.AGENT
 
 
-def _language(configuration: Configuration, kind: RecipientKind, name: str) -> str:
+def language_of(configuration: Configuration, kind: RecipientKind, name: str) -> str:
     """Return the first language of an agent or a desk; the organisation's where unknown."""
     try:
         found = (
