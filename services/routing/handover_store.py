@@ -141,5 +141,3 @@ class MongoHandovers:
         query: Query = {"tenant": tenant, "state.receipts": within}
         async with infrastructure():
             return int(await self._items.count_documents(query))
-
-

@@ -61,9 +61,9 @@ def sun(hours: dict[str, str], *, rules: str = RULES, stay: int = 15) -> Configu
         "agents": f"agents:\n{agents}",
         "topologies": "topologies:\n"
         f"  - {{name: sun, shape: follow_the_sun, desks: [{order}], fallback: shanghai}}\n",
-        "handover": POLICY.format(stay=stay, rules=rules) if rules else POLICY.format(
-            stay=stay, rules="      []"
-        ),
+        "handover": POLICY.format(stay=stay, rules=rules)
+        if rules
+        else POLICY.format(stay=stay, rules="      []"),
     }
     return parse_sections({f"{name}.yaml": text for name, text in texts.items()})
 
@@ -161,7 +161,9 @@ async def test_a_week_that_follows_the_sun_over_a_clock_change(start: datetime) 
     graves = [m for m in moves if m.body.facts.priority is Priority.P1]
     assert len(moves) > 20
     assert graves
-    closings = {s.closes_at.astimezone(UTC) for _, s in week.routing.handovers.handovers() if s.closes_at}
+    closings = {
+        s.closes_at.astimezone(UTC) for _, s in week.routing.handovers.handovers() if s.closes_at
+    }
     london = {c.hour for c in closings if 15 <= c.hour <= 18}
     new_york = {c.hour for c in closings if c.hour in {1, 2}}
     assert london == ({16, 17} if start.day == 25 else {17})
@@ -195,7 +197,9 @@ async def _work(week: Week, random: Random) -> None:
             speaker = routing.speaker(item.desk, f"{item.offered_to}-1")
             try:
                 if random.random() < 0.6:
-                    await routing.say.accept(speaker, ticket=item.ticket, take=random.random() < 0.5)
+                    await routing.say.accept(
+                        speaker, ticket=item.ticket, take=random.random() < 0.5
+                    )
                 else:
                     await routing.say.decline(
                         speaker, ticket=item.ticket, reason="no-skill", note=None
@@ -236,9 +240,7 @@ async def test_any_week_and_policy_moves_nothing_twice_and_leaves_nothing_behind
     hours: dict[str, str], kinds: list[str], start: datetime, stay: int, seed: int
 ) -> None:
     """Whatever the hours and rules: one receipt a move, and nothing stays but what is kept."""
-    rules = "".join(
-        f"      - {kind.format(n=n, p=n)}\n" for n, kind in enumerate(kinds, start=1)
-    )
+    rules = "".join(f"      - {kind.format(n=n, p=n)}\n" for n, kind in enumerate(kinds, start=1))
     week, random = Week(sun(hours, rules=rules, stay=stay), start, stay=stay), Random(seed)
     for number in range(4 * 24 * 2):
         if number % 24 == seed % 24:

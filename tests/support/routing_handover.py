@@ -228,7 +228,9 @@ class Handing(Routing):
     def item(self, ticket: str, desk: str | None = None) -> ItemState:
         """Return a ticket's item; of a desk's handover, where it is in several."""
         found = [
-            s for _, s in self.handovers.all_items() if s.ticket == ticket and desk in {None, s.desk}
+            s
+            for _, s in self.handovers.all_items()
+            if s.ticket == ticket and desk in {None, s.desk}
         ]
         assert len(found) == 1
         return found[0]

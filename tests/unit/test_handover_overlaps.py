@@ -10,7 +10,9 @@ from shared.organisation import Configuration, parse_sections
 START = datetime(2027, 1, 4, tzinfo=UTC)
 
 
-def world(*, shanghai: str = "09:00, 17:30", wanted: str = "1h", london: str = "08:00") -> Configuration:
+def world(
+    *, shanghai: str = "09:00, 17:30", wanted: str = "1h", london: str = "08:00"
+) -> Configuration:
     """Return Shanghai, which has no summer time, and London after it."""
     return parse_sections(
         {
@@ -47,7 +49,9 @@ def test_an_overlap_that_is_there_in_summer_only_is_told_for_winter() -> None:
     assert (winter.desk_utc_offset_seconds, winter.to_utc_offset_seconds) == (8 * 3_600, 0)
     assert winter.first == datetime(2027, 1, 4, 9, 30, tzinfo=UTC)
     # 83 days of this winter until 27 March, 100 of the next from 31 October on.
-    assert winter.ends == 83 + (START + timedelta(days=400) - datetime(2027, 10, 31, tzinfo=UTC)).days
+    assert (
+        winter.ends == 83 + (START + timedelta(days=400) - datetime(2027, 10, 31, tzinfo=UTC)).days
+    )
     assert "both are open for 1 h 30 min where 2 h are wanted" in winter.words()
     assert "2027-01-04 17:30 +0800 (09:30 UTC)" in winter.words()
 

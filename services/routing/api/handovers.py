@@ -43,7 +43,8 @@ TicketName = Annotated[str, Path(min_length=1, max_length=80, description="Id or
 MatterName = Annotated[str, Path(min_length=1, max_length=80)]
 Lang = Annotated[Literal["en", "zh"], Query(description="Language in which briefs are rendered.")]
 Zone = Annotated[
-    str | None, Query(max_length=60, description="IANA zone of times; by default the taking desk's.")
+    str | None,
+    Query(max_length=60, description="IANA zone of times; by default the taking desk's."),
 ]
 IfMatch = Annotated[str | None, Header(max_length=40)]
 
@@ -51,9 +52,7 @@ IfMatch = Annotated[str | None, Header(max_length=40)]
 class _Desk:
     """What several routes need."""
 
-    def __init__(
-        self, reader: HandoverReader, tickets: Reader, commands: HandoverCommands
-    ) -> None:
+    def __init__(self, reader: HandoverReader, tickets: Reader, commands: HandoverCommands) -> None:
         self.reader = reader
         self.commands = commands
         self._tickets = tickets
@@ -62,7 +61,9 @@ class _Desk:
         """Return the id of a ticket; its number will do as well."""
         return (await self._tickets.ticket(actor.tenant, name)).id
 
-    def teller(self, actor: Actor, whole: Whole, lang: Literal["en", "zh"], where: str | None) -> Teller:
+    def teller(
+        self, actor: Actor, whole: Whole, lang: Literal["en", "zh"], where: str | None
+    ) -> Teller:
         """Return who tells in the reader's language and zone.
 
         Raises:
@@ -253,7 +254,9 @@ def _process(router: APIRouter, desk: _Desk) -> None:
         by = acting(actor, body.agent)
         who = Speaker(actor.tenant, handover, by, revision_of(if_match))
         how = MatterState(body.state)
-        return answered(await commands.matter(who, matter=matter, how=how, text=body.text), response)
+        return answered(
+            await commands.matter(who, matter=matter, how=how, text=body.text), response
+        )
 
     @router.post("/{handover}/sign")
     async def sign(

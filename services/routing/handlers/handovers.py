@@ -351,9 +351,7 @@ class HandoverSweep:
                 bodies += decide_alarm(
                     state, reason=STAY, tell=tell, side=HandoverSide.GIVING, tickets=len(stuck)
                 )
-            bodies += decide_unsigned(
-                state, policy=policy, configuration=configuration, now=now
-            )
+            bodies += decide_unsigned(state, policy=policy, configuration=configuration, now=now)
             if bodies:
                 return bodies
             return decide_complete(
@@ -458,9 +456,7 @@ def _gravity(item: ItemDocument) -> tuple[int, str]:
     return (RANKS[brief.priority] if brief else len(RANKS), item.id)
 
 
-def _is_known(
-    active: Sequence[HandoverDocument], desk: str, shift: Shift, now: datetime
-) -> bool:
+def _is_known(active: Sequence[HandoverDocument], desk: str, shift: Shift, now: datetime) -> bool:
     """Return whether a shift's end has its handover, also where its end was moved since."""
     ahead = shift.closes_at > now
     for document in active:

@@ -306,9 +306,7 @@ def _settled(item: ItemState, seen: Seen, ending: Ending) -> list[Body]:
     if found.action is HandoverAction.KEEP:
         return [] if item.stage is Stage.KEPT else [_kept(seen, ending, found.why)]
     if choice is None and found.action is not None:
-        others = candidates(
-            ending.configuration, ending.policy, seen.state, giving=ending.giving
-        )
+        others = candidates(ending.configuration, ending.policy, seen.state, giving=ending.giving)
         reason = NOBODY_OPEN if others else NO_NEXT
         waits = item.stage is Stage.KEPT and item.kept_reason == reason
         return [] if waits else [_kept(seen, ending, reason)]

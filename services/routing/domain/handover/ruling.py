@@ -26,9 +26,7 @@ class Ruling(NamedTuple):
     declined: Literal["move", "keep"] = "keep"
 
 
-def ruled(
-    policy: HandoverPolicy, facts: TicketFacts, status: Status, state: TicketState
-) -> Ruling:
+def ruled(policy: HandoverPolicy, facts: TicketFacts, status: Status, state: TicketState) -> Ruling:
     """Return what the policy says of a ticket."""
     if policy.rules:
         values = _values(facts, status, state)

@@ -123,7 +123,9 @@ class Teller:
             what = self._word(clock.metric)
             if clock.breached_at is not None:
                 at = self.time(clock.breached_at)
-                lines.append(self._say(f"The {what} target passed at {at}.", f"{what}时限已于 {at} 超过。"))
+                lines.append(
+                    self._say(f"The {what} target passed at {at}.", f"{what}时限已于 {at} 超过。")
+                )
             elif clock.state in RUNNING and clock.due_at is not None:
                 at = self.time(clock.due_at)
                 left = self.span(clock.due_at - self._now)
@@ -153,10 +155,15 @@ class Teller:
                 opens = self.time(item.opens_at)
                 said.append(self._say(f"somebody opens {opens}", f"{opens} 开放"))
         elif item.stage is Stage.LEFT:
-            said = [self._word(item.left_why or ""), *([f"→ {item.left_to}"] if item.left_to else [])]
+            said = [
+                self._word(item.left_why or ""),
+                *([f"→ {item.left_to}"] if item.left_to else []),
+            ]
         elif item.stage is Stage.OFFERED and item.answer_until is not None:
             until = self.time(item.answer_until)
-            said = [self._say(f"to {item.offered_to} until {until}", f"{item.offered_to},至 {until}")]
+            said = [
+                self._say(f"to {item.offered_to} until {until}", f"{item.offered_to},至 {until}")
+            ]
         elif item.stage is Stage.DECLINED:
             said = [item.answered_by or "", item.declined_reason or ""]
         return f"{item.number}  {stage}" + (f": {', '.join(said)}" if said else "")
@@ -184,7 +191,11 @@ class Teller:
             lines.append(f"{matter.name}: {how}{by}{text}")
         for side in ("giving", "taking"):
             signed = state.signatures.get(side)
-            by = f"{signed.by}, {self.time(signed.at)}" if signed else self._say("unsigned", "未签字")
+            by = (
+                f"{signed.by}, {self.time(signed.at)}"
+                if signed
+                else self._say("unsigned", "未签字")
+            )
             lines.append(f"{self._word(side)}: {by}")
         for alarm in state.alarms:
             whom = ", ".join(alarm.tell)
