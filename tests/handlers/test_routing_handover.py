@@ -345,9 +345,9 @@ async def test_both_sides_sign_and_the_handover_is_complete() -> None:
     await ticket(routing, "t1", agent="ann")
     await routing.go(on(16, 30))
     ann, bob = routing.speaker("london", "ann"), routing.speaker("london", "bob")
-    with pytest.raises(CommandRejected, match="matters-missing: .*environment"):
+    with pytest.raises(CommandRejected, match=r"matters-missing: .*environment"):
         await routing.say.sign(ann, side=None)
-    with pytest.raises(CommandRejected, match="unknown-matter: .*environment, keys"):
+    with pytest.raises(CommandRejected, match=r"unknown-matter: .*environment, keys"):
         await routing.say.matter(ann, matter="weather", how=MatterState.NORMAL, text="")
     how = MatterState.ATTENTION
     await routing.say.matter(ann, matter="environment", how=how, text="One core switch is down.")
@@ -644,13 +644,13 @@ async def test_a_crash_between_any_two_writes_moves_nothing_twice_and_loses_noth
         await ticket(routing, "t2", Priority.P1)
         await ticket(routing, "t3", Priority.P5)
         faults = CrashAt(point)
-        store._faults = faults  # noqa: SLF001 - from here on the store fails
+        store._faults = faults
         try:
             for moment in (on(16, 30), on(17), on(17, 5)):
                 await routing.go(moment)
         except Crash:
             died += 1
-        store._faults = CrashAt(-1)  # noqa: SLF001
+        store._faults = CrashAt(-1)
         # What was on its way to the broker is sent again by whoever comes after.
         await routing.until(on(17, 10))
         await routing.relay.sweep()

@@ -218,7 +218,7 @@ async def test_lists_are_paged_and_filtered_by_desk(api: Api) -> None:
     ],
 )
 async def test_bad_input_is_refused_and_names_its_field(
-    api: Api, method: str, path: str, body: Any, by: str, status: int, where: str | None
+    *, api: Api, method: str, path: str, body: Any, by: str, status: int, where: str | None
 ) -> None:
     """Each with its status, and nothing changes."""
     handover = await api.begin()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -15,6 +16,7 @@ from services.routing.domain.handover.items import ItemState, Stage
 from services.routing.domain.handover.looks import Seen
 from services.routing.domain.handover.ruling import is_grave
 from services.routing.domain.handover.shifts import successor
+from services.routing.domain.tickets import TicketState
 from services.routing.handlers.commands import Caller
 from shared.contracts.facts import Priority
 from shared.contracts.handover import HandoverItemMoved
@@ -83,8 +85,8 @@ class Week:
         """Let a ticket come."""
         name = f"t{len(self.names):03}"
         self.names.append(name)
-        facts = {"priority": priority, "accepted_at": self.clock.now()}
-        await self.routing.feed(name, accepted(f"HD-{name}", **facts))
+        body = accepted(f"HD-{name}", priority=priority, accepted_at=self.clock.now())
+        await self.routing.feed(name, body)
 
     async def step(self) -> None:
         """Let a quarter of an hour pass."""
@@ -148,7 +150,8 @@ async def test_a_week_that_follows_the_sun_over_a_clock_change(start: datetime) 
         "london": "08:00, 17:00",
         "new-york": "10:00, 21:00",
     }
-    week, random = Week(sun(hours), start), Random(7)
+    week = Week(sun(hours), start)
+    random = Random(7)  # noqa: S311 - the same week each time
     ends = start + timedelta(days=7)
     priorities = [Priority.P1, Priority.P2, Priority.P3, Priority.P4]
     while week.clock.now() < ends:
@@ -174,38 +177,34 @@ async def _work(week: Week, random: Random) -> None:
     """Let agents answer an offer, keep, pend or resolve something now and then."""
     routing = week.routing
     for document, state in routing.handovers.tickets():
-        agent = state.holder
-        if agent is None or random.random() > 0.03:
-            continue
-        who = Caller(tenant=TENANT, ticket=document.id, by=agent)
-        deed = random.random()
-        try:
-            if state.status is Status.PENDING:
-                await routing.commands.resume(who)
-            elif deed < 0.3:
-                reason = PendReason.SUPPLIER
-                await routing.commands.pend(who, reason=reason, until=None)
-            elif deed < 0.5:
-                speaker = routing.speaker(state.desk, agent)
-                await routing.say.keep(speaker, ticket=document.id, reason="mine")
-            else:
-                await routing.commands.resolve(who, code="solved", article=None)
-        except (CommandRejected, IndexError):
-            continue
+        if state.holder is not None and random.random() < 0.03:
+            with suppress(CommandRejected, IndexError):
+                await _deed(routing, document.id, state, random.random())
     for _, item in routing.handovers.all_items():
         if item.stage is Stage.OFFERED and random.random() < 0.5:
-            speaker = routing.speaker(item.desk, f"{item.offered_to}-1")
-            try:
-                if random.random() < 0.6:
-                    await routing.say.accept(
-                        speaker, ticket=item.ticket, take=random.random() < 0.5
-                    )
-                else:
-                    await routing.say.decline(
-                        speaker, ticket=item.ticket, reason="no-skill", note=None
-                    )
-            except CommandRejected:
-                continue
+            with suppress(CommandRejected):
+                await _answer(routing, item, random)
+
+
+async def _deed(routing: Handing, name: str, state: TicketState, chance: float) -> None:
+    agent = state.holder or ""
+    who = Caller(tenant=TENANT, ticket=name, by=agent)
+    if state.status is Status.PENDING:
+        await routing.commands.resume(who)
+    elif chance < 0.3:
+        await routing.commands.pend(who, reason=PendReason.SUPPLIER, until=None)
+    elif chance < 0.5:
+        await routing.say.keep(routing.speaker(state.desk, agent), ticket=name, reason="mine")
+    else:
+        await routing.commands.resolve(who, code="solved", article=None)
+
+
+async def _answer(routing: Handing, item: ItemState, random: Random) -> None:
+    speaker = routing.speaker(item.desk, f"{item.offered_to}-1")
+    if random.random() < 0.6:
+        await routing.say.accept(speaker, ticket=item.ticket, take=random.random() < 0.5)
+    else:
+        await routing.say.decline(speaker, ticket=item.ticket, reason="no-skill", note=None)
 
 
 @st.composite
@@ -217,31 +216,32 @@ def windows(draw: st.DrawFn) -> str:
     return f"{opens:02}:00, {closes:02}:00" if closes <= 24 else f"{opens:02}:00, 24:00"
 
 
-RULE = st.sampled_from(
-    [
-        '{{name: r{n}, when: priority == "P{p}", action: move}}',
-        '{{name: r{n}, when: priority == "P{p}", action: keep}}',
-        '{{name: r{n}, when: priority == "P{p}", action: offer, answer_within: 30m}}',
-        '{{name: r{n}, when: priority == "P{p}", action: offer, answer_within: 2h, unanswered: keep,'
-        " declined: move}}",
-    ]
+ACTIONS = (
+    "move",
+    "keep",
+    "offer, answer_within: 30m",
+    "offer, answer_within: 2h, unanswered: keep, declined: move",
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     hours=st.fixed_dictionaries({desk: windows() for desk in ZONES}),
-    kinds=st.lists(RULE, min_size=4, max_size=4),
+    actions=st.lists(st.sampled_from(ACTIONS), min_size=4, max_size=4),
     start=st.sampled_from([datetime(2027, 3, 13, tzinfo=UTC), datetime(2027, 10, 30, tzinfo=UTC)]),
     stay=st.sampled_from([0, 15, 45]),
     seed=st.integers(0, 1_000),
 )
 async def test_any_week_and_policy_moves_nothing_twice_and_leaves_nothing_behind(
-    hours: dict[str, str], kinds: list[str], start: datetime, stay: int, seed: int
+    hours: dict[str, str], actions: list[str], start: datetime, stay: int, seed: int
 ) -> None:
     """Whatever the hours and rules: one receipt a move, and nothing stays but what is kept."""
-    rules = "".join(f"      - {kind.format(n=n, p=n)}\n" for n, kind in enumerate(kinds, start=1))
-    week, random = Week(sun(hours, rules=rules, stay=stay), start, stay=stay), Random(seed)
+    rules = "".join(
+        f'      - {{name: r{n}, when: priority == "P{n}", action: {action}}}\n'
+        for n, action in enumerate(actions, start=1)
+    )
+    week = Week(sun(hours, rules=rules, stay=stay), start, stay=stay)
+    random = Random(seed)  # noqa: S311 - chance that comes again
     for number in range(4 * 24 * 2):
         if number % 24 == seed % 24:
             await week.arrives(random.choice([Priority.P1, Priority.P2, Priority.P3, Priority.P4]))

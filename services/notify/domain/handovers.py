@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from services.notify.domain.notices import Notices
-from services.notify.domain.planning import kind_of, key, language_of, new_notice
+from services.notify.domain.planning import key, kind_of, language_of, new_notice
 from shared.contracts.envelope import Body, Event
 from shared.contracts.handover import HandoverAlarmed
 from shared.contracts.notify import NoticeKind, NoticePlanned

@@ -134,11 +134,12 @@ def _reading(router: APIRouter, desk: _Desk) -> None:
 
     @router.get("/{handover}")
     async def show_handover(
+        *,
         handover: Id,
         response: Response,
         lang: Lang = "en",
         zone: Zone = None,
-        quotes: bool = True,  # noqa: FBT001, FBT002 - a query parameter
+        quotes: bool = True,
         actor: Actor = read,
     ) -> WholeView:
         """Show a handover with its briefs in the reader's language; its ETag is the revision."""
@@ -197,6 +198,7 @@ def _items(router: APIRouter, desk: _Desk) -> None:
 
     @router.post("/{handover}/items/{ticket}/accept")
     async def accept(
+        *,
         handover: Id,
         ticket: TicketName,
         body: AcceptItem | None = None,
@@ -243,6 +245,7 @@ def _process(router: APIRouter, desk: _Desk) -> None:
 
     @router.post("/{handover}/matters/{matter}")
     async def note_matter(
+        *,
         handover: Id,
         matter: MatterName,
         body: NoteMatter,
@@ -260,6 +263,7 @@ def _process(router: APIRouter, desk: _Desk) -> None:
 
     @router.post("/{handover}/sign")
     async def sign(
+        *,
         handover: Id,
         response: Response,
         body: Sign | None = None,

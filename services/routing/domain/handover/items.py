@@ -112,70 +112,82 @@ def evolve_item(state: ItemState | None, event: Event[Any]) -> ItemState:
 
 
 def _changes(before: ItemState, body: HandoverItemEvent, at: datetime) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
     match body:
         case HandoverItemAdded():
-            fresh = ItemState(receipts=before.receipts, sequence=before.sequence)
-            return {
-                **dict(fresh),
-                "action": body.action,
-                "rule": body.rule,
-                "round": body.round,
-                "brief": body.brief,
-                "added_at": at,
-                "handover": body.handover,
-                "ticket": body.ticket,
-                "number": body.number,
-                "desk": body.desk,
-                "at": at,
-            }
+            changes = _added(before, body, at)
         case HandoverItemBriefed():
-            return {"action": body.action, "rule": body.rule, "brief": body.brief}
+            changes = {"action": body.action, "rule": body.rule, "brief": body.brief}
         case HandoverItemOffered():
-            return {
+            changes = {
                 "stage": Stage.OFFERED,
                 "offered_to": body.to,
                 "answer_until": body.answer_until,
                 "answered_by": None,
             }
         case HandoverItemAccepted():
-            return {"stage": Stage.ACCEPTED, "answered_by": body.by}
+            changes = {"stage": Stage.ACCEPTED, "answered_by": body.by}
         case HandoverItemDeclined():
-            return {
+            changes = {
                 "stage": Stage.DECLINED,
                 "answered_by": body.by,
                 "declined_reason": body.reason,
                 "declined_note": body.note,
             }
         case HandoverItemKept():
-            return {
+            changes = {
                 "stage": Stage.KEPT,
                 "kept_by": body.by,
                 "kept_reason": body.reason,
                 "opens_at": body.opens_at,
             }
         case HandoverItemMoved():
-            receipt = Receipt(
-                to=body.to,
-                sequence=body.sequence,
-                why=body.why,
-                at=at,
-                by=body.by,
-                agent=body.agent,
-            )
-            return {
-                "stage": Stage.MOVED,
-                "receipts": (*before.receipts, receipt),
-                "sequence": body.sequence,
-            }
+            changes = _moved(before, body, at)
         case HandoverItemLeft():
-            return {
+            changes = {
                 "stage": Stage.LEFT,
                 "left_why": body.why,
                 "left_to": body.to,
                 "sequence": body.sequence,
             }
         case _:
-            return {}
+            pass
+    return changes
+
+
+def _added(before: ItemState, body: HandoverItemAdded, at: datetime) -> dict[str, Any]:
+    """Return everything anew but the receipts: it may have come back."""
+    fresh = ItemState(
+        handover=body.handover,
+        ticket=body.ticket,
+        number=body.number,
+        desk=body.desk,
+        action=body.action,
+        rule=body.rule,
+        round=body.round,
+        brief=body.brief,
+        added_at=at,
+        receipts=before.receipts,
+        sequence=before.sequence,
+        at=at,
+    )
+    return dict(fresh)
+
+
+def _moved(before: ItemState, body: HandoverItemMoved, at: datetime) -> dict[str, Any]:
+    receipt = Receipt(
+        to=body.to,
+        sequence=body.sequence,
+        why=body.why,
+        at=at,
+        by=body.by,
+        agent=body.agent,
+    )
+    return {
+        "stage": Stage.MOVED,
+        "receipts": (*before.receipts, receipt),
+        "sequence": body.sequence,
+    }
 
 
 ITEMS: Final = Aggregate(

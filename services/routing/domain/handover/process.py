@@ -125,15 +125,16 @@ class HandoverState(BaseModel):
 def evolve_handover(state: HandoverState | None, event: Event[Any]) -> HandoverState:
     """Return the state after one of the handover's own events."""
     # One that was withdrawn may be opened again: from the beginning.
-    fresh = state is None or isinstance(event.body, HandoverOpened)
-    before = HandoverState() if fresh else state
+    known = None if isinstance(event.body, HandoverOpened) else state
+    before = known or HandoverState()
     return before.model_copy(update=_changes(before, event.body, event.time))
 
 
 def _changes(before: HandoverState, body: Any, at: datetime) -> dict[str, Any]:
+    changes: dict[str, Any]
     match body:
         case HandoverOpened():
-            return {
+            changes = {
                 "desk": body.desk,
                 "policy": body.policy,
                 "started_at": body.started_at,
@@ -142,15 +143,15 @@ def _changes(before: HandoverState, body: Any, at: datetime) -> dict[str, Any]:
                 **_times(body),
             }
         case HandoverRescheduled():
-            return {"rescheduled": body.reason, **_times(body)}
+            changes = {"rescheduled": body.reason, **_times(body)}
         case HandoverWithdrawn():
-            return {"withdrawn": body.reason}
+            changes = {"withdrawn": body.reason}
         case HandoverMatterNoted():
             note = MatterNote(state=body.state, text=body.text, by=body.by, at=at)
-            return {"notes": {**before.notes, body.matter: note}}
+            changes = {"notes": {**before.notes, body.matter: note}}
         case HandoverSigned():
             signature = Signature(by=body.by, at=at)
-            return {"signatures": {**before.signatures, str(body.side): signature}}
+            changes = {"signatures": {**before.signatures, str(body.side): signature}}
         case HandoverAlarmed():
             alarm = Alarm(
                 reason=body.reason,
@@ -160,9 +161,9 @@ def _changes(before: HandoverState, body: Any, at: datetime) -> dict[str, Any]:
                 opens_at=body.opens_at,
                 at=at,
             )
-            return {"alarms": (*before.alarms, alarm)}
+            changes = {"alarms": (*before.alarms, alarm)}
         case HandoverCompleted():
-            return {
+            changes = {
                 "completed_at": at,
                 "watch_until": body.watch_until,
                 "unsigned": body.unsigned,
@@ -171,6 +172,7 @@ def _changes(before: HandoverState, body: Any, at: datetime) -> dict[str, Any]:
         case _:
             message = f"{type(body).__name__} is no event of a handover"
             raise TypeError(message)
+    return changes
 
 
 def _times(body: HandoverOpened | HandoverRescheduled) -> dict[str, Any]:
