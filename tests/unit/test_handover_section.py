@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from shared.organisation import ConfigurationInvalid, parse_sections
+from tests.support.routing import SAMPLE
 from tests.unit.organisation_files import FILES
 
 GOOD = """\
@@ -64,3 +67,19 @@ def test_a_rule_that_is_never_reached_is_refused() -> None:
     text = GOOD.replace('when: priority == "P4" && status != "pending", ', "")
     with pytest.raises(ConfigurationInvalid, match="never reached: 'minor' takes all"):
         parse_sections(FILES | {"handover.yaml": text})
+
+
+def test_the_policy_of_the_page_is_right() -> None:
+    """Who pastes it from docs/handover.md beside the sample has a configuration that works."""
+    page = Path(__file__).parents[2] / "docs" / "handover.md"
+    text = page.read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0]
+    files = {
+        str(path.relative_to(SAMPLE)): path.read_text(encoding="utf-8")
+        for path in sorted(SAMPLE.rglob("*.yaml"))
+    }
+    policy = parse_sections(files | {"handover.yaml": text}).handover.policy_for("london")
+    assert policy is not None
+    assert [matter.name for matter in policy.matters if matter.required] == [
+        "environment",
+        "running-changes",
+    ]

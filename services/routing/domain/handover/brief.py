@@ -11,6 +11,8 @@ from shared.contracts.routing import PendReason, Status
 
 SYSTEM: Final = "system"
 
+NOT_BEGUN: Final = frozenset({"assigned", "offered"})
+"""Words of statuses in which an agent has a ticket and does not work on it yet."""
 _WAITING: Final = {
     PendReason.CUSTOMER: NextStep.AWAIT_CONTACT,
     PendReason.SUPPLIER: NextStep.CHASE_SUPPLIER,
@@ -65,6 +67,6 @@ def next_step(status: Status, state: TicketState) -> NextStep:
         return NextStep.REVIEW_RESOLUTION
     if state.holder is None:
         return NextStep.ASSIGN
-    if status is Status.ASSIGNED:
+    if str(status) in NOT_BEGUN:
         return NextStep.BEGIN
     return NextStep.WATCH_ALERTS if state.firing else NextStep.CONTINUE
