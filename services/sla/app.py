@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from services.sla.api import clock_router
+from services.sla.api import clock_router, internal_router
 from services.sla.consumers import on_requests, on_tickets
 from services.sla.domain.evolve import TICKET_CLOCKS
 from services.sla.handlers import ClockHandlers
-from services.sla.internal import internal_router
 from services.sla.settings import SlaSettings
 from services.sla.store import MongoClocks
 from services.sla.ticker import ClockTicker, GroupCaughtup, TickLimits

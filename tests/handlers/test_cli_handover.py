@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.handlers.test_cli_commands import Desk, ok, problem
+from tests.handlers.test_cli_commands import Desk, Routes, ok, problem
 
 PORT = 18103
 HANDOVER: dict[str, Any] = {
@@ -37,10 +37,10 @@ HANDOVER: dict[str, Any] = {
 }
 
 
-def desk(home: Path, **answers: Any) -> Desk:
+def desk(home: Path) -> Desk:
     """Return a routing service that knows one handover."""
     base = "/v1/handovers"
-    routes = {
+    routes: Routes = {
         (PORT, "GET", base): ok({"handovers": [HANDOVER], "next": None}),
         (PORT, "GET", f"{base}/h-1"): ok(HANDOVER),
         (PORT, "GET", f"{base}/h-1/report"): ok({"text": "Shift of london\n"}),
@@ -50,7 +50,7 @@ def desk(home: Path, **answers: Any) -> Desk:
             409, "may-not-be-kept: P1 is never kept by a closed desk"
         ),
     }
-    return Desk(home, routes | answers)
+    return Desk(home, routes)
 
 
 def test_handovers_are_listed_and_shown(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from services.sla.internal import internal_router
+from services.sla.api import internal_router
 from shared.auth import Actor
 from shared.contracts.control import IdentityKind, Role
 from shared.http import equip
