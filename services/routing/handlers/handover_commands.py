@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.routing.domain.handover import commands
-from services.routing.domain.handover.items import ITEMS, item_stream
-from services.routing.domain.handover.looks import decide_move, decide_receipt
-from services.routing.domain.handover.process import (
-    HANDOVERS,
-    HandoverState,
+from services.routing.domain.handover.conclusion import (
     decide_matter,
     decide_sign,
     may_sign,
     required_open,
 )
+from services.routing.domain.handover.items import ITEMS, item_stream
+from services.routing.domain.handover.looks import decide_move, decide_receipt
+from services.routing.domain.handover.process import HANDOVERS, HandoverState
 from services.routing.domain.handover.shifts import offered_desk, reopens_at
 from services.routing.domain.rules import work_weight
 from services.routing.domain.tickets import TICKETS, TicketState

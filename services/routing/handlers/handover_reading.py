@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from services.routing.domain.handover.conclusion import may_sign
 from services.routing.domain.handover.items import ITEMS, ItemState, item_stream
-from services.routing.domain.handover.process import HANDOVERS, HandoverState, may_sign
+from services.routing.domain.handover.process import HANDOVERS, HandoverState
 from services.routing.domain.tickets import RANKS
 from services.routing.handlers.handover_counts import counted
 from services.routing.handover_ports import (

@@ -7,39 +7,39 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from services.routing.domain.desks import desk_named
+from services.routing.domain.handover.conclusion import NOBODY_OPEN as NOBODY_OPEN_ALARM
+from services.routing.domain.handover.conclusion import (
+    STAY,
+    decide_alarm,
+    decide_complete,
+    decide_unsigned,
+    told,
+)
 from services.routing.domain.handover.items import GONE, ITEMS, SETTLED, Stage, item_stream
 from services.routing.domain.handover.looks import (
     NO_NEXT,
     NOBODY_OPEN,
     Ending,
-    Mandate,
     Seen,
     decide_look,
-    decide_move,
-    decide_receipt,
     mandate,
 )
 from services.routing.domain.handover.process import (
     HANDOVERS,
-    STAY,
     HandoverState,
-    decide_alarm,
-    decide_complete,
     decide_open,
     decide_reschedule,
-    decide_unsigned,
     decide_withdraw,
     handover_stream,
-    told,
 )
-from services.routing.domain.handover.process import NOBODY_OPEN as NOBODY_OPEN_ALARM
 from services.routing.domain.handover.shifts import Shift, reopens_at, shift_end, takeover
-from services.routing.domain.tickets import RANKS, TICKETS, TicketState
+from services.routing.domain.tickets import RANKS, TICKETS
 from services.routing.handlers.handover_counts import counted
+from services.routing.handlers.handover_moves import Move, ending_of, is_known
 from services.routing.handlers.writing import TicketWriter
 from services.routing.handover_ports import HandoverDocument, Handovers, ItemDocument
 from services.routing.ports import TicketDocument
-from shared.aggregate import Document, Write
+from shared.aggregate import Document
 from shared.clock import Clock
 from shared.commit import Command, Committer
 from shared.configuration import Configurations
@@ -172,7 +172,7 @@ class HandoverSweep:
         for desk in configuration.desks.desks:
             policy = configuration.handover.policy_for(desk.name)
             shift = shift_end(configuration, policy, desk.name, now) if policy else None
-            if policy is None or shift is None or _is_known(active, desk.name, shift, now):
+            if policy is None or shift is None or is_known(active, desk.name, shift, now):
                 continue
             stream = handover_stream(tenant, desk.name, shift.closes_at)
             if shift.closes_at <= now:
@@ -292,7 +292,7 @@ class HandoverSweep:
         seen = tickets.get(item.state.ticket) if item.state else None
         if seen is None or item.state is None or mandate(item.state, seen, ending) is None:
             return 0
-        move = _Move(self._committer, ending, item)
+        move = Move(self._committer, ending, item)
         try:
             after = await self._writer.change(
                 tenant=document.tenant, ticket=seen.id, decide=move.decide, also=move.receipt
@@ -363,71 +363,15 @@ class HandoverSweep:
             await self._execute(document, lambda state: decide(state, counts))
 
 
-class _Move:
-    """One move: decided on the ticket, and its receipt on the item, in one transaction."""
-
-    def __init__(self, committer: Committer, ending: Ending, item: ItemDocument) -> None:
-        self._committer = committer
-        self._ending = ending
-        self._item = item
-
-    def decide(self, state: TicketState | None) -> Sequence[Body]:
-        """Decide on the ticket as it is now, by what is known of the item."""
-        found = self._mandate(self._item, state)
-        if found is None:
-            return []
-        return decide_move(
-            state, giving=self._ending.giving, choice=found.choice, handover=self._ending.handover
-        )
-
-    async def receipt(self, write: Write[TicketState]) -> list[Write[Any]]:
-        """Return the write of the receipt.
-
-        Raises:
-            CommandRejected: somebody kept it, or it moved, meanwhile.
-        """
-        loaded = await self._committer.store.load(ITEMS, [self._item.id])
-        self._item = loaded.get(self._item.id, self._item)
-        found = self._mandate(self._item, write.before.state)
-        after = write.after.state
-        if found is None or after is None or found.choice.desk.name != after.desk:
-            raise CommandRejected("stays", "the ticket is to stay where it is now")
-        command = Command(
-            target=self._item.id,
-            tenant=self._item.tenant,
-            correlationid=write.after.id,
-            decide=lambda state: decide_receipt(
-                state, to=found.choice.desk.name, sequence=write.before.seq + 1, why=found.why
-            ),
-        )
-        planned = self._committer.plan_command(ITEMS, self._item, command)
-        return [] if planned is None else [planned]
-
-    def _mandate(self, item: ItemDocument, state: TicketState | None) -> Mandate | None:
-        if item.state is None:
-            return None
-        seen = Seen.of(item.state.ticket, 0, state)
-        return None if seen is None else mandate(item.state, seen, self._ending)
-
-
-def ending_of(
-    document: HandoverDocument, configuration: Configuration, now: datetime
-) -> Ending | None:
-    """Return the end of a shift as it is looked at; None where no policy is left for the desk."""
+def _since(document: HandoverDocument) -> tuple[str, str]:
     state = document.state
-    if state is None or state.closes_at is None or state.withdrawn is not None:
-        return None
-    policy = configuration.handover.policy_for(state.desk)
-    if policy is None:
-        return None
-    return Ending(
-        handover=document.id,
-        giving=state.desk,
-        closes_at=state.closes_at,
-        configuration=configuration,
-        policy=policy,
-        now=now,
-    )
+    return (state.opened_at.isoformat() if state and state.opened_at else "", document.id)
+
+
+def _gravity(item: ItemDocument) -> tuple[int, str]:
+    """Return the order of moving: the gravest first."""
+    brief = item.state.brief if item.state else None
+    return (RANKS[brief.priority] if brief else len(RANKS), item.id)
 
 
 async def _pages(page: Page) -> Any:
@@ -443,28 +387,3 @@ async def _pages(page: Page) -> Any:
 def _seen(documents: Iterable[TicketDocument]) -> dict[str, Seen]:
     found = (Seen.of(d.id, d.seq, d.state) for d in documents)
     return {seen.id: seen for seen in found if seen is not None}
-
-
-def _since(document: HandoverDocument) -> tuple[str, str]:
-    state = document.state
-    return (state.opened_at.isoformat() if state and state.opened_at else "", document.id)
-
-
-def _gravity(item: ItemDocument) -> tuple[int, str]:
-    """Return the order of moving: the gravest first."""
-    brief = item.state.brief if item.state else None
-    return (RANKS[brief.priority] if brief else len(RANKS), item.id)
-
-
-def _is_known(active: Sequence[HandoverDocument], desk: str, shift: Shift, now: datetime) -> bool:
-    """Return whether a shift's end has its handover, also where its end was moved since."""
-    ahead = shift.closes_at > now
-    for document in active:
-        state = document.state
-        if state is None or state.desk != desk or state.closes_at is None:
-            continue
-        if ahead and state.closes_at > now:
-            return True
-        if not ahead and shift.closes_at <= state.closes_at <= now:
-            return True
-    return False
