@@ -30,6 +30,9 @@ from shared.kernel import Infrastructure
 SECONDS_MAX = 10.0
 """An answer takes milliseconds; a caller's batch must not hang on a stalled one."""
 
+CONVERSATIONS_EACH = 20
+"""Tickets whose messages are asked for at once: a conversation may be long."""
+
 A = TypeVar("A", bound=BaseModel)
 
 
@@ -93,6 +96,17 @@ class IntakeApi:
         answer = await self._ask(CONVERSATIONS_PATH, tenant, (ticket,), MessagesAnswer)
         return answer.messages
 
+    async def conversations(
+        self, tenant: str, tickets: Iterable[str]
+    ) -> dict[str, tuple[MessageView, ...]]:
+        """Return the messages of tickets, oldest first; a ticket without any is left out."""
+        found: dict[str, list[MessageView]] = {}
+        for part in _parts(tickets, CONVERSATIONS_EACH):
+            answer = await self._ask(CONVERSATIONS_PATH, tenant, part, MessagesAnswer)
+            for message in answer.messages:
+                found.setdefault(message.ticket, []).append(message)
+        return {ticket: tuple(messages) for ticket, messages in found.items()}
+
     async def _ask(self, path: str, tenant: str, ids: tuple[str, ...], answer: type[A]) -> A:
         question = IdsRequest(tenant=tenant, ids=ids)
         try:
@@ -108,8 +122,8 @@ class IntakeApi:
             raise Infrastructure(message) from error
 
 
-def _parts(ids: Iterable[str]) -> Iterator[tuple[str, ...]]:
+def _parts(ids: Iterable[str], each: int = BATCH_MAX) -> Iterator[tuple[str, ...]]:
     """Yield the distinct ids in parts that one request may carry."""
     distinct = tuple(dict.fromkeys(ids))
-    for start in range(0, len(distinct), BATCH_MAX):
-        yield distinct[start : start + BATCH_MAX]
+    for start in range(0, len(distinct), each):
+        yield distinct[start : start + each]

@@ -25,6 +25,7 @@ from heliodesk.cli.promises import HINT, Because, Force, forcing, show_broken
 from heliodesk.errors import CliError, Exit
 from heliodesk.product.directory import read_directory
 from shared.coverage import BrokenPromise, analyse
+from shared.coverage.overlaps import short_overlaps
 from shared.organisation import Configuration, ConfigurationInvalid, parse_sections
 
 PATH: Final = "/v1/configuration"
@@ -53,14 +54,16 @@ app = typer.Typer(no_args_is_help=True, help="Check, compare, apply and roll bac
 def check(ctx: typer.Context, folder: Folder, *, as_json: AsJson = False) -> None:
     """Check a directory without asking anybody.
 
-    Exit code 2 where it is wrong, 1 where it leaves promised time uncovered.
+    Exit code 2 where it is wrong, 1 where it leaves promised time uncovered. Shifts that overlap
+    for less than a policy of handovers wants are warned of, 400 days ahead.
     """
     try:
         found = parse_sections(read_directory(folder))
     except ConfigurationInvalid as error:
         if as_json:
             problems = _problems_json(error)
-            print_json({"valid": False, "problems": problems, "broken_promises": []})
+            found_wrong = {"valid": False, "problems": problems}
+            print_json({**found_wrong, "broken_promises": [], "short_overlaps": []})
             raise typer.Exit(Exit.BAD_INPUT) from error
         raise _invalid(folder, error) from error
     start = context_of(ctx).clock.now().replace(second=0, microsecond=0)
@@ -68,11 +71,16 @@ def check(ctx: typer.Context, folder: Folder, *, as_json: AsJson = False) -> Non
         BrokenPromise.of(kept).model_dump(mode="json")
         for kept in analyse(found, start, promised_only=True).broken
     ]
+    short = short_overlaps(found, start)
     if as_json:
-        print_json({"valid": True, "problems": [], "broken_promises": broken})
+        overlaps = [overlap.model_dump(mode="json") for overlap in short]
+        right = {"valid": True, "problems": []}
+        print_json({**right, "broken_promises": broken, "short_overlaps": overlaps})
     else:
         print_line(f"{folder} is right: {_size(found)}.")
         show_broken(broken)
+        for overlap in short:
+            print_line(f"warning: handover: {overlap.words()}")
     if broken:
         raise typer.Exit(Exit.FAILED)
 

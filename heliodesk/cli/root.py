@@ -32,6 +32,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "parked": "heliodesk.cli.parked",
     "agent": "heliodesk.cli.agent",
     "route": "heliodesk.cli.route",
+    "handover": "heliodesk.cli.handover",
     "sla": "heliodesk.cli.sla",
     "topics": "heliodesk.cli.topics",
 }

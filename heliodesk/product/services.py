@@ -30,6 +30,7 @@ PROCESSES_MAX: Final = 16
 LINKS: Final[Mapping[str, tuple[str, ...]]] = {
     "intake": ("routing",),
     "notify": ("intake",),
+    "routing": ("intake", "sla"),
     "knowledge": ("intake",),
     "console": ("control", "intake", "routing", "sla", "knowledge"),
 }

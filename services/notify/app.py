@@ -7,7 +7,14 @@ from fastapi import FastAPI
 from services.notify.adapters.smtp import SmtpChannel, SmtpServer
 from services.notify.adapters.words import JinjaWords
 from services.notify.api import notices_router
-from services.notify.consumers import configured, on_clocks, on_contacts, on_requests, on_tickets
+from services.notify.consumers import (
+    configured,
+    on_clocks,
+    on_contacts,
+    on_requests,
+    on_shifts,
+    on_tickets,
+)
 from services.notify.domain.answers import AnswerLinks
 from services.notify.domain.notices import NOTICES
 from services.notify.handlers import Letters, NoticeDesk, Reach
@@ -15,7 +22,7 @@ from services.notify.settings import NotifySettings
 from services.notify.store import MongoClaims
 from services.notify.ticker import Sender, SendingLimits
 from shared.clock import Clock, SystemClock
-from shared.contracts.topics import CLOCKS, CONTACTS, REQUESTS, TICKETS
+from shared.contracts.topics import CLOCKS, CONTACTS, REQUESTS, SHIFTS, TICKETS
 from shared.intake_api import IntakeApi
 from shared.service import Runtime
 from shared.settings import secret
@@ -60,6 +67,7 @@ def create_app(settings: NotifySettings, *, clock: Clock | None = None) -> FastA
         TICKETS, on_tickets(tickets_reach, find), first=tickets_reach.learn, then=ticker.wake
     )
     runtime.consume(CLOCKS, on_clocks(find), then=ticker.wake)
+    runtime.consume(SHIFTS, on_shifts(find), then=ticker.wake)
     runtime.consume(CONTACTS, on_contacts(), then=ticker.wake)
     desk = NoticeDesk(committer=runtime.committer, clock=clock, wake=ticker.wake)
     return runtime.application(

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from services.notify.domain import alarms, offers, planning, referrals, watching
+from services.notify.domain.handovers import tell_alarm
 from services.notify.domain.notices import NOTICES
 from services.notify.handlers import Reach
 from shared.configuration import Configurations
 from shared.consumer import On
 from shared.contracts.contacts import ContactCodeAsked
 from shared.contracts.envelope import Event
+from shared.contracts.handover import HandoverAlarmed
 from shared.contracts.intake import FollowupRefused, MessageAdded, RequestAccepted
 from shared.contracts.lifecycle import TicketEscalated, WatcherAdded, WatcherRemoved
 from shared.contracts.offering import TicketOffered
@@ -104,6 +106,13 @@ def on_tickets(reach: Reach, find: Configured) -> list[On]:
         ),
         On(WatcherAdded, NOTICES, watching.note_watcher),
         On(WatcherRemoved, NOTICES, watching.note_watcher),
+    ]
+
+
+def on_shifts(find: Configured) -> list[On]:
+    """Return the rows of ``heliodesk.shifts``."""
+    return [
+        On(HandoverAlarmed, NOTICES, lambda s, e, now: tell_alarm(s, e, now, find(e))),
     ]
 
 

@@ -10,6 +10,7 @@ from services.routing.api import (
     DRY_RUN_PATH,
     contact_router,
     dry_run_router,
+    handover_router,
     internal_router,
     lifecycle_router,
     people_router,
@@ -18,6 +19,8 @@ from services.routing.api import (
 )
 from services.routing.consumers import on_clocks, on_requests
 from services.routing.domain.agents import AGENTS
+from services.routing.domain.handover.items import ITEMS
+from services.routing.domain.handover.process import HANDOVERS
 from services.routing.domain.tickets import TICKETS
 from services.routing.handlers.alarms import UnroutedWatch
 from services.routing.handlers.closings import Closings
@@ -25,6 +28,9 @@ from services.routing.handlers.commands import TicketCommands
 from services.routing.handlers.contacting import ContactCommands
 from services.routing.handlers.directing import Directing
 from services.routing.handlers.foreseeing import Foresight
+from services.routing.handlers.handover_commands import HandoverCommands
+from services.routing.handlers.handover_reading import HandoverReader
+from services.routing.handlers.handovers import HandoverSweep
 from services.routing.handlers.holds import HoldKeeper
 from services.routing.handlers.lifecycle import LifecycleCommands
 from services.routing.handlers.matcher import Matcher, MatchLimits
@@ -37,14 +43,17 @@ from services.routing.handlers.sweeps import DeskSweep, Timers
 from services.routing.handlers.taking import Taking
 from services.routing.handlers.verdicts import Verdicts
 from services.routing.handlers.writing import TicketWriter
+from services.routing.handover_store import MongoHandovers
 from services.routing.settings import RoutingSettings
 from services.routing.store import MongoTickets
-from services.routing.ticker import Pace, start_reorganising, start_tickers
+from services.routing.ticker import Pace, start_handovers, start_reorganising, start_tickers
 from shared.clock import Clock, SystemClock
 from shared.contracts.routing import Presence
 from shared.contracts.topics import CLOCKS, REQUESTS, SHIFTS
+from shared.intake_api import IntakeApi
 from shared.service import Runtime
 from shared.settings import secret
+from shared.sla_api import SlaApi
 from shared.streams import Record
 from shared.verdicts import VerdictSigner
 
@@ -52,7 +61,12 @@ from shared.verdicts import VerdictSigner
 def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> FastAPI:
     """Return routing's application; it connects when it is started."""
     clock = clock or SystemClock()
-    runtime = Runtime(name="routing", settings=settings, clock=clock, aggregates=(TICKETS, AGENTS))
+    runtime = Runtime(
+        name="routing",
+        settings=settings,
+        clock=clock,
+        aggregates=(TICKETS, AGENTS, HANDOVERS, ITEMS),
+    )
     committer, configurations = runtime.committer, runtime.configurations
     presence_default = Presence(settings.presence_default)
     tickets = MongoTickets(runtime.database)
@@ -118,6 +132,20 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
         ),
     )
     start_reorganising(runtime, reorganiser, seconds=settings.sweep_seconds, moved=wake)
+    handovers = MongoHandovers(runtime.database)
+    runtime.prepare.append(handovers.ensure_indexes)
+    handing = start_handovers(
+        runtime,
+        HandoverSweep(
+            handovers=handovers,
+            committer=committer,
+            writer=writer,
+            configurations=configurations,
+            clock=clock,
+        ),
+        seconds=settings.handover_seconds,
+        moved=wake,
+    )
     configurations.on_change(lambda _tenant: wake())
     self_service = SelfServiceTimer(
         tickets=tickets, committer=committer, configurations=configurations, clock=clock
@@ -182,6 +210,18 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
     signer = VerdictSigner(secret(settings.thread_key or settings.service_token))
     verdicts = Verdicts(signer=signer, tickets=tickets, commands=commands)
     foresight = Foresight(tickets=tickets, configurations=configurations, clock=clock)
+    token = secret(settings.service_token)
+    handover_reader = HandoverReader(
+        handovers=handovers,
+        committer=committer,
+        configurations=configurations,
+        clock=clock,
+        texts=IntakeApi(url=settings.intake_url, token=token),
+        clocks=SlaApi(url=settings.sla_url, token=token),
+    )
+    handover_commands = HandoverCommands(
+        committer=committer, writer=writer, configurations=configurations, changed=handing
+    )
     return runtime.application(
         routers=[
             ticket_router(reader, commands),
@@ -189,6 +229,7 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
             task_router(reader, lifecycle, clock=clock),
             contact_router(reader, contacting),
             people_router(reader, commands),
+            handover_router(handover_reader, reader, handover_commands),
             dry_run_router(foresight),
             internal_router(directing, verdicts),
         ],

@@ -40,5 +40,11 @@ class RoutingSettings(ServiceSettings):
     """How long a hold may outlive its ticket's leaving; meanwhile that room is not used."""
     configuration_bytes_max: Annotated[int, Field(ge=1024, le=64 * 1024 * 1024)] = 16 * 1024 * 1024
     """Body of a dry run: it holds every section at once. Control has a limit of the same name."""
+    handover_seconds: Annotated[float, Field(gt=0)] = 5.0
+    """How late the end of a shift may be noticed, and a step of a handover be done."""
+    intake_url: str = "http://127.0.0.1:18101"
+    """Whose messages the briefs of a handover quote."""
+    sla_url: str = "http://127.0.0.1:18104"
+    """Whose due times the briefs of a handover tell."""
     audit_seconds: Annotated[float, Field(gt=0)] = 60.0
     """How often everything is looked at, in case an earlier look missed something."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from services.routing.handlers.handovers import HandoverSweep
 from services.routing.handlers.holds import HoldKeeper
 from services.routing.handlers.matcher import Matcher
 from services.routing.handlers.offering import OfferTimers, Reclaimer
@@ -84,3 +85,21 @@ def start_reorganising(
 
     ticker = runtime.tick("reorganise", reorganise, seconds=seconds)
     runtime.configurations.on_change(lambda _tenant: ticker.wake())
+
+
+def start_handovers(
+    runtime: Runtime, sweep: HandoverSweep, *, seconds: float, moved: Callable[[], None]
+) -> Callable[[], None]:
+    """Give the runtime its handovers; return what wakes them and the matcher."""
+
+    async def hand_over() -> None:
+        if await sweep.round():
+            moved()
+
+    ticker = runtime.tick("handovers", hand_over, seconds=seconds)
+
+    def wake() -> None:
+        ticker.wake()
+        moved()
+
+    return wake

@@ -1,4 +1,7 @@
-"""The HTTP API of sla: clocks of a ticket, lists of them, and how they came to stand so."""
+"""The HTTP API of sla: clocks of a ticket, lists of them, and how they came to stand so.
+
+Beside it what the other services read, in batches.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from fastapi.responses import PlainTextResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from services.sla.domain.count import seen_at
+from services.sla.domain.evolve import TICKET_CLOCKS
 from services.sla.domain.explain import TicketExplanation
 from services.sla.domain.explain_text import render
 from services.sla.domain.model import NEVER, OPEN_STATES, ClocksState
@@ -20,9 +24,11 @@ from shared.aggregate import Document
 from shared.auth import Action, Actor
 from shared.clock import Clock
 from shared.contracts.facts import Instant
+from shared.contracts.internal import CLOCKS_PATH, ClocksAnswer, ClocksView, IdsRequest
 from shared.contracts.sla import ClockView
 from shared.http import Problem, allowed
 from shared.kernel import instant, rfc3339
+from shared.streams import StreamStore
 
 
 class TicketClocks(BaseModel):
@@ -117,6 +123,30 @@ def clock_router(*, index: ClockIndex, handlers: ClockHandlers, clock: Clock) ->
         if lang is None:
             return explanation
         return PlainTextResponse(render(explanation, lang=lang))
+
+    return router
+
+
+def internal_router(*, store: StreamStore, handlers: ClockHandlers, clock: Clock) -> APIRouter:
+    """Return the routes under ``/internal/v1``; the tenant is that of the body."""
+    router = APIRouter(tags=["internal"])
+    internal: Any = allowed(Action.INTERNAL)
+
+    @router.post(CLOCKS_PATH)
+    async def clocks(body: IdsRequest, _actor: Actor = internal) -> ClocksAnswer:
+        """Return the clocks of tickets; a ticket of which none are known is left out."""
+        found = await store.load(TICKET_CLOCKS, body.ids)
+        now = clock.now()
+        return ClocksAnswer(
+            tickets=tuple(
+                ClocksView(
+                    ticket=document.id,
+                    clocks=shown(document, document.state, now, handlers).clocks,
+                )
+                for document in found.values()
+                if document.tenant == body.tenant and document.state is not None
+            )
+        )
 
     return router
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from services.sla.api import clock_router
+from services.sla.api import clock_router, internal_router
 from services.sla.consumers import on_requests, on_tickets
 from services.sla.domain.evolve import TICKET_CLOCKS
 from services.sla.handlers import ClockHandlers
@@ -43,7 +43,10 @@ def create_app(settings: SlaSettings, *, clock: Clock | None = None) -> FastAPI:
     runtime.consume(TICKETS, on_tickets(handlers))
     runtime.tick("clocks", ticker.run_once, seconds=settings.tick_seconds)
     return runtime.application(
-        routers=[clock_router(index=index, handlers=handlers, clock=clock)],
+        routers=[
+            clock_router(index=index, handlers=handlers, clock=clock),
+            internal_router(store=runtime.committer.store, handlers=handlers, clock=clock),
+        ],
         title="Heliodesk sla",
         description="The clocks of tickets: what was promised, what is used, and why.",
     )

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.facts import Channel, Code, Id, Instant, Word
 from shared.contracts.intake import Direction
+from shared.contracts.sla import ClockView
 
 BATCH_MAX = 200
 CONTACTS_PATH = "/internal/v1/contacts"
@@ -19,6 +20,8 @@ MESSAGES_PATH = "/internal/v1/messages"
 CONVERSATIONS_PATH = "/internal/v1/conversations"
 VERDICTS_PATH = "/internal/v1/verdicts"
 """Routing's: what a requester says of a resolution by a signed link."""
+CLOCKS_PATH = "/internal/v1/clocks"
+"""Of sla; the others are intake's."""
 FILES_PATH = "/internal/v1/files"
 """By POST what files are; by GET of one below it its bytes, with ``?tenant=``."""
 
@@ -110,6 +113,23 @@ class MessagesAnswer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     messages: tuple[MessageView, ...]
+
+
+class ClocksView(BaseModel):
+    """The clocks of one ticket."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    ticket: Id
+    clocks: tuple[ClockView, ...]
+
+
+class ClocksAnswer(BaseModel):
+    """Answer of ``/internal/v1/clocks``, whose ids are tickets."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    tickets: tuple[ClocksView, ...]
 
 
 class FileView(BaseModel):

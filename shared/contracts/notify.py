@@ -33,6 +33,8 @@ class NoticeKind(Word):
     """An agent is asked to take a ticket, until an instant."""
     RECLAIM = "reclaim"
     """A ticket went back to the queue from an agent who was absent, or silent."""
+    HANDOVER = "handover"
+    """Something is wrong with the end of a shift. It belongs to no ticket."""
     CODE = "code"
     UNROUTED = "unrouted"
     """No topology takes a ticket: the fallback desk has it, and somebody should look why."""

@@ -47,6 +47,7 @@ class QueueReason(Word):
     OFFER_EXPIRED = "offer-expired"
     OFFER_REJECTED = "offer-rejected"
     RECLAIMED = "reclaimed"
+    HANDOVER = "handover"
     UNKNOWN = "unknown"
 
 
@@ -151,6 +152,8 @@ class TicketQueued(TicketEvent):
     released: Code | None = None
     """The agent who held it until now, if one did."""
     note: Annotated[str, Field(max_length=300)] = ""
+    handover: Id | None = None
+    """The shift handover that moved it, where one did."""
     code: Code | None = None
     """Of a rejected offer: the desk's word for why. Of a reclaim: ``absent`` or ``silent``."""
     final: bool = False

@@ -13,6 +13,7 @@ from shared.contracts import (
     calls,
     contacts,
     control,
+    handover,
     intake,
     knowledge,
     lifecycle,
@@ -194,14 +195,16 @@ SHIFTS = Topic(
     name="heliodesk.shifts",
     owner="routing",
     source="/routing/agent",
-    key="agent",
+    key="agent, handover, or item of one",
     events=(
         routing.PresenceChanged,
         routing.HoldTaken,
         routing.HoldReleased,
         offering.OfferAnswered,
+        *handover.HANDOVER_EVENTS,
+        *handover.HANDOVER_ITEM_EVENTS,
     ),
-    consumers=("routing", "console"),
+    consumers=("routing", "notify", "console"),
 )
 CLOCKS = Topic(
     name="heliodesk.clocks",

@@ -10,6 +10,7 @@ from shared.expressions import ExpressionInvalid, compile_condition
 from shared.organisation.configuration import ROSTER_PREFIX
 from shared.organisation.doors import known_doors, settings_faults
 from shared.organisation.group_checks import queue_faults, supplier_faults
+from shared.organisation.handover_checks import handover_faults
 from shared.organisation.intake import REQUEST_FIELDS
 from shared.organisation.integrations import ALERT_FIELDS
 from shared.organisation.lifecycle_checks import lifecycle_faults
@@ -59,6 +60,7 @@ def findings(configuration: Configuration) -> Iterator[Finding]:
                 ("topologies", topology_faults),
                 ("routing", routing_faults),
                 ("lifecycle", lifecycle_faults),
+                ("handover", handover_faults),
             )
         ),
     )

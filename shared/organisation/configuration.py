@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from shared.calendar import CompiledCalendar, compile_calendar
 from shared.organisation.catalogue import CatalogueSection, ConfigurationItem, Form, Service
 from shared.organisation.coverage import CoverageSection
+from shared.organisation.handover import HandoverSection
 from shared.organisation.intake import IntakeSection
 from shared.organisation.integrations import Integration, IntegrationsSection, TemplatesSection
 from shared.organisation.lifecycle import LifecycleSection
@@ -52,6 +53,7 @@ SECTION_MODELS: Final[Mapping[str, type[Model]]] = {
     "coverage": CoverageSection,
     "routing": RoutingSection,
     "lifecycle": LifecycleSection,
+    "handover": HandoverSection,
     "sla": SlaSection,
     "integrations": IntegrationsSection,
     "intake": IntakeSection,
@@ -98,6 +100,7 @@ class Configuration(Places):
     coverage: CoverageSection = field(default_factory=CoverageSection)
     routing: RoutingSection = field(default_factory=RoutingSection)
     lifecycle: LifecycleSection = field(default_factory=LifecycleSection)
+    handover: HandoverSection = field(default_factory=HandoverSection)
     sla: SlaSection = field(default_factory=SlaSection)
     integrations: IntegrationsSection = field(default_factory=IntegrationsSection)
     intake: IntakeSection = field(default_factory=IntakeSection)

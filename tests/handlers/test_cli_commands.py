@@ -103,7 +103,7 @@ def home(tmp_path: Path) -> Path:
 def test_a_right_directory_is_said_to_be_right(home: Path) -> None:
     """`config check` of the sample succeeds without asking any service."""
     desk = Desk(home, {})
-    right = {"valid": True, "problems": [], "broken_promises": []}
+    right = {"valid": True, "problems": [], "broken_promises": [], "short_overlaps": []}
     assert desk.json("config", "check", str(SAMPLE)) == right
     assert desk.run("config", "check", str(SAMPLE)).exit_code == 0
     assert desk.asked == []

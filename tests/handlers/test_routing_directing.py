@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from services.routing.api import internal_router
 from services.routing.domain.desks import choose_desk
 from services.routing.handlers.directing import call_facts
+from services.routing.handlers.verdicts import Verdicts
 from shared.auth import Authenticator
 from shared.contracts.directions import CallQuestion
 from shared.contracts.routing import Presence
@@ -20,6 +21,7 @@ from shared.kernel import Infrastructure
 from shared.organisation import Configuration
 from shared.routing_api import RoutingApi
 from shared.testing.clock import ManualClock
+from shared.verdicts import VerdictSigner
 from tests.handlers.test_routing_api import identities
 from tests.support.routing import TENANT, Routing, accepted, at, organisation
 
@@ -247,12 +249,16 @@ def test_nothing_closed_is_offered_without_saying_when_it_opens(
         assert stand.open == (stand.opens_at is None)
 
 
+SIGNER = VerdictSigner("a secret of this test, long enough for its signatures")
+
+
 def site_of(routing: Routing, *, by: str = "console", seconds_max: float = 5.0) -> RoutingApi:
     """Return the client that intake has, on the routes in process."""
     app = FastAPI()
     equip(app)
     app.state.authenticator = Authenticator(identities(), routing.clock)
-    app.include_router(internal_router(routing.directing))
+    verdicts = Verdicts(signer=SIGNER, tickets=routing.tickets, commands=routing.commands)
+    app.include_router(internal_router(routing.directing, verdicts))
     return RoutingApi(
         url="http://routing",
         token=f"hd_{by}",

@@ -10,6 +10,8 @@ from typing import Any
 
 from services.routing.consumers import on_clocks, on_requests
 from services.routing.domain.agents import AGENTS, AgentState, agent_stream
+from services.routing.domain.handover.items import ITEMS
+from services.routing.domain.handover.process import HANDOVERS
 from services.routing.domain.tickets import ACTIVE, HELD, TICKETS, TicketState
 from services.routing.handlers.commands import Caller, TicketCommands
 from services.routing.handlers.contacting import ContactCommands
@@ -384,7 +386,7 @@ class Routing:
         self.relay = Relay(
             publisher=MemoryPublisher(self.log),
             store=self.store,
-            aggregates=(TICKETS, AGENTS),
+            aggregates=(TICKETS, AGENTS, HANDOVERS, ITEMS),
             clock=self.clock,
         )
         self.configurations = Configurations()

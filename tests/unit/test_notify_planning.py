@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.notify.domain import alarms, planning
+from services.notify.domain.handovers import tell_alarm
 from services.notify.domain.notices import (
     NOTICES,
     OPEN_MAX,
@@ -20,6 +21,7 @@ from services.notify.domain.notices import (
 from shared.aggregate import Document, Step, plan
 from shared.contracts.envelope import Body, Event, numbered
 from shared.contracts.facts import Channel, Kind, Level, Priority, TicketFacts
+from shared.contracts.handover import HandoverAlarmed, HandoverSide
 from shared.contracts.intake import Direction, MessageAdded, RequestAccepted
 from shared.contracts.notify import (
     NoticeDeferred,
@@ -483,3 +485,32 @@ def test_the_fallback_desk_is_told_of_what_no_topology_takes() -> None:
     assert (told.recipient_kind, told.recipient) == (RecipientKind.AGENT, "o-adeyemi")
     for nobody in ("london", "atlantis"):
         assert alarms.tell_unrouted(None, event(unrouted(nobody), 2), NOW, changed) == ()
+
+
+def test_an_alarm_of_a_handover_is_told_once_to_each_whom_it_names() -> None:
+    """The duty manager and a desk, each in their language; the notice belongs to no ticket."""
+    body = HandoverAlarmed(
+        desk="london",
+        reason="unsigned",
+        side=HandoverSide.GIVING,
+        tell=("h-clarke", "shanghai", "h-clarke"),
+        closes_at=NOW,
+        to="shanghai",
+    )
+    topic = topic_of(HandoverAlarmed)
+    assert topic.source is not None
+    event: Event[Any] = numbered(
+        source=topic.source,
+        subject="handover-1",
+        sequence=1,
+        time=NOW,
+        tenant="main",
+        configversion=1,
+        body=body,
+    )
+    told = [b for b in tell_alarm(None, event, NOW, sample()) if isinstance(b, NoticePlanned)]
+    assert [(t.kind, t.recipient, t.recipient_kind, t.language) for t in told] == [
+        (NoticeKind.HANDOVER, "h-clarke", RecipientKind.AGENT, "en"),
+        (NoticeKind.HANDOVER, "shanghai", RecipientKind.DESK, "zh"),
+    ]
+    assert told[0].details["side"] == "giving"

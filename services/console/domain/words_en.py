@@ -433,6 +433,7 @@ ENGLISH: Final[dict[str, str]] = {
     "notice.news": "notice of new alerts",
     "notice.offer": "offer",
     "notice.reclaim": "notice that work was taken back",
+    "notice.handover": "alarm of a handover",
     "notice.code": "code that confirms an address",
     "notice.reply": "reply",
     "notice.unknown": "message",

@@ -433,6 +433,7 @@ CHINESE: Final[dict[str, str]] = {
     "notice.news": "新告警通知",
     "notice.offer": "接单邀请",
     "notice.reclaim": "工单收回通知",
+    "notice.handover": "交接告警",
     "notice.code": "确认地址的验证码",
     "notice.reply": "回复",
     "notice.unknown": "消息",

@@ -289,7 +289,7 @@ def escalate(
     for name in dict.fromkeys(body.tell):
         if body.at_share == 1 and _knows_of_breach(state, body.clock, name):
             continue
-        recipient_kind = _kind_of(configuration, name)
+        recipient_kind = kind_of(configuration, name)
         planned = NoticePlanned(
             number=body.number,
             notice=key(NoticeKind.ESCALATION.value, body.clock, str(body.step), name),
@@ -370,7 +370,7 @@ def request_of(state: Notices | None) -> dict[str, str]:
     return {REQUEST: state.request} if state is not None and state.request else {}
 
 
-def _kind_of(configuration: Configuration, name: str) -> RecipientKind:
+def kind_of(configuration: Configuration, name: str) -> RecipientKind:
     """Return what a name is; one that nobody knows counts as an agent's, and fails as such."""
     try:
         configuration.agent(name)

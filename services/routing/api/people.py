@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
+from services.routing.api.door import answer
 from services.routing.api.requests import acting
-from services.routing.api.tickets import answer
 from services.routing.api.views import (
     AgentsView,
     AgentView,

@@ -158,7 +158,13 @@ def _picked(picks: Sequence[datetime], at: datetime) -> tuple[datetime, ...]:
     return (*(earlier for earlier in picks if earlier > since), at)[-PICKS_MAX:]
 
 
-AGENTS: Final = Aggregate(name="agents", topic=SHIFTS, state=AgentState, evolve=evolve_agent)
+AGENTS: Final = Aggregate(
+    name="agents",
+    topic=SHIFTS,
+    state=AgentState,
+    evolve=evolve_agent,
+    events=(PresenceChanged, HoldTaken, HoldReleased, OfferAnswered),
+)
 
 
 def agent_stream(tenant: str, agent: str) -> str:

@@ -173,13 +173,8 @@ class Board:
             queue = chosen.desk if chosen.desk in self._queues else None
         left_out: dict[str, int] = {}
         if full or chosen is not None:
-            left_out = {reason: n for reason, n in pool.counts.items() if reason is not None}
-            if free + said.free < pool.free:
-                left_out["reserved"] = pool.free - free - said.free
-            if said.free:
-                left_out["declined"] = said.free
-            if chosen is None and free:
-                left_out["affinity"] = free
+            waits = free if chosen is None else 0
+            left_out = _left_out(pool, free=free, declined=said.free, affinity=waits)
         changes: tuple[Change, ...] = ()
         if chosen is None:
             changes = self._changes(ticket, pool, standing, now, full=full)
@@ -342,6 +337,13 @@ class Board:
                 if at is not None:
                     changes.append(Change(at, "ramp", seat.member.agent.id))
         return tuple(sorted(changes))
+
+
+def _left_out(pool: Pool, *, free: int, declined: int, affinity: int) -> dict[str, int]:
+    """Return how many were left out for which reason; the last two are of those with room."""
+    counted = {reason: n for reason, n in pool.counts.items() if reason is not None}
+    kept = {"reserved": pool.free - free - declined, "declined": declined, "affinity": affinity}
+    return counted | {reason: n for reason, n in kept.items() if n}
 
 
 def _nobody(pool: Pool, standing: tuple[int, ...]) -> str:

@@ -63,7 +63,7 @@ def decide_match(
     weight: int,
     explanation: Explanation,
     to: Group | None = None,
-) -> Sequence[Body]:
+) -> Sequence[TicketAssigned]:
     """Give a ticket that still waits at a desk to an agent; ``to`` is who takes it over.
 
     Raises:

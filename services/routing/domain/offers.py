@@ -25,7 +25,7 @@ from shared.contracts.routing import (
     TicketResolved,
 )
 from shared.kernel import CommandRejected, instant, rfc3339
-from shared.organisation import Configuration, Desk, Offers
+from shared.organisation import Configuration, Group, Offers
 
 OFFERS_MISSED = "offers-missed"
 """The reason of the presence of an agent who let too many offers run out."""
@@ -46,7 +46,7 @@ def decide_push(
     explanation: Explanation,
     now: datetime,
     terms: Offers | None,
-    to: Desk | None = None,
+    to: Group | None = None,
     again: bool = False,
 ) -> Sequence[Body]:
     """Give a ticket that waits at a desk to an agent, or ask the agent, as the desk has it.
@@ -59,7 +59,7 @@ def decide_push(
         explanation: why the agent.
         now: the instant.
         terms: how the agents of the taking desk are asked; None: they are not.
-        to: the desk that takes it over; None: its own.
+        to: the desk or queue that takes it over; None: its own.
         again: whether all who are free had declined it.
 
     Raises:
@@ -93,7 +93,7 @@ def decide_push(
             weight=weight,
             explanation=explanation,
             answer_by=instant(now) + timedelta(seconds=terms.timeout),
-            for_desk=to.name if to is not None and to.name != desk else None,
+            for_desk=to.desk.name if to is not None and to.desk.name != desk else None,
             again=again,
         )
     ]

@@ -13,7 +13,7 @@ from services.routing.domain.tickets import TicketState
 from shared.contracts.envelope import Body
 from shared.contracts.routing import Candidate, Explanation, Status, TicketAccepted
 from shared.kernel import CommandRejected, rfc3339
-from shared.organisation import Desk, Picking
+from shared.organisation import Group, Picking
 
 NEXT = "next"
 """What decided, where an agent asked for the next one."""
@@ -30,7 +30,7 @@ def choices(terms: Picking) -> int | None:
 
 
 def decide_next(
-    state: TicketState | None, *, ticket: Waiting, agent: str, by: str, fit: Fit, to: Desk | None
+    state: TicketState | None, *, ticket: Waiting, agent: str, by: str, fit: Fit, to: Group | None
 ) -> Sequence[Body]:
     """Give an agent the ticket that is next for them; who asks for work begins with it.
 
@@ -56,9 +56,13 @@ def decide_next(
         to=to,
     )
     _, facts, _ = required(state)
-    desk, tier = (to.name, to.tier) if to is not None else (ticket.desk, ticket.tier)
     accepted = TicketAccepted(
-        facts=facts, status=Status.ACCEPTED, desk=desk, tier=tier, agent=agent, by=by
+        facts=facts,
+        status=Status.ACCEPTED,
+        desk=assigned.desk,
+        tier=assigned.tier,
+        agent=agent,
+        by=by,
     )
     return [assigned.model_copy(update={"by": by}), accepted]
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict
 
 from services.routing.domain.declining import WAYS, Declined, anew, declined_after
+from services.routing.domain.handover.trail import Trail
 from services.routing.domain.progress import progress
 from services.routing.domain.sidework import Task, Watcher
 from shared.aggregate import Aggregate
@@ -62,6 +63,7 @@ STAYING: Final = frozenset(
         QueueReason.AGENT_LEFT,
         QueueReason.REFERRED,
         QueueReason.REORGANISED,
+        QueueReason.HANDOVER,
         *WAYS,
     }
 )
@@ -150,6 +152,9 @@ class TicketState(BaseModel):
     """When its agent last did something about it, or was given it; None where nobody has it."""
     deferred_tier: int | None = None
     deferred_reason: str = ""
+    handover: str | None = None
+    """The shift handover that brought it to its desk, where one did."""
+    trail: Trail = Trail()
     paused_from: Status | None = None
     """Where a pending ticket goes back to."""
     resolution: int = 0
@@ -241,34 +246,25 @@ def _changes(state: TicketState, body: TicketEvent, at: datetime) -> dict[str, A
                 "until": body.until,
                 "supplier": body.supplier,
             }
-        case TicketResolved():
-            solver = body.agent or state.solver
-            changes = {
-                "resolved_at": at,
-                "reopened": False,
-                "solver": solver,
-                **_UNQUEUED,
-                **_UNPENDED,
-            }
-        case TicketClosed():
-            merged = body.reason == MERGED
-            changes = {
-                "resolved_at": None,
-                "closed_at": at,
-                "merged": merged,
-                **_UNQUEUED,
-                **_UNPENDED,
-            }
+        case TicketResolved() | TicketClosed():
+            changes = {**_over(state, body, at), **_UNQUEUED, **_UNPENDED}
         case TicketRegarded():
             changes = {"firing": body.firing}
         case TicketReferred():
             changes = {"contact_desk": body.to_desk}
         case TicketAccepted() | TicketResumed():
-            queue = state.queue if body.desk == state.desk else None
-            changes = {**_UNPENDED, "declined": (), "queue": queue}
+            # What was offered for another desk is that desk's now.
+            kept = {} if body.desk == state.desk else {"queue": None}
+            changes = {**_UNPENDED, "declined": (), **kept}
         case _:
             pass
     return changes
+
+
+def _over(state: TicketState, body: TicketResolved | TicketClosed, at: datetime) -> dict[str, Any]:
+    if isinstance(body, TicketClosed):
+        return {"resolved_at": None, "closed_at": at, "merged": body.reason == MERGED}
+    return {"resolved_at": at, "reopened": False, "solver": body.agent or state.solver}
 
 
 def _offered(state: TicketState, body: TicketOffered) -> dict[str, Any]:
@@ -299,6 +295,7 @@ def _queued(state: TicketState, body: TicketQueued, at: datetime) -> dict[str, A
         "chosen_by": body.explanation.version or stays,
         "shape": body.explanation.shape,
         "queued_because": body.explanation,
+        "handover": body.handover,
         "escalated": moved_up or (stays_up and state.escalated),
         "deferred_tier": None,
         "deferred_reason": "",
@@ -317,6 +314,7 @@ def evolve_ticket(state: TicketState | None, event: Event[Any]) -> TicketState:
         message = f"{event.type} is no event of a ticket"
         raise TypeError(message)
     common = {
+        "trail": before.trail.after(body, event.time),
         "facts": body.facts,
         "number": body.facts.number,
         "rank": RANKS[body.facts.priority],

@@ -8,6 +8,7 @@ from typing import Any
 
 from services.routing.domain.commands import SILENCE
 from services.routing.domain.desks import is_open
+from services.routing.domain.handover.shifts import governs
 from services.routing.domain.moves import decide_agent_left, decide_desk_closed
 from services.routing.domain.tickets import TICKETS
 from services.routing.domain.timers import decide_due, decide_silence
@@ -202,5 +203,7 @@ def _closed_desks(configuration: Configuration, now: datetime) -> list[str]:
             continue
         opened = {d: is_open(configuration, d, now) for d in topology.desk_names}
         if any(opened.values()):
-            closed.update(dict.fromkeys(d for d, is_opened in opened.items() if not is_opened))
+            shut = (d for d, is_opened in opened.items() if not is_opened)
+            # Where a policy says how a shift ends, its handover moves the work.
+            closed.update(dict.fromkeys(d for d in shut if not governs(configuration, d, now)))
     return list(closed)

@@ -180,7 +180,8 @@ class Taking:
         agent: str,
         by: str,
     ) -> TicketDocument:
-        to = board.configuration.desk(fit.desk) if fit.desk != ticket.desk else None
+        stays = fit.desk == (ticket.queue or ticket.desk)
+        to = None if stays else board.configuration.group(fit.desk)
 
         def decide(state: Any) -> Sequence[Body]:
             return decide_next(state, ticket=ticket, agent=agent, by=by, fit=fit, to=to)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -30,6 +30,8 @@ from shared.organisation import UnknownName
 S = TypeVar("S", bound=BaseModel)
 
 Check = Callable[[TicketState | None], None]
+Also = Callable[[Write[TicketState]], Awaitable[Sequence[Write[Any]]]]
+"""What else is written with a ticket, in the same transaction."""
 DecideTicket = Callable[[TicketState | None], Sequence[Body]]
 Guard = Callable[[str, AgentState | None], None]
 """Asked with each agent whom a ticket leaves or comes to, as the write of it will be guarded."""
@@ -56,6 +58,7 @@ class TicketWriter:
         check: Check | None = None,
         guard: Guard | None = None,
         picked: bool = False,
+        also: Also | None = None,
         then: Callable[[Sequence[Event[Any]]], None] | None = None,
     ) -> TicketDocument:
         """Apply a decision and return the ticket after it.
@@ -68,6 +71,7 @@ class TicketWriter:
             check: refuses for reasons that tell more than a stale revision does.
             guard: refuses for how an agent stands whose hold changes.
             picked: whether an agent takes a waiting ticket of their own choice.
+            also: what is written with it; called again after a lost race.
             then: called once with the ticket's events, where any were written.
 
         Raises:
@@ -86,6 +90,8 @@ class TicketWriter:
             if write is None:
                 return document
             writes = [write, *await self._holds(write, guard, picked=picked)]
+            if also is not None:
+                writes += await also(write)
             if await self._committer.together(writes):
                 if then is not None:
                     then(write.bodies)

@@ -12,9 +12,8 @@ from typing import Annotated, Final, Literal, NamedTuple, Self
 from pydantic import Field, field_validator, model_validator
 
 from shared.organisation.languages import primary
-from shared.organisation.routing import WaitSeconds
 from shared.organisation.topologies.scope import Scope
-from shared.organisation.words import Language, Model, Name, Title
+from shared.organisation.words import Language, Model, Name, Title, WaitSeconds
 
 TABLE_MAX: Final = 10_000
 DESKS_MAX: Final = 100

@@ -1,0 +1,1 @@
+"""The end of a desk's shift: what becomes of its open work, and who signs for it. Pure."""
