@@ -44,6 +44,22 @@ async def test_a_late_acceptance_restarts_nothing() -> None:
     assert {clock.view.state for clock in before.clocks} == {ClockState.MET}
 
 
+async def test_an_offer_lets_the_clocks_run() -> None:
+    """Offered, back in the queue and offered again: the clocks know it and run on."""
+    sla, story = Sla(), Story()
+    await sla.feed(
+        story.accepted(),
+        story.queued(utc(2, 14, 5)),
+        story.offered(utc(2, 14, 6)),
+        story.queued(utc(2, 14, 8)),
+        story.offered(utc(2, 14, 8), "bob"),
+    )
+    state = await sla.state()
+    assert (state.status, state.agent) == ("offered", "bob")
+    assert {clock.view.state for clock in state.clocks} == {ClockState.RUNNING}
+    assert (await sla.clock_of("fix")).view.due_at == utc(3, 13)
+
+
 async def test_an_accept_is_no_response_and_a_message_is() -> None:
     """Accepting leaves the response clock running; the agent's message to the contact ends it."""
     sla, story = Sla(), Story()

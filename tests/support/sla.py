@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -21,6 +21,7 @@ from shared.consumer import Consumer
 from shared.contracts.envelope import Body, Event, decode, numbered
 from shared.contracts.facts import Channel, Kind, Level, Priority, TicketFacts
 from shared.contracts.intake import Direction, MessageAdded, RequestAccepted
+from shared.contracts.offering import TicketOffered
 from shared.contracts.routing import (
     Explanation,
     PendReason,
@@ -204,6 +205,12 @@ class Story:
         """An agent holds the ticket."""
         self.status, self.agent = Status.ASSIGNED, agent
         return self._work(at, TicketAssigned, explanation=WHY)
+
+    def offered(self, at: datetime, agent: str = "ann") -> Event[Any]:
+        """An agent is asked to take the ticket."""
+        self.status, self.agent = Status.OFFERED, agent
+        until = at + timedelta(minutes=2)
+        return self._work(at, TicketOffered, explanation=WHY, answer_by=until)
 
     def begun(self, at: datetime) -> Event[Any]:
         """The agent has accepted the ticket."""

@@ -49,6 +49,8 @@ class OfferTimers:
         """
         expired = 0
         for document in await self._tickets.unanswered(self._clock.now(), limit=PAGE):
+            if document.tenant not in self._configurations.tenants:
+                continue
             configuration = self._configurations.current(document.tenant)
 
             def decide(state: Any, configuration: Configuration = configuration) -> Sequence[Body]:
