@@ -77,6 +77,8 @@ def versions() -> tuple[Configuration, ...]:
     }
     files["integrations.yaml"] += MONITORS
     files["intake.yaml"] = MAINTENANCE
+    # Silence closes by the setting: by the hours of the desks the day would not see the end.
+    files["lifecycle.yaml"] = "standard_codes: [solved, done]\n"
     first = {name: re.sub(r"capacity: \d+", "capacity: 3", text) for name, text in files.items()}
     second = {name: text.replace("capacity: 3", "capacity: 2") for name, text in first.items()}
     roster = second["rosters/london.yaml"].splitlines()
