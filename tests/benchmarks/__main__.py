@@ -11,10 +11,10 @@ from typing import Final
 
 from rich.console import Console
 
-from tests.benchmarks import calendar, consumer, intake, pipeline, routing
+from tests.benchmarks import assignment, calendar, consumer, intake, pipeline, routing
 from tests.benchmarks.report import Result, print_result
 
-NAMES: Final = ("calendar", "consumer", "intake", "pipeline", "routing")
+NAMES: Final = ("assignment", "calendar", "consumer", "intake", "pipeline", "routing")
 ROUNDS_MIN: Final = 3
 
 
@@ -40,6 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(name: str, options: argparse.Namespace, *, home: Path) -> Result:
     home.mkdir(parents=True, exist_ok=True)
     match name:
+        case "assignment":
+            return assignment.run(home=home, rounds=options.rounds, tickets=options.requests)
         case "calendar":
             return calendar.run(rounds=options.rounds)
         case "consumer":
@@ -66,7 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--rounds", type=_rounds, default=ROUNDS_MIN, help="after one that warms up"
     )
-    parser.add_argument("--requests", type=_positive, default=300, help="pipeline: per round")
+    parser.add_argument(
+        "--requests", type=_positive, default=300, help="pipeline, assignment: per round"
+    )
     parser.add_argument("--concurrency", type=_positive, default=16, help="pipeline: senders")
     parser.add_argument("--records", type=_positive, default=20_000, help="consumer: per round")
     parser.add_argument("--home", type=_empty, help="keep state and logs in this new folder")
