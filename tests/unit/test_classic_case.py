@@ -114,8 +114,6 @@ def test_a_switch_in_china_concerns_china_alone() -> None:
     """Another shape for one scope changes no other scope's choice."""
     before, after = configured(classic.seven()), configured(classic.seven(china="local"))
     changed = {
-        user.city.country
-        for user in users()
-        if desk_of(before, user) != desk_of(after, user)
+        user.city.country for user in users() if desk_of(before, user) != desk_of(after, user)
     }
     assert changed == {"CN"}
