@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from shared.calendar.recurrence import recurrence
@@ -13,7 +12,7 @@ from shared.organisation.doors import known_doors, settings_faults
 from shared.organisation.group_checks import queue_faults, supplier_faults
 from shared.organisation.intake import REQUEST_FIELDS
 from shared.organisation.integrations import ALERT_FIELDS
-from shared.organisation.partial import SectionUnreadable
+from shared.organisation.partial import Names, SectionUnreadable
 from shared.organisation.policies import DESK_CALENDAR, NOTIFY_ROLES
 from shared.organisation.problems import unknown_name
 from shared.organisation.promises import promise_faults
@@ -34,43 +33,12 @@ class Finding(NamedTuple):
     reason: str
 
 
-class _Names:
-    """What there is to refer to; found as it is asked for, since a section may be unreadable."""
-
-    def __init__(self, configuration: Configuration) -> None:
-        self._configuration = configuration
-
-    @cached_property
-    def calendars(self) -> frozenset[str]:
-        return frozenset(item.name for item in self._configuration.calendars.calendars)
-
-    @cached_property
-    def regions(self) -> frozenset[str]:
-        return frozenset(item.name for item in self._configuration.organisation.regions)
-
-    @cached_property
-    def sites(self) -> frozenset[str]:
-        return frozenset(item.name for item in self._configuration.organisation.sites)
-
-    @cached_property
-    def businesses(self) -> frozenset[str]:
-        return frozenset(item.name for item in self._configuration.organisation.businesses)
-
-    @cached_property
-    def desks(self) -> frozenset[str]:
-        return frozenset(item.name for item in self._configuration.desks.desks)
-
-    @cached_property
-    def agents(self) -> frozenset[str]:
-        return frozenset(agent.id for agent in self._configuration.all_agents())
-
-
 def findings(configuration: Configuration) -> Iterator[Finding]:
     """Yield every fault that lies between sections, or between items of one section.
 
     Of a configuration with unreadable sections (`Partial`) those that the others alone show.
     """
-    names = _Names(configuration)
+    names = Names(configuration)
     checks = (
         _places(configuration, names),
         _desks(configuration, names),
@@ -117,7 +85,7 @@ def _unique(section: str, key: str, kind: str, names: Iterable[str]) -> Iterator
         seen.add(name)
 
 
-def _places(configuration: Configuration, names: _Names) -> Iterator[Finding]:
+def _places(configuration: Configuration, names: Names) -> Iterator[Finding]:
     calendars = configuration.calendars.calendars
     yield from _unique("calendars", "calendars", "calendar", (item.name for item in calendars))
     for index, calendar in enumerate(calendars):
@@ -135,7 +103,7 @@ def _places(configuration: Configuration, names: _Names) -> Iterator[Finding]:
         yield from _refer("organisation", path, "region", site.region, names.regions)
 
 
-def _desks(configuration: Configuration, names: _Names) -> Iterator[Finding]:
+def _desks(configuration: Configuration, names: Names) -> Iterator[Finding]:
     desks = configuration.desks.desks
     if not desks:
         yield Finding("desks", ("desks",), "an organisation needs at least one desk")
@@ -166,7 +134,7 @@ def _escalation_cycles(configuration: Configuration) -> Iterator[Finding]:
             yield Finding("desks", ("desks", index, "escalates_to"), reason)
 
 
-def _agents(configuration: Configuration, names: _Names) -> Iterator[Finding]:
+def _agents(configuration: Configuration, names: Names) -> Iterator[Finding]:
     seen: dict[str, str] = {}
     lists = {"agents": configuration.agents} | {
         ROSTER_PREFIX + desk: roster for desk, roster in sorted(configuration.rosters.items())
@@ -195,7 +163,7 @@ def _promises(configuration: Configuration) -> Iterator[Finding]:
         yield Finding("coverage", path, reason)
 
 
-def _policies(configuration: Configuration, names: _Names) -> Iterator[Finding]:
+def _policies(configuration: Configuration, names: Names) -> Iterator[Finding]:
     policies = configuration.sla.policies
     yield from _unique("sla", "policies", "policy", (policy.name for policy in policies))
     for index, policy in enumerate(policies):
@@ -230,7 +198,7 @@ def _door(integration: Integration, at: Path) -> Iterator[Finding]:
             yield Finding(section, (*at, "secrets"), reason)
 
 
-def _integrations(configuration: Configuration, names: _Names) -> Iterator[Finding]:
+def _integrations(configuration: Configuration, names: Names) -> Iterator[Finding]:
     section = "integrations"
     integrations = configuration.integrations.integrations
     yield from _unique(section, section, "integration", (item.name for item in integrations))
@@ -339,7 +307,7 @@ def _alerts(configuration: Configuration) -> Iterator[Finding]:
                 yield Finding("integrations", at, str(error))
 
 
-def _maintenance(configuration: Configuration, names: _Names) -> Iterator[Finding]:
+def _maintenance(configuration: Configuration, names: Names) -> Iterator[Finding]:
     """Yield what maintenance windows name that there is not, and rules that are none.
 
     Where the catalogue is empty every name of a service or an item is taken as it is.

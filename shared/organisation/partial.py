@@ -7,6 +7,7 @@ as it has not looked at a section that is not there, so that looking ends the ch
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cached_property
 from typing import Any
 
 from shared.kernel import HeliodeskError
@@ -33,3 +34,40 @@ class Partial(Configuration):
         if name in object.__getattribute__(self, "_unreadable"):
             raise SectionUnreadable(name)
         return object.__getattribute__(self, name)
+
+
+class Names:
+    """What there is to refer to; found as it is asked for, since a section may be unreadable."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+
+    @cached_property
+    def calendars(self) -> frozenset[str]:
+        """Return the names of all calendars."""
+        return frozenset(item.name for item in self._configuration.calendars.calendars)
+
+    @cached_property
+    def regions(self) -> frozenset[str]:
+        """Return the names of all regions."""
+        return frozenset(item.name for item in self._configuration.organisation.regions)
+
+    @cached_property
+    def sites(self) -> frozenset[str]:
+        """Return the names of all sites."""
+        return frozenset(item.name for item in self._configuration.organisation.sites)
+
+    @cached_property
+    def businesses(self) -> frozenset[str]:
+        """The parts of the company and its customers."""
+        return frozenset(item.name for item in self._configuration.organisation.businesses)
+
+    @cached_property
+    def desks(self) -> frozenset[str]:
+        """Return the names of all desks."""
+        return frozenset(item.name for item in self._configuration.desks.desks)
+
+    @cached_property
+    def agents(self) -> frozenset[str]:
+        """Return the names of all agents (their ids)."""
+        return frozenset(agent.id for agent in self._configuration.all_agents())

@@ -93,7 +93,7 @@ async def test_what_waits_goes_where_the_new_version_says_and_keeps_its_place() 
     await routing.feed("t1", accepted("HD-1"))
     since = (await routing.state("t1")).since
     assert isinstance(routing.clock, ManualClock)
-    routing.clock.advance(60)
+    await routing.clock.advance(60)
     switch(routing, company(SOUTH), 2)
     assert await routing.reorganiser.round() == 1
     state = await routing.state("t1")
@@ -339,7 +339,7 @@ async def test_hours_that_differ_later_are_no_switch() -> None:
     routing.clock.set(at(20))
     restarted = process(store=routing.store, tickets=routing.tickets, clock=routing.clock)
     restarted.configurations = routing.configurations
-    routing.clock.advance(SETTLE_SECONDS)
+    await routing.clock.advance(SETTLE_SECONDS)
     assert await routing.reorganiser.round() == 0
     assert (await routing.state("t1")).desk == "north"
 
@@ -501,5 +501,5 @@ async def test_what_the_dry_run_foretells_is_what_the_switch_moves(
                 happened.add((name, document.state.desk))
         assert happened == predicted
         assert moved == len(predicted)
-        routing.clock.advance(SETTLE_SECONDS + 1)
+        await routing.clock.advance(SETTLE_SECONDS + 1)
         assert await routing.reorganiser.round() == 0

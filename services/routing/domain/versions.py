@@ -27,7 +27,7 @@ def stamped(
     """Let a choice of a desk name the version by which it was made, where there is one."""
 
     @wraps(choose)
-    def chosen(configuration: Configuration, *args: P.args, **kwargs: P.kwargs) -> Found:
+    def chosen(configuration: Configuration, /, *args: P.args, **kwargs: P.kwargs) -> Found:
         found = choose(configuration, *args, **kwargs)
         if found is None or not configuration.version:
             return found
