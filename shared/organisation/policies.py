@@ -19,6 +19,8 @@ TICKET_FIELDS: Final[dict[str, FieldType]] = {
     "urgency": "string",
     "region": "string",
     "site": "string",
+    "country": "string",
+    "business": "string",
     "language": "string",
     "integration": "string",
     "desk": "string",

@@ -198,11 +198,11 @@ def _overlaps(configuration: Configuration) -> Iterator[Fault]:
     """
     topologies = configuration.topologies.topologies
     named = {t.behind for t in topologies if isinstance(t, SelfService)}
-    places = places_of(configuration)
+    places = _Places(configuration)
     taken: list[tuple[str, Scope, int]] = []
     for index, topology in enumerate(topologies):
         scope = topology.scope
-        own = _places_taken(scope, places)
+        own = places.taken(scope)
         if topology.name not in named:
             path: Path = ("topologies", index, "scope")
             if not own:
@@ -216,16 +216,31 @@ def _overlaps(configuration: Configuration) -> Iterator[Fault]:
         taken.append((topology.name, scope, own))
 
 
-def _places_taken(scope: Scope, places: list[tuple[str | None, str | None, str | None]]) -> int:
-    """Return the places in scope as the bits of a number; all of them where none is named."""
-    if not (scope.regions or scope.sites or scope.countries):
-        # A place that is configured no more is in scope as well.
-        return (1 << (len(places) + 1)) - 1
-    return sum(
-        1 << number
-        for number, (region, site, country) in enumerate(places)
-        if scope.takes_place(region=region, site=site, country=country)
-    )
+class _Places:
+    """Sets of places as the bits of numbers: what a scope takes is found by a few operations."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        places = places_of(configuration)
+        # One more bit: a place that is configured no more is in scope of what asks for none.
+        self._all = (1 << (len(places) + 1)) - 1
+        self._named: dict[tuple[str, str], int] = {}
+        for number, place in enumerate(places):
+            for field, name in zip(("regions", "sites", "countries"), place, strict=True):
+                if name is not None:
+                    for key in ((field, name), (field, ANY)):
+                        self._named[key] = self._named.get(key, 0) | 1 << number
+
+    def taken(self, scope: Scope) -> int:
+        """Return the places in scope; all of them where none is named."""
+        found = self._all
+        for field in ("regions", "sites", "countries"):
+            names: tuple[str, ...] = getattr(scope, field)
+            if names:
+                of_field = 0
+                for name in names:
+                    of_field |= self._named.get((field, name), 0)
+                found &= of_field
+        return found
 
 
 def _covers(earlier: Scope, later: Scope) -> bool:

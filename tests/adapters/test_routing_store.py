@@ -126,8 +126,8 @@ async def test_a_long_queue_is_read_on_from_a_place_by_rank_and_for_those_ahead(
 
 
 async def test_what_follows_the_sun_at_some_desks_is_found_page_by_page(filled: Filled) -> None:
-    """Queued, assigned and accepted of those desks and that shape, by id."""
-    await filled.put("a")
+    """Queued, assigned and accepted of those desks and that shape, by its old and its new word."""
+    await filled.put("a", shape="virtual")
     await filled.put("b", status=Status.ACCEPTED, agent="ann")
     await filled.put("c", status=Status.ASSIGNED, agent="ann", desk="shanghai")
     await filled.put("d", status=Status.PENDING, agent="ann")
@@ -139,6 +139,17 @@ async def test_what_follows_the_sun_at_some_desks_is_found_page_by_page(filled: 
     first = await filled.tickets.following_the_sun("main", desks, after="", limit=2)
     rest = await filled.tickets.following_the_sun("main", desks, after="b", limit=2)
     assert (ids(first), ids(rest)) == (["a", "b"], ["c"])
+
+
+async def test_what_no_topology_took_is_counted_while_it_is_open(filled: Filled) -> None:
+    """Of one tenant; what is resolved or was routed is no alarm."""
+    assert await filled.tickets.unrouted("main") == 0
+    await filled.put("a", unrouted=True)
+    await filled.put("b", unrouted=True, status=Status.PENDING, agent="ann")
+    await filled.put("c", unrouted=True, status=Status.RESOLVED)
+    await filled.put("d", unrouted=True, tenant="rival")
+    await filled.put("e")
+    assert await filled.tickets.unrouted("main") == 2
 
 
 async def test_what_lies_at_other_desks_is_found(filled: Filled) -> None:

@@ -8,11 +8,16 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from services.console.domain.actions import Verb
 from services.console.domain.names import Names
 from services.console.domain.telling import Teller
 from services.console.domain.words import Language, Words
 from services.console.domain.words_en import ENGLISH
+from services.console.pages.ticket import _body
+from services.console.ports import Caller
 from services.routing.domain.desks import choose_desk
+from shared.auth import Actor
+from shared.contracts.control import IdentityKind
 from shared.contracts.facts import TicketFacts
 from shared.contracts.routing import (
     PendReason,
@@ -100,6 +105,34 @@ def test_a_supplier_is_told_by_its_title() -> None:
     )
     told = Teller(words=Words(Language.EN), names=NAMES).tell(row(body))
     assert told.text == "Ann set it to wait for Uplink Carrier Services."
+
+
+@pytest.mark.parametrize(
+    ("verb", "fields", "body"),
+    [
+        (Verb.TRANSFER, {"desk": "operations"}, {"desk": "operations"}),
+        (
+            Verb.TRANSFER,
+            {"desk": "operations/network-experts"},
+            {"desk": "operations", "queue": "network-experts"},
+        ),
+        (
+            Verb.PEND,
+            {"reason": "supplier", "supplier": "uplink"},
+            {"reason": "supplier", "supplier": "uplink"},
+        ),
+        (Verb.PEND, {"reason": "customer", "supplier": "uplink"}, {"reason": "customer"}),
+    ],
+)
+def test_a_form_names_a_queue_with_its_desk_and_a_supplier_only_where_one_is_waited_for(
+    verb: Verb, fields: dict[str, str], body: dict[str, Any]
+) -> None:
+    """The command is what routing takes."""
+    actor = Actor(
+        identity="i", name="ann", tenant="main", kind=IdentityKind.AGENT, roles=frozenset()
+    )
+    caller = Caller(actor=actor, token="t", expires_at=at(10))
+    assert _body(verb, fields, caller, None, at(9)) == body
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -442,6 +442,41 @@ def test_a_call_goes_where_the_configuration_says(
     assert (found.opens_at is None) == opened
 
 
+@pytest.mark.parametrize(
+    ("topology", "line", "hour", "desk"),
+    [
+        ("{name: m, shape: call_centre_menu, entries: {'1': {title: T, group: q}}, default: night}", Line(choice="1"), 10, "day"),
+        ("{name: m, shape: call_centre_menu, entries: {'1': {title: T, group: q}}, default: night}", Line(), 10, "night"),
+        ("{name: p, shape: central_contact_point, point: night, by_business: {bank: day}}", Line(business="bank"), 10, "night"),
+        ("{name: l, shape: local_contact_point, by_business: {bank: day}, fallback: night}", Line(business="bank"), 20, "day"),
+        ("{name: l, shape: local_contact_point, by_business: {bank: day}, fallback: night, overflow: {policy: centre, centre: night}}", Line(business="bank"), 20, "night"),
+        ("{name: h, shape: hybrid, by_business: {bank: day}, fallback: day, centre: night}", Line(business="bank"), 10, "night"),
+        ("{name: c, shape: centralized, desk: night, business_support: {by: department, services: [pay], department: day}}", Line(service="pay"), 10, "day"),
+        ("{name: s, shape: self_service, behind: v}, {name: v, shape: virtual, desks: [day], fallback: night}", Line(), 10, "day"),
+        ("{name: n, shape: centralized, desk: night, scope: {channels: [web]}}", Line(), 10, "day"),
+    ],
+)  # fmt: skip
+def test_a_call_finds_its_desk_under_every_shape(
+    topology: str, line: Line, hour: int, desk: str
+) -> None:
+    """As routing would choose it; where no topology takes it, it is the fallback desk."""
+    known = parse_sections(
+        {
+            "organisation.yaml": "businesses: [{name: bank, title: Bank}]",
+            "calendars.yaml": "calendars:\n"
+            "  - {name: day, time_zone: UTC, hours: {mon-sun: [[09:00, 17:00]]}}\n"
+            "  - {name: night, time_zone: UTC, hours: 24x7}\n",
+            "desks.yaml": "desks: [{name: day, title: D, calendar: day},"
+            " {name: night, title: N, calendar: night}]\n"
+            "queues: [{name: q, title: Q, desk: day, members: [a]}]",
+            "agents.yaml": "agents: [{id: a, name: A, email: a@example.org, desks: [day]}]",
+            "topologies.yaml": f"fallback: day\ntopologies: [{topology}]",
+        }
+    )
+    found = route_call(known, line, at=datetime(2026, 3, 2, hour, tzinfo=UTC))
+    assert found.desk == desk
+
+
 def test_a_closed_desk_says_when_it_opens() -> None:
     """So that an exchange can tell the caller."""
     line = Line(service="payroll")

@@ -52,6 +52,25 @@ policies:
     assert of(configuration) == []
 
 
+def test_a_customer_and_a_country_may_have_an_agreement_of_their_own() -> None:
+    """The business is the ticket's; the country is that of its site."""
+    configuration = organisation(
+        organisation="""
+regions: [{name: emea, title: EMEA}]
+sites: [{name: leeds, title: Leeds, region: emea, country: GB}]
+businesses: [{name: bank, title: Bank}]
+""",
+        sla="""
+policies:
+  - {name: bank, metric: response, condition: 'business == "bank"', targets: {P2: 1h}}
+  - {name: kingdom, metric: response, condition: 'country == "GB"', targets: {P2: 2h}}
+""",
+    )
+    assert of(configuration, business="bank") == [("bank", 3600)]
+    assert of(configuration, site="leeds") == [("kingdom", 7200)]
+    assert of(configuration) == []
+
+
 def test_more_policies_than_a_ticket_may_have_are_an_error() -> None:
     """Nothing is dropped silently: the event is set aside with the reason."""
     policies = tuple(

@@ -127,6 +127,7 @@ class Rules:
         ]
         self._default = Course(DEFAULT_RULE, named=False)
         self._country_of = configuration.country_of
+        self._asks_country = any("country" in rule.when for rule in section.rules)
         self._remembered: dict[tuple[object, ...], Course] = {}
 
     def course(
@@ -161,7 +162,7 @@ class Rules:
             reopened,
             queue,
             facts.business,
-            self._country_of(region=facts.region, site=facts.site),
+            self._country_of(region=facts.region, site=facts.site) if self._asks_country else None,
         )
         found = self._remembered.get(values)
         if found is None:

@@ -98,6 +98,8 @@ def _values(facts: TicketFacts, configuration: Configuration) -> dict[str, objec
         "urgency": facts.urgency.value,
         "region": configuration.region_of(region=facts.region, site=facts.site),
         "site": facts.site,
+        "country": configuration.country_of(region=facts.region, site=facts.site),
+        "business": facts.business,
         "language": facts.language,
         "integration": facts.integration,
         "vip": facts.vip,
