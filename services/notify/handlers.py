@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from services.notify.domain.delivery import retry
@@ -27,7 +27,12 @@ from shared.contracts.envelope import Body, EnvelopeInvalid, ValidationError, de
 from shared.contracts.intake import FollowupRefused, RequestAccepted
 from shared.contracts.internal import CodeView, ContactView, MessageView
 from shared.contracts.notify import NoticeKind, RecipientKind
-from shared.contracts.routing import FollowupRequested, TicketReferred, TicketResolved
+from shared.contracts.routing import (
+    FollowupRequested,
+    TicketEvent,
+    TicketReferred,
+    TicketResolved,
+)
 from shared.organisation import Configuration, UnknownName
 from shared.streams import Record
 from shared.threads import ThreadSigner
@@ -75,20 +80,21 @@ class Reach:
         self._unreachable = frozenset(unreachable)
 
 
+TOLD: Final[Mapping[str, type[RequestAccepted | TicketEvent]]] = {
+    body.type: body for body in (RequestAccepted, FollowupRequested, TicketReferred, TicketResolved)
+}
+"""Events that are told to the contact of their ticket."""
+
+
 def _contact_of(record: Record) -> tuple[str, str] | None:
     """Return tenant and contact of an event that a contact is told of; what is unreadable has none."""
     try:
         event = decode(record.headers, record.value)
-        if event.type == RequestAccepted.type:
-            return event.tenant, event.with_body(RequestAccepted).body.facts.contact
         if event.type == FollowupRefused.type:
             return event.tenant, event.with_body(FollowupRefused).body.author
-        if event.type == FollowupRequested.type:
-            return event.tenant, event.with_body(FollowupRequested).body.facts.contact
-        if event.type == TicketResolved.type:
-            return event.tenant, event.with_body(TicketResolved).body.facts.contact
-        if event.type == TicketReferred.type:
-            return event.tenant, event.with_body(TicketReferred).body.facts.contact
+        model = TOLD.get(event.type)
+        if model is not None:
+            return event.tenant, event.with_body(model).body.facts.contact
     except (EnvelopeInvalid, ValidationError):
         return None  # the consumer sets it aside with its reason
     return None

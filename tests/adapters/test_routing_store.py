@@ -102,6 +102,19 @@ async def test_a_queue_is_in_the_order_of_priority_waiting_time_and_id(filled: F
     assert (found.since, found.facts, found.status) == (at(11), facts("B"), Status.QUEUED)
 
 
+async def test_tier_0_is_in_no_queue_and_is_found_as_its_time_comes(filled: Filled) -> None:
+    """The oldest instant first, of all tenants; nothing parked, nothing without an instant."""
+    await filled.put("a", tier=0, since=at(7), person_at=at(10))
+    await filled.put("b", tier=0, since=at(7), person_at=at(9), tenant="rival")
+    await filled.put("c", tier=0, since=at(7), person_at=at(12))
+    await filled.put("d", tier=0, since=at(7))
+    await filled.put("e", tier=0, since=at(7), person_at=at(8), parked=1)
+    await filled.put("f", since=at(9))
+    assert ids(await filled.tickets.waiting("main", "london", limit=10)) == ["f"]
+    assert ids(await filled.tickets.unattended(at(10), limit=10)) == ["b", "a"]
+    assert ids(await filled.tickets.unattended(at(10), limit=1)) == ["b"]
+
+
 async def test_a_long_queue_is_read_on_from_a_place_by_rank_and_for_those_ahead(
     filled: Filled,
 ) -> None:

@@ -113,9 +113,7 @@ async def test_each_referral_is_told_once_and_nobody_is_told_without_mail() -> N
 
 async def test_answers_go_to_the_contact_desk_where_its_mail_comes_in_here() -> None:
     """From the referral on, each mail to the contact has the desk's address for answers."""
-    notify = Notify(
-        directory=directory(), configuration=with_ways(read=True), thread_key="key"
-    )
+    notify = Notify(directory=directory(), configuration=with_ways(read=True), thread_key="key")
     await notify.receive(notify.event("t-1", accepted()), notify.event("t-1", referred()))
     reply = MessageAdded(
         facts=facts(), message="m-2", direction=Direction.OUTBOUND, author="h-clarke"

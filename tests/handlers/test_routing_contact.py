@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -215,6 +215,14 @@ async def test_a_ticket_at_tier_0_is_seen_and_given_to_nobody() -> None:
     with pytest.raises(CommandRejected) as refused:
         await routing.commands.accept(routing.caller("t1"), agent="h-clarke")
     assert refused.value.code == "at-tier-0"
+
+
+async def test_who_chose_a_person_by_telephone_is_not_left_to_themselves() -> None:
+    """The choice of a person in the menu's key brings the ticket to the desk at once."""
+    routing = portal()
+    await routing.feed("t1", accepted(channel="web", choice="0"))
+    state = await routing.state("t1")
+    assert (state.tier, state.person_at) == (1, None)
 
 
 async def test_a_full_window_of_tier_0_hides_nobody() -> None:
@@ -466,6 +474,26 @@ DEEDS = st.lists(
 )
 
 
+def done(
+    deed: str, state: TicketState | None, now: datetime, configuration: Configuration
+) -> Sequence[Body]:
+    """Return what follows from a deed."""
+    given: dict[str, Any] = {"now": now, "configuration": configuration}
+    match deed:
+        case "person":
+            return decide_person(state, by="contact", **given)
+        case "waited":
+            return decide_waited(state, **given)
+        case "complete":
+            return decide_complete(state, who="contact", article=None, by="portal")
+        case "refer":
+            return decide_refer(state, desk=None, by="a", **given)
+        case "visit":
+            return decide_visit(state, by="a", **given)
+        case _:
+            return decide_accept(state, agent="h-clarke", weight=1, by="h-clarke")
+
+
 @settings(max_examples=60, deadline=None)
 @given(deeds=DEEDS, shape=st.sampled_from([SELF, HYBRID]), hours=st.integers(0, 30))
 def test_whatever_is_done_tier_0_has_no_agent(deeds: list[str], shape: str, hours: int) -> None:
@@ -495,21 +523,7 @@ def test_whatever_is_done_tier_0_has_no_agent(deeds: list[str], shape: str, hour
     for deed in deeds:
         now += timedelta(hours=hours)
         try:
-            match deed:
-                case "person":
-                    take(decide_person(state, by="contact", now=now, configuration=configuration))
-                case "waited":
-                    take(decide_waited(state, now=now, configuration=configuration))
-                case "complete":
-                    take(decide_complete(state, who="contact", article=None, by="portal"))
-                case "refer":
-                    take(
-                        decide_refer(state, desk=None, by="a", now=now, configuration=configuration)
-                    )
-                case "visit":
-                    take(decide_visit(state, by="a", now=now, configuration=configuration))
-                case _:
-                    take(decide_accept(state, agent="h-clarke", weight=1, by="h-clarke"))
+            take(done(deed, state, now, configuration))
         except CommandRejected:
             continue
         assert state is not None

@@ -200,27 +200,25 @@ async def test_the_menu_that_a_caller_hears_first(
     assert found.menu == menu
 
 
+@st.composite
+def calls(draw: st.DrawFn) -> Asked:
+    """Return a call as far as the shapes above look at it."""
+    return Asked(
+        site=draw(st.sampled_from([None, "leeds", "dover"])),
+        business=draw(st.sampled_from([None, "bank"])),
+        service=draw(st.sampled_from([None, "running", "mail"])),
+        choice=draw(st.sampled_from([None, "1", "2", "9"])),
+    )
+
+
 @settings(max_examples=150, deadline=None)
-@given(
-    shape=st.sampled_from(sorted(SHAPES)),
-    site=st.sampled_from([None, "leeds", "dover"]),
-    business=st.sampled_from([None, "bank"]),
-    service=st.sampled_from([None, "running", "mail"]),
-    choice=st.sampled_from([None, "1", "2", "9"]),
-    hours=st.integers(0, 48),
-)
+@given(shape=st.sampled_from(sorted(SHAPES)), asks=calls(), hours=st.integers(0, 48))
 def test_the_configuration_alone_says_what_routing_says(
-    shape: str,
-    site: str | None,
-    business: str | None,
-    service: str | None,
-    choice: str | None,
-    hours: int,
+    shape: str, asks: Asked, hours: int
 ) -> None:
     """Without a language and without people both answers are the desk of the ticket."""
     configuration = works(shape)
     now = at(0) + timedelta(hours=hours)
-    asks = Asked(site=site, business=business, service=service, choice=choice)
     alone = direct(configuration, asks, now)
     ticket = choose_desk(configuration, call_facts(asks, now, configuration), now)
     assert alone is not None

@@ -7,6 +7,7 @@ import pytest
 
 from services.console.domain.actions import Verb, offered
 from services.console.domain.names import Names
+from services.console.domain.projection import parts_of
 from services.console.domain.telling import Teller
 from services.console.domain.tickets import Routed, Ticket
 from services.console.domain.words import Language, Words
@@ -19,7 +20,8 @@ from shared.contracts.routing import (
     TicketReferred,
     TicketResolved,
 )
-from tests.unit.test_console_timeline import FACTS, row
+from tests.support.console import NOON, Stories
+from tests.unit.test_console_timeline import FACTS, TICKET, row
 
 NAMES = Names(
     desks={"centre": "Centre", "leeds": "Leeds Desk"}, agents={"c-one": "C One", "robot": "Robot"}
@@ -55,9 +57,7 @@ def told(body: Body, language: Language = Language.EN) -> str:
             "回复“人工”二字",
         ),
         (
-            TicketQueued(
-                **BASE, reason=QueueReason.PERSON_ASKED, explanation=WHY, by="contact"
-            ),
+            TicketQueued(**BASE, reason=QueueReason.PERSON_ASKED, explanation=WHY, by="contact"),
             "asked for a person: it waits at Leeds Desk",
             "要求人工服务",
         ),
@@ -99,3 +99,17 @@ def test_an_agent_sends_a_ticket_of_tier_0_on() -> None:
     ticket = Ticket(id="t", tenant="main", routing=Routed(status=Status.QUEUED, tier=0))
     assert offered(ticket, me="c-one")[0] is Verb.PERSON
     assert Verb.ACCEPT not in offered(ticket, me="c-one")
+
+
+def test_the_contact_desk_is_part_of_the_ticket() -> None:
+    """A referral says it, and the queue of a follow-up does."""
+    event = Stories().say(
+        TICKET, TicketReferred(**BASE, from_desk="centre", to_desk="leeds"), at=NOON
+    )
+    assert {p.name: p.fields for p in parts_of(event)}["referred"] == {"desk": "leeds"}
+    queued = TicketQueued(**BASE, reason=QueueReason.NEW, explanation=WHY, contact_desk="leeds")
+    event = Stories().say(TICKET, queued, at=NOON)
+    assert {p.name: p.fields for p in parts_of(event)}["referred"] == {"desk": "leeds"}
+    plain = queued.model_copy(update={"contact_desk": None})
+    event = Stories().say(TICKET, plain, at=NOON)
+    assert "referred" not in {p.name for p in parts_of(event)}

@@ -417,7 +417,14 @@ def sample() -> Configuration:
 
 def question(line: Line) -> CallQuestion:
     """Return what is asked for a line."""
-    return CallQuestion(tenant="main", region=line.region, site=line.site, service=line.service)
+    return CallQuestion(
+        tenant="main",
+        region=line.region,
+        site=line.site,
+        service=line.service,
+        business=line.business,
+        choice=line.choice,
+    )
 
 
 @pytest.mark.parametrize(
@@ -473,7 +480,8 @@ def test_a_call_finds_its_desk_under_every_shape(
             "topologies.yaml": f"fallback: day\ntopologies: [{topology}]",
         }
     )
-    found = route_call(known, line, at=datetime(2026, 3, 2, hour, tzinfo=UTC))
+    found = by_configuration(known, question(line), at=datetime(2026, 3, 2, hour, tzinfo=UTC))
+    assert found is not None
     assert found.desk == desk
 
 

@@ -32,10 +32,10 @@ def offered(ticket: Ticket, *, me: str) -> tuple[Verb, ...]:
     mine = ticket.routing.agent == me
     take: tuple[Verb, ...] = () if mine else (Verb.ASSIGN,)
     match ticket.routing.status:
-        case Status.QUEUED if ticket.routing.tier == 0:
-            return (Verb.PERSON, Verb.TRANSFER, Verb.RESOLVE)
         case Status.QUEUED:
-            return (Verb.ACCEPT, Verb.ASSIGN, Verb.TRANSFER, Verb.RESOLVE)
+            # At tier 0 nobody can take it before it is sent to a person.
+            first = (Verb.ACCEPT, Verb.ASSIGN) if ticket.routing.tier else (Verb.PERSON,)
+            return (*first, Verb.TRANSFER, Verb.RESOLVE)
         case Status.ASSIGNED:
             begin = (Verb.ACCEPT,) if mine else take
             return (*begin, Verb.TRANSFER, Verb.PEND, Verb.RESOLVE)

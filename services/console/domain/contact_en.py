@@ -17,6 +17,7 @@ CONTACT_WORDS: Final[dict[str, str]] = {
     "resolution.self-service": "completed by the requester",
     "resolution.automation": "completed by automation",
     "notice.referral": "who the contact is now",
+    "fact.contact_desk": "Contact desk",
     "act.person": "Send to a person",
     "act.done.person": "It waits for a person now.",
     "refusal.at-tier-0": "It is left to its requester: send it to a person first.",

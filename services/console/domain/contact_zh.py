@@ -17,6 +17,7 @@ CONTACT_WORDS: Final[dict[str, str]] = {
     "resolution.self-service": "请求人自行完成",
     "resolution.automation": "自动化完成",
     "notice.referral": "联系服务台变更通知",
+    "fact.contact_desk": "联系服务台",
     "act.person": "转人工处理",
     "act.done.person": "工单正在等待人工处理。",
     "refusal.at-tier-0": "该工单正由请求人自助处理：请先转人工。",

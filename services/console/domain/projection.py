@@ -31,6 +31,7 @@ from shared.contracts.routing import (
     TicketEvent,
     TicketPended,
     TicketQueued,
+    TicketReferred,
 )
 from shared.contracts.sla import ClocksEvent, ClocksStarted, ClockState, ClockView
 from shared.contracts.topics import CLOCKS, NOTICES, REQUESTS, SHIFTS, SUGGESTIONS, TICKETS
@@ -184,6 +185,10 @@ def _ticket_event(event: Event[Any], body: TicketEvent) -> list[Part]:
     if isinstance(body, TicketQueued):
         queued = {"opens_at": body.opens_at, "since": event.time, "unrouted": body.unrouted}
         parts += [_part(event, "queued", queued), _part(event, "waits", {"queue": body.queue})]
+        if body.contact_desk is not None:
+            parts.append(_part(event, "referred", {"desk": body.contact_desk}))
+    if isinstance(body, TicketReferred):
+        parts.append(_part(event, "referred", {"desk": body.to_desk}))
     if isinstance(body, TicketAssigned):
         parts.append(_part(event, "waits", {"queue": body.queue}))
     if isinstance(body, TicketPended):

@@ -75,6 +75,12 @@ class Waits(_Part):
     queue: Code | None = None
 
 
+class Referred(_Part):
+    """Which desk is the contact of the ticket's requester; None: nobody was referred."""
+
+    desk: Code | None = None
+
+
 class Pended(_Part):
     """What a pending ticket waits for."""
 
@@ -115,6 +121,7 @@ class Ticket(BaseModel):
     queued: Queued = Queued()
     pended: Pended = Pended()
     waits: Waits = Waits()
+    referred: Referred = Referred()
     clocks: Clocks = Clocks()
     measured: Facts = Facts()
     suggested: Suggested = Suggested()

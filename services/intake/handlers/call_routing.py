@@ -28,6 +28,7 @@ from shared.commit import Command, Committer
 from shared.configuration import Configurations
 from shared.contracts.calls import CallDirected
 from shared.contracts.directions import CallDirection, CallQuestion, TicketStanding
+from shared.directions import stand_of
 from shared.kernel import CommandRejected, Infrastructure, derived_id, rfc3339
 from shared.organisation import Configuration, UnknownName
 
@@ -262,13 +263,11 @@ class CallRouting:
         if desk in question.excluded:
             return None
         found = by_configuration(configuration, question, at=self._clock.now())
-        calendar = configuration.desk_calendar(desk)
-        now = self._clock.now()
-        opened = calendar.is_open(now)
+        opened, opens_at = stand_of(configuration, desk, self._clock.now())
         direction = CallDirection(
             desk=desk,
             open=opened,
-            opens_at=None if opened else calendar.next_open(now),
+            opens_at=opens_at,
             topology=found.topology if found is not None else "",
             shape=found.shape if found is not None else "",
             reason="an agent named it",

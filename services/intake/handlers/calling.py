@@ -203,7 +203,7 @@ def with_place(request: Request, state: Call, configuration: Configuration) -> R
         "site": {site.name for site in organisation.sites},
         "business": {business.name for business in organisation.businesses},
         # Without a catalogue every word is a service.
-        "service": set(configuration.services_by_name) or {directed.service},
+        "service": set(configuration.services_by_name) or {directed.service or ""},
     }
     found = {
         field: value

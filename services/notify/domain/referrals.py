@@ -12,6 +12,7 @@ from shared.contracts.envelope import Body, Event
 from shared.contracts.facts import TicketFacts
 from shared.contracts.notify import NoticeKind, NoticePlanned, RecipientKind
 from shared.contracts.routing import TicketReferred
+from shared.directions import PERSON_KEY
 from shared.organisation import Configuration, SelfService
 
 SELF_SERVICE: Final = "self_service"
@@ -49,7 +50,7 @@ def self_service_details(facts: TicketFacts, configuration: Configuration) -> di
         channel=facts.channel,
         business=facts.business,
     )
-    if not isinstance(topology, SelfService):
+    if not isinstance(topology, SelfService) or facts.choice == PERSON_KEY:
         return {}
     details = {SELF_SERVICE: "yes"}
     if topology.wait is not None and topology.wait >= 3600:  # noqa: PLR2004 - an hour

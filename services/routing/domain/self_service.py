@@ -24,6 +24,7 @@ from shared.contracts.routing import (
     TicketQueued,
     TicketResolved,
 )
+from shared.directions import PERSON_KEY
 from shared.kernel import CommandRejected
 from shared.organisation import Configuration, SelfService
 
@@ -42,9 +43,12 @@ Who = Literal["contact", "automation"]
 def at_tier_0(
     configuration: Configuration, facts: TicketFacts, first: TicketQueued, now: datetime
 ) -> TicketQueued:
-    """Return how a new ticket waits: at tier 0 in the scope of self-service, else as it was."""
+    """Return how a new ticket waits: at tier 0 in the scope of self-service, else as it was.
+
+    Who has chosen a person in the telephone's menu is not left to themselves.
+    """
     topology = topology_of(configuration, facts)
-    if not isinstance(topology, SelfService):
+    if not isinstance(topology, SelfService) or facts.choice == PERSON_KEY:
         return first
     wait = topology.wait
     return first.model_copy(
