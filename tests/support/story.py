@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import email.policy
+import json
+import os
+import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from email.parser import BytesParser
 from email.utils import parseaddr
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -22,6 +27,7 @@ from shared.kernel import rfc3339
 from tests.support.classic_case import EXCHANGE, HOTLINE, Case, User
 from tests.support.product import RunningProduct
 
+ROOT: Final = Path(__file__).resolve().parents[2]
 SECONDS_MAX: Final = 40.0
 """For what takes a second on a machine that has nothing else to do."""
 AT_ONCE: Final = 8
@@ -73,6 +79,24 @@ class Story:
         """Return which open tickets applying a version would move now."""
         body = {"sections": case.sections(), "examples": 50}
         return await self.command("routing", "/v1/routing/dry-run", body)
+
+    def config_diff(self, folder: Path) -> Json:
+        """Return what `heliodesk config diff` says of a directory."""
+        result = subprocess.run(
+            [sys.executable, "-P", "-m", "heliodesk.cli", "config", "diff", str(folder), "--json"],
+            env={
+                **os.environ,
+                "HELIODESK_HOME": str(self.product.stack.state_dir),
+                "PYTHONPATH": str(ROOT),
+            },
+            capture_output=True,
+            text=True,
+            timeout=SECONDS_MAX,
+            check=False,
+        )
+        assert result.returncode == 0, result.stdout + result.stderr
+        found: Json = json.loads(result.stdout)
+        return found
 
     async def meet(self, people: Sequence[User]) -> None:
         """Import people as contacts, once intake knows the places where they are."""

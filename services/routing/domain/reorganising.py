@@ -118,12 +118,10 @@ def _changed(state: TicketState, facts: TicketFacts, switch: Switch, now: dateti
     moment = now if switch.since is None else max(switch.since, state.since or switch.since)
     was = choose_desk(before, facts, moment)
     to = choose_desk(then, facts, now)
-    if state.unattended and not isinstance(topology_of(then, facts), SelfService):
-        # Nobody would ever be given it: there is no self-service any more from which to ask.
-        return Verdict(CHOICE_CHANGED, to, was=was.explanation.rule)
-    if _place(was) == _place(choose_desk(then, facts, moment)):
-        return Verdict(SAME_CHOICE)
-    if _place(to) == (state.desk, state.queue):
+    same = _place(was) == _place(choose_desk(then, facts, moment))
+    # At tier 0 without self-service nobody would ever be given it: it goes on, if only there.
+    left_alone = state.unattended and not isinstance(topology_of(then, facts), SelfService)
+    if not left_alone and (same or _place(to) == (state.desk, state.queue)):
         return Verdict(SAME_CHOICE)
     return Verdict(CHOICE_CHANGED, to, was=was.explanation.rule)
 
