@@ -19,7 +19,12 @@ from heliodesk.product.addresses import (
     write_addresses,
 )
 from heliodesk.product.secrets import Secrets
-from heliodesk.product.services import Outside, own_settings, service_specs
+from heliodesk.product.services import (
+    ROUTING_PROCESSES,
+    Outside,
+    own_settings,
+    service_specs,
+)
 from shared.settings import ServiceSettings
 from shared.testing.clock import ManualClock
 
@@ -159,3 +164,21 @@ def test_every_address_that_a_service_asks_is_given(tmp_path: Path) -> None:
         }
         given = {*spec.env, *own.get(spec.name, {})}
         assert {f"{spec.name}_{name}".upper() for name in fields} <= given
+
+
+def test_several_processes_of_routing_share_its_port(tmp_path: Path) -> None:
+    """Each has a slot of its own, all listen on the one port, and others stay single."""
+    secrets = Secrets(tmp_path, ManualClock())
+    outside = Outside(kafka="k:1", mongo="mongodb://m", smtp=("127.0.0.1", 25))
+    environ = {ROUTING_PROCESSES: "3"}
+    found = service_specs(addresses(), outside=outside, secrets=secrets, environ=environ)
+    ours = [spec for spec in found if spec.name.startswith("routing")]
+    assert [spec.name for spec in ours] == ["routing", "routing-2", "routing-3"]
+    assert [spec.env["ROUTING_SLOT"] for spec in ours] == ["0", "1", "2"]
+    assert {spec.env["ROUTING_SHARE_PORT"] for spec in ours} == {"true"}
+    assert len({spec.env["ROUTING_PORT"] for spec in ours}) == 1
+    assert len([spec for spec in found if spec.name.startswith("intake")]) == 1
+    with pytest.raises(AddressInvalid, match="ROUTING_PROCESSES"):
+        service_specs(
+            addresses(), outside=outside, secrets=secrets, environ={ROUTING_PROCESSES: "many"}
+        )

@@ -17,7 +17,7 @@ from shared.aggregate import Write
 from shared.clock import Clock
 from shared.configuration import Configurations
 from shared.contracts.envelope import EnvelopeInvalid, decode
-from shared.contracts.routing import Presence
+from shared.contracts.routing import HoldTaken, Presence
 from shared.streams import Record
 
 PAGE_AGENTS: Final = 500
@@ -141,8 +141,8 @@ class Roster:
         self._memories.setdefault(tenant, _Memory()).stale.update(dict.fromkeys(names))
 
     def hear(self, records: Sequence[Record]) -> bool:
-        """Take note of agents' events; return whether one of them was news here."""
-        news = False
+        """Take note of agents' events; return whether somebody may have room who had none."""
+        room = False
         for record in records:
             try:
                 event = decode(record.headers, record.value)
@@ -154,8 +154,9 @@ class Roster:
                 continue
             known.wanted = max(known.wanted, event.sequence)
             memory.stale[known.name] = None
-            news = True
-        return news
+            # What others give away is no reason to look at the queues again.
+            room = room or event.type != HoldTaken.type
+        return room
 
     def written(self, writes: Sequence[Write[Any]]) -> None:
         """Take note of what this process wrote."""
