@@ -94,9 +94,7 @@ def decide_desk_closed(
         return []
     if state.status not in {Status.QUEUED, Status.ASSIGNED, Status.ACCEPTED}:
         return []
-    if is_behind(configuration, state):
-        return []
-    if is_open(configuration, state.desk, now):
+    if is_behind(configuration, state) or is_open(configuration, state.desk, now):
         return []
     if state.unattended and desk_named(configuration, state.desk) is not None:
         return []  # At tier 0 it waits for nobody at that desk; a person is looked for when asked.
