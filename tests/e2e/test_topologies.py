@@ -122,6 +122,7 @@ async def test_central_contact_point_records_and_distributes(story: Story) -> No
     assert await story.place(nowhere) == ("centre", None, "distributed-by-operator")
     operator = await story.held_by(nowhere)
     assert operator in OPERATORS
+    assert await story.refused(nowhere, "resolve", agent=operator) == (403, "level")
     await story.act(nowhere, "transfer", agent=operator, desk="supplier-americas")
     # The supplier's people take what is theirs, and it waits for the visit.
     await story.sign_in("supplier-emea-1")

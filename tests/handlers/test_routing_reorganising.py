@@ -241,6 +241,40 @@ agents:
     assert (await foretold(routing, company())).forecast.unable == {}
 
 
+async def test_a_queue_whose_members_can_do_nothing_of_it_is_told() -> None:
+    """Who is of the desk and not of the queue counts for nothing that the queue gets."""
+
+    def then(member: str) -> Configuration:
+        return organisation(
+            organisation=PLACES,
+            desks=f"""
+desks:
+  - {{name: north, title: North, calendar: always}}
+queues:
+  - {{name: vault, title: Vault, desk: north, members: [{member}]}}
+""",
+            agents="""
+agents:
+  - {id: ann, name: Ann, desks: [north], email: a@b.example}
+  - {id: bob, name: Bob, desks: [north], email: a@b.example, skills: {mainframe: 1}}
+""",
+            topologies="""
+topologies:
+  - name: all
+    shape: centralized
+    desk: north
+    business_support: {by: group, group: vault, services: [pay]}
+""",
+            routing="rules: [{name: old, skills: {mainframe: 1}}]",
+        )
+
+    routing = process()
+    await routing.feed("t1", accepted("HD-1", service="pay"))
+    found = (await foretold(routing, then("ann"))).forecast.unable
+    assert {place: tally.tickets for place, tally in found.items()} == {"vault": 1}
+    assert (await foretold(routing, then("bob"))).forecast.unable == {}
+
+
 async def test_a_ticket_that_came_to_a_late_process_ends_at_the_right_desk() -> None:
     """One process chooses by version 1 after another has switched: it moves once, to south."""
     store = MemoryStreams()

@@ -28,7 +28,9 @@ async def test_a_ticket_moves_to_another_queue_of_its_own_desk() -> None:
     await routing.feed("t1", accepted("HD-1", service="payroll"))
     await routing.feed("t2", accepted("HD-2", service="network"))
     then = configured(classic.centralized(support="group"))
-    assert moving(await foretold(routing, then)) == {"t1"}
+    told = await foretold(routing, then)
+    assert moving(told) == {"t1"}
+    assert [(f.origin, f.target) for f in told.forecast.moves] == [("centre", "centre-payments")]
     switch(routing, then, 2)
     assert await routing.reorganiser.round() == 1
     state = await routing.state("t1")

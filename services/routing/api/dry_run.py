@@ -56,11 +56,12 @@ class ExampleView(_Answer):
 
 
 class FlowView(_Answer):
-    """How many tickets go from a desk to a desk for one reason."""
+    """How many tickets go from one place to another for one reason."""
 
     origin: str
+    """A queue of a desk, or else the desk; so is the target."""
     target: str | None
-    """The same desk where only the agent loses them; None where it is not decided yet."""
+    """The same where only the agent loses them; None where it is not decided yet."""
     reason: str
     """choice-changed, desk-removed, agent-removed or agent-not-serving."""
     tickets: int

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from services.routing.domain.desks import queue_named
 from services.routing.domain.reorganising import Verdict
 from services.routing.domain.rules import Need, primary, rules_of
 from services.routing.domain.tickets import TicketState
@@ -17,7 +18,10 @@ _FOR_EVER: float = float("inf")
 
 
 class Flow(NamedTuple):
-    """From which desk to which tickets move, and why; the same desk where only the agent goes."""
+    """From where to where tickets move, and why; the same place where only the agent goes.
+
+    A place is a queue of a desk, or else the desk: no queue is named like a desk.
+    """
 
     origin: str
     target: str | None
@@ -83,7 +87,9 @@ class Forecast:
             was=verdict.was,
         )
         if to is not None or verdict.later:
-            flow = Flow(state.desk, to.desk.name if to else None, verdict.reason)
+            origin = state.queue or state.desk
+            target = (to.queue or to.desk.name) if to else None
+            flow = Flow(origin, target, verdict.reason)
             tallies = self.moves if to is not None else self.later
             tallies.setdefault(flow, Tally()).add(example, self._examples_max)
         else:
@@ -95,11 +101,25 @@ class Forecast:
         to = verdict.to
         if state.facts is None or (to is None and state.status is not Status.QUEUED):
             return
-        desk, tier = (to.desk.name, to.desk.tier) if to else (state.desk, state.tier)
-        if self._able_then.anybody(state.facts, desk, tier, reopened=state.reopened):
+        here = _Place(state.desk, state.queue, state.tier)
+        there = _Place(to.desk.name, to.queue, to.desk.tier) if to else here
+        if self._able_then.anybody(state.facts, there, reopened=state.reopened):
             return
-        if self._able_now.anybody(state.facts, state.desk, state.tier, reopened=state.reopened):
-            self.unable.setdefault(desk, Tally()).add(example, self._examples_max)
+        if self._able_now.anybody(state.facts, here, reopened=state.reopened):
+            self.unable.setdefault(there.group, Tally()).add(example, self._examples_max)
+
+
+class _Place(NamedTuple):
+    """Where a ticket waits."""
+
+    desk: str
+    queue: str | None
+    tier: int
+
+    @property
+    def group(self) -> str:
+        """The queue, or else the desk."""
+        return self.queue or self.desk
 
 
 class _Able:
@@ -110,9 +130,13 @@ class _Able:
         self._rules = rules_of(configuration)
         self._known: dict[Need, bool] = {}
 
-    def anybody(self, facts: TicketFacts, desk: str, tier: int, *, reopened: bool) -> bool:
-        course = self._rules.course(facts, desk=desk, tier=tier, reopened=reopened)
-        need = course.need(age_seconds=_FOR_EVER, desk=desk, language=facts.language)
+    def anybody(self, facts: TicketFacts, place: _Place, *, reopened: bool) -> bool:
+        course = self._rules.course(
+            facts, desk=place.desk, tier=place.tier, reopened=reopened, queue=place.queue
+        )
+        # As on the board: a queue that is configured no more leaves its work to the whole desk.
+        queue = queue_named(self._configuration, place.queue, desk=place.desk)
+        need = course.need(age_seconds=_FOR_EVER, desk=queue or place.desk, language=facts.language)
         found = self._known.get(need)
         if found is None:
             found = self._known[need] = any(_fits(agent, need) for agent in self._agents(need))
@@ -121,7 +145,7 @@ class _Able:
     def _agents(self, need: Need) -> Iterable[Agent]:
         for desk in need.desks:
             try:
-                yield from self._configuration.agents_of(desk)
+                yield from self._configuration.members_of(desk)
             except UnknownName:
                 continue
 
