@@ -202,7 +202,11 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
         presence_default=presence_default,
     )
     contacting = ContactCommands(
-        writer=writer, configurations=configurations, clock=clock, changed=wake
+        writer=writer,
+        configurations=configurations,
+        clock=clock,
+        changed=wake,
+        closings=closings,
     )
     lifecycle = LifecycleCommands(
         writer=writer, configurations=configurations, clock=clock, changed=wake

@@ -82,6 +82,8 @@ class HandoverState(BaseModel):
     to: str = ""
     to_opens_at: datetime | None = None
     overlap_seconds: float = 0
+    written_under: int = 0
+    """The newest version under which anything was decided on it."""
     rescheduled: str | None = None
     withdrawn: str | None = None
     matters: tuple[HandoverMatter, ...] = ()
@@ -122,7 +124,9 @@ def evolve_handover(state: HandoverState | None, event: Event[Any]) -> HandoverS
     # One that was withdrawn may be opened again: from the beginning.
     known = None if isinstance(event.body, HandoverOpened) else state
     before = known or HandoverState()
-    return before.model_copy(update=_changes(before, event.body, event.time))
+    version = max(known.written_under if known else 0, event.configversion)
+    changes = _changes(before, event.body, event.time)
+    return before.model_copy(update=changes | {"written_under": version})
 
 
 def _changes(before: HandoverState, body: Any, at: datetime) -> dict[str, Any]:
