@@ -265,7 +265,8 @@ async def test_an_offer_of_a_ring_that_runs_out_leaves_it_in_its_own_queue() -> 
 async def test_a_handover_leaves_the_queue_of_the_desk_that_closes() -> None:
     """The next desk knows no such queue; back home it is the desk's own."""
     desks = DESKS + "queues: [{name: experts, title: Experts, desk: london, skill: vpn}]\n"
-    routing = shifts(desks=desks)
+    agents = PEOPLE.replace("name: Ann,", "name: Ann, skills: [vpn],")
+    routing = shifts(desks=desks, agents=agents)
     await ticket(routing, "t1")
     await routing.commands.transfer(routing.caller("t1", "ann"), desk="london", queue="experts")
     assert await place(routing) == ("london", "experts")
