@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from services.routing.api import lifecycle_router
 from services.routing.domain.agents import AGENTS
 from services.routing.domain.handover.items import ITEMS, Stage
 from services.routing.domain.handover.process import HANDOVERS
@@ -28,6 +29,7 @@ from shared.organisation import Configuration
 from shared.rebuild import rebuild
 from shared.testing.clock import ManualClock
 from shared.testing.memory import MemoryStreams
+from tests.handlers.test_routing_api import Api
 from tests.handlers.test_routing_contact import SELF, works
 from tests.handlers.test_routing_handover import AGENTS as PEOPLE
 from tests.handlers.test_routing_handover import DESKS, POLICY, handing, on, ticket, world
@@ -295,6 +297,98 @@ async def test_what_loses_its_agent_by_a_version_stays_in_its_queue() -> None:
 def dump(section: Any) -> Any:
     """Return a section as it is stored."""
     return section.model_dump(mode="json", exclude_defaults=True)
+
+
+# Staffing levels.
+
+POINT = """
+topologies:
+  - {name: p, shape: central_contact_point, point: board, by_service: {vpn: group}, distribute: by_hand}
+"""
+
+
+def point(own: str = "") -> Configuration:
+    """Return a contact point of call operators and a skilled group that works for it."""
+    return organisation(
+        desks="desks:\n"
+        "  - {name: board, title: Board, calendar: always, staffing: call-operator}\n"
+        "  - {name: group, title: Group, calendar: always, staffing: skilled}\n",
+        agents="agents:\n"
+        f"  - {{id: h-clarke, name: H, email: h@works.example, desks: [board]{own}}}\n"
+        "  - {id: a-novak, name: A, email: a@works.example, desks: [group]}\n",
+        topologies=POINT,
+        lifecycle="require_article: true\n",
+    )
+
+
+def with_life() -> Api:
+    """Return routing's routes, those of a ticket's life as well."""
+    api = Api()
+    routing = api.routing
+    router = lifecycle_router(routing.reader, routing.commands, routing.lifecycle)
+    api.app.include_router(router)
+    return api
+
+
+async def test_the_points_operators_record_and_distribute_and_solve_nothing() -> None:
+    """Over HTTP: 403 for start and resolve, 200 for the transfer, by which it is distributed."""
+    api = with_life()
+    api.routing.configurations.install(TENANT, point(), version=2)
+    await api.routing.feed("t1", accepted(service="vpn"))
+    for verb, body in (("start", None), ("resolve", {"code": "fulfilled"})):
+        answer = await api.call("POST", f"/tickets/t1/{verb}", body)
+        assert answer.status_code == 403, answer.text
+        assert answer.json()["type"].endswith("level")
+        assert "transfer it" in answer.json()["detail"]
+    answer = await api.call("POST", "/tickets/t1/transfer", {"desk": "group"})
+    assert answer.status_code == 200
+    assert (await last_queued(api.routing)).reason is QueueReason.DISTRIBUTED
+    await api.call("POST", "/tickets/t1/accept", by="a-novak")
+    answer = await api.call("POST", "/tickets/t1/resolve", {"code": "solved"}, by="a-novak")
+    assert answer.json()["errors"][0]["field"] == "article"
+    body = {"code": "solved", "article": "a-1"}
+    answer = await api.call("POST", "/tickets/t1/resolve", body, by="a-novak")
+    assert answer.json()["status"] == "resolved"
+
+
+async def test_an_agents_own_level_counts_before_the_desks() -> None:
+    """An expert among the operators of the point may solve what waits there."""
+    api = with_life()
+    api.routing.configurations.install(TENANT, point(", staffing: expert"), version=2)
+    await api.routing.feed("t1", accepted(service="vpn"))
+    answer = await api.call("POST", "/tickets/t1/start")
+    assert answer.json()["status"] == "in-progress"
+    answer = await api.call("POST", "/tickets/t1/resolve", {"code": "solved"})
+    assert answer.json()["status"] == "resolved"
+
+
+@pytest.mark.parametrize(("ring", "word"), [("board", "level"), ("group", None)])
+async def test_the_level_of_an_offer_is_that_of_the_desk_that_takes_over(
+    ring: str, word: str | None
+) -> None:
+    """Who serves both is an operator at the one and skilled at the other."""
+    configuration = organisation(
+        desks="desks:\n"
+        "  - {name: only, title: Only, calendar: always}\n"
+        "  - {name: board, title: Board, calendar: always, staffing: call-operator}\n"
+        "  - {name: group, title: Group, calendar: always, staffing: skilled}\n",
+        agents="agents: [{id: a, name: A, email: a@works.example, desks: [board, group]}]",
+        topologies="topologies: [{name: all, shape: centralized, desk: only}]",
+        routing=f"rules: [{{name: w, overflow: [{{after: 1m, desks: [{ring}]}}]}}]\n"
+        f"desks: {{{ring}: {{offers: {{timeout: 2m}}}}}}",
+    )
+    routing = Routing(configuration=configuration)
+    await routing.feed("t1", accepted())
+    set_to(routing, at(9, 1))
+    await routing.match()
+    assert (await routing.state("t1")).for_desk == ring
+    if word is None:
+        await routing.commands.start(routing.caller("t1", "a"), agent="a")
+        assert (await routing.state("t1")).desk == ring
+        return
+    with pytest.raises(CommandRejected) as refused:
+        await routing.commands.start(routing.caller("t1", "a"), agent="a")
+    assert refused.value.code == word
 
 
 # The alarm of what no topology takes.

@@ -110,10 +110,13 @@ class HandoverState(BaseModel):
         return tuple(m.name for m in self.matters if m.required and m.name not in self.notes)
 
     def sign_by(self, policy: HandoverPolicy, side: HandoverSide) -> datetime | None:
-        """Return until when a side has to sign; the taking one not before it is open."""
+        """Return until when a side has to sign.
+
+        Nobody could sign what was opened late before that, nor the taking side before it is open.
+        """
         if self.closes_at is None:
             return None
-        since = self.closes_at
+        since = max(self.closes_at, self.opened_at or self.closes_at)
         if side is HandoverSide.TAKING and self.to_opens_at is not None:
             since = max(since, self.to_opens_at)
         return since + timedelta(seconds=policy.sign_within)
