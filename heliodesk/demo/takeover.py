@@ -73,10 +73,13 @@ class Takeover:
                 continue
             plan = handover(configuration, closing=story.desk, now=self._clock.now())
             if plan is not None:
-                return await self._move(name, plan, version)
+                receipts = configuration.handover.policy_for(story.desk) is not None
+                return await self._move(name, plan, version, receipts=receipts)
         return TakeoverResult(problem="takeover: no open ticket is at a desk that follows the sun")
 
-    async def _move(self, name: str, plan: Handover, version: int) -> TakeoverResult:
+    async def _move(
+        self, name: str, plan: Handover, version: int, *, receipts: bool
+    ) -> TakeoverResult:
         story = self._follower.stories[name]
         opened = "is open" if plan.taking_was_open else "opens for the moment, too"
         self._say(
@@ -92,6 +95,11 @@ class Takeover:
             )
             # As it is now: with the usual hours the ticket may go on to a third agent.
             agent = self._follower.stories[name].agent
+            if moved and receipts:
+                self._say(
+                    "Each move has its receipt in the handover of the shift: "
+                    f"heliodesk handover list --desk {plan.closing}"
+                )
             await self._clock.sleep(2 * self._pause_seconds)
         finally:
             # Also when somebody presses Ctrl-C here: the desk must not stay closed.

@@ -74,10 +74,9 @@ def on_tickets(reach: Reach, find: Configured) -> list[On]:
         return [*contact, *followers]
 
     def on_ticket_queued(state: Any, event: Any, now: Any) -> Any:
-        return [
-            *alarms.tell_unrouted(state, event, now, find(event)),
-            *offers.tell_reclaim(state, event, now, find(event)),
-        ]
+        alarm = alarms.tell_unrouted(state, event, now, find(event))
+        taken_back = offers.tell_reclaim(state, event, now, find(event), beside=len(alarm))
+        return [*alarm, *taken_back]
 
     def on_followup_requested(state: Any, event: Any, now: Any) -> Any:
         reachable = reach.reachable(event.tenant, event.body.facts.contact)

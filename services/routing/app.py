@@ -146,7 +146,7 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
         seconds=settings.handover_seconds,
         moved=wake,
     )
-    configurations.on_change(lambda _tenant: wake())
+    configurations.on_change(lambda _tenant: handing())
     self_service = SelfServiceTimer(
         tickets=tickets, committer=committer, configurations=configurations, clock=clock
     )
@@ -202,7 +202,11 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
         presence_default=presence_default,
     )
     contacting = ContactCommands(
-        writer=writer, configurations=configurations, clock=clock, changed=wake
+        writer=writer,
+        configurations=configurations,
+        clock=clock,
+        changed=wake,
+        closings=closings,
     )
     lifecycle = LifecycleCommands(
         writer=writer, configurations=configurations, clock=clock, changed=wake

@@ -53,7 +53,7 @@ class Handovers(Protocol):
     ) -> list[TicketDocument]:
         """Return the tickets of a desk that are not over, by id after ``after``.
 
-        Parked ones are left out; pending ones only where they are asked for.
+        Parked ones are left out, and those at tier 0; pending ones only where they are asked for.
         """
         ...
 

@@ -96,7 +96,10 @@ class MongoHandovers:
     async def open_work(
         self, tenant: str, desk: str, *, after: str, limit: int, pending: bool
     ) -> list[TicketDocument]:
-        """Return the tickets of a desk that are not over, by id after ``after``."""
+        """Return the tickets of a desk that are not over, by id after ``after``.
+
+        What is queued at tier 0 is nobody's work yet.
+        """
         over: list[str | None] = [None, str(Status.RESOLVED), str(Status.CLOSED)]
         if not pending:
             over.append(str(Status.PENDING))
@@ -104,6 +107,7 @@ class MongoHandovers:
             "tenant": tenant,
             "state.desk": desk,
             "state.status": {"$nin": over},
+            "$nor": [{"state.status": str(Status.QUEUED), "state.tier": 0}],
             "parked": 0,
             "_id": {"$gt": after},
         }

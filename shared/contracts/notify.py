@@ -36,9 +36,9 @@ class NoticeKind(Word):
     HANDOVER = "handover"
     """Something is wrong with the end of a shift. It belongs to no ticket."""
     CODE = "code"
+    """A code that confirms an address. It goes to the address itself, and belongs to no ticket."""
     UNROUTED = "unrouted"
     """No topology takes a ticket: the fallback desk has it, and somebody should look why."""
-    """A code that confirms an address. It goes to the address itself, and belongs to no ticket."""
     UNKNOWN = "unknown"
 
 

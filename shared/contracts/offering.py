@@ -21,7 +21,9 @@ class TicketOffered(TicketEvent):
     weight: Annotated[int, Field(ge=1, le=1000)] = 1
     explanation: Explanation
     for_desk: Code | None = None
-    """The desk that takes the ticket over where the agent accepts; None: its own."""
+    """The desk that takes the ticket over where the agent accepts; None: it stays in its queue."""
+    for_queue: Code | None = None
+    """One of the queues of that desk; None: the desk's own."""
     again: bool = False
     """Whether all who were free had declined it, and the round of asking begins anew."""
 

@@ -48,7 +48,7 @@ class Api:
 
     def __init__(self) -> None:
         self.routing = Routing()
-        app = FastAPI()
+        self.app = app = FastAPI()
         equip(app)
         app.state.authenticator = Authenticator(identities(), self.routing.clock)
         app.include_router(ticket_router(self.routing.reader, self.routing.commands))

@@ -485,7 +485,7 @@ def done(
         case "waited":
             return decide_waited(state, **given)
         case "complete":
-            return decide_complete(state, who="contact", article=None, by="portal")
+            return decide_complete(state, who="contact", article=None, by="portal", **given)
         case "refer":
             return decide_refer(state, desk=None, by="a", **given)
         case "visit":

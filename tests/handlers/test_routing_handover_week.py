@@ -112,7 +112,7 @@ class Week:
             if now - since < self.stay:
                 continue
             mine = [s for (t, _), s in items.items() if t == document.id and s.desk == state.desk]
-            assert not is_grave(policy, seen.facts, seen.status), (document.id, since, now)
+            assert not is_grave(policy, seen.facts, seen.status, state), (document.id, since, now)
             assert _stays_rightly(mine), (document.id, since, now, [dict(i) for i in mine])
 
     async def receipts_are_exact(self) -> None:

@@ -14,6 +14,7 @@ from shared.contracts.facts import Priority
 from shared.contracts.routing import PendReason, Status, TicketQueued
 from shared.kernel import Infrastructure
 from shared.organisation import Configuration, LifecycleSection
+from shared.organisation.handover import HandoverSection
 from shared.testing.clock import ManualClock
 from shared.testing.memory import MemoryStreams
 from tests.support.routing import (
@@ -128,9 +129,14 @@ async def test_a_look_changes_no_revision_of_the_ticket() -> None:
     assert (after.seq, after.state, after.v) == (before.seq, before.state, before.v + 1)
 
 
+def without_handover() -> Configuration:
+    """Return the sample without its policies: closed desks' work is moved by the sweep alone."""
+    return replace(sample(), handover=HandoverSection())
+
+
 async def test_a_second_desk_takes_over_when_the_first_one_closes() -> None:
     """At 17:00 what waits and what is worked on in London goes to New York; pending stays."""
-    routing = Routing()
+    routing = Routing(configuration=without_handover())
     await taken(routing, ticket="t1")
     await taken(routing, ticket="t2")
     await routing.commands.pend(routing.caller("t2"), reason=PendReason.CUSTOMER, until=None)
@@ -151,7 +157,9 @@ async def test_what_the_matcher_takes_while_a_desk_closes_is_moved_once_and_free
     """A ticket assigned between the sweep's look and its write moves; its hold is released."""
     faults = Between()
     store = MemoryStreams(faults=faults)
-    routing = Routing(store=store, tickets=MemoryTickets(store))
+    routing = Routing(
+        configuration=without_handover(), store=store, tickets=MemoryTickets(store)
+    )
     await routing.feed("t1", accepted())
     set_clock(routing, 17)
 

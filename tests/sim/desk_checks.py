@@ -5,6 +5,7 @@ Before the repair, tickets that are parked somewhere may be behind; all others a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from services.notify.domain.notices import NOTICES
@@ -12,8 +13,8 @@ from services.routing.domain.agents import AGENTS
 from services.routing.domain.tickets import HELD, TICKETS
 from services.sla.domain.evolve import TICKET_CLOCKS
 from shared.consumer import Consumer
-from shared.contracts import intake, routing, sla
-from shared.contracts.topics import ALERTS, CLOCKS, REQUESTS, Topic
+from shared.contracts import handover, intake, routing, sla
+from shared.contracts.topics import ALERTS, CLOCKS, REQUESTS, SHIFTS, Topic
 from shared.contracts.topics import TICKETS as TICKETS_TOPIC
 from tests.sim.checkers import check_dead_letters, check_streams, delivered
 from tests.sim.desk_intake_checks import (
@@ -33,7 +34,7 @@ CONSUMED: dict[str, tuple[Topic, ...]] = {
     "intake": (TICKETS_TOPIC, ALERTS),
     "routing": (REQUESTS, CLOCKS),
     "sla": (REQUESTS, TICKETS_TOPIC),
-    "notify": (REQUESTS, TICKETS_TOPIC, CLOCKS),
+    "notify": (REQUESTS, TICKETS_TOPIC, CLOCKS, SHIFTS),
     "knowledge": (REQUESTS,),
 }
 
@@ -53,6 +54,7 @@ def check_desk(told: Told) -> Iterator[str]:
     yield from check_alerts(told)
     yield from check_monitors(told)
     yield from _check_capacity(told)
+    yield from _check_handovers(told)
     yield from stale_holds(told.world)
     yield from check_mail(told)
     for ticket in told.requests:
@@ -89,6 +91,25 @@ def _check_capacity(told: Told) -> Iterator[str]:
                     holds.pop(ticket, None)
                 case _:
                     pass
+
+
+def _check_handovers(told: Told) -> Iterator[str]:
+    """Every move at the end of a shift has one receipt, and every receipt is of one move."""
+    moves = Counter(
+        (event.body.handover, ticket, event.sequence)
+        for ticket, events in told.tickets.items()
+        for event in events
+        if isinstance(event.body, routing.TicketQueued) and event.body.handover is not None
+    )
+    receipts = Counter(
+        (event.body.handover, event.body.ticket, event.body.sequence)
+        for events in told.shifts.values()
+        for event in events
+        if isinstance(event.body, handover.HandoverItemMoved)
+    )
+    for move in moves.keys() | receipts.keys():
+        if (moves[move], receipts[move]) != (1, 1):
+            yield f"{move}: moved {moves[move]} times, with {receipts[move]} receipts"
 
 
 def _check_ticket(told: Told, ticket: str) -> Iterator[str]:

@@ -40,7 +40,14 @@ WHERE: tuple[dict[str, str], ...] = (
 )
 KINDS = ("incident", "inquiry", "service-request")
 LEVELS = ("low", "medium", "high")
-OPEN = (Status.QUEUED, Status.ASSIGNED, Status.ACCEPTED, Status.PENDING)
+OPEN = (
+    Status.QUEUED,
+    Status.OFFERED,
+    Status.ASSIGNED,
+    Status.ACCEPTED,
+    Status.IN_PROGRESS,
+    Status.PENDING,
+)
 
 
 class Clients:
@@ -236,8 +243,10 @@ class Clients:
         until = self.now() + timedelta(minutes=random.uniform(2, 200))
         able: dict[Status, tuple[str, ...]] = {
             Status.QUEUED: ("accept", "accept", "transfer", "assign"),
-            Status.ASSIGNED: ("accept", "accept", "accept", "assign", "transfer", "resolve"),
-            Status.ACCEPTED: ("resolve", "resolve", "pend", "wait", "transfer", "assign"),
+            Status.OFFERED: ("accept", "accept", "reject", "nothing", "assign", "transfer"),
+            Status.ASSIGNED: ("accept", "accept", "start", "assign", "transfer", "resolve"),
+            Status.ACCEPTED: ("resolve", "start", "pend", "wait", "transfer", "assign"),
+            Status.IN_PROGRESS: ("resolve", "resolve", "pend", "wait", "transfer", "assign"),
             Status.PENDING: ("resume", "pend", "resolve", "assign"),
             Status.RESOLVED: ("reopen", "close", "nothing", "nothing"),
             Status.CLOSED: ("nothing", "nothing", "nothing", "reopen"),
@@ -245,6 +254,8 @@ class Clients:
         verb = random.choice(able[state.status or Status.CLOSED])
         work: dict[str, Callable[[Any], Any]] = {
             "accept": lambda app: app.accept(caller, agent=state.agent or agent),
+            "start": lambda app: app.start(caller, agent=state.agent or agent),
+            "reject": lambda app: app.reject(caller, agent=state.agent or agent, code="busy"),
             "assign": lambda app: app.assign(caller, agent=agent),
             "transfer": lambda app: app.transfer(caller, desk=desk),
             "pend": lambda app: app.pend(caller, reason=PendReason.CUSTOMER, until=None),

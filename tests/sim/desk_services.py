@@ -24,6 +24,7 @@ from services.knowledge.handlers import Library, Suggesting
 from services.notify.consumers import configured as notify_configured
 from services.notify.consumers import on_clocks as notify_on_clocks
 from services.notify.consumers import on_requests as notify_on_requests
+from services.notify.consumers import on_shifts as notify_on_shifts
 from services.notify.consumers import on_tickets as notify_on_tickets
 from services.notify.domain.notices import NOTICES
 from services.notify.handlers import Letters, Reach
@@ -31,16 +32,21 @@ from services.notify.ticker import Sender, SendingLimits
 from services.routing.consumers import on_clocks as routing_on_clocks
 from services.routing.consumers import on_requests as routing_on_requests
 from services.routing.domain.agents import AGENTS
+from services.routing.domain.handover.items import ITEMS
+from services.routing.domain.handover.process import HANDOVERS
 from services.routing.domain.tickets import TICKETS as ROUTED
 from services.routing.handlers.commands import TicketCommands
+from services.routing.handlers.handovers import HandoverSweep
 from services.routing.handlers.holds import HoldKeeper
 from services.routing.handlers.matcher import Matcher
 from services.routing.handlers.offering import OfferTimers, Reclaimer
 from services.routing.handlers.predecessors import Predecessors
+from services.routing.handlers.reorganising import Reorganiser
+from services.routing.handlers.self_service import SelfServiceTimer
 from services.routing.handlers.sweeps import DeskSweep, Timers
 from services.routing.handlers.taking import Taking
 from services.routing.handlers.writing import TicketWriter
-from services.routing.ticker import Pace, start_tickers
+from services.routing.ticker import Pace, start_handovers, start_reorganising, start_tickers
 from services.sla.consumers import on_requests as sla_on_requests
 from services.sla.consumers import on_tickets as sla_on_tickets
 from services.sla.domain.evolve import TICKET_CLOCKS
@@ -50,7 +56,8 @@ from shared.aggregate import Aggregate
 from shared.configuration import Configurations
 from shared.consumer import NoObserver
 from shared.contracts.routing import Presence
-from shared.contracts.topics import ALERTS, CLOCKS, KNOWLEDGE, REQUESTS, TICKETS
+from shared.contracts.topics import ALERTS, CLOCKS, KNOWLEDGE, REQUESTS, SHIFTS, TICKETS
+from shared.testing.memory import MemoryStreams
 from shared.threads import ThreadSigner
 from tests.sim.desk_parts import Around, Parts, SteadyRunner
 from tests.sim.desk_ports import (
@@ -72,6 +79,7 @@ from tests.support.files import MemoryFiles
 from tests.support.intake import SIGNER
 from tests.support.intake_calls import MemoryCalls
 from tests.support.intake_contacts import MemoryContacts, MemoryModels
+from tests.support.routing_handover import MemoryHandovers
 
 CLOSE_AFTER_SECONDS = 7200.0
 DOMAIN = "desk.example"
@@ -163,7 +171,17 @@ def wire_routing(stage: Stage, process: Process) -> Wiring:
         offers=OfferTimers(**untimed),
         reclaimer=Reclaimer(**untimed, presence_default=Presence.AVAILABLE),
     )
-    configurations.on_change(lambda _tenant: wake())
+    runtime: Any = parts  # of a Runtime they need `tick` and `configurations` alone
+    start_reorganising(runtime, Reorganiser(**configured), seconds=3.0, moved=wake)
+    handovers: Any = Pointed(
+        MemoryHandovers(MemoryStreams(process.world.disks["routing"])), process, "handovers"
+    )
+    moving = {name: made for name, made in configured.items() if name != "tickets"}
+    sweep = HandoverSweep(**moving, handovers=handovers)
+    handing = start_handovers(runtime, sweep, seconds=2.0, moved=wake)
+    configurations.on_change(lambda _tenant: handing())
+    self_service = SelfServiceTimer(**common, configurations=configurations)
+    parts.tick("self-service", self_service.people, seconds=1.5)
     before = Predecessors(process.committer)
     parts.consume(
         REQUESTS,
@@ -244,6 +262,7 @@ def wire_notify(stage: Stage, process: Process) -> Wiring:
     )
     parts.consume(TICKETS, notify_on_tickets(tickets, find), first=tickets.learn, then=ticker.wake)
     parts.consume(CLOCKS, notify_on_clocks(find), then=ticker.wake)
+    parts.consume(SHIFTS, notify_on_shifts(find), then=ticker.wake)
     return parts.wiring()
 
 
@@ -278,7 +297,7 @@ def wire_knowledge(stage: Stage, process: Process) -> Wiring:
 
 AGGREGATES: Mapping[str, Sequence[Aggregate[Any]]] = {
     "intake": INTAKE_AGGREGATES,
-    "routing": (ROUTED, AGENTS),
+    "routing": (ROUTED, AGENTS, HANDOVERS, ITEMS),
     "sla": (TICKET_CLOCKS,),
     "notify": (NOTICES,),
     "knowledge": (ARTICLES, SUGGESTIONS),

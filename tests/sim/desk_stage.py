@@ -54,6 +54,18 @@ MONITORS = f"""
     priority_map: {{critical: P1}}
     alerts: {{flapping: null}}
 """
+TAKES_PAY = """  - name: payroll
+    scope: {services: [payroll]}
+"""
+SELF_SERVICE = """  - name: pay-portal
+    scope: {services: [payroll]}
+    shape: self_service
+    behind: payroll
+    wait: 20m
+"""
+PAY_DESK = """  - name: payroll
+    scope: {services: [payroll], channels: [phone]}
+"""
 MAINTENANCE = f"""
 maintenance:
   - name: network
@@ -79,6 +91,10 @@ def versions() -> tuple[Configuration, ...]:
     files["intake.yaml"] = MAINTENANCE
     # Silence closes by the setting: by the hours of the desks the day would not see the end.
     files["lifecycle.yaml"] = "standard_codes: [solved, done]\n"
+    # New York asks before work is somebody's, and pay begins with its requester alone.
+    files["routing.yaml"] += "  new-york:\n    offers: {timeout: 10m, missed_max: 9, then: away}\n"
+    files["topologies.yaml"] = files["topologies.yaml"].replace(TAKES_PAY, SELF_SERVICE + PAY_DESK)
+    assert SELF_SERVICE in files["topologies.yaml"]
     first = {name: re.sub(r"capacity: \d+", "capacity: 3", text) for name, text in files.items()}
     second = {name: text.replace("capacity: 3", "capacity: 2") for name, text in first.items()}
     roster = second["rosters/london.yaml"].splitlines()

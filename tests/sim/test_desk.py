@@ -41,7 +41,8 @@ def test_a_seed_tells_everything() -> None:
 def test_work_without_a_hold_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where commands change the ticket alone, the run says whose hold is missing."""
 
-    async def nobody(_self: TicketWriter, _write: object) -> list[object]:
+    async def nobody(*_given: object, picked: bool) -> list[object]:
+        assert picked in {True, False}
         return []
 
     monkeypatch.setattr(TicketWriter, "_holds", nobody)

@@ -12,7 +12,14 @@ from email.policy import default
 from pathlib import Path
 
 from services.notify.adapters.words import JinjaWords
-from services.notify.consumers import configured, on_clocks, on_contacts, on_requests, on_tickets
+from services.notify.consumers import (
+    configured,
+    on_clocks,
+    on_contacts,
+    on_requests,
+    on_shifts,
+    on_tickets,
+)
 from services.notify.domain.answers import AnswerLinks
 from services.notify.domain.notices import NOTICES, Notice
 from services.notify.handlers import Letters, NoticeDesk, Reach
@@ -23,7 +30,7 @@ from shared.configuration import Configurations
 from shared.consumer import Consumer
 from shared.contracts.envelope import Body, Event, numbered
 from shared.contracts.internal import CodeView, ContactView, MessageView
-from shared.contracts.topics import CLOCKS, CONTACTS, REQUESTS, TICKETS, topic_of
+from shared.contracts.topics import CLOCKS, CONTACTS, REQUESTS, SHIFTS, TICKETS, topic_of
 from shared.kernel import Infrastructure
 from shared.log import silent
 from shared.organisation import Configuration, parse_sections
@@ -247,13 +254,14 @@ class Notify:
                 configured=self.configurations,
                 clock=self.clock,
                 owner="notify",
-                first=None if topic in {CLOCKS, CONTACTS} else self.reach.learn,
+                first=None if topic in {CLOCKS, CONTACTS, SHIFTS} else self.reach.learn,
             )
             for topic, rows in (
                 (REQUESTS, on_requests(self.reach, find)),
                 (TICKETS, on_tickets(self.reach, find)),
                 (CLOCKS, on_clocks(find)),
                 (CONTACTS, on_contacts()),
+                (SHIFTS, on_shifts(find)),
             )
         }
         self._sequences: dict[tuple[str, str], int] = {}

@@ -122,6 +122,7 @@ class MemoryHandovers:
             for d, s in self.tickets()
             if (d.tenant, s.desk, d.parked) == (tenant, desk, 0)
             and s.status not in out
+            and not s.unattended
             and d.id > after
         ][:limit]
 

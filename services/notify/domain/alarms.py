@@ -39,7 +39,8 @@ def tell_unrouted(
         return ()
     planned = NoticePlanned(
         number=body.facts.number,
-        notice=key(NoticeKind.UNROUTED.value, event.id),
+        # Once for each desk: what comes back to its queue, from an offer say, is no news.
+        notice=key(NoticeKind.UNROUTED.value, desk.name),
         kind=NoticeKind.UNROUTED,
         recipient_kind=kind,
         recipient=recipient,

@@ -40,6 +40,8 @@ def tell_reclaim(
     event: Event[TicketQueued],
     _now: datetime,
     configuration: Configuration,
+    *,
+    beside: int = 0,
 ) -> Sequence[Body]:
     """Plan to tell an agent that a ticket is theirs no more, and why."""
     body = event.body
@@ -52,4 +54,5 @@ def tell_reclaim(
         kind=NoticeKind.RECLAIM,
         agent=body.released,
         details={"reason": body.code} if body.code else {},
+        beside=beside,
     )

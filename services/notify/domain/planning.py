@@ -197,6 +197,7 @@ def tell_agent(
     kind: NoticeKind,
     agent: str,
     details: Mapping[str, str] = MappingProxyType({}),
+    beside: int = 0,
 ) -> Sequence[Body]:
     """Plan to tell an agent what an event of routing means to them."""
     body: TicketEvent = event.body
@@ -211,6 +212,7 @@ def tell_agent(
             language=language_of(configuration, RecipientKind.AGENT, agent),
             details={**details_of(body.facts), **details, "desk": body.desk, "agent": agent},
         ),
+        beside=beside,
     )
 
 

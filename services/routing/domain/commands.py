@@ -168,7 +168,8 @@ def decide_transfer(
     known, facts, status = required(state)
     if status in OVER:
         raise wrong(known, "transferred")
-    if status is Status.QUEUED and (known.desk, known.queue) == (desk.name, queue):
+    waits = status is Status.QUEUED and not known.unattended
+    if waits and (known.desk, known.queue) == (desk.name, queue):
         return []
     group = queue or desk.name
     at_point = known.queued_because is not None and known.queued_because.decided in AT_POINT

@@ -41,10 +41,10 @@ def decide_start(
     known, facts, status = required(state)
     if status is Status.IN_PROGRESS and known.holder == agent:
         return []
-    level = level_of(configuration, agent, known.desk)
+    taken_over = to if to is not None and status is Status.OFFERED else None
+    level = level_of(configuration, agent, taken_over.name if taken_over else known.desk)
     require_level(level, Deed.START, configuration.lifecycle)
     accepted = decide_accept(state, agent=agent, weight=weight, by=by, to=to, beyond=beyond)
-    taken_over = to if to is not None and status is Status.OFFERED else None
     started = TicketStarted(
         facts=facts,
         status=Status.IN_PROGRESS,

@@ -7,7 +7,12 @@ from datetime import datetime
 from typing import Final
 
 from services.routing.domain.commands import required, wrong
-from services.routing.domain.desks import escalation_target, first_opening, redirected
+from services.routing.domain.desks import (
+    desk_named,
+    escalation_target,
+    first_opening,
+    redirected,
+)
 from services.routing.domain.moves import queued
 from services.routing.domain.progress import counted
 from services.routing.domain.tickets import OVER, TicketState
@@ -84,7 +89,9 @@ def decide_escalate(
 
 def _above(state: TicketState, configuration: Configuration, to: str | None) -> Desk:
     if to is None:
-        found = escalation_target(configuration, state.desk, state.tier + 1)
+        # From tier 0 the desk behind is the next one, and not whoever is above that.
+        behind = desk_named(configuration, state.desk) if state.unattended else None
+        found = behind or escalation_target(configuration, state.desk, state.tier + 1)
         if found is None:
             reason = f"{state.desk} escalates to nobody: name a desk in to"
             raise CommandRejected(NOBODY_ABOVE, reason, field="to")
@@ -93,7 +100,8 @@ def _above(state: TicketState, configuration: Configuration, to: str | None) -> 
         found = configuration.desk(to)
     except UnknownName as error:
         raise CommandRejected("unknown-desk", str(error), field="to", status=422) from error
-    if found.tier < state.tier or found.name == state.desk:
+    is_own = found.name == state.desk and not state.unattended
+    if found.tier < state.tier or is_own:
         reason = f"{to} is not above {state.desk}: transfer it instead"
         raise CommandRejected("not-above", reason, field="to", status=422)
     return found

@@ -176,7 +176,7 @@ def _back(
     rule = f"{why}: back to {desk.name}, which had it"
     queue = queue_named(configuration, state.queue, desk=desk.name)
     because = redirected(state.queued_because, rule, queue or desk.name)
-    return DeskChoice(desk, because, queue=queue)
+    return DeskChoice(desk, because, queue=queue, unrouted=state.unrouted)
 
 
 def escalated(

@@ -9,9 +9,18 @@ from typing import NamedTuple
 from services.routing.domain.agents import AgentState, decide_presence
 from services.routing.domain.commands import SYSTEM, decide_match, required
 from services.routing.domain.declining import EXPIRED
-from services.routing.domain.desks import choose_desk, desk_named, first_opening, redirected
-from services.routing.domain.moves import queued
+from services.routing.domain.desks import (
+    DeskChoice,
+    choose_desk,
+    desk_named,
+    first_opening,
+    queue_named,
+    redirected,
+)
+from services.routing.domain.moves import queued_by
+from services.routing.domain.progress import counted
 from services.routing.domain.tickets import TicketState
+from services.routing.domain.versions import is_behind
 from shared.contracts.envelope import Body
 from shared.contracts.offering import OfferAnswer, OfferAnswered, TicketOffered
 from shared.contracts.routing import (
@@ -93,7 +102,8 @@ def decide_push(
             weight=weight,
             explanation=explanation,
             answer_by=instant(now) + timedelta(seconds=terms.timeout),
-            for_desk=to.desk.name if to is not None and to.desk.name != desk else None,
+            for_desk=to.desk.name if to is not None else None,
+            for_queue=to.queue.name if to is not None and to.queue is not None else None,
             again=again,
         )
     ]
@@ -146,7 +156,7 @@ def decide_expired(
     """Put a ticket back whose offer has run out; nothing before that instant, or after an answer."""
     if state is None or state.status is not Status.OFFERED or state.answer_by is None:
         return []
-    if now < state.answer_by:
+    if now < state.answer_by or is_behind(configuration, state):
         return []
     why = f"{state.agent} did not answer in time"
     return [back_in_queue(state, QueueReason.OFFER_EXPIRED, why, now, configuration)]
@@ -193,28 +203,25 @@ def back_in_queue(
     *,
     by: str = SYSTEM,
 ) -> TicketQueued:
-    """Return the event that puts a ticket back into the queue of its own desk.
+    """Return the event that puts a ticket back into the queue that it came from.
 
-    Where that is configured no more, its topology names another.
+    Where its desk is configured no more, its topology names another.
     """
     _, facts, _ = required(state)
     desk = desk_named(configuration, state.desk)
     if desk is None:
         choice = choose_desk(configuration, facts, now)
-        desk, explanation, opens_at = choice.desk, choice.explanation, choice.opens_at
     else:
-        rule = f"{why}: back to the queue of {desk.name}"
-        explanation = redirected(state.queued_because, rule, desk.name)
-        opens_at = first_opening(configuration, [desk.name], now)
-    return queued(
-        facts,
-        desk,
-        reason,
-        explanation,
-        opens_at=opens_at,
-        released=state.holder,
-        by=by,
-    )
+        queue = queue_named(configuration, state.queue, desk=desk.name)
+        rule = f"{why}: back to the queue of {queue or desk.name}"
+        choice = DeskChoice(
+            desk,
+            redirected(state.queued_because, rule, queue or desk.name),
+            opens_at=first_opening(configuration, [desk.name], now),
+            queue=queue,
+            unrouted=state.unrouted,
+        )
+    return counted(state, queued_by(choice, facts, reason, released=state.holder, by=by))
 
 
 class Answered(NamedTuple):

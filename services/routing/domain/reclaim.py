@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from services.routing.domain.agents import AgentState
 from services.routing.domain.offers import back_in_queue
 from services.routing.domain.tickets import HELD, TicketState
+from services.routing.domain.versions import is_behind
 from shared.calendar import CompiledCalendar
 from shared.calendar.days import from_ms, to_ms
 from shared.contracts.envelope import Body
@@ -158,7 +159,7 @@ def decide_reclaim(
     if state is None or state.holder != agent.id:
         return []
     due = overdue(state, agent, standing, configuration, presence_default=presence_default)
-    if due is None or now < due.at:
+    if due is None or now < due.at or is_behind(configuration, state):
         return []
     words = {ABSENT: "was not there", SILENT: "did nothing about it"}
     why = f"{agent.id} {words[due.how]} for too long"

@@ -17,6 +17,7 @@ from datetime import datetime
 from services.routing.domain.commands import required
 from services.routing.domain.desks import first_opening, redirected, topology_of
 from services.routing.domain.moves import queued
+from services.routing.domain.progress import counted
 from services.routing.domain.tickets import OVER, TicketState
 from shared.contracts.envelope import Body
 from shared.contracts.facts import TicketFacts
@@ -75,7 +76,7 @@ def decide_refer(
         released=known.holder,
         by=by,
     )
-    return [referred, moved.model_copy(update={"tier": max(known.tier, 1)})]
+    return [referred, counted(known, moved.model_copy(update={"tier": max(known.tier, 1)}))]
 
 
 def _hybrid(configuration: Configuration, facts: TicketFacts, number: str) -> Hybrid:

@@ -18,10 +18,12 @@ from services.routing.domain.desks import (
     choose_desk,
     desk_named,
     is_open,
+    queue_named,
     redirected,
     topology_of,
 )
 from services.routing.domain.moves import queued_by
+from services.routing.domain.progress import counted
 from services.routing.domain.self_service import at_tier_0
 from services.routing.domain.tickets import OVER, TicketState
 from services.routing.domain.versions import is_behind
@@ -138,8 +140,9 @@ def _back(
         return choose_desk(then, facts, now)
     what = "has left" if reason == AGENT_REMOVED else f"serves {state.desk} no more"
     rule = f"{state.holder} {what}: back to {state.desk}, which had it"
-    because = redirected(state.queued_because, rule, state.desk)
-    return DeskChoice(then.desk(state.desk), because)
+    queue = queue_named(then, state.queue, desk=state.desk)
+    because = redirected(state.queued_because, rule, queue or state.desk)
+    return DeskChoice(then.desk(state.desk), because, queue=queue, unrouted=state.unrouted)
 
 
 def decide_reorganised(state: TicketState | None, switch: Switch, now: datetime) -> Sequence[Body]:
@@ -159,6 +162,7 @@ def decide_reorganised(state: TicketState | None, switch: Switch, now: datetime)
     rule = f"by version {number}{instead} ({verdict.reason}): {said.rule}"
     explanation = said.model_copy(update={"rule": rule[:300], "replaces": replaced})
     choice = replace(verdict.to, explanation=explanation)
-    moved = queued_by(choice, state.facts, QueueReason.REORGANISED, released=state.holder)
+    queued = queued_by(choice, state.facts, QueueReason.REORGANISED, released=state.holder)
+    moved = counted(state, queued)
     # What is with its requester stays so, at whatever desk, as long as there is self-service.
     return [at_tier_0(switch.then, state.facts, moved, now) if state.unattended else moved]

@@ -93,7 +93,7 @@ def decide_message(
             case Status.RESOLVED | Status.CLOSED:
                 return _to_what_is_over(state, body, now, configuration)
             case Status.QUEUED if state.unattended and body.asks == PERSON:
-                return [to_person(facts, now, configuration, by=CONTACT)]
+                return [counted(state, to_person(facts, now, configuration, by=CONTACT))]
             case _:
                 pass
     elif state.holder == body.author and (
@@ -274,7 +274,7 @@ def decide_escalation(
     if state.unattended:
         person = to_person(state.facts, now, configuration, by=SYSTEM)
         if body.tier <= person.tier:
-            return [person]
+            return [counted(state, person)]
     moved = escalated(
         state.facts,
         now,

@@ -21,6 +21,7 @@ from shared.organisation.words import StaffingName
 AUTOMATIC: Final = frozenset({"monitoring", "automation"})
 CONTACT: Final = "contact"
 BEGUN: Final = frozenset({Status.ACCEPTED, Status.IN_PROGRESS, Status.PENDING})
+DESK_TIER: Final = 1
 SENIOR_TIER: Final = 2
 EXPERT_TIER: Final = 3
 TASKS_NAMED_MAX: Final = 5
@@ -47,6 +48,8 @@ def resolver_of(
         return Resolver.REQUESTER, 0
     if by == SYSTEM:
         return None, None
+    # Whoever solves it as a person is no part of self-service, though nobody had sent it on.
+    tier = max(DESK_TIER, tier)
     if tier >= EXPERT_TIER or (tier == SENIOR_TIER and level == "expert"):
         return Resolver.EXPERT, tier
     return (Resolver.SENIOR if tier == SENIOR_TIER else Resolver.DESK), tier
@@ -115,9 +118,9 @@ def decide_resolve(
         return []
     level = level_of(configuration, by, known.desk)
     require_level(level, Deed.RESOLVE, configuration.lifecycle, code=code, article=article)
+    if not cancel_tasks:
+        require_tasks_done(known)
     open_tasks = [task for task in known.tasks if task.is_open]
-    if open_tasks and not cancel_tasks:
-        raise _tasks_open(known, [task.id for task in open_tasks])
     cancelled = [
         TaskCancelled(
             facts=facts,
@@ -150,9 +153,17 @@ def decide_resolve(
     return [*cancelled, resolved]
 
 
-def _tasks_open(state: TicketState, tasks: Sequence[str]) -> CommandRejected:
+def require_tasks_done(state: TicketState) -> None:
+    """Refuse to solve what others are still asked to do a part of.
+
+    Raises:
+        CommandRejected: ``tasks-open``, naming them.
+    """
+    tasks = [task.id for task in state.tasks if task.is_open]
+    if not tasks:
+        return
     named = ", ".join(tasks[:TASKS_NAMED_MAX])
     more = len(tasks) - TASKS_NAMED_MAX
     named += f" and {more} more" if more > 0 else ""
     reason = f"{state.number} has open tasks: {named}; finish them, or say tasks: cancel"
-    return CommandRejected("tasks-open", reason, field="tasks")
+    raise CommandRejected("tasks-open", reason, field="tasks")

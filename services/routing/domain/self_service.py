@@ -14,16 +14,13 @@ from typing import Final, Literal
 from services.routing.domain.commands import required
 from services.routing.domain.desks import choose_desk, topology_of
 from services.routing.domain.moves import queued_by
+from services.routing.domain.progress import counted
+from services.routing.domain.resolving import require_tasks_done, resolution
 from services.routing.domain.tickets import OVER, TicketState
+from services.routing.domain.versions import is_behind
 from shared.contracts.envelope import Body
 from shared.contracts.facts import TicketFacts
-from shared.contracts.routing import (
-    QueueReason,
-    Status,
-    TicketClosed,
-    TicketQueued,
-    TicketResolved,
-)
+from shared.contracts.routing import QueueReason, Resolver, Status, TicketClosed, TicketQueued
 from shared.directions import PERSON_KEY
 from shared.kernel import CommandRejected
 from shared.organisation import Configuration, SelfService
@@ -87,7 +84,7 @@ def decide_person(
         raise CommandRejected("wrong-status", f"{known.number} is {status}: reopen it, or ask anew")
     if not known.unattended:
         return []
-    return [to_person(facts, now, configuration, by=by)]
+    return [counted(known, to_person(facts, now, configuration, by=by))]
 
 
 def decide_waited(
@@ -96,13 +93,19 @@ def decide_waited(
     """Send a ticket to a person whose time at tier 0 is over."""
     if state is None or state.facts is None or not state.unattended:
         return []
-    if state.person_at is None or state.person_at > now:
+    if state.person_at is None or state.person_at > now or is_behind(configuration, state):
         return []
-    return [to_person(state.facts, now, configuration, by=SYSTEM)]
+    return [counted(state, to_person(state.facts, now, configuration, by=SYSTEM))]
 
 
 def decide_complete(
-    state: TicketState | None, *, who: Who, article: str | None, by: str
+    state: TicketState | None,
+    *,
+    who: Who,
+    article: str | None,
+    by: str,
+    now: datetime,
+    configuration: Configuration,
 ) -> Sequence[Body]:
     """Say that it is done without a desk: by the requester, or by automation.
 
@@ -114,9 +117,11 @@ def decide_complete(
         who: did it.
         article: that was followed, where one was.
         by: who says so.
+        now: the instant.
+        configuration: in force.
 
     Raises:
-        CommandRejected: an agent has the ticket, or it is closed for another reason.
+        CommandRejected: ``tasks-open``, naming them; an agent has the ticket, or it is closed for another reason.
     """
     known, facts, status = required(state)
     if status is Status.CLOSED or (status is Status.RESOLVED and who == AUTOMATION):
@@ -125,19 +130,36 @@ def decide_complete(
         raise CommandRejected(
             "already-assigned", f"{known.number} is {known.holder}'s: let them resolve it"
         )
-    base = {"facts": facts, "desk": known.desk, "tier": known.tier, "agent": known.agent}
     actor = CONTACT if who == CONTACT else by
     bodies: list[Body] = []
     if status is not Status.RESOLVED:
+        require_tasks_done(known)
         bodies.append(
-            TicketResolved(
-                **base,
-                status=Status.RESOLVED,
+            resolution(
+                configuration,
+                now,
+                state=known,
+                facts=facts,
+                desk=known.desk,
+                tier=known.tier,
+                agent=known.agent,
                 by=actor,
                 code=SELF_SERVICE if who == CONTACT else AUTOMATION,
                 article=article,
+                resolver=Resolver.REQUESTER if who == CONTACT else Resolver.AUTOMATION,
+                resolver_tier=TIER,
             )
         )
     if who == CONTACT:
-        bodies.append(TicketClosed(**base, status=Status.CLOSED, by=actor, reason=CONFIRMED))
+        bodies.append(
+            TicketClosed(
+                facts=facts,
+                status=Status.CLOSED,
+                desk=known.desk,
+                tier=known.tier,
+                agent=known.agent,
+                by=actor,
+                reason=CONFIRMED,
+            )
+        )
     return bodies

@@ -145,7 +145,9 @@ class TicketState(BaseModel):
     answer_by: datetime | None = None
     """While it is offered: from when on the offer is void."""
     for_desk: str | None = None
-    """While it is offered: the desk that takes it over with the agent, where it is another."""
+    """While it is offered: the desk that takes it over with the agent, where it does not stay."""
+    for_queue: str | None = None
+    """While it is offered: the queue of that desk; None: the desk's own."""
     declined: tuple[Declined, ...] = ()
     """Who was asked and did not take it, since it came into the queue from elsewhere."""
     touched_at: datetime | None = None
@@ -253,9 +255,11 @@ def _changes(state: TicketState, body: TicketEvent, at: datetime) -> dict[str, A
         case TicketReferred():
             changes = {"contact_desk": body.to_desk}
         case TicketAccepted() | TicketResumed():
-            # What was offered for another desk is that desk's now.
-            kept = {} if body.desk == state.desk else {"queue": None}
-            changes = {**_UNPENDED, "declined": (), **kept}
+            # What was offered for another desk or queue is that one's now.
+            taken = state.for_desk is not None and body.desk == state.for_desk
+            queue = state.for_queue if taken else state.queue
+            stays = taken or body.desk == state.desk
+            changes = {**_UNPENDED, "declined": (), "queue": queue if stays else None}
         case _:
             pass
     return changes
@@ -276,6 +280,7 @@ def _offered(state: TicketState, body: TicketOffered) -> dict[str, Any]:
         "declined": anew(state.declined, body.agent) if body.again else state.declined,
         "answer_by": body.answer_by,
         "for_desk": body.for_desk,
+        "for_queue": body.for_queue,
     }
 
 
@@ -342,7 +347,7 @@ def _held(
             )
             changes["last_agent"] = None if gave_back else before.holder
     if after.status is not Status.OFFERED:
-        changes |= {"answer_by": None, "for_desk": None}
+        changes |= {"answer_by": None, "for_desk": None, "for_queue": None}
     moved = after.holder != before.holder or body.by == after.holder
     if after.holder is None:
         changes["touched_at"] = None

@@ -9,6 +9,7 @@ from typing import Final
 from services.routing.domain.commands import required
 from services.routing.domain.desks import first_opening, redirected, topology_of
 from services.routing.domain.moves import queued
+from services.routing.domain.progress import counted
 from services.routing.domain.tickets import OVER, TicketState
 from shared.contracts.envelope import Body
 from shared.contracts.routing import QueueReason, Status
@@ -23,7 +24,9 @@ at the end of the day, as the rest of a virtual desk's work is handed on."""
 def decide_visit(
     state: TicketState | None, *, by: str, now: datetime, configuration: Configuration
 ) -> Sequence[Body]:
-    """Give a ticket to the desk that visits its site; nothing changes where it waits there.
+    """Give a ticket to the desk that visits its site; again changes nothing while it waits there.
+
+    What waits there anyway is a visit from then on, which that desk hands to nobody.
 
     Raises:
         CommandRejected: ``site-unknown``, ``no-visits``, or the ticket is over.
@@ -43,18 +46,17 @@ def decide_visit(
     if name is None:
         where = f"the topology {topology.name}" if topology is not None else "no topology"
         raise CommandRejected("no-visits", f"nobody visits {site} by {where}: transfer it instead")
-    if status is Status.QUEUED and known.desk == name:
+    if status is Status.QUEUED and known.desk == name and known.shape == VISIT:
         return []
     rule = f"{by} asked for a visit: {name} goes to {site}"
-    return [
-        queued(
-            facts,
-            configuration.desk(name),
-            QueueReason.TRANSFER,
-            redirected(known.queued_because, rule, name).model_copy(update={"shape": VISIT}),
-            opens_at=first_opening(configuration, [name], now),
-            released=known.holder,
-            by=by,
-            note=VISIT,
-        )
-    ]
+    moved = queued(
+        facts,
+        configuration.desk(name),
+        QueueReason.TRANSFER,
+        redirected(known.queued_because, rule, name).model_copy(update={"shape": VISIT}),
+        opens_at=first_opening(configuration, [name], now),
+        released=known.holder,
+        by=by,
+        note=VISIT,
+    )
+    return [counted(known, moved)]

@@ -8,6 +8,7 @@ from typing import Any
 from services.routing.domain.referral import decide_refer
 from services.routing.domain.self_service import Who, decide_complete, decide_person
 from services.routing.domain.visits import decide_visit
+from services.routing.handlers.closings import Closings
 from services.routing.handlers.commands import Caller
 from services.routing.handlers.writing import TicketWriter
 from services.routing.ports import TicketDocument
@@ -30,11 +31,13 @@ class ContactCommands:
         configurations: Configurations,
         clock: Clock,
         changed: Callable[[], None],
+        closings: Closings | None = None,
     ) -> None:
         self._writer = writer
         self._configurations = configurations
         self._clock = clock
         self._changed = changed
+        self._closings = closings or Closings()
 
     async def refer(self, caller: Caller, *, desk: str | None) -> TicketDocument:
         """Refer the requester to a desk of the hybrid topology, by default the regional one."""
@@ -62,8 +65,17 @@ class ContactCommands:
 
     async def complete(self, caller: Caller, *, who: Who, article: str | None) -> TicketDocument:
         """Say that the requester, or automation, has done what was asked for."""
+        configuration = self._configurations.current(caller.tenant)
         return await self._change(
-            caller, lambda state: decide_complete(state, who=who, article=article, by=caller.by)
+            caller,
+            lambda state: decide_complete(
+                state,
+                who=who,
+                article=article,
+                by=caller.by,
+                now=self._clock.now(),
+                configuration=configuration,
+            ),
         )
 
     async def visit(self, caller: Caller) -> TicketDocument:
@@ -80,7 +92,11 @@ class ContactCommands:
         self, caller: Caller, decide: Callable[[Any], Sequence[Body]]
     ) -> TicketDocument:
         document = await self._writer.change(
-            tenant=caller.tenant, ticket=caller.ticket, decide=decide, revision=caller.revision
+            tenant=caller.tenant,
+            ticket=caller.ticket,
+            decide=decide,
+            revision=caller.revision,
+            then=self._closings.decided,
         )
         self._changed()
         return document

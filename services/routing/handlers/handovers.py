@@ -112,6 +112,8 @@ class HandoverSweep:
             state = document.state
             if state is None or state.is_over or state.closes_at is None:
                 continue
+            if 0 < configuration.version < state.written_under:
+                continue  # Another process knows newer hours and policies; so will this one.
             policy = configuration.handover.policy_for(state.desk)
             if policy is None:
                 await self._withdraw(document, "policy-removed")

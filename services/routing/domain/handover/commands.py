@@ -57,7 +57,7 @@ def decide_keep(
     if ticket.holder != agent:
         has = ticket.holder or "nobody"
         raise CommandRejected("not-yours", f"{has} has {known.number}: who has it keeps it")
-    if is_grave(policy, ticket.facts, ticket.status):
+    if is_grave(policy, ticket.facts, ticket.status, ticket):
         reason_given = f"{ticket.facts.priority} is never kept by a closed desk ({policy.name})"
         raise CommandRejected("may-not-be-kept", reason_given)
     if known.stage is Stage.KEPT and (known.kept_by, known.kept_reason) == (agent, reason):

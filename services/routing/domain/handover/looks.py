@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from services.routing.domain.desks import DeskChoice, desk_named, is_open
 from services.routing.domain.handover.brief import draft
 from services.routing.domain.handover.items import GONE, ItemState, Stage
-from services.routing.domain.handover.ruling import Ruling, is_grave, ruled
+from services.routing.domain.handover.ruling import VISIT_STAYS, Ruling, is_grave, ruled
 from services.routing.domain.handover.shifts import (
     candidates,
     reopens_at,
@@ -23,7 +23,10 @@ from services.routing.domain.handover.shifts import (
     successor,
 )
 from services.routing.domain.moves import queued
+from services.routing.domain.progress import counted
 from services.routing.domain.tickets import OVER, TicketState
+from services.routing.domain.versions import is_behind
+from services.routing.domain.visits import VISIT
 from shared.contracts.envelope import Body
 from shared.contracts.facts import TicketFacts
 from shared.contracts.handover import (
@@ -88,8 +91,8 @@ class Seen(NamedTuple):
         return cls(ticket, seq, state, state.facts, state.status)
 
     def is_at(self, desk: str) -> bool:
-        """Return whether it is open work of a desk."""
-        return self.state.desk == desk and self.status not in OVER
+        """Return whether it is open work of a desk; at tier 0 it is nobody's work yet."""
+        return self.state.desk == desk and self.status not in OVER and not self.state.unattended
 
 
 class Standing(NamedTuple):
@@ -109,8 +112,11 @@ class Mandate(NamedTuple):
 def decide_look(item: ItemState | None, seen: Seen, ending: Ending) -> Sequence[Body]:
     """Return what a look at a ticket says about its item.
 
-    A look that is older than what the item knows says nothing: the ticket moved meanwhile.
+    A look that is older than what the item knows says nothing: the ticket moved meanwhile. Nor
+    does one of a process that does not know yet by what the ticket was decided on.
     """
+    if is_behind(ending.configuration, seen.state):
+        return []
     present = seen.is_at(ending.giving)
     if item is None or item.stage in GONE:
         # Work of the next shift is none of the last one's.
@@ -127,7 +133,7 @@ def decide_look(item: ItemState | None, seen: Seen, ending: Ending) -> Sequence[
 def standing(item: ItemState, seen: Seen, ending: Ending) -> Standing:
     """Return what is to become of an item whose ticket is with the closing desk."""
     ruling = ruled(ending.policy, seen.facts, seen.status, seen.state)
-    grave = is_grave(ending.policy, seen.facts, seen.status)
+    grave = is_grave(ending.policy, seen.facts, seen.status, seen.state)
     if item.stage is Stage.KEPT and not grave:
         word = item.kept_by not in {None, SYSTEM} and item.kept_by == seen.state.holder
         if word or item.kept_reason == RETURNED:
@@ -135,13 +141,16 @@ def standing(item: ItemState, seen: Seen, ending: Ending) -> Standing:
     if ruling.action is HandoverAction.OFFER:
         return _answer(item, ruling, ending, grave=grave)
     if ruling.action is HandoverAction.KEEP:
-        return _firm("keep", "policy", grave=grave)
+        why = VISIT if ruling.rule == VISIT_STAYS else "policy"
+        return _firm("keep", why, grave=grave)
     return Standing(HandoverAction.MOVE, "policy")
 
 
 def mandate(item: ItemState, seen: Seen, ending: Ending) -> Mandate | None:
     """Return where a ticket has to go now; None where it stays, or where nobody is open."""
     if item.stage in GONE or not ending.is_closed or not seen.is_at(ending.giving):
+        return None
+    if is_behind(ending.configuration, seen.state):
         return None
     found = standing(item, seen, ending)
     if found.action is not HandoverAction.MOVE:
@@ -161,7 +170,7 @@ def decide_move(
     """Put a ticket that is open work of the closing desk into the queue of the next one."""
     if state is None or state.facts is None or state.status in {None, *OVER}:
         return []
-    if state.desk != giving:
+    if state.desk != giving or state.unattended:
         return []
     moved: TicketQueued = queued(
         state.facts,
@@ -172,7 +181,7 @@ def decide_move(
         released=state.holder,
         by=by,
     )
-    return [moved.model_copy(update={"handover": handover})]
+    return [counted(state, moved.model_copy(update={"handover": handover}))]
 
 
 def decide_receipt(
@@ -250,7 +259,7 @@ def _added(item: ItemState | None, seen: Seen, ending: Ending) -> list[Body]:
     # What another handover brought back came with a shift of its own, and not on purpose.
     by_hand = seen.state.handover is None
     sent_back = item is not None and item.stage is Stage.MOVED and by_hand
-    if not sent_back or is_grave(ending.policy, seen.facts, seen.status):
+    if not sent_back or is_grave(ending.policy, seen.facts, seen.status, seen.state):
         fresh = ItemState(action=ruling.action, rule=ruling.rule, brief=added.brief)
         return [added, *_settled(fresh, seen, ending)]
     # Somebody gave it back on purpose: it waits here, and does not go round in circles.

@@ -82,6 +82,8 @@ class HandoverState(BaseModel):
     to: str = ""
     to_opens_at: datetime | None = None
     overlap_seconds: float = 0
+    written_under: int = 0
+    """The newest version under which anything was decided on it."""
     rescheduled: str | None = None
     withdrawn: str | None = None
     matters: tuple[HandoverMatter, ...] = ()
@@ -108,10 +110,13 @@ class HandoverState(BaseModel):
         return tuple(m.name for m in self.matters if m.required and m.name not in self.notes)
 
     def sign_by(self, policy: HandoverPolicy, side: HandoverSide) -> datetime | None:
-        """Return until when a side has to sign; the taking one not before it is open."""
+        """Return until when a side has to sign.
+
+        Nobody could sign what was opened late before that, nor the taking side before it is open.
+        """
         if self.closes_at is None:
             return None
-        since = self.closes_at
+        since = max(self.closes_at, self.opened_at or self.closes_at)
         if side is HandoverSide.TAKING and self.to_opens_at is not None:
             since = max(since, self.to_opens_at)
         return since + timedelta(seconds=policy.sign_within)
@@ -122,7 +127,9 @@ def evolve_handover(state: HandoverState | None, event: Event[Any]) -> HandoverS
     # One that was withdrawn may be opened again: from the beginning.
     known = None if isinstance(event.body, HandoverOpened) else state
     before = known or HandoverState()
-    return before.model_copy(update=_changes(before, event.body, event.time))
+    version = max(known.written_under if known else 0, event.configversion)
+    changes = _changes(before, event.body, event.time)
+    return before.model_copy(update=changes | {"written_under": version})
 
 
 def _changes(before: HandoverState, body: Any, at: datetime) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, Literal, NamedTuple
 
 from services.routing.domain.tickets import TicketState
+from services.routing.domain.visits import VISIT
 from shared.contracts.facts import TicketFacts
 from shared.contracts.handover import HandoverAction
 from shared.contracts.routing import Status
@@ -13,6 +14,7 @@ from shared.organisation.handover import HANDOVER_FIELDS, HandoverPolicy, Handov
 
 PENDING_STAYS: Final = "pending-stays"
 WORK_MOVES: Final = "work-moves"
+VISIT_STAYS: Final = "visit-stays"
 """Names of what holds where no rule does."""
 
 
@@ -27,7 +29,12 @@ class Ruling(NamedTuple):
 
 
 def ruled(policy: HandoverPolicy, facts: TicketFacts, status: Status, state: TicketState) -> Ruling:
-    """Return what the policy says of a ticket."""
+    """Return what the policy says of a ticket.
+
+    A visit stays with those who go there, whatever a rule says: no open desk far away can go.
+    """
+    if state.shape == VISIT:
+        return Ruling(HandoverAction.KEEP, VISIT_STAYS)
     if policy.rules:
         values = _values(facts, status, state)
         for rule in policy.rules:
@@ -38,9 +45,15 @@ def ruled(policy: HandoverPolicy, facts: TicketFacts, status: Status, state: Tic
     return Ruling(HandoverAction.MOVE, WORK_MOVES)
 
 
-def is_grave(policy: HandoverPolicy, facts: TicketFacts, status: Status) -> bool:
-    """Return whether a ticket may not be kept: grave work that does not wait for anybody."""
-    return facts.priority in policy.never_keep and status is not Status.PENDING
+def is_grave(
+    policy: HandoverPolicy, facts: TicketFacts, status: Status, state: TicketState
+) -> bool:
+    """Return whether a ticket may not be kept: grave work that others can go on with.
+
+    What is pending waits for somebody, and a visit for those who go there.
+    """
+    can_go_on = status is not Status.PENDING and state.shape != VISIT
+    return facts.priority in policy.never_keep and can_go_on
 
 
 def _of(rule: HandoverRule) -> Ruling:

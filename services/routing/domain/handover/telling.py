@@ -86,6 +86,9 @@ class Teller:
                 en += f" {brief.last_agent} had it last."
                 zh += f"上一位处理人:{brief.last_agent}。"
             return self._say(en, zh)
+        if brief.status is Status.OFFERED:
+            en = f"{brief.agent} was asked to take it and has not answered."
+            return self._say(en, f"已询问 {brief.agent} 是否接单,尚未答复。")
         begun = brief.status is not Status.ASSIGNED
         en = f"{brief.agent} {'works on it' if begun else 'has it and has not begun'}."
         return self._say(en, f"{brief.agent} {'正在处理' if begun else '已分派,尚未开始'}。")
