@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from services.console.adapters import Addresses, HttpIntake, HttpOwners, HttpWork
+from services.console.adapters import Addresses, HttpHandovers, HttpIntake, HttpOwners, HttpWork
 from services.console.consumers import Projector
 from services.console.handlers.commands import Commands
 from services.console.handlers.coverage import CoverageViews
@@ -94,6 +94,7 @@ def create_app(settings: ConsoleSettings, *, clock: Clock | None = None) -> Fast
         owners=owners,
         intake=intake,
         work=HttpWork(addresses_of(settings), client, service_token=secret(settings.service_token)),
+        handovers=HttpHandovers(addresses_of(settings), client),
         relating=Relating(projection=projection, owners=owners, intake=intake),
         waiting=Waiting(intake, clock),
         authenticator=Authenticator(runtime.identities, clock),

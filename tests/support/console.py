@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from services.console.adapters import HttpIntake
+from services.console.adapters import HttpHandovers, HttpIntake
 from services.console.consumers import Projector
 from services.console.domain.projection import NEVER, Kind, Part, Row
 from services.console.domain.tickets import (
@@ -504,7 +504,8 @@ class MemoryConsole:
         self.work = FakeWork()
         self.services = FakeServices(self.signer)
         unconnected = httpx.AsyncClient(transport=httpx.ASGITransport(app=self.services.app()))
-        intake = self.intake or HttpIntake(self.services.addresses("http://services"), unconnected)
+        at = self.services.addresses("http://services")
+        intake = self.intake or HttpIntake(at, unconnected)
         self.projection = MemoryProjection()
         self.dead = MemoryDeadLetters()
         self.projector = Projector(
@@ -530,6 +531,7 @@ class MemoryConsole:
                 owners=asked,
                 intake=intake,
                 work=self.work,
+                handovers=HttpHandovers(at, unconnected),
                 relating=Relating(projection=self.projection, owners=asked, intake=intake),
                 waiting=Waiting(intake, self.clock),
                 authenticator=Authenticator(self.signer.identities, self.clock),

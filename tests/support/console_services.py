@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from deploy.local.ports import free_ports
 from services.console.adapters import Addresses
+from tests.support.console_handovers import FakeHandovers
 from tests.support.console_intake import FakeIntake, problem
 from tests.support.console_signer import Signer
 
@@ -33,6 +34,8 @@ class FakeServices:
     received: list[dict[str, Any]] = field(default_factory=list)
     intake: FakeIntake = field(default_factory=FakeIntake)
     """What intake's agents decide on."""
+    handovers: FakeHandovers = field(default_factory=FakeHandovers)
+    """Routing's shift handovers."""
 
     def addresses(self, base: str) -> Addresses:
         """Return where the console finds them."""
@@ -51,6 +54,7 @@ class FakeServices:
         self._people(app)
         self._tickets(app)
         self.intake.serve(app, "/intake/v1")
+        self.handovers.serve(app, "/routing/v1")
         self._others(app)
         return app
 
@@ -88,7 +92,7 @@ class FakeServices:
         @app.post("/intake/v1/tickets/{ticket}/messages")
         async def say(ticket: str, request: Request) -> Response:
             self.received.append({"ticket": ticket, "verb": "say", **await request.json()})
-            return JSONResponse({}, 202)
+            return JSONResponse({"message": "m-said"}, 202)
 
         @app.get("/routing/v1/tickets/{ticket}")
         async def standing(ticket: str) -> Response:

@@ -8,11 +8,11 @@ from typing import Any
 import httpx
 from pydantic import TypeAdapter
 
+from services.console.adapters.notes import keyed, write_note
 from services.console.adapters.sending import Addresses, name, read, send
 from services.console.ports import Caller
 from services.console.ports.owners import Answer
 from services.console.ports.work import Course, SideWork, Task, Watcher
-from shared.contracts.facts import Id
 from shared.contracts.internal import VERDICTS_PATH, VerdictAnswer
 
 
@@ -53,14 +53,11 @@ class HttpWork:
         """Ask for a part of the work. Both steps have the key: a repetition is the same task."""
         body: dict[str, Any] = {"code": code, "desk": desk, "agent": agent}
         if text:
-            url = f"{self._at.intake}/v1/tickets/{name(ticket)}/messages"
-            said = {"text": text, "visibility": "internal"}
-            answer = await self._send(
-                "intake", "POST", url, caller, json=said, headers=_key(f"{key}-note")
+            body["note"] = await write_note(
+                self._client, self._at, caller, ticket, text=text, key=key
             )
-            body["note"] = read("intake", TypeAdapter(_Note), answer).message
         url = f"{self._at.routing}/v1/tickets/{name(ticket)}/tasks"
-        await self._send("routing", "POST", url, caller, json=body, headers=_key(key))
+        await self._send("routing", "POST", url, caller, json=body, headers=keyed(key))
 
     async def task(self, caller: Caller, ticket: str, task: str, verb: str) -> None:
         """Start, finish or cancel a task."""
@@ -98,11 +95,3 @@ class _Tasks(Answer):
 
 class _Watchers(Answer):
     watchers: tuple[Watcher, ...] = ()
-
-
-class _Note(Answer):
-    message: Id
-
-
-def _key(key: str) -> dict[str, str]:
-    return {"Idempotency-Key": key}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from services.console.domain.tickets import Ticket
+from services.console.domain.ways import Ways
 from shared.contracts.routing import Status
 
 RESOLUTIONS = ("solved", "workaround", "fulfilled", "no-fault", "duplicate", "withdrawn")
@@ -32,10 +33,18 @@ class Verb(StrEnum):
     REOPEN = "reopen"
     CLOSE = "close"
     PERSON = "person"
+    REFER = "refer"
+    VISIT = "visit"
 
 
-def offered(ticket: Ticket, *, me: str) -> tuple[Verb, ...]:
-    """Return the commands to offer to an agent, the likeliest first."""
+def offered(ticket: Ticket, *, me: str, ways: Ways | None = None) -> tuple[Verb, ...]:
+    """Return the commands to offer to an agent, the likeliest first.
+
+    Args:
+        ticket: as it stands.
+        me: the agent.
+        ways: to whom its topology can bring its requester; None: to nobody.
+    """
     mine = ticket.routing.agent == me
     take: tuple[Verb, ...] = () if mine else (Verb.ASSIGN,)
     verbs: tuple[Verb, ...] = ()
@@ -61,4 +70,12 @@ def offered(ticket: Ticket, *, me: str) -> tuple[Verb, ...]:
             verbs = (Verb.CONFIRM, Verb.REOPEN, Verb.CLOSE)
         case _:
             pass
-    return verbs
+    return (*verbs, *_brought(ticket, ways or Ways())) if Verb.TRANSFER in verbs else verbs
+
+
+def _brought(ticket: Ticket, ways: Ways) -> tuple[Verb, ...]:
+    """Return the commands that bring the requester to somebody who is not there yet."""
+    routing = ticket.routing
+    there = routing.status is Status.QUEUED and routing.desk == ways.visit
+    refer = (Verb.REFER,) if ways.refer else ()
+    return (*refer, Verb.VISIT) if ways.visit and not there else refer

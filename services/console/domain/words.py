@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from services.console.domain.handover_words_en import HANDOVER_ENGLISH
+from services.console.domain.handover_words_zh import HANDOVER_CHINESE
 from services.console.domain.life_words_en import LIFE_ENGLISH
 from services.console.domain.life_words_zh import LIFE_CHINESE
 from services.console.domain.words_en import ENGLISH
@@ -26,8 +28,8 @@ class Language(StrEnum):
 
 
 CATALOGUES: Mapping[Language, Mapping[str, str]] = {
-    Language.EN: {**ENGLISH, **LIFE_ENGLISH},
-    Language.ZH: {**CHINESE, **LIFE_CHINESE},
+    Language.EN: {**ENGLISH, **LIFE_ENGLISH, **HANDOVER_ENGLISH},
+    Language.ZH: {**CHINESE, **LIFE_CHINESE, **HANDOVER_CHINESE},
 }
 
 

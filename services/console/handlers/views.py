@@ -26,6 +26,7 @@ from services.console.domain.tickets import (
     urgency,
 )
 from services.console.domain.timeline import timeline
+from services.console.domain.ways import Ways, ways_of
 from services.console.domain.words import Words
 from services.console.ports import Caller, Conversation, Owners, Projection
 from shared.calendar import CalendarError
@@ -90,6 +91,7 @@ class TicketView:
     lines: Sequence[Line]
     clocks: Sequence[ClockShown]
     verbs: Sequence[Verb]
+    ways: Ways
     is_cut: bool
     change: int
     now: datetime
@@ -220,6 +222,7 @@ class Views:
         )
         now = self._clock.now()
         configuration = self.configuration(caller.tenant)
+        ways = ways_of(configuration, found.facts)
         clocks = [
             ClockShown(
                 clock=clock,
@@ -232,7 +235,8 @@ class Views:
             ticket=found,
             lines=timeline(rows, words=words, names=self.names(caller.tenant)),
             clocks=clocks,
-            verbs=offered(found, me=caller.name),
+            verbs=offered(found, me=caller.name, ways=ways),
+            ways=ways,
             is_cut=len(rows) >= TIMELINE_ROWS_MAX,
             change=change,
             now=now,

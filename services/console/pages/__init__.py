@@ -16,6 +16,7 @@ from services.console.pages.coverage import coverage_router
 from services.console.pages.desks import desks_router
 from services.console.pages.frame import STATIC, Console, Frame
 from services.console.pages.guard import install_answers
+from services.console.pages.handovers import handover_router
 from services.console.pages.knowledge import knowledge_router, request_router
 from services.console.pages.links import link_router
 from services.console.pages.live import live_router
@@ -60,6 +61,7 @@ def install(app: FastAPI, console: Console) -> None:
         waiting_router(frame),
         desks_router(frame),
         coverage_router(frame),
+        handover_router(frame),
         knowledge_router(frame),
         request_router(frame),
         live_router(frame),

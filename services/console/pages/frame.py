@@ -29,6 +29,7 @@ from services.console.handlers.views import Views
 from services.console.handlers.waiting import Counts, Waiting
 from services.console.pages.showing import FILTERS, Showing
 from services.console.ports import Caller, Intake, Owners
+from services.console.ports.handovers import Handovers
 from services.console.ports.work import Work
 from shared.auth import Action, Authenticator, can
 from shared.clock import Clock
@@ -84,6 +85,7 @@ class Console:
     owners: Owners
     intake: Intake
     work: Work
+    handovers: Handovers
     relating: Relating
     waiting: Waiting
     authenticator: Authenticator

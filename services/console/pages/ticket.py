@@ -111,26 +111,37 @@ def _body(
         case Verb.REJECT:
             body = {"reason": fields.get("reason", "")}
         case Verb.TRANSFER:
-            desk, _, queue = fields.get("desk", "").partition("/")
-            body = {"desk": desk, "queue": queue} if queue else {"desk": desk}
+            body = _destination(fields)
         case Verb.PEND:
             until = _until(fields, zone, now)
-            body = {"reason": fields.get("reason", "customer"), **_named_supplier(fields)}
-            body |= {} if until is None else {"until": until.isoformat()}
+            body = {"reason": fields.get("reason", "customer"), **_named_supplier(fields), **until}
         case Verb.RESOLVE:
             body = {"code": fields.get("code", RESOLUTIONS[0])}
-            body |= {n: fields[n] for n in ("article", "resolver", "tasks") if fields.get(n)}
+            body |= _given(fields, "article", "resolver", "tasks")
         case Verb.CONFIRM:
             body = {"satisfied": _satisfied(fields)}
         case Verb.ESCALATE:
             body = {"kind": fields.get("kind", ""), "reason": fields.get("reason", "")}
-            body |= {n: fields[n] for n in ("to",) if fields.get(n)}
+            body |= _given(fields, "to")
         case Verb.CLOSE:
             # Nobody said that it is solved: that is not to be counted as if they had.
             body = {"reason": "agent"}
-        case Verb.ACCEPT | Verb.START | Verb.RESUME | Verb.REOPEN | Verb.PERSON:
+        case Verb.REFER:
+            body = _given(fields, "desk")
+        case _:
             pass
     return body
+
+
+def _destination(fields: Mapping[str, str]) -> dict[str, str]:
+    """Return the desk, and the queue where one of its queues was chosen."""
+    desk, _, queue = fields.get("desk", "").partition("/")
+    return {"desk": desk, "queue": queue} if queue else {"desk": desk}
+
+
+def _given(fields: Mapping[str, str], *names: str) -> dict[str, str]:
+    """Return what was not left empty."""
+    return {name: fields[name] for name in names if fields.get(name)}
 
 
 def _named_supplier(fields: Mapping[str, str]) -> dict[str, str]:
@@ -155,8 +166,8 @@ def _group(chosen: str | None) -> str | None:
     return chosen.rpartition("/")[2] if chosen else None
 
 
-def _until(fields: Mapping[str, str], zone: tzinfo | None, now: datetime) -> datetime | None:
-    """Return the instant of a field in the viewer's local time.
+def _until(fields: Mapping[str, str], zone: tzinfo | None, now: datetime) -> dict[str, str]:
+    """Return the instant of a field in the viewer's local time; nothing where it may be empty.
 
     Raises:
         FormWrong: it is none, lies behind, or is missing where the reason needs it.
@@ -165,14 +176,14 @@ def _until(fields: Mapping[str, str], zone: tzinfo | None, now: datetime) -> dat
     if not text:
         if fields.get("reason") == "until":
             raise FormWrong("act.until_wrong")
-        return None
+        return {}
     try:
         until = instant(datetime.fromisoformat(text).replace(tzinfo=zone or UTC))
     except ValueError as error:
         raise FormWrong("act.until_wrong") from error
     if until <= now:
         raise FormWrong("act.until_wrong")
-    return until
+    return {"until": until.isoformat()}
 
 
 def _status(result: Result) -> int:

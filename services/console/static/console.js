@@ -97,6 +97,7 @@
     true,
   );
   document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-print]")) window.print();
     if (!event.target.closest("details.menu")) {
       for (const open of document.querySelectorAll("details.menu[open]")) open.open = false;
     }

@@ -153,7 +153,7 @@ class Teller:
             said = [f"→ {last.to} {self.time(last.at)}", self._word(last.why)]
         elif item.stage is Stage.KEPT:
             said = [item.kept_by] if item.kept_by and item.kept_by != "system" else []
-            said.append(self._word(item.kept_reason or ""))
+            said.append(self._word(item.kept_reason or "", "reason"))
             if item.opens_at is not None:
                 opens = self.time(item.opens_at)
                 said.append(self._say(f"somebody opens {opens}", f"{opens} 开放"))
@@ -168,7 +168,7 @@ class Teller:
                 self._say(f"to {item.offered_to} until {until}", f"{item.offered_to},至 {until}")
             ]
         elif item.stage is Stage.DECLINED:
-            said = [item.answered_by or "", item.declined_reason or ""]
+            said = [item.answered_by or "", self._word(item.declined_reason or "", "reason")]
         return f"{item.number}  {stage}" + (f": {', '.join(said)}" if said else "")
 
     def report(

@@ -99,6 +99,14 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "moved": ("moved otherwise", "已转往别处"),
     "visit": ("somebody goes there", "须到现场处理"),
     "declined": ("declined", "被拒绝"),
+    # agents' reasons, as the console offers them
+    "reason:nearly-done": ("nearly done", "即将完成"),
+    "reason:contact-waits": ("the contact waits for them", "联系人在等待"),
+    "reason:needs-the-site": ("somebody has to be on site", "需要现场处理"),
+    "reason:no-capacity": ("no capacity", "人手不足"),
+    "reason:no-skill": ("nobody has the skill", "无人具备所需技能"),
+    "reason:language": ("nobody speaks the language", "无人会该语言"),
+    "reason:other": ("another reason", "其他原因"),
     # matters
     "state:normal": ("normal", "正常"),
     "state:attention": ("needs attention", "需要关注"),
