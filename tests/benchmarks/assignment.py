@@ -30,7 +30,7 @@ from shared.clock import SystemClock
 from shared.commit import Committer
 from shared.configuration import Configurations
 from shared.consumer import Consumer
-from shared.contracts.envelope import numbered
+from shared.contracts.envelope import Event, numbered
 from shared.contracts.routing import Presence, Status
 from shared.contracts.topics import REQUESTS
 from shared.mongo import MongoStreams, connect, database
@@ -145,7 +145,7 @@ class _Routing:
         """Put accepted requests on the broker."""
         waiting = []
         for number in numbers:
-            event = numbered(
+            event: Event[Any] = numbered(
                 source=REQUESTS.source or "",
                 subject=f"ticket-{number}",
                 sequence=1,
@@ -153,8 +153,9 @@ class _Routing:
                 tenant=TENANT,
                 configversion=1,
                 body=accepted(f"HD-{number}"),
-            ).encoded()
-            record = Outgoing(REQUESTS.name, event.key, event.body, event.headers())
+            )
+            wire = event.encoded()
+            record = Outgoing(REQUESTS.name, wire.key, wire.body, wire.headers())
             waiting.append(await self.bus.publisher.enqueue(record))
         await asyncio.gather(*waiting)
 
@@ -194,7 +195,7 @@ async def _rounds(stack: Stack, *, rounds: int, tickets: int) -> tuple[list[floa
 async def _floor(routing: _Routing, tickets: int) -> float:
     """Write documents of the same sizes, and return the seconds."""
     found = routing.database
-    ticket = await found[TICKETS.name].find_one({})
+    ticket: Any = await found[TICKETS.name].find_one({})
     agents = await found[AGENTS.name].find({}).to_list(None)
     await routing.client.drop_database("bench_floor")
     bare = database(routing.client, "bench_floor")
