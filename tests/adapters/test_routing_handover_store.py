@@ -115,7 +115,7 @@ async def test_a_list_has_the_latest_first_and_goes_on_from_a_place(filled: Fill
 
 
 async def test_open_work_is_what_is_not_over(filled: Filled) -> None:
-    """Of one desk, by id; pending only where it is asked for; nothing parked."""
+    """Of one desk, by id; pending only where it is asked for; nothing parked or at tier 0."""
     await filled.ticket("a", Status.QUEUED)
     await filled.ticket("b", Status.ACCEPTED, agent="ann")
     await filled.ticket("c", Status.PENDING, agent="ann")
@@ -124,6 +124,7 @@ async def test_open_work_is_what_is_not_over(filled: Filled) -> None:
     await filled.ticket("f", Status.QUEUED, desk="new-york")
     await filled.ticket("g", Status.QUEUED, parked=1)
     await filled.ticket("h", Status.QUEUED, tenant="rival")
+    await filled.ticket("i", Status.QUEUED, tier=0)
 
     async def work(after: str = "", *, pending: bool = True) -> list[str]:
         found = await filled.handovers.open_work(

@@ -157,9 +157,7 @@ async def test_what_the_matcher_takes_while_a_desk_closes_is_moved_once_and_free
     """A ticket assigned between the sweep's look and its write moves; its hold is released."""
     faults = Between()
     store = MemoryStreams(faults=faults)
-    routing = Routing(
-        configuration=without_handover(), store=store, tickets=MemoryTickets(store)
-    )
+    routing = Routing(configuration=without_handover(), store=store, tickets=MemoryTickets(store))
     await routing.feed("t1", accepted())
     set_clock(routing, 17)
 

@@ -287,7 +287,9 @@ async def test_what_loses_its_agent_by_a_version_stays_in_its_queue() -> None:
     agents = [a for a in without.agents.agents if a.id != "ann"]
     section = without.agents.model_copy(update={"agents": tuple(agents)})
     routing.configurations.install(
-        TENANT, Configuration.from_sections(without.sections() | {"agents": dump(section)}), version=3
+        TENANT,
+        Configuration.from_sections(without.sections() | {"agents": dump(section)}),
+        version=3,
     )
     assert await routing.reorganiser.round() == 1
     assert await place(routing) == ("only", "experts")
