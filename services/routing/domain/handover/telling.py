@@ -86,6 +86,11 @@ class Teller:
                 en += f" {brief.last_agent} had it last."
                 zh += f"上一位处理人:{brief.last_agent}。"
             return self._say(en, zh)
+        if brief.status is Status.OFFERED:
+            return self._say(
+                f"It is offered to {brief.agent}, who has not answered.",
+                f"已提供给 {brief.agent},尚未答复。",
+            )
         begun = brief.status is not Status.ASSIGNED
         en = f"{brief.agent} {'works on it' if begun else 'has it and has not begun'}."
         return self._say(en, f"{brief.agent} {'正在处理' if begun else '已分派,尚未开始'}。")
