@@ -82,9 +82,14 @@ class HandoverRule(Model):
 
     @model_validator(mode="after")
     def _only_offers_are_answered(self) -> Self:
-        given = self.model_fields_set & {"answer_within", "unanswered", "declined"}
+        # By value and not by what was written: a section travels with all of its fields.
+        given = [
+            name
+            for name in ("answer_within", "declined", "unanswered")
+            if getattr(self, name) != type(self).model_fields[name].default
+        ]
         if self.action != "offer" and given:
-            message = f"{', '.join(sorted(given))}: only an offer is answered"
+            message = f"{', '.join(given)}: only an offer is answered"
             raise ValueError(message)
         if self.action == "offer" and self.answer_within is None:
             message = "answer_within: an offer needs a time for the answer"

@@ -195,11 +195,7 @@ async def _rounds(stack: Stack, *, rounds: int, tickets: int) -> tuple[list[floa
 async def _floor(routing: _Routing, tickets: int) -> float:
     """Write documents of the same sizes, and return the seconds."""
     found = routing.database
-<<<<<<< HEAD
     (ticket,) = await found[TICKETS.name].find({}).limit(1).to_list(None)
-=======
-    ticket: Any = await found[TICKETS.name].find_one({})
->>>>>>> weave
     agents = await found[AGENTS.name].find({}).to_list(None)
     await routing.client.drop_database("bench_floor")
     bare = database(routing.client, "bench_floor")

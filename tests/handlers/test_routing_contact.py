@@ -179,12 +179,14 @@ async def test_a_reopened_ticket_goes_to_the_contact_desk_though_that_is_closed(
     routing = hybrid()
     await routing.feed("t1", accepted(site="leeds"))
     await routing.contacting.refer(routing.caller("t1"), desk=None)
+    tier = (await routing.state("t1")).tier
     await routing.commands.resolve(routing.caller("t1"), code="solved", article=None)
     assert isinstance(routing.clock, ManualClock)
     routing.clock.set(at(20))
     await routing.feed("t1", message())
     state = await routing.state("t1")
     assert (state.desk, state.reopened, state.opens_at) == ("leeds", True, at(9, day=3))
+    assert state.tier == tier, "a referral is no change of tier, and neither is coming back"
 
 
 async def test_a_follow_up_begins_at_the_contact_desk_and_a_new_request_at_the_centre() -> None:

@@ -551,6 +551,9 @@ async def test_a_handover_that_nobody_opened_in_time_is_opened_late() -> None:
     assert await routing.go(on(18)) == 1
     state = routing.one("london")[1]
     assert (state.opened_at, state.closes_at) == (on(18), on(17))
+    await routing.go(on(20))
+    alarms = [alarm.reason for alarm in routing.one("london")[1].alarms]
+    assert "unsigned" not in alarms, "nobody could sign while both sides were there"
 
 
 async def test_an_old_end_without_work_is_left_alone() -> None:

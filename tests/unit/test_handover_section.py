@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.organisation import ConfigurationInvalid, parse_sections
+from shared.organisation import ConfigurationInvalid, parse_sections, validate_sections
 from tests.support.routing import SAMPLE
 from tests.unit.organisation_files import FILES
 
@@ -60,6 +60,13 @@ def test_a_fault_is_told_with_its_place(old: str, new: str, problem: str) -> Non
     with pytest.raises(ConfigurationInvalid) as caught:
         parse_sections(FILES | {"handover.yaml": text})
     assert problem in "\n".join(str(p) for p in caught.value.problems)
+
+
+def test_what_is_right_as_files_is_right_as_messages() -> None:
+    """Control checks, and every service reads, sections that name each field, also the unused."""
+    found = parse_sections(FILES | {"handover.yaml": GOOD})
+    again = validate_sections(found.sections())
+    assert again.handover == found.handover
 
 
 def test_a_rule_that_is_never_reached_is_refused() -> None:

@@ -163,14 +163,16 @@ def _reading(router: APIRouter, desk: _Desk) -> None:
         counts = await reader.counts(whole)
         late = _breaches(whole)
         policy = reader.configuration(actor.tenant).handover.policy_for(whole.state.desk)
+        matters = tuple(matters_of(whole.state, policy, teller))
+        titles = {matter.name: matter.title for matter in matters}
         return ReportView(
             handover=HandoverView.of(whole.document, reader.now),
             counts=counts,
             breaches=late,
             items=tuple(ItemView.of(whole, item, teller) for item in whole.items),
-            matters=tuple(matters_of(whole.state, policy, teller)),
+            matters=matters,
             missing=tuple(whole.missing),
-            text=teller.report(whole.state, whole.states, counts, late),
+            text=teller.report(whole.state, whole.states, counts, late, titles=titles),
         )
 
     @router.get("/{handover}/items/{ticket}")

@@ -131,6 +131,10 @@ def reopen(
         configuration, state.contact_desk, state.queued_because, now, why="reopened"
     )
     choice = known or _back(state, facts, now, configuration, why="reopened")
+    again = queued_by(choice, facts, QueueReason.REOPENED, by=by)
+    if known is not None and state.tier:
+        # A referral is no change of tier, and neither is coming back to the contact.
+        again = again.model_copy(update={"tier": state.tier})
     return [
         TicketReopened(
             facts=facts,
@@ -141,7 +145,7 @@ def reopen(
             by=by,
             said=said,
         ),
-        counted(state, queued_by(choice, facts, QueueReason.REOPENED, by=by)),
+        counted(state, again),
     ]
 
 

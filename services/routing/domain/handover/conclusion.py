@@ -159,8 +159,12 @@ def decide_unsigned(
     configuration: Configuration,
     now: datetime,
 ) -> Sequence[Body]:
-    """Raise an alarm for each side that has not signed in time."""
-    if state is None or state.is_over:
+    """Raise an alarm for each side that has not signed in time.
+
+    What was opened after the end of the shift was nobody's to sign while both sides were there:
+    it may be signed, and nobody is alarmed.
+    """
+    if state is None or state.is_over or state.opened_late:
         return []
     bodies: list[Body] = []
     for side in state.sides_missing():

@@ -101,6 +101,11 @@ class HandoverState(BaseModel):
         """Whether nobody is asked for anything any more."""
         return self.completed_at is not None or self.withdrawn is not None
 
+    @property
+    def opened_late(self) -> bool:
+        """Whether the shift was over as it was opened: for work that came later, or after a halt."""
+        return bool(self.opened_at and self.closes_at and self.opened_at > self.closes_at)
+
     def sides_missing(self) -> tuple[HandoverSide, ...]:
         """Return the sides that have not signed."""
         return tuple(side for side in SIDES if str(side) not in self.signatures)

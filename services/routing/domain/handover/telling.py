@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -172,9 +172,18 @@ class Teller:
         return f"{item.number}  {stage}" + (f": {', '.join(said)}" if said else "")
 
     def report(
-        self, state: HandoverState, items: Sequence[ItemState], counts: HandoverCounts, late: int
+        self,
+        state: HandoverState,
+        items: Sequence[ItemState],
+        counts: HandoverCounts,
+        late: int,
+        *,
+        titles: Mapping[str, str],
     ) -> str:
-        """Return the shift report of both desks as text: counts, items, matters, signatures."""
+        """Return the shift report of both desks as text: counts, items, matters, signatures.
+
+        ``titles`` are those of the matters in the reader's language, by name.
+        """
         closes = self.time(state.closes_at) if state.closes_at else "?"
         lines = [
             self._say(
@@ -191,7 +200,7 @@ class Teller:
             how = self._word(note.state, "state") if note else self._say("not said", "未说明")
             by = f" ({note.by}, {self.time(note.at)})" if note else ""
             text = f": {note.text}" if note and note.text else ""
-            lines.append(f"{matter.name}: {how}{by}{text}")
+            lines.append(f"{titles.get(matter.name, matter.name)}: {how}{by}{text}")
         for side in ("giving", "taking"):
             signed = state.signatures.get(side)
             by = (
