@@ -187,7 +187,7 @@ def reject(
     reason: Annotated[str, typer.Argument(help="A word of the desk's list, such as busy.")],
     *,
     agent: Annotated[
-        str | None, typer.Option("--agent", help="For whom, as an administrator.")
+        str | None, typer.Option("--as", help="For whom, as an administrator.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

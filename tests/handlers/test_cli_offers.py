@@ -45,5 +45,5 @@ def test_a_rejection_carries_its_word(home: Path) -> None:
     result = desk.run("ticket", "reject", "T-000001", "busy")
     assert (result.exit_code, result.stdout.strip()) == (0, "T-000001 waits at london again.")
     assert json.loads(desk.asked[-1].content) == {"reason": "busy"}
-    desk.run("ticket", "reject", "T-000001", "busy", "--agent", "a-novak")
+    desk.run("ticket", "reject", "T-000001", "busy", "--as", "a-novak")
     assert json.loads(desk.asked[-1].content) == {"reason": "busy", "agent": "a-novak"}

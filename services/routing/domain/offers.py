@@ -179,7 +179,8 @@ def decide_reject(
     known, _, status = required(state)
     require_open_offer(state, agent, now, fresh=False)
     if status is not Status.OFFERED or known.agent != agent:
-        raise CommandRejected("not-offered", f"{known.number} is not offered to {agent}: {status}")
+        how = f"offered to {known.agent}" if status is Status.OFFERED else status
+        raise CommandRejected("not-offered", f"{known.number} is not offered to {agent}: {how}")
     terms = terms_of(configuration, known.for_desk or known.desk)
     reasons = terms.reject_reasons if terms else ()
     reason = terms.reason(code) if terms else None
