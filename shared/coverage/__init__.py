@@ -12,6 +12,7 @@ from shared.coverage.analysis import (
     Coverage,
     FirstGap,
     Kept,
+    Late,
     Row,
     analyse,
 )
@@ -20,6 +21,7 @@ from shared.coverage.demands import CHANNELS, OTHER, Candidates, Place, RequestS
 from shared.coverage.report import BrokenPromise, CoverageView
 from shared.coverage.telling import kept_words
 from shared.coverage.timeline import Timeline, Window
+from shared.coverage.wants import Terms, Want
 
 __all__ = [
     "CHANNELS",
@@ -33,10 +35,13 @@ __all__ = [
     "CoverageView",
     "FirstGap",
     "Kept",
+    "Late",
     "Place",
     "RequestScope",
     "Row",
+    "Terms",
     "Timeline",
+    "Want",
     "Window",
     "all_asks",
     "analyse",
