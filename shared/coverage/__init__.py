@@ -12,12 +12,13 @@ from shared.coverage.analysis import (
     Coverage,
     FirstGap,
     Kept,
-    Late,
     Row,
     analyse,
 )
 from shared.coverage.asks import Ask, all_asks
+from shared.coverage.cover import Late
 from shared.coverage.demands import CHANNELS, OTHER, Candidates, Place, RequestScope
+from shared.coverage.reach import OutOfReach, out_of_reach
 from shared.coverage.report import BrokenPromise, CoverageView
 from shared.coverage.telling import kept_words
 from shared.coverage.timeline import Timeline, Window
@@ -36,6 +37,7 @@ __all__ = [
     "FirstGap",
     "Kept",
     "Late",
+    "OutOfReach",
     "Place",
     "RequestScope",
     "Row",
@@ -46,4 +48,5 @@ __all__ = [
     "all_asks",
     "analyse",
     "kept_words",
+    "out_of_reach",
 ]

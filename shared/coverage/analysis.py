@@ -16,32 +16,24 @@ What it takes as given, so that it can be exact:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from shared.coverage.asks import Ask, People, Seats, Who, all_asks, asks_of
-from shared.coverage.demands import Candidates, RequestScope, ScopeClass, merged, scope_classes
+from shared.coverage.asks import Ask, all_asks, asks_of
+from shared.coverage.cover import Demand, Late, Times, demands_of
+from shared.coverage.demands import Candidates, RequestScope, merged
 from shared.coverage.intervals import Stretches, intersection, union, without
 from shared.coverage.presence import Presence
-from shared.coverage.timeline import Timeline, sweep
-from shared.coverage.wants import Want, Wants
+from shared.coverage.timeline import Timeline
+from shared.coverage.wants import Want
 from shared.organisation import ALWAYS, Configuration, Promise
 
 DAYS: Final = 400
 """A year and the month in which the next one is planned."""
 DAYS_MAX: Final = 1_100
 """Three years; holidays and rosters further ahead are guesses."""
-
-
-@dataclass(frozen=True, slots=True)
-class Late:
-    """When nobody may take a request at once, but somebody once it has waited for so long."""
-
-    after: int
-    """Seconds in the queue."""
-    stretches: Stretches
 
 
 @dataclass(frozen=True)
@@ -169,7 +161,8 @@ def analyse(
         )
     rows: list[Row] = []
     under: list[list[tuple[Row, RequestScope, Ask]]] = [[] for _ in promises]
-    for demand in _demands(configuration, every_ask, wanted, promised_only=promised_only):
+    times = Times(presence)
+    for demand in demands_of(times, every_ask, wanted, promised_only=promised_only):
         concerned = {n for n, p in enumerate(promises) if demand.want.concerns(p.scope.priorities)}
         numbers = [
             number
@@ -179,7 +172,7 @@ def analyse(
         ]
         if promised_only and not numbers:
             continue
-        row = _row(presence, demand, [promises[n] for n in numbers], agents_min=agents_min)
+        row = _row(times, demand, [promises[n] for n in numbers], agents_min=agents_min)
         rows.append(row)
         for number in numbers:
             scope = next(c.scope for c in demand.classes if number in c.promises)
@@ -197,55 +190,10 @@ def analyse(
     return Coverage(presence.start, presence.end, tuple(rows), kept, provisional)
 
 
-@dataclass(frozen=True, slots=True)
-class _Demand:
-    """Requests of some classes that ask for the same and want the same agents."""
-
-    candidates: Candidates
-    want: Want
-    who: Who
-    asks: tuple[Ask, ...]
-    classes: tuple[ScopeClass, ...]
-
-
-def _demands(
-    configuration: Configuration,
-    every_ask: Sequence[Ask],
-    wanted: Sequence[frozenset[Ask]],
-    *,
-    promised_only: bool,
-) -> Iterable[_Demand]:
-    """Yield all that is asked for, what wants the same of the same agents together."""
-    wants, people = Wants(configuration), People(configuration)
-    alike: dict[tuple[Candidates, tuple[tuple[Want, ...], ...]], list[ScopeClass]] = {}
-    languages = tuple(dict.fromkeys(ask.language for ask in every_ask))
-    for found in scope_classes(configuration, wants.rulings):
-        if promised_only and not found.promises:
-            continue
-        profile = tuple(wants.of(found.scope, found.candidates, each) for each in languages)
-        alike.setdefault((found.candidates, profile), []).append(found)
-    grouped: dict[tuple[Candidates, Want, Who, tuple[Ask, ...]], list[ScopeClass]] = {}
-    for (candidates, profile), classes in alike.items():
-        spoken_of = frozenset(number for found in classes for number in found.promises)
-        of_language = dict(zip(languages, profile, strict=True))
-        who: dict[tuple[Want, Who], list[Ask]] = {}
-        for ask in every_ask:
-            if promised_only and not any(ask in wanted[n] for n in spoken_of):
-                continue
-            for want in of_language[ask.language]:
-                who.setdefault((want, people.who(candidates, ask, want)), []).append(ask)
-        for (want, fitting), asks in who.items():
-            grouped.setdefault((candidates, want, fitting, tuple(asks)), []).extend(classes)
-    for (candidates, want, fitting, asks), classes in grouped.items():
-        yield _Demand(candidates, want, fitting, asks, tuple(classes))
-
-
-def _row(
-    presence: Presence, demand: _Demand, promises: list[Promise], *, agents_min: int
-) -> Row:
+def _row(times: Times, demand: Demand, promises: list[Promise], *, agents_min: int) -> Row:
+    presence = times.presence
     candidates, who = demand.candidates, demand.who
-    timeline = _timeline(presence, candidates, who)
-    late = _late(presence, candidates, who, timeline.gaps())
+    timeline, late = times.timeline(candidates, who), times.late(candidates, who)
     gaps = without(timeline.gaps(), union(each.stretches for each in late))
     hours = [(promise, _hours(presence, promise)) for promise in promises]
     thin = [timeline.thin(agents_min)]
@@ -270,69 +218,6 @@ def _row(
         overlaps=timeline.overlaps(),
         broken=union(intersection(gaps, when) for _, when in hours),
         provisional=union(presence.provisional(name) for name in calendars),
-    )
-
-
-def _timeline(presence: Presence, candidates: Candidates, who: Who) -> Timeline:
-    desks = candidates.every_desk
-    places = dict(zip(desks, who.open_at_least, strict=True))
-    changes = [c for desk in who.by_hours for c in presence.open_changes((desk, places[desk]))]
-    by_desks: dict[tuple[str, ...], set[str]] = {}
-    for agent, serves in who.seats:
-        by_desks.setdefault(serves, set()).add(agent)
-    for desk in desks:
-        there = frozenset(agent for agent, serves in who.seats if desk in serves)
-        changes += presence.desk_changes((desk, places[desk]), there) if there else []
-    for serves, several in by_desks.items():
-        where = tuple((desk, places[desk]) for desk in serves)
-        changes += presence.agent_changes(where, frozenset(several))
-    bits = {desk: 1 << presence.number(desk) for desk in desks}
-    return sweep(
-        changes,
-        start=presence.start_ms,
-        end=presence.end_ms,
-        desks=tuple((bits[desk], desk) for desk in desks),
-        fallback=sum(bits[desk] for desk in desks if desk not in candidates.desks),
-        by_hours=sum(bits[desk] for desk in who.by_hours),
-    )
-
-
-def _late(
-    presence: Presence, candidates: Candidates, who: Who, gaps: Stretches
-) -> tuple[Late, ...]:
-    """Return when gaps are covered after some time.
-
-    Which candidate desk holds the work in a gap is not looked at: the agents of rings count while
-    somebody is in the rings of each of them.
-    """
-    found: list[Late] = []
-    places = dict(zip(candidates.every_desk, who.open_at_least, strict=True))
-    for later in who.later:
-        if not gaps:
-            break
-        in_rings = [
-            _somebody(presence, ring, lambda _, least=least: least)
-            for ring, least in zip(later.rings, who.open_at_least, strict=True)
-        ]
-        everywhere: Stretches = in_rings[0]
-        for others in in_rings[1:]:
-            everywhere = intersection(everywhere, others)
-        own = _somebody(presence, later.seats, lambda desk: places[desk])
-        covered = intersection(gaps, union((own, everywhere)))
-        if covered:
-            found.append(Late(later.after, covered))
-            gaps = without(gaps, covered)
-    return tuple(found)
-
-
-def _somebody(presence: Presence, seats: Seats, least: Callable[[str], int]) -> Stretches:
-    """Return when one of some agents is at a desk that stays open for so many seconds."""
-    by_desks: dict[tuple[str, ...], set[str]] = {}
-    for agent, serves in seats:
-        by_desks.setdefault(serves, set()).add(agent)
-    return union(
-        presence.somebody(tuple((desk, least(desk)) for desk in serves), frozenset(several))
-        for serves, several in by_desks.items()
     )
 
 
@@ -364,9 +249,7 @@ def _kept(
             start, end = open_time[0]
             provisional = row.is_provisional(start, end)
             first = FirstGap(start, end, scope, ask, row.want, row.zones, provisional)
-    return Kept(
-        promise, number, union(uncovered), union(thin), union(late), late_after, first
-    )
+    return Kept(promise, number, union(uncovered), union(thin), union(late), late_after, first)
 
 
 def _calendars(configuration: Configuration, row: Row) -> Iterable[str]:

@@ -163,25 +163,19 @@ class Rulings:
 
     def _known(self, field: str) -> tuple[Value, ...]:
         configuration = self._configuration
-        match field:
-            case "kind":
-                return get_args(KindName)
-            case "priority":
-                return PRIORITIES
-            case "impact" | "urgency":
-                return LEVELS
-            case "vip" | "reopened":
-                return (False, True)
-            case "language":
-                return configuration.organisation.languages
-            case "category":
-                return configuration.intake.classification.categories
-            case "configuration_item":
-                return tuple(item.name for item in configuration.catalogue.items)
-            case "integration":
-                return tuple(each.name for each in configuration.integrations.integrations)
-            case _:
-                return ()
+        known: dict[str, tuple[Value, ...]] = {
+            "kind": get_args(KindName),
+            "priority": PRIORITIES,
+            "impact": LEVELS,
+            "urgency": LEVELS,
+            "vip": (False, True),
+            "reopened": (False, True),
+            "language": configuration.organisation.languages,
+            "category": configuration.intake.classification.categories,
+            "configuration_item": tuple(item.name for item in configuration.catalogue.items),
+            "integration": tuple(i.name for i in configuration.integrations.integrations),
+        }
+        return known.get(field, ())
 
     def possible(self, facts: Mapping[str, Value], rules: Sequence[Rule]) -> tuple[Course, ...]:
         """Return the rule that takes a request of known facts; several where that is open."""

@@ -149,9 +149,7 @@ class Presence:
                 found.append((begun, at))
         return found
 
-    def _comings(
-        self, places: tuple[Where, ...], agents: Iterable[str]
-    ) -> list[tuple[int, int]]:
+    def _comings(self, places: tuple[Where, ...], agents: Iterable[str]) -> list[tuple[int, int]]:
         """Return by how many the agents change who are at one of the desks at least, in order."""
         by_hours: dict[tuple[str, ...], list[Agent]] = {}
         for name in agents:

@@ -12,8 +12,8 @@ rule would ask for which may match.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from shared.coverage.conditions import (
@@ -27,8 +27,8 @@ from shared.coverage.conditions import (
 )
 from shared.coverage.demands import Candidates, RequestScope
 from shared.organisation import Configuration
-from shared.organisation.routing_rules import Course
 from shared.organisation.routing import WEIGHT_MAX, LanguageNeed
+from shared.organisation.routing_rules import Course
 from shared.organisation.topologies.scope import ANY
 from shared.organisation.words import ChannelName
 
@@ -127,6 +127,25 @@ class Wants:
             known = self._known[key] = self._find(facts, candidates, language, channel)
         return known
 
+    def joined(self, several: Sequence[Want]) -> Want:
+        """Return wants of the same terms as one: for the requests of any of them."""
+        if len(several) == 1:
+            return several[0]
+        whens = [dict(want.when) for want in several]
+        when = []
+        for field in whens[0]:
+            if all(field in each for each in whens):
+                held = {value for each in whens for value in each[field]}
+                ordered = [
+                    value
+                    for stands in self.rulings.choices(field).members.values()
+                    for value in stands
+                ]
+                if not held.issuperset(ordered):
+                    when.append((field, tuple(value for value in ordered if value in held)))
+        rules = sorted({name for want in several for name in want.rules})
+        return replace(several[0], rules=tuple(rules), when=tuple(when))
+
     @property
     def _asks_language(self) -> bool:
         return "language" in self.rulings.fields or any(
@@ -145,6 +164,26 @@ class Wants:
             "country": country,
         }
 
+    def _held(self, facts: Facts, candidates: Candidates) -> list[Facts]:
+        """Return the facts of a request with those of each desk that may hold it."""
+        return [
+            {
+                **facts,
+                "desk": desk,
+                "tier": self._configuration.desk(desk).tier,
+                "queue": candidates.queue,
+            }
+            for desk in candidates.every_desk
+        ]
+
+    def rules_at(
+        self, scope: RequestScope, candidates: Candidates
+    ) -> Iterator[tuple[str, list[Rule]]]:
+        """Yield each desk or queue that may hold a request, and the rules that may take it."""
+        held = self._held(self._facts(scope), candidates)
+        for group, at in zip(self._groups(candidates), held, strict=True):
+            yield group, self.rulings.relevant(at, None)
+
     def _find(
         self,
         facts: Facts,
@@ -152,22 +191,13 @@ class Wants:
         language: str | None,
         channel: ChannelName | None,
     ) -> tuple[Want, ...]:
-        desks = candidates.every_desk
-        held: list[Facts] = [
-            {
-                **facts,
-                "desk": desk,
-                "tier": self._configuration.desk(desk).tier,
-                "queue": candidates.queue,
-            }
-            for desk in desks
-        ]
+        held = self._held(facts, candidates)
         relevant = [self.rulings.relevant(at, language) for at in held]
         rules = list(dict.fromkeys(rule for of_desk in relevant for rule in of_desk))
         choices = self._choices(rules, language)
         combined = combinations(choices)
         if combined is None:
-            return (self._undecided(relevant, desks, candidates, language, channel),)
+            return (self._undecided(relevant, candidates, language, channel),)
         found: dict[tuple[tuple[Terms, ...], str | None, bool], list[tuple[Facts, set[str]]]] = {}
         for more in combined:
             spoken = more.get("language")
@@ -223,7 +253,6 @@ class Wants:
     def _undecided(
         self,
         relevant: Sequence[Sequence[Rule]],
-        desks: Sequence[str],
         candidates: Candidates,
         language: str | None,
         channel: ChannelName | None,
