@@ -145,14 +145,17 @@ class Rulings:
     def choices(self, field: str, language: str | None = None) -> Choices:
         """Return the values of a field that no scope decides."""
         if field == "language" and language is not None:
-            return Choices(field, {language: (language,)})
+            only: dict[Value, tuple[Value, ...]] = {language: (language,)}
+            return Choices(field, only)
         known = self._known(field)
         if field in OPEN:
             known = tuple(dict.fromkeys((*known, *self.named(field), ANY, None)))
         weighs = self._weighed if field == "kind" else frozenset[KindName]()
         if field in self._exact or field == "language":
             return Choices(field, {value: (value,) for value in known})
-        alone = {value for value in known if value in self._named[field] or value in weighs}
+        alone: set[Value] = {
+            value for value in known if value in self._named[field] or value in weighs
+        }
         alone |= {value for value in known if value is None or isinstance(value, bool)}
         members: dict[Value, tuple[Value, ...]] = {value: (value,) for value in known}
         others = tuple(value for value in known if value not in alone)

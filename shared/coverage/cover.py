@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from shared.coverage.asks import Ask, People, Seats, Who
@@ -103,8 +103,8 @@ def demands_of(
                 asking.setdefault((wants.joined(several), who), []).append(ask)
         for (want, who), asks in asking.items():
             grouped.setdefault((candidates, want, who, tuple(asks)), []).extend(classes)
-    for (candidates, want, who, asks), classes in grouped.items():
-        yield Demand(candidates, want, who, asks, tuple(classes))
+    for (candidates, want, who, alike_asks), classes in grouped.items():
+        yield Demand(candidates, want, who, alike_asks, tuple(classes))
 
 
 def _without_idle_stages(
@@ -156,13 +156,13 @@ def _late(
         if not gaps:
             break
         in_rings = [
-            _somebody(presence, ring, lambda _, least=least: least)
+            _somebody(presence, ring, {desk: least for _, serves in ring for desk in serves})
             for ring, least in zip(later.rings, who.open_at_least, strict=True)
         ]
         everywhere: Stretches = in_rings[0]
         for others in in_rings[1:]:
             everywhere = intersection(everywhere, others)
-        own = _somebody(presence, later.seats, lambda desk: places[desk])
+        own = _somebody(presence, later.seats, places)
         covered = intersection(gaps, union((own, everywhere)))
         if covered:
             found.append(Late(later.after, covered))
@@ -170,12 +170,12 @@ def _late(
     return tuple(found)
 
 
-def _somebody(presence: Presence, seats: Seats, least: Callable[[str], int]) -> Stretches:
+def _somebody(presence: Presence, seats: Seats, least: Mapping[str, int]) -> Stretches:
     """Return when one of some agents is at a desk that stays open for so many seconds."""
     by_desks: dict[tuple[str, ...], set[str]] = {}
     for agent, serves in seats:
         by_desks.setdefault(serves, set()).add(agent)
     return union(
-        presence.somebody(tuple((desk, least(desk)) for desk in serves), frozenset(several))
+        presence.somebody(tuple((desk, least[desk]) for desk in serves), frozenset(several))
         for serves, several in by_desks.items()
     )

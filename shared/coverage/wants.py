@@ -32,7 +32,7 @@ from shared.organisation.routing_rules import Course
 from shared.organisation.topologies.scope import ANY
 from shared.organisation.words import ChannelName
 
-LABELLED: Final = ("priority", "kind")
+LABELLED: Final[tuple[str, ...]] = ("priority", "kind")
 """The first fields by which a want tells for which requests it is."""
 
 

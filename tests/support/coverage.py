@@ -281,7 +281,7 @@ class Scan:
         """Return the requests of a demand that conditions may tell apart, by all their fields."""
         section = self._sections.get("routing", {})
         text = " ".join(rule.get("when", "") for rule in section.get("rules", []))
-        every = {
+        every: dict[str, list[Any]] = {
             "kind": ["incident", "inquiry", "change", "complaint"],
             "priority": ["P1", "P2", "P5"],
             "category": ["access", "never-heard-of", None],
