@@ -13,7 +13,7 @@ from shared.calendar.days import to_ms
 from shared.coverage import Coverage, Row, kept_words
 from shared.coverage.heat import HOURS, Heat, heat_blocks
 from shared.coverage.intervals import total
-from shared.coverage.telling import asks_words, hours_words, names, scope_words
+from shared.coverage.telling import asks_words, hours_words, names, scope_words, want_words
 
 WIDTH: Final = 1_040
 LEFT: Final = 48
@@ -106,7 +106,7 @@ def _row(found: Coverage, row: Row, number: int, days: int, y: int) -> list[str]
     described = _described(row)
     band = y + 36
     scopes = "; ".join(scope_words(scope) for scope in row.scopes)
-    asks = asks_words(row.asks)
+    asks = "; ".join(filter(None, (asks_words(row.asks), want_words(row.want))))
     parts = [
         f'<g role="img" aria-label={quoteattr(f"Row {number}: {described}")}>',
         f"<title>{escape(described)}</title>",

@@ -24,7 +24,7 @@ from heliodesk.cli.output import (
 from heliodesk.cli.promises import HINT, Because, Force, forcing, show_broken
 from heliodesk.errors import CliError, Exit
 from heliodesk.product.directory import read_directory
-from shared.coverage import BrokenPromise, analyse
+from shared.coverage import BrokenPromise, analyse, out_of_reach
 from shared.coverage.overlaps import short_overlaps
 from shared.organisation import Configuration, ConfigurationInvalid, parse_sections
 
@@ -55,7 +55,8 @@ def check(ctx: typer.Context, folder: Folder, *, as_json: AsJson = False) -> Non
     """Check a directory without asking anybody.
 
     Exit code 2 where it is wrong, 1 where it leaves promised time uncovered. Shifts that overlap
-    for less than a policy of handovers wants are warned of, 400 days ahead.
+    for less than a policy of handovers wants are warned of, 400 days ahead, and so are routing
+    rules that require what nobody has whom their requests can reach.
     """
     try:
         found = parse_sections(read_directory(folder))
@@ -63,7 +64,8 @@ def check(ctx: typer.Context, folder: Folder, *, as_json: AsJson = False) -> Non
         if as_json:
             problems = _problems_json(error)
             found_wrong = {"valid": False, "problems": problems}
-            print_json({**found_wrong, "broken_promises": [], "short_overlaps": []})
+            found_wrong |= {"broken_promises": [], "short_overlaps": [], "out_of_reach": []}
+            print_json(found_wrong)
             raise typer.Exit(Exit.BAD_INPUT) from error
         raise _invalid(folder, error) from error
     start = context_of(ctx).clock.now().replace(second=0, microsecond=0)
@@ -71,16 +73,19 @@ def check(ctx: typer.Context, folder: Folder, *, as_json: AsJson = False) -> Non
         BrokenPromise.of(kept).model_dump(mode="json")
         for kept in analyse(found, start, promised_only=True).broken
     ]
-    short = short_overlaps(found, start)
+    short, unmet = short_overlaps(found, start), out_of_reach(found)
     if as_json:
         overlaps = [overlap.model_dump(mode="json") for overlap in short]
-        right = {"valid": True, "problems": []}
-        print_json({**right, "broken_promises": broken, "short_overlaps": overlaps})
+        right = {"valid": True, "problems": [], "broken_promises": broken}
+        rules = [each.model_dump(mode="json") for each in unmet]
+        print_json({**right, "short_overlaps": overlaps, "out_of_reach": rules})
     else:
         print_line(f"{folder} is right: {_size(found)}.")
         show_broken(broken)
         for overlap in short:
             print_line(f"warning: handover: {overlap.words()}")
+        for each in unmet:
+            print_line(f"warning: routing: {each.words()}")
     if broken:
         raise typer.Exit(Exit.FAILED)
 

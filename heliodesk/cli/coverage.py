@@ -25,13 +25,21 @@ from shared.coverage import (
     Candidates,
     Coverage,
     CoverageView,
+    RequestScope,
     Row,
     analyse,
     kept_words,
 )
 from shared.coverage.intervals import Stretches, total
 from shared.coverage.patterns import patterns
-from shared.coverage.telling import asks_words, hours_words, names, pattern_words, scope_words
+from shared.coverage.telling import (
+    asks_words,
+    hours_words,
+    names,
+    pattern_words,
+    scope_words,
+    want_words,
+)
 from shared.organisation import Configuration
 
 LINES_MAX: Final = 12
@@ -128,7 +136,13 @@ def _show(found: Coverage, source: str, only: Only | None) -> None:
     last = found.end - timedelta(days=1)
     print_line(f"Coverage of {source} from {found.start:%Y-%m-%d} to {last:%Y-%m-%d}, in UTC.")
     for kept in found.promises:
-        style = "green" if kept.holds and not kept.thin else "yellow" if kept.holds else "bold red"
+        style = (
+            "green"
+            if kept.holds and not kept.thin and not kept.late
+            else "yellow"
+            if kept.holds
+            else "bold red"
+        )
         print_line(Text(_sentence(kept_words(kept)), style=style))
     for each in found.provisional:
         day = from_ms(each.stretches[0][0]).astimezone(zone(each.time_zone))
@@ -140,11 +154,11 @@ def _show(found: Coverage, source: str, only: Only | None) -> None:
     if any(row.by_hours for row in found.rows):
         desks = sorted({desk for row in found.rows for desk in row.by_hours})
         print_line(f"No agents are on a roster of {names(desks)}: it counts by its hours alone.")
-    shown: dict[Candidates, list[tuple[int, Row]]] = {}
+    shown: dict[tuple[Candidates, tuple[RequestScope, ...]], list[tuple[int, Row]]] = {}
     for number, row in enumerate(found.rows, 1):
         if only is None or _of(row, only):
-            shown.setdefault(row.candidates, []).append((number, row))
-    for candidates, rows in shown.items():
+            shown.setdefault((row.candidates, row.scopes), []).append((number, row))
+    for (candidates, _), rows in shown.items():
         _scope(candidates, rows[0][1])
         _table(found, rows)
         print_line()
@@ -159,7 +173,7 @@ def _scope(candidates: Candidates, row: Row) -> None:
     fallback = candidates.fallback
     heading(" → ".join(candidates.desks) + (f", else {fallback}" if fallback else ""))
     for scope in row.scopes:
-        print_line(f"  {scope_words(scope)}; any priority")
+        print_line(f"  {scope_words(scope)}")
     print_line()
 
 
@@ -180,7 +194,7 @@ def _table(found: Coverage, rows: Sequence[tuple[int, Row]]) -> None:
         lines.append(
             (
                 str(number),
-                asks_words(row.asks),
+                "; ".join(filter(None, (asks_words(row.asks), want_words(row.want)))),
                 f"{len(row.agents)}" if not row.by_hours else f"{len(row.agents)} + hours",
                 _percent(1 - total(row.gaps) / whole),
                 f"{min(agents)}–{max(agents)}",
@@ -205,7 +219,17 @@ def _amount(stretches: Stretches) -> str:
 
 def _details(number: int, row: Row, only: Only | None) -> None:
     """Print when a row has what is asked for; a row that never has anybody says enough above."""
-    if not row.agents and not row.by_hours:
+    if only is None:
+        for late in row.late:
+            waits = hours_words(1_000 * late.after)
+            told = patterns(late.stretches)
+            for pattern in told[:LINES_MAX]:
+                words = pattern_words(pattern, row.zones)
+                print_line(f"{number:>3} late    after {waits}: {words}")
+            if len(told) > LINES_MAX:
+                more = len(told) - LINES_MAX
+                print_line(f"{number:>3} late    … and {more} more; --json has all")
+    if not row.agents and not row.by_hours and not row.late:
         return
     for kind in (Only.GAPS, Only.THIN) if only is None else (only,):
         told = patterns(_of(row, kind))

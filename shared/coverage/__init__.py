@@ -16,10 +16,13 @@ from shared.coverage.analysis import (
     analyse,
 )
 from shared.coverage.asks import Ask, all_asks
+from shared.coverage.cover import Late
 from shared.coverage.demands import CHANNELS, OTHER, Candidates, Place, RequestScope
+from shared.coverage.reach import OutOfReach, out_of_reach
 from shared.coverage.report import BrokenPromise, CoverageView
 from shared.coverage.telling import kept_words
 from shared.coverage.timeline import Timeline, Window
+from shared.coverage.wants import Terms, Want
 
 __all__ = [
     "CHANNELS",
@@ -33,12 +36,17 @@ __all__ = [
     "CoverageView",
     "FirstGap",
     "Kept",
+    "Late",
+    "OutOfReach",
     "Place",
     "RequestScope",
     "Row",
+    "Terms",
     "Timeline",
+    "Want",
     "Window",
     "all_asks",
     "analyse",
     "kept_words",
+    "out_of_reach",
 ]

@@ -6,8 +6,12 @@ What it takes as given, so that it can be exact:
   gives the candidate desks; its language and the skill it needs give the agents who count.
 - An agent counts while a candidate desk of the agent's is open, the agent is on shift there and
   not on leave. Who may hold no work at all (capacity 0) never counts.
-- A desk without agents in any roster counts by its hours alone, for the languages it names.
-- The priority changes nothing about who may take a request; a row holds for all of them.
+- What the routing rules want of agents holds as well (`shared.coverage.wants`): skills with their
+  levels, the language, room for the work's weight, a desk that stays open. Whom a rule lets take
+  the work only after some time in the queue covers *late*: that is no gap, and it is told.
+  Optional skills are nobody's gap, since they drop out.
+- A desk without agents in any roster counts by its hours alone, for the languages it names, but
+  not where a rule requires a skill.
 """
 
 from __future__ import annotations
@@ -17,11 +21,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from shared.coverage.asks import Ask, People, Who, all_asks, asks_of
-from shared.coverage.demands import Candidates, RequestScope, ScopeClass, merged, scope_classes
-from shared.coverage.intervals import Stretches, intersection, union
+from shared.coverage.asks import Ask, all_asks, asks_of
+from shared.coverage.cover import Demand, Late, Times, demands_of
+from shared.coverage.demands import Candidates, RequestScope, merged
+from shared.coverage.intervals import Stretches, intersection, union, without
 from shared.coverage.presence import Presence
-from shared.coverage.timeline import Timeline, sweep
+from shared.coverage.timeline import Timeline
+from shared.coverage.wants import Want
 from shared.organisation import ALWAYS, Configuration, Promise
 
 DAYS: Final = 400
@@ -32,14 +38,16 @@ DAYS_MAX: Final = 1_100
 
 @dataclass(frozen=True)
 class Row:
-    """Demands that the same desks and agents may take: each scope with each ask and priority.
+    """Demands that the same desks and agents may take: each scope with each ask.
 
-    Stretches are in milliseconds. ``broken`` is what is promised and not covered; ``thin`` what
-    fewer agents cover than a promise says; ``gaps`` and ``overlaps`` are of all time.
+    They are those for which the routing rules want the same. Stretches are in milliseconds.
+    ``broken`` is what is promised and not covered; ``thin`` what fewer agents cover than a promise
+    says; ``late`` what is covered only after some time; ``gaps`` and ``overlaps`` are of all time.
     """
 
     scopes: tuple[RequestScope, ...]
     asks: tuple[Ask, ...]
+    want: Want
     candidates: Candidates
     agents: tuple[str, ...]
     by_hours: tuple[str, ...]
@@ -50,6 +58,8 @@ class Row:
     timeline: Timeline
     gaps: Stretches
     thin: Stretches
+    late: tuple[Late, ...]
+    """By their times; no two have an instant in common."""
     overlaps: Stretches
     broken: Stretches
     provisional: Stretches
@@ -67,19 +77,23 @@ class FirstGap:
     end: int
     scope: RequestScope
     ask: Ask
+    want: Want
     zones: tuple[str, ...]
     is_provisional: bool
 
 
 @dataclass(frozen=True)
 class Kept:
-    """How a promise stands. ``uncovered`` and ``thin`` are of all its requests together."""
+    """How a promise stands. ``uncovered``, ``thin`` and ``late`` are of all requests together."""
 
     promise: Promise
     number: int
     """The place of the promise in the file, from 0."""
     uncovered: Stretches
     thin: Stretches
+    late: Stretches
+    late_after: int
+    """After so many seconds in the queue somebody is there in all late time; 0 where none is."""
     first: FirstGap | None
 
     @property
@@ -136,9 +150,6 @@ def analyse(
         CalendarError: the days lie outside the years that calendars know.
     """
     presence = Presence(configuration, start, start + timedelta(days=days))
-    by_candidates: dict[Candidates, list[ScopeClass]] = {}
-    for found in scope_classes(configuration):
-        by_candidates.setdefault(found.candidates, []).append(found)
     promises = configuration.coverage.promises
     wanted = [frozenset(asks_of(promise)) for promise in promises]
     promised_asks = [ask for promise in promises for ask in asks_of(promise)]
@@ -148,30 +159,25 @@ def analyse(
         every_ask = tuple(
             dict.fromkeys((*(all_asks(configuration) if asks is None else asks), *promised_asks))
         )
-    people = People(configuration)
     rows: list[Row] = []
     under: list[list[tuple[Row, RequestScope, Ask]]] = [[] for _ in promises]
-    for candidates, classes in by_candidates.items():
-        spoken_of = frozenset(number for found in classes for number in found.promises)
-        asked = every_ask
-        if promised_only:
-            asked = tuple(a for a in every_ask if any(a in wanted[n] for n in spoken_of))
-        for who, grouped in people.groups(candidates, asked).items():
-            numbers = [n for n in sorted(spoken_of) if not wanted[n].isdisjoint(grouped)]
-            row = _row(
-                presence,
-                candidates,
-                who,
-                scopes=merged(found.scope for found in classes),
-                asks=tuple(grouped),
-                promises=[promises[n] for n in numbers],
-                agents_min=agents_min,
-            )
-            rows.append(row)
-            for number in numbers:
-                scope = next(c.scope for c in classes if number in c.promises)
-                ask = next(a for a in grouped if a in wanted[number])
-                under[number].append((row, scope, ask))
+    times = Times(presence)
+    for demand in demands_of(times, every_ask, wanted, promised_only=promised_only):
+        concerned = {n for n, p in enumerate(promises) if demand.want.concerns(p.scope.priorities)}
+        numbers = [
+            number
+            for number in sorted(concerned)
+            if not wanted[number].isdisjoint(demand.asks)
+            and any(number in found.promises for found in demand.classes)
+        ]
+        if promised_only and not numbers:
+            continue
+        row = _row(times, demand, [promises[n] for n in numbers], agents_min=agents_min)
+        rows.append(row)
+        for number in numbers:
+            scope = next(c.scope for c in demand.classes if number in c.promises)
+            ask = next(a for a in demand.asks if a in wanted[number])
+            under[number].append((row, scope, ask))
     kept = tuple(
         _kept(presence, promises[number], number, rows_of) for number, rows_of in enumerate(under)
     )
@@ -184,69 +190,34 @@ def analyse(
     return Coverage(presence.start, presence.end, tuple(rows), kept, provisional)
 
 
-def _row(
-    presence: Presence,
-    candidates: Candidates,
-    who: Who,
-    *,
-    scopes: tuple[RequestScope, ...],
-    asks: tuple[Ask, ...],
-    promises: list[Promise],
-    agents_min: int,
-) -> Row:
-    agents, by_hours = who
-    timeline = _timeline(presence, candidates, agents, by_hours)
-    gaps = timeline.gaps()
+def _row(times: Times, demand: Demand, promises: list[Promise], *, agents_min: int) -> Row:
+    presence = times.presence
+    candidates, who = demand.candidates, demand.who
+    timeline, late = times.timeline(candidates, who), times.late(candidates, who)
+    gaps = without(timeline.gaps(), union(each.stretches for each in late))
     hours = [(promise, _hours(presence, promise)) for promise in promises]
     thin = [timeline.thin(agents_min)]
     thin += [intersection(timeline.thin(p.agents_min), when) for p, when in hours]
     configuration = presence.configuration
     calendars = {configuration.desk(desk).calendar for desk in candidates.every_desk}
-    calendars |= {name for agent in agents for name in configuration.agent(agent).hours}
+    calendars |= {name for agent in who.agents for name in configuration.agent(agent).hours}
     zones = (configuration.desk_time_zone(desk) for desk in candidates.every_desk)
     return Row(
-        scopes=scopes,
-        asks=asks,
+        scopes=merged(found.scope for found in demand.classes),
+        asks=demand.asks,
+        want=demand.want,
         candidates=candidates,
-        agents=tuple(sorted(agents)),
-        by_hours=tuple(desk for desk in candidates.every_desk if desk in by_hours),
+        agents=tuple(sorted(who.agents)),
+        by_hours=tuple(desk for desk in candidates.every_desk if desk in who.by_hours),
         zones=tuple(dict.fromkeys(zones)),
         promises=tuple(promise.name for promise in promises),
         timeline=timeline,
         gaps=gaps,
         thin=union(thin),
+        late=late,
         overlaps=timeline.overlaps(),
         broken=union(intersection(gaps, when) for _, when in hours),
         provisional=union(presence.provisional(name) for name in calendars),
-    )
-
-
-def _timeline(
-    presence: Presence,
-    candidates: Candidates,
-    agents: frozenset[str],
-    by_hours: frozenset[str],
-) -> Timeline:
-    desks = candidates.every_desk
-    configuration = presence.configuration
-    serving = {a: tuple(d for d in desks if d in configuration.agent(a).desks) for a in agents}
-    changes = [change for desk in by_hours for change in presence.open_changes(desk)]
-    by_desks: dict[tuple[str, ...], set[str]] = {}
-    for agent, serves in serving.items():
-        by_desks.setdefault(serves, set()).add(agent)
-    for desk in desks:
-        there = frozenset(agent for agent, serves in serving.items() if desk in serves)
-        changes += presence.desk_changes(desk, there) if there else []
-    for serves, several in by_desks.items():
-        changes += presence.agent_changes(serves, frozenset(several))
-    bits = {desk: 1 << presence.number(desk) for desk in desks}
-    return sweep(
-        changes,
-        start=presence.start_ms,
-        end=presence.end_ms,
-        desks=tuple((bits[desk], desk) for desk in desks),
-        fallback=sum(bits[desk] for desk in desks if desk not in candidates.desks),
-        by_hours=sum(bits[desk] for desk in by_hours),
     )
 
 
@@ -264,16 +235,21 @@ def _kept(
 ) -> Kept:
     hours = _hours(presence, promise)
     first: FirstGap | None = None
-    uncovered, thin = [], []
+    uncovered, thin, late = [], [], []
+    late_after = 0
     for row, scope, ask in rows:
         open_time = intersection(row.gaps, hours)
         uncovered.append(open_time)
         thin.append(intersection(row.timeline.thin(promise.agents_min), hours))
+        for each in row.late:
+            if stretches := intersection(each.stretches, hours):
+                late.append(stretches)
+                late_after = max(late_after, each.after)
         if open_time and (first is None or open_time[0][0] < first.start):
             start, end = open_time[0]
             provisional = row.is_provisional(start, end)
-            first = FirstGap(start, end, scope, ask, row.zones, provisional)
-    return Kept(promise, number, union(uncovered), union(thin), first)
+            first = FirstGap(start, end, scope, ask, row.want, row.zones, provisional)
+    return Kept(promise, number, union(uncovered), union(thin), union(late), late_after, first)
 
 
 def _calendars(configuration: Configuration, row: Row) -> Iterable[str]:

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shared.coverage.demands import Candidates
+from shared.coverage.wants import Stage, Terms, Want
 from shared.organisation import Agent, Configuration, Promise
 from shared.organisation.languages import primary
+from shared.organisation.topologies.scope import ANY
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,37 @@ def asks_of(promise: Promise) -> tuple[Ask, ...]:
     )
 
 
-Who = tuple[frozenset[str], frozenset[str]]
-"""Agents, and desks that count by their hours alone."""
+Seats = frozenset[tuple[str, tuple[str, ...]]]
+"""Agents, each with the desks at which the agent counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Who may take a request, too, once it has waited for so long."""
+
+    after: int
+    """Seconds."""
+    seats: Seats
+    """At the candidate desks."""
+    rings: tuple[Seats, ...]
+    """At the desks to which the work overflows from each candidate desk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Agents at desks, and desks that count by their hours alone."""
+
+    seats: Seats
+    by_hours: frozenset[str]
+    open_at_least: tuple[int, ...]
+    """Seconds for which each candidate desk must still be open."""
+    later: tuple[Later, ...] = ()
+    """By their times; each holds those before it."""
+
+    @property
+    def agents(self) -> frozenset[str]:
+        """Those who are there at once."""
+        return frozenset(agent for agent, _ in self.seats)
 
 
 class People:
@@ -56,33 +87,100 @@ class People:
             agent.id: _primaries(agent.languages) for agent in configuration.all_agents()
         }
 
-    def groups(self, candidates: Candidates, asks: Iterable[Ask]) -> dict[Who, list[Ask]]:
-        """Return the asks by who fits them."""
+    def who(self, candidates: Candidates, ask: Ask, want: Want) -> Who:
+        """Return who fits what is asked and what the routing rules want."""
         desks = candidates.every_desk
         staffed = [desk for desk in desks if self._configuration.agents_of(desk)]
-        groups = staffed if candidates.queue is None else [candidates.queue]
-        agents = {
-            agent.id: agent
-            for group in groups
-            for agent in self._configuration.members_of(group)
-            if agent.capacity > 0
-        }
-        others = [desk for desk in desks if desk not in staffed]
-        found: dict[Who, list[Ask]] = {}
-        for ask in asks:
-            fit = frozenset(agent.id for agent in agents.values() if self._fits(agent, ask))
-            by_hours = frozenset(
-                desk
-                for desk in others
-                if _speaks(_primaries(self._configuration.desk(desk).languages), ask.language)
-            )
-            found.setdefault((fit, by_hours), []).append(ask)
-        return found
-
-    def _fits(self, agent: Agent, ask: Ask) -> bool:
-        return _speaks(self._spoken[agent.id], ask.language) and (
-            ask.skill is None or ask.skill in agent.skills
+        terms = dict(zip(desks, want.terms, strict=True))
+        by_hours = frozenset(
+            desk
+            for desk in desks
+            if desk not in staffed and self._hours_do(desk, ask, want, terms[desk])
         )
+        seats = self._seats(candidates, staffed, ask, want, None)
+        later: list[Later] = []
+        for after in sorted({stage.after for each in want.terms for stage in each.stages}):
+            rings = tuple(self._ring(ask, want, each, after) for each in want.terms)
+            stage = Later(after, self._seats(candidates, staffed, ask, want, after), rings)
+            last = later[-1] if later else Later(0, seats, (frozenset(),) * len(desks))
+            if (stage.seats, stage.rings) != (last.seats, last.rings):
+                later.append(stage)
+        closing = tuple(each.open_at_least for each in want.terms)
+        return Who(seats, by_hours, closing, tuple(later))
+
+    def _seats(
+        self,
+        candidates: Candidates,
+        staffed: Iterable[str],
+        ask: Ask,
+        want: Want,
+        after: int | None,
+    ) -> Seats:
+        """Return the agents of the candidates who fit at an age; None is at once."""
+        terms = dict(zip(candidates.every_desk, want.terms, strict=True))
+        serving: dict[str, list[str]] = {}
+        for desk in staffed:
+            group = desk if candidates.queue is None else candidates.queue
+            stage = _stage(terms[desk], after)
+            for agent in self._configuration.members_of(group):
+                if self._fits(agent, ask, want, terms[desk], stage):
+                    serving.setdefault(agent.id, []).append(desk)
+        return frozenset((agent, tuple(held)) for agent, held in serving.items())
+
+    def _ring(self, ask: Ask, want: Want, terms: Terms, after: int) -> Seats:
+        """Return the agents of other desks and queues who fit at an age."""
+        stage = _stage(terms, after)
+        serving: dict[str, list[str]] = {}
+        for name in stage.ring if stage is not None else ():
+            desk = self._configuration.group(name).desk.name
+            for agent in self._configuration.members_of(name):
+                if self._fits(agent, ask, want, terms, stage):
+                    held = serving.setdefault(agent.id, [])
+                    if desk not in held:
+                        held.append(desk)
+        return frozenset((agent, tuple(sorted(held))) for agent, held in serving.items())
+
+    def _fits(self, agent: Agent, ask: Ask, want: Want, terms: Terms, stage: Stage | None) -> bool:
+        if agent.capacity < max(1, terms.weight):
+            return False
+        if terms.channel is not None:
+            room = agent.capacity_by_channel.get(terms.channel)
+            if room is not None and room < terms.weight:
+                return False
+        if ask.skill is not None and ask.skill not in agent.skills:
+            return False
+        if any(agent.skills.get(skill, 0) < level for skill, level in terms.skills):
+            return False
+        return self._understood(self._spoken[agent.id], ask, want, terms, stage)
+
+    def _understood(
+        self, spoken: frozenset[str], ask: Ask, want: Want, terms: Terms, stage: Stage | None
+    ) -> bool:
+        """Return whether who speaks some languages has what is asked for and what is required."""
+        if not _speaks(spoken, ask.language):
+            return False
+        if not terms.speaks or want.language is None or (stage is not None and stage.any_language):
+            # A language that is asked for is that of the requests, too.
+            return True
+        if want.language == ANY:
+            return all(_speaks(spoken, each) for each in self._languages)
+        others = stage.languages if stage is not None else ()
+        return any(_speaks(spoken, each) for each in (want.language, *others))
+
+    @property
+    def _languages(self) -> tuple[str, ...]:
+        return self._configuration.organisation.languages
+
+    def _hours_do(self, desk: str, ask: Ask, want: Want, terms: Terms) -> bool:
+        """Return whether a desk without a roster counts: of nobody there a skill is known."""
+        spoken = _primaries(self._configuration.desk(desk).languages)
+        return not terms.skills and self._understood(spoken, ask, want, terms, None)
+
+
+def _stage(terms: Terms, after: int | None) -> Stage | None:
+    """Return what has become possible at an age."""
+    reached = [stage for stage in terms.stages if after is not None and stage.after <= after]
+    return reached[-1] if reached else None
 
 
 def _primaries(languages: Iterable[str]) -> frozenset[str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields, replace
 from itertools import product
 from typing import Any, Final, TypeVar, assert_never, get_args
 
+from shared.coverage.conditions import Rulings
 from shared.organisation import (
     UNROUTED,
     CallCentreMenu,
@@ -90,15 +91,34 @@ class ScopeClass:
     promises: frozenset[int]
 
 
-def scope_classes(configuration: Configuration) -> list[ScopeClass]:
-    """Return the classes of requests; every request falls into one."""
+def scope_classes(configuration: Configuration, rulings: Rulings) -> list[ScopeClass]:
+    """Return the classes of requests; every request falls into one.
+
+    Requests that a routing rule may tell apart by their scope are in different ones.
+    """
     topologies = configuration.topologies.topologies
     promises = configuration.coverage.promises
     scopes: list[Scope] = [t.scope for t in topologies] + [p.scope for p in promises]
-    places = _classes(_places(configuration), _place_fate(configuration, scopes))
-    services = _classes(_services(configuration, scopes), _service_fate(topologies, scopes))
-    businesses = _classes(_businesses(configuration), _business_fate(topologies, scopes))
-    channels = _classes(CHANNELS, lambda c: tuple(list_takes(s.channels, c) for s in scopes))
+    letter = rulings.letter
+    of_place = _place_fate(configuration, scopes, letter)
+    places = _classes(_places(configuration), of_place)
+    of_service, of_business = _service_fate(topologies, scopes), _business_fate(topologies, scopes)
+    services = _classes(
+        _services(configuration, scopes, rulings.named("service")),
+        lambda s: (of_service(s), letter("service", s)),
+    )
+    businesses = _classes(
+        _businesses(configuration), lambda b: (of_business(b), letter("business", b))
+    )
+    limited = {c for agent in configuration.all_agents() for c in agent.capacity_by_channel}
+    channels = _classes(
+        CHANNELS,
+        lambda c: (
+            tuple(list_takes(s.channels, c) for s in scopes),
+            letter("channel", c),
+            c if c in limited else None,
+        ),
+    )
     found = []
     for in_places, for_services, of_businesses, by_channels in product(
         places, services, businesses, channels
@@ -214,11 +234,14 @@ def _places(configuration: Configuration) -> list[Place]:
     ]
 
 
-def _services(configuration: Configuration, scopes: Iterable[Scope]) -> list[str | None]:
+def _services(
+    configuration: Configuration, scopes: Iterable[Scope], in_rules: Iterable[str]
+) -> list[str | None]:
     named = [service.name for service in configuration.catalogue.services]
     named += [name for scope in scopes for name in scope.services if name != ANY]
     for topology in configuration.topologies.topologies:
         named += [r.name for r in topology.references() if r.kind == "service"]
+    named += in_rules
     return [None, *dict.fromkeys(named), OTHER]
 
 
@@ -227,7 +250,9 @@ def _businesses(configuration: Configuration) -> list[str | None]:
 
 
 def _place_fate(
-    configuration: Configuration, scopes: Iterable[Scope]
+    configuration: Configuration,
+    scopes: Iterable[Scope],
+    letter: Callable[[str, str | None], Hashable],
 ) -> Callable[[Place], Hashable]:
     """Return what tells on what of a place anything depends."""
     parts = list(scopes)
@@ -244,6 +269,7 @@ def _place_fate(
             tuple(p.takes_place(region=region, site=site, country=country) for p in parts),
             # Businesses are asked between the two, and looked at by themselves.
             tuple((t.by_site.get(site or ""), t.by_region.get(region or "")) for t in tables),
+            (letter("region", region), letter("site", site), letter("country", country)),
         )
 
     return fate

@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import Final
 
 from shared.coverage.analysis import Row
-from shared.coverage.intervals import Stretches
+from shared.coverage.intervals import Stretches, union
 
 HOUR_MS: Final = 3_600_000
 HOURS: Final = 24
@@ -23,7 +23,7 @@ class Heat(IntEnum):
     GAP = 1
     """Nobody is there, and nothing is promised."""
     THIN = 2
-    """Fewer than a promise says."""
+    """Fewer than a promise says, or nobody until the request has waited for a while."""
     BY_HOURS = 3
     """A desk is open of which no roster is known."""
     ONE = 4
@@ -53,16 +53,21 @@ def heat_blocks(row: Row, start: int, days: int) -> list[Block]:
     """Return a row's picture as few rectangles; ``start`` is a whole hour, the first one."""
     cells = bytearray(bytes([Heat.MANY]) * (days * HOURS))
     for window in row.timeline.windows():
-        heat = _heat(window.agents, is_covered=window.is_covered, by_hours=window.by_hours)
-        _lower(cells, window.start - start, window.end - start, heat)
-    for stretches, heat in ((row.thin, Heat.THIN), (row.broken, Heat.BROKEN)):
+        if window.is_covered:
+            heat = _heat(window.agents, by_hours=window.by_hours)
+            _lower(cells, window.start - start, window.end - start, heat)
+    late = union(each.stretches for each in row.late)
+    for stretches, heat in (
+        (late, Heat.THIN),
+        (row.thin, Heat.THIN),
+        (row.gaps, Heat.GAP),
+        (row.broken, Heat.BROKEN),
+    ):
         _lower_all(cells, stretches, start, heat)
     return _blocks(cells, days)
 
 
-def _heat(agents: int, *, is_covered: bool, by_hours: bool) -> Heat:
-    if not is_covered:
-        return Heat.GAP
+def _heat(agents: int, *, by_hours: bool) -> Heat:
     if by_hours:
         return Heat.BY_HOURS
     if agents < FEW:

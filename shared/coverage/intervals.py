@@ -43,3 +43,17 @@ def intersection(one: Stretches, other: Stretches) -> list[tuple[int, int]]:
 def total(stretches: Stretches) -> int:
     """Return how long they last together."""
     return sum(end - start for start, end in stretches)
+
+
+def without(one: Stretches, other: Stretches) -> list[tuple[int, int]]:
+    """Return what lies in the first and not in the second."""
+    found: list[tuple[int, int]] = []
+    for start, end in one:
+        begin = start
+        for low, high in intersection(((start, end),), other):
+            if begin < low:
+                found.append((begin, low))
+            begin = high
+        if begin < end:
+            found.append((begin, end))
+    return found

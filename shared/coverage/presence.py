@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from shared.calendar.days import to_ms
@@ -20,6 +21,10 @@ Change = tuple[int, int, int]
 other way round (0: none), and by how many the agents change."""
 
 
+Where = tuple[str, int]
+"""A desk, and for how many seconds more it must be open for an agent there to count."""
+
+
 class Presence:
     """Windows of desks and agents in ``[start, end)``, each computed once.
 
@@ -33,9 +38,10 @@ class Presence:
         self.start_ms, self.end_ms = to_ms(start), to_ms(end)
         self._numbers = {desk.name: n for n, desk in enumerate(configuration.desks.desks)}
         self._calendars: dict[str, Stretches] = {}
-        self._at_desk: dict[tuple[str, tuple[str, ...]], Stretches] = {}
+        self._desks: dict[Where, Stretches] = {}
+        self._at_desk: dict[tuple[Where, tuple[str, ...]], Stretches] = {}
         self._leave: dict[str, Stretches] = {}
-        self._changes: dict[tuple[tuple[str, ...], frozenset[str], bool], list[Change]] = {}
+        self._changes: dict[tuple[tuple[Where, ...], frozenset[str], bool], list[Change]] = {}
         self._provisional: dict[str, Stretches] = {}
 
     def number(self, desk: str) -> int:
@@ -61,18 +67,32 @@ class Presence:
     def _compiled(self, name: str) -> CompiledCalendar:
         return self.configuration.calendar(name)
 
-    def desk(self, desk: str) -> Stretches:
-        """Return when a desk is open."""
-        return self.calendar(self.configuration.desk(desk).calendar)
+    def desk(self, where: Where) -> Stretches:
+        """Return when a desk is open, and will be for long enough."""
+        desk, open_at_least = where
+        name = self.configuration.desk(desk).calendar
+        if not open_at_least:
+            return self.calendar(name)
+        known = self._desks.get(where)
+        if known is None:
+            # Beyond the end as well: a desk that is open there does not close at the end.
+            beyond = self.end + timedelta(seconds=open_at_least)
+            short = 1_000 * open_at_least
+            windows = (
+                (to_ms(w.opens), min(self.end_ms, to_ms(w.closes) - short))
+                for w in self._compiled(name).windows(self.start, beyond)
+            )
+            known = self._desks[where] = [(a, b) for a, b in windows if a < b]
+        return known
 
-    def at_desk(self, desk: str, hours: tuple[str, ...]) -> Stretches:
+    def at_desk(self, where: Where, hours: tuple[str, ...]) -> Stretches:
         """Return when agents with such hours are at a desk, leave apart."""
         if not hours:
-            return self.desk(desk)
-        known = self._at_desk.get((desk, hours))
+            return self.desk(where)
+        known = self._at_desk.get((where, hours))
         if known is None:
             shift = union(self.calendar(name) for name in hours)
-            known = self._at_desk[desk, hours] = intersection(self.desk(desk), shift)
+            known = self._at_desk[where, hours] = intersection(self.desk(where), shift)
         return known
 
     def leave(self, agent: Agent) -> Stretches:
@@ -85,39 +105,51 @@ class Presence:
             known = self._leave[agent.id] = union([window] for window in windows)
         return known
 
-    def open_changes(self, desk: str) -> list[Change]:
+    def open_changes(self, where: Where) -> list[Change]:
         """Return the openings and closings of a desk that counts by its hours alone."""
-        bit = 1 << self.number(desk)
+        bit = 1 << self.number(where[0])
         return [
             change
-            for window in self.desk(desk)
+            for window in self.desk(where)
             for change in ((window[0], bit, 0), (window[1], bit, 0))
         ]
 
-    def desk_changes(self, desk: str, agents: frozenset[str]) -> list[Change]:
+    def desk_changes(self, where: Where, agents: frozenset[str]) -> list[Change]:
         """Return when somebody of some agents is at a desk, and when nobody is any more."""
-        key = ((desk,), agents, True)
+        key = ((where,), agents, True)
         known = self._changes.get(key)
         if known is None:
-            bit, present = 1 << self.number(desk), 0
+            bit, present = 1 << self.number(where[0]), 0
             known = []
-            for at, change in self._comings((desk,), agents):
+            for at, change in self._comings((where,), agents):
                 if (present == 0) != (present + change == 0):
                     known.append((at, bit, 0))
                 present += change
             self._changes[key] = known
         return known
 
-    def agent_changes(self, desks: tuple[str, ...], agents: frozenset[str]) -> list[Change]:
+    def agent_changes(self, places: tuple[Where, ...], agents: frozenset[str]) -> list[Change]:
         """Return how the number of agents changes who serve just these desks: each counts once."""
-        key = (desks, agents, False)
+        key = (places, agents, False)
         known = self._changes.get(key)
         if known is None:
-            known = [(at, 0, change) for at, change in self._comings(desks, agents)]
+            known = [(at, 0, change) for at, change in self._comings(places, agents)]
             self._changes[key] = known
         return known
 
-    def _comings(self, desks: tuple[str, ...], agents: Iterable[str]) -> list[tuple[int, int]]:
+    def somebody(self, places: tuple[Where, ...], agents: frozenset[str]) -> Stretches:
+        """Return when one of some agents at least is at one of some desks."""
+        found: list[tuple[int, int]] = []
+        present = begun = 0
+        for at, change in self._comings(places, agents):
+            if not present:
+                begun = at
+            present += change
+            if not present:
+                found.append((begun, at))
+        return found
+
+    def _comings(self, places: tuple[Where, ...], agents: Iterable[str]) -> list[tuple[int, int]]:
         """Return by how many the agents change who are at one of the desks at least, in order."""
         by_hours: dict[tuple[str, ...], list[Agent]] = {}
         for name in agents:
@@ -125,7 +157,7 @@ class Presence:
             by_hours.setdefault(tuple(sorted(set(agent.hours))), []).append(agent)
         changes: dict[int, int] = {}
         for hours, members in by_hours.items():
-            windows = union(self.at_desk(desk, hours) for desk in desks)
+            windows = union(self.at_desk(where, hours) for where in places)
             for opens, closes in windows:
                 changes[opens] = changes.get(opens, 0) + len(members)
                 changes[closes] = changes.get(closes, 0) - len(members)

@@ -11,7 +11,7 @@ from shared.calendar.days import from_ms
 from shared.calendar.zones import zone
 from shared.coverage.analysis import Coverage, Kept, Row
 from shared.coverage.intervals import Stretches, total
-from shared.coverage.telling import ask_words, kept_words, scope_words
+from shared.coverage.telling import ask_words, kept_words, scope_words, want_words
 
 
 class View(BaseModel):
@@ -66,6 +66,8 @@ class BrokenPromise(View):
     first: StretchView
     requests: str
     """For which requests nobody is there at the first time."""
+    rules: list[str]
+    """The routing rules whose demands nobody meets then; empty where none asks for anything."""
     text: str
     """All of it as a sentence."""
 
@@ -87,7 +89,16 @@ class BrokenPromise(View):
             first=StretchView.of(
                 first.start, first.end, first.zones, is_provisional=first.is_provisional
             ),
-            requests=f"{scope_words(first.scope)}; {ask_words(first.ask)}",
+            requests="; ".join(
+                words
+                for words in (
+                    scope_words(first.scope),
+                    ask_words(first.ask),
+                    want_words(first.want),
+                )
+                if words
+            ),
+            rules=list(first.want.rules),
             text=kept_words(kept),
         )
 
@@ -98,6 +109,10 @@ class PromiseView(View):
     promise: str
     holds: bool
     thin_seconds: float
+    late_seconds: float
+    """Nobody may take a request at once, but somebody once it has waited."""
+    late_after_seconds: int
+    """For at most so long; 0 where nothing is late."""
     broken: BrokenPromise | None
 
     @classmethod
@@ -107,6 +122,8 @@ class PromiseView(View):
             promise=kept.promise.name,
             holds=kept.holds,
             thin_seconds=total(kept.thin) / 1_000,
+            late_seconds=total(kept.late) / 1_000,
+            late_after_seconds=kept.late_after,
             broken=None if kept.holds else BrokenPromise.of(kept),
         )
 
@@ -134,6 +151,41 @@ class AskView(View):
     skill: str | None
 
 
+class TermsView(View):
+    """What the rules require of agents while one desk holds the request."""
+
+    desk: str
+    skills: dict[str, int]
+    language: bool
+    """Whether the agent must speak the request's language."""
+    weight: int
+    """Of the work; 0 where it fits into anybody's capacity."""
+    channel: str | None
+    """Where the capacity for a channel limits it."""
+    open_at_least_seconds: int
+
+
+class WantView(View):
+    """What routing rules want, and for which values of fields that no scope decides.
+
+    A value ``*`` is one that the configuration does not name, null none. Undecided is where it
+    could not be found out which rule applies: then all that any of them requires counts.
+    """
+
+    rules: list[str]
+    terms: list[TermsView]
+    language: str | None
+    when: dict[str, list[str | bool | int | None]]
+    undecided: bool
+
+
+class LateView(View):
+    """Stretches that are covered only once a request has waited for so long."""
+
+    after_seconds: int
+    stretches: list[StretchView]
+
+
 class WindowView(View):
     """A stretch over which nothing changes."""
 
@@ -149,6 +201,7 @@ class RowView(View):
 
     scopes: list[ScopeView]
     asks: list[AskView]
+    want: WantView
     desks: list[str]
     fallback: str | None
     stand_ins: list[str]
@@ -162,6 +215,7 @@ class RowView(View):
     broken: list[StretchView]
     gaps: list[StretchView]
     thin: list[StretchView]
+    late: list[LateView]
     overlaps: list[StretchView]
     windows: list[WindowView] | None
 
@@ -181,6 +235,7 @@ class RowView(View):
                 for scope in row.scopes
             ],
             asks=[AskView(language=ask.language, skill=ask.skill) for ask in row.asks],
+            want=_want(row),
             desks=list(row.candidates.desks),
             fallback=row.candidates.fallback,
             stand_ins=list(row.candidates.stand_ins),
@@ -192,6 +247,10 @@ class RowView(View):
             broken=_views(row, row.broken),
             gaps=_views(row, row.gaps),
             thin=_views(row, row.thin),
+            late=[
+                LateView(after_seconds=each.after, stretches=_views(row, each.stretches))
+                for each in row.late
+            ],
             overlaps=_views(row, row.overlaps),
             windows=_windows(row) if with_windows else None,
         )
@@ -232,6 +291,27 @@ class CoverageView(View):
             ],
             rows=[RowView.of(row, with_windows=with_windows) for row in found.rows],
         )
+
+
+def _want(row: Row) -> WantView:
+    want = row.want
+    return WantView(
+        rules=list(want.rules),
+        terms=[
+            TermsView(
+                desk=desk,
+                skills=dict(terms.skills),
+                language=terms.speaks,
+                weight=terms.weight,
+                channel=terms.channel,
+                open_at_least_seconds=terms.open_at_least,
+            )
+            for desk, terms in zip(row.candidates.every_desk, want.terms, strict=True)
+        ],
+        language=want.language,
+        when={field: list(values) for field, values in want.when},
+        undecided=want.undecided,
+    )
 
 
 def _views(row: Row, stretches: Stretches) -> list[StretchView]:

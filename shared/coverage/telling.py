@@ -10,9 +10,11 @@ from shared.calendar.days import from_ms
 from shared.calendar.zones import zone
 from shared.coverage.analysis import Kept
 from shared.coverage.asks import Ask
+from shared.coverage.conditions import Value
 from shared.coverage.demands import CHANNELS, OTHER, Place, RequestScope
 from shared.coverage.intervals import total
 from shared.coverage.patterns import Pattern
+from shared.coverage.wants import Terms, Want
 
 HOUR_MS: Final = 3_600_000
 WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -140,6 +142,42 @@ def asks_words(asks: Iterable[Ask]) -> str:
     )
 
 
+def want_words(want: Want) -> str:
+    """Return what the routing rules want of agents, and of which requests; empty for nothing."""
+    if want.asks_nothing and not want.when:
+        return ""
+    parts: list[str] = []
+    if not want.asks_nothing:
+        said = " or, by desk, ".join(dict.fromkeys(_terms(each) for each in want.terms))
+        rules = f"rule {names(want.rules)}" if want.rules else "routing"
+        later = any(each.stages for each in want.terms)
+        parts.append(f"{rules} requires {said}" + (", and widens with time" if later else ""))
+    if want.undecided:
+        parts.append("undecided which of them applies, so all counts")
+    parts += [f"{field} {names(map(_value, values))}" for field, values in want.when]
+    return ", ".join(parts)
+
+
+def _terms(terms: Terms) -> str:
+    parts = [f"skill {skill} at level {level}" for skill, level in terms.skills]
+    if terms.speaks:
+        parts.append("the language")
+    if terms.weight:
+        by = f" by {terms.channel}" if terms.channel else ""
+        parts.append(f"room for weight {terms.weight}{by}")
+    if terms.open_at_least:
+        parts.append(f"a desk open for {hours_words(1_000 * terms.open_at_least)} more")
+    return " and ".join(parts) or "nothing"
+
+
+def _value(value: Value) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "others" if value == OTHER else str(value)
+
+
 def kept_words(kept: Kept) -> str:
     """Return how a promise stands, as a sentence without its end."""
     name = f"promise {kept.promise.name}"
@@ -150,12 +188,19 @@ def kept_words(kept: Kept) -> str:
                 f"{name} is covered, but thinly: fewer than {kept.promise.agents_min} {agents} are "
                 f"there in {hours_words(total(kept.thin))} of it"
             )
+        if kept.late:
+            return (
+                f"{name} is covered, but in {hours_words(total(kept.late))} of it only late: by "
+                f"those who may take a request once it has waited, up to "
+                f"{hours_words(1_000 * kept.late_after)}"
+            )
         return f"{name} holds"
     first, count = kept.first, len(kept.uncovered)
     gaps = "one gap" if count == 1 else f"{count:,} gaps"
     provisional = ", on days that are not official yet" if first.is_provisional else ""
+    want = want_words(first.want)
     return (
         f"{name} has uncovered time: {gaps}, {hours_words(total(kept.uncovered))} in all, the "
         f"first {in_words(first.start, first.end, first.zones)}{provisional}, for "
-        f"{scope_words(first.scope)}; {ask_words(first.ask)}"
+        f"{scope_words(first.scope)}; {ask_words(first.ask)}{'; ' if want else ''}{want}"
     )

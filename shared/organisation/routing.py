@@ -55,7 +55,8 @@ RuleText = Annotated[
     AfterValidator(_compiles),
 ]
 
-Weight = Annotated[int, Field(ge=1, le=1_000)]
+WEIGHT_MAX: Final = 1_000
+Weight = Annotated[int, Field(ge=1, le=WEIGHT_MAX)]
 """How much of an agent's capacity a ticket takes."""
 
 

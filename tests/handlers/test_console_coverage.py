@@ -36,16 +36,21 @@ async def show(where: MemoryConsole, query: str = "", **headers: str) -> httpx.R
 
 
 async def test_each_scope_has_a_band_with_a_text() -> None:
-    """The sample has five scopes; each band says in words what it shows."""
+    """The sample has five scopes; at the counters grave faults go to another desk in time."""
     answer = await show(console(sample_configuration()))
     assert answer.status_code == 200
     labels = re.findall(r'role="img" aria-label="([^"]+)"', answer.text)
-    assert len(labels) == 5
+    assert len(labels) == 8
     assert (
         "Coverage by New York Service Desk, London Service Desk, Shanghai Service Desk: "
         "100% covered · 3–9 agents at once" in labels
     )
     assert "Grave requests find somebody at any hour" in answer.text
+    assert "required by the routing rule payroll · payroll at level 3" in answer.text
+    assert "once the request has waited 30 min" in answer.text
+    assert "Priority: P1, P2" in answer.text
+    chinese = await show(console(sample_configuration()), **{"accept-language": "zh"})
+    assert "路由规则 payroll 的要求 · payroll 达到 3 级" in chinese.text
     assert "Nobody every day" in answer.text
 
 

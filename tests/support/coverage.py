@@ -7,14 +7,17 @@ once, and `+` counts.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
-from itertools import accumulate
+from itertools import accumulate, product
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import holidays
+
+from shared.expressions import compile_condition
+from shared.organisation import ROUTING_FIELDS
 
 MINUTE = timedelta(minutes=1)
 DAY_MINUTES = 1440
@@ -48,6 +51,31 @@ class Takers(NamedTuple):
     queue: str | None = None
 
 
+class Wanted(NamedTuple):
+    """What one request wants: of the desks in order, by the rule that it meets at each."""
+
+    desks: tuple[str, ...]
+    rules: tuple[Mapping[str, Any], ...]
+    queue: str | None
+    asked: str | None
+    spoken: str
+    skill: str | None
+    kind: str
+    channel: str
+
+
+class Cover(NamedTuple):
+    """Who is there, a byte for each minute."""
+
+    agents: bytes
+    desks: bytes
+    """A bit for each."""
+    by_hours: bytes
+    gaps: bytes
+    late: dict[int, bytes]
+    """Seconds in the queue to when somebody may take it from then on, and nobody before."""
+
+
 @cache
 def wall(zone: str, first: datetime, minutes: int) -> list[datetime]:
     """Return the latest time that the wall clock has shown, minute by minute."""
@@ -78,6 +106,7 @@ class Scan:
         self.desks = {desk["name"]: desk for desk in sections["desks"]["desks"]}
         self.agents = sections["agents"]["agents"]
         self.queues = {queue["name"]: queue for queue in sections["desks"].get("queues", [])}
+        self._lasting: dict[tuple[str, int], int] = {}
 
     def _shown(self, zone: str) -> list[datetime]:
         return wall(zone, self._first, self.minutes + 2 * MARGIN)
@@ -95,6 +124,24 @@ class Scan:
         return int.from_bytes(b"\1" * self.minutes)
 
     def _calendar(self, calendar: Mapping[str, Any]) -> int:
+        return self._series(self._open_minutes(calendar))
+
+    def _open(self, calendar: str, seconds: int) -> int:
+        """Return when a calendar is open and will be for so long, in whole minutes."""
+        if not seconds:
+            return self.calendars[calendar]
+        known = self._lasting.get((calendar, seconds))
+        if known is None:
+            all_of_them = self._sections["calendars"]["calendars"]
+            flags = self._open_minutes(next(c for c in all_of_them if c["name"] == calendar))
+            left = 0
+            for minute in reversed(range(len(flags))):
+                left = left + 1 if flags[minute] else 0
+                flags[minute] = left > seconds // 60
+            known = self._lasting[calendar, seconds] = self._series(flags)
+        return known
+
+    def _open_minutes(self, calendar: Mapping[str, Any]) -> bytearray:
         shown = self._shown(calendar["time_zone"])
         flags = bytearray(len(shown))
         day = shown[0].replace(hour=0, minute=0) - timedelta(days=2)
@@ -104,11 +151,11 @@ class Scan:
                 high = bisect_left(shown, day + closes * MINUTE)
                 flags[low:high] = b"\1" * (high - low)
             day += timedelta(days=1)
-        return self._series(flags)
+        return flags
 
-    def at_desk(self, agent: Mapping[str, Any], desk: str) -> int:
-        """Return when an agent is at a desk."""
-        opened = self.calendars[self.desks[desk]["calendar"]]
+    def at_desk(self, agent: Mapping[str, Any], desk: str, seconds: int = 0) -> int:
+        """Return when an agent is at a desk that will be open for so long."""
+        opened = self._open(self.desks[desk]["calendar"], seconds)
         shift = opened if not agent["hours"] else 0
         for name in agent["hours"]:
             shift |= self.calendars[name]
@@ -123,36 +170,164 @@ class Scan:
             away[low:high] = b"\1" * (high - low)
         return opened & shift & ~self._series(away)
 
-    def cover(
-        self,
-        desks: Sequence[str],
-        language: str | None,
-        skill: str | None,
-        queue: str | None = None,
-    ) -> tuple[bytes, bytes, bytes]:
-        """Return for each minute how many agents, which desks (a bit each), and by hours alone."""
+    def cover(self, wanted: Wanted) -> Cover:
+        """Return for each minute how many agents, which desks (a bit each), and so on."""
+        desks = wanted.desks
         present, counts, by_hours = [0] * len(desks), 0, 0
         for agent in self.agents:
-            fits = (
-                agent["capacity"] > 0
-                and (skill is None or skill in agent["skills"])
-                and _speaks(agent["languages"], language)
-                and (queue is None or self._is_member(agent, self.queues[queue]))
-            )
             here = 0
-            for number, desk in enumerate(desks):
-                if fits and desk in agent["desks"]:
-                    there = self.at_desk(agent, desk)
+            for number, (desk, rule) in enumerate(zip(desks, wanted.rules, strict=True)):
+                group = desk if wanted.queue is None else wanted.queue
+                if self._fits(agent, group, wanted, rule, -1):
+                    there = self.at_desk(agent, desk, rule.get("open_at_least", 0))
                     present[number] |= there
                     here |= there
             counts += here
-        for number, desk in enumerate(desks):
+        for number, (desk, rule) in enumerate(zip(desks, wanted.rules, strict=True)):
             staffed = any(desk in agent["desks"] for agent in self.agents)
-            if not staffed and _speaks(self.desks[desk].get("languages", ["en"]), language):
-                present[number] = self.calendars[self.desks[desk]["calendar"]]
+            spoken = self.desks[desk].get("languages", ["en"])
+            required = rule.get("language", {}).get("required", False)
+            speaks = _speaks(spoken, wanted.asked) and (
+                not required or _speaks(spoken, wanted.spoken)
+            )
+            if not staffed and not rule.get("skills") and speaks:
+                seconds = rule.get("open_at_least", 0)
+                present[number] = self._open(self.desks[desk]["calendar"], seconds)
                 by_hours |= present[number]
         bits = sum(series << number for number, series in enumerate(present))
-        return self.bytes_of(counts), self.bytes_of(bits), self.bytes_of(by_hours)
+        late, gaps = self._late(wanted, self._where_none(bits))
+        return Cover(
+            self.bytes_of(counts),
+            self.bytes_of(bits),
+            self.bytes_of(by_hours),
+            self.bytes_of(gaps),
+            late,
+        )
+
+    def _where_none(self, bits: int) -> int:
+        return int.from_bytes(bytes(not here for here in self.bytes_of(bits)))
+
+    def _late(self, wanted: Wanted, gaps: int) -> tuple[dict[int, bytes], int]:
+        """Return what is covered at which age and not before, and what never is."""
+        ages = {ring["after"] for rule in wanted.rules for ring in rule.get("overflow", [])}
+        for rule in wanted.rules:
+            said = rule.get("language", {})
+            ages |= {fallback["after"] for fallback in said.get("fallbacks", [])}
+            ages |= {said["any_after"]} if "any_after" in said else set()
+        found: dict[int, bytes] = {}
+        for age in sorted(ages):
+            own, rings = 0, self.everything
+            for desk, rule in zip(wanted.desks, wanted.rules, strict=True):
+                seconds = rule.get("open_at_least", 0)
+                group = desk if wanted.queue is None else wanted.queue
+                reached = [r for r in rule.get("overflow", []) if r["after"] <= age]
+                others = {name for ring in reached for name in ring["desks"] if name != group}
+                in_ring = 0
+                for agent in self.agents:
+                    if self._fits(agent, group, wanted, rule, age):
+                        own |= self.at_desk(agent, desk, seconds)
+                    for name in others:
+                        if self._fits(agent, name, wanted, rule, age):
+                            at = self.queues[name]["desk"] if name in self.queues else name
+                            in_ring |= self.at_desk(agent, at, seconds)
+                rings &= in_ring
+            covered = gaps & (own | rings)
+            if covered:
+                found[age] = self.bytes_of(covered)
+                gaps &= ~covered
+        return found, gaps
+
+    def _fits(  # noqa: PLR0911 -- a reason each.
+        self,
+        agent: Mapping[str, Any],
+        group: str,
+        wanted: Wanted,
+        rule: Mapping[str, Any],
+        age: int,
+    ) -> bool:
+        """Return whether an agent is of a desk or queue and may take a request of an age."""
+        if group in self.queues:
+            queue = self.queues[group]
+            if queue["desk"] not in agent["desks"] or not self._is_member(agent, queue):
+                return False
+        elif group not in agent["desks"]:
+            return False
+        weights = self._sections.get("routing", {}).get("weights", {})
+        weight = rule.get("weight") or weights.get(wanted.kind, 1)
+        room = agent.get("capacity_by_channel", {}).get(wanted.channel, agent["capacity"])
+        if min(room, agent["capacity"]) < weight:
+            return False
+        if wanted.skill is not None and wanted.skill not in agent["skills"]:
+            return False
+        if any(agent["skills"].get(s, 0) < level for s, level in rule.get("skills", {}).items()):
+            return False
+        if not _speaks(agent["languages"], wanted.asked):
+            return False
+        said = rule.get("language", {})
+        if not said.get("required") or said.get("any_after", age + 1) <= age:
+            return True
+        others = [f["language"] for f in said.get("fallbacks", []) if f["after"] <= age]
+        return any(_speaks(agent["languages"], each) for each in (wanted.spoken, *others))
+
+    def seen_by_rules(self, demand: Demand) -> tuple[object, ...]:
+        """Return what of a demand a rule may ask for: the fields that any condition names."""
+        section = self._sections.get("routing", {})
+        text = " ".join(rule["when"] for rule in section.get("rules", []))
+        fields = ("region", "site", "service", "business", "country")
+        named = tuple(getattr(demand, field) if field in text else None for field in fields)
+        return (*named, demand.channel, demand.language, demand.skill)
+
+    def requests(self, demand: Demand) -> list[dict[str, Any]]:
+        """Return the requests of a demand that conditions may tell apart, by all their fields."""
+        section = self._sections.get("routing", {})
+        text = " ".join(rule.get("when", "") for rule in section.get("rules", []))
+        every: dict[str, list[Any]] = {
+            "kind": ["incident", "inquiry", "change", "complaint"],
+            "priority": ["P1", "P2", "P5"],
+            "category": ["access", "never-heard-of", None],
+            "vip": [False, True],
+            "reopened": [False, True],
+        }
+        if not section.get("weights") and "kind" not in text:
+            every["kind"] = ["incident"]
+        for field in ("category", "vip", "reopened"):
+            if field not in text:
+                every[field] = every[field][:1]
+        languages = self._sections["organisation"]["languages"]
+        every["language"] = [demand.language] if demand.language else list(languages)
+        return [dict(zip(every, values, strict=True)) for values in product(*every.values())]
+
+    def wanted(self, demand: Demand, takers: Takers, request: Mapping[str, Any]) -> Wanted:
+        """Return what a request wants of whom: the first rule whose condition it meets counts."""
+        desks = takers.desks + takers.stand_ins
+        desks += (takers.fallback,) if takers.fallback is not None else ()
+        section = self._sections.get("routing", {})
+        facts = {
+            **{f: getattr(demand, f) for f in ("region", "site", "service", "channel")},
+            "business": demand.business,
+            "country": demand.country,
+            "queue": takers.queue,
+            **request,
+        }
+        rules = []
+        for desk in desks:
+            at = {**facts, "desk": desk, "tier": self.desks[desk].get("tier", 1)}
+            met: Mapping[str, Any] = {}
+            for rule in section.get("rules", []):
+                if compile_condition(rule["when"], ROUTING_FIELDS)(at):
+                    met = rule
+                    break
+            rules.append(met)
+        return Wanted(
+            desks,
+            tuple(rules),
+            takers.queue,
+            demand.language,
+            request["language"],
+            demand.skill,
+            request["kind"],
+            demand.channel,
+        )
 
     @staticmethod
     def _is_member(agent: Mapping[str, Any], queue: Mapping[str, Any]) -> bool:
@@ -229,7 +404,7 @@ class Scan:
         return [
             Demand(region, site, service, channel, language, skill, business, country, choice)
             for region, site, country in places
-            for service in (None, "pay", "something-else")
+            for service in (None, "pay", "vpn", "something-else")
             for business in businesses
             for channel in CHANNELS
             for choice in (None, *keys)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection
 
 from services.routing.domain.matching import AFFINITY, AFFINITY_WAIT, Waiting
 from services.routing.domain.pools import Member, Pool, Seat
-from services.routing.domain.rules import Course
 from shared.contracts.routing import Presence
+from shared.organisation.routing_rules import Course
 
 MemberOf = Callable[[str | None], Member | None]
 

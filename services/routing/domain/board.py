@@ -33,11 +33,12 @@ from services.routing.domain.pooling import CLOSING, OPEN, Pools
 from services.routing.domain.pools import NEVER, Member, Pool, Seat
 from services.routing.domain.ramps import ramp_until
 from services.routing.domain.reserves import Kept
-from services.routing.domain.rules import Course, Need, rules_of
+from services.routing.domain.rules import changes_of, rules_of
 from services.routing.domain.shifts import ShiftOf, on_shift
 from services.routing.domain.tickets import RANKS
 from shared.contracts.routing import CANDIDATES_MAX, Presence
 from shared.organisation import Configuration
+from shared.organisation.routing_rules import Course, Need
 
 
 class Board:
@@ -322,7 +323,7 @@ class Board:
         full: bool,
     ) -> tuple[Change, ...]:
         course, need, age = self._need(ticket, now)
-        changes = course.changes(ticket.since, age)
+        changes = changes_of(course, ticket.since, age)
         for desk, stand in zip(need.desks, standing, strict=True):
             if stand == OPEN:
                 continue

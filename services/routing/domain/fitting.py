@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from services.routing.domain.pools import Member
-from services.routing.domain.rules import Need
 from shared.organisation import Agent
+from shared.organisation.routing_rules import Need
 
 
 class Fit(NamedTuple):

@@ -8,11 +8,13 @@ from typing import NamedTuple
 
 from services.routing.domain.desks import queue_named
 from services.routing.domain.reorganising import Verdict
-from services.routing.domain.rules import Need, primary, rules_of
+from services.routing.domain.rules import rules_of
 from services.routing.domain.tickets import TicketState
 from shared.contracts.facts import TicketFacts
 from shared.contracts.routing import Status
 from shared.organisation import Agent, Configuration, UnknownName
+from shared.organisation.languages import primary
+from shared.organisation.routing_rules import Need
 
 _FOR_EVER: float = float("inf")
 

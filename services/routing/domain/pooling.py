@@ -9,7 +9,8 @@ from typing import Final
 from services.routing.domain.hours import Hours
 from services.routing.domain.matching import Waiting
 from services.routing.domain.pools import Demand, Member, Pool
-from services.routing.domain.rules import REMEMBERED_MAX, Need
+from services.routing.domain.rules import REMEMBERED_MAX
+from shared.organisation.routing_rules import Need
 
 SEATS_MAX: Final = 2_000_000
 """Places in pools, of some 200 bytes each; beyond, all pools are dropped and built as needed."""

@@ -2,116 +2,25 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 
 from services.routing.domain.matching import Change, Waiting
 from services.routing.domain.tickets import RANKS
 from shared.contracts.facts import Priority, TicketFacts
-from shared.expressions import Condition, compile_condition
-from shared.organisation import DEFAULT_RULE, ROUTING_FIELDS, Configuration, RoutingRule
+from shared.organisation import ROUTING_FIELDS, Configuration
+from shared.organisation.routing_rules import Course, RuleBook
 
 REMEMBERED_MAX: Final = 10_000
 """Combinations of facts whose rule is remembered; beyond, all are forgotten and found anew."""
 
 
-def primary(language: str) -> str:
-    """Return a language whatever its script or country: ``zh`` of ``zh-Hant-TW``."""
-    return language.partition("-")[0].lower()
-
-
-@dataclass(frozen=True, slots=True, eq=False)  # by identity: it is a key of each decision
-class Need:
-    """What a rule asks for at one age, of tickets of one desk and one language."""
-
-    rings: tuple[tuple[str, ...], ...]
-    """Desks and queues whose agents count, the ticket's own first."""
-    desks: tuple[str, ...]
-    """The same in one row."""
-    skills: tuple[tuple[str, int], ...]
-    languages: tuple[str, ...]
-    """Primary tags in order of preference."""
-    any_language: bool
-    open_at_least: timedelta | None
-
-
-class Step(NamedTuple):
-    """What changes by itself as a ticket grows old."""
-
-    seconds: int
-    what: str
-    name: str
-
-
-class Course:
-    """One rule, and what becomes of its demands with the age of a ticket."""
-
-    def __init__(self, rule: RoutingRule, *, named: bool) -> None:
-        self.rule = rule
-        self.name = rule.name if named else None
-        """None: the default, which no organisation wrote."""
-        self.steps = sorted(_steps(rule))
-        self._times = [step.seconds for step in self.steps]
-        self._needs: dict[tuple[int, str, str], Need] = {}
-
-    def need(self, *, age_seconds: float, desk: str, language: str) -> Need:
-        """Return what is asked for at an age."""
-        stage = bisect_right(self._times, age_seconds)
-        key = (stage, desk, language)
-        found = self._needs.get(key)
-        if found is None:
-            if len(self._needs) >= REMEMBERED_MAX:
-                self._needs.clear()
-            found = self._needs[key] = self._need(stage, desk, language)
-        return found
-
-    def changes(self, since: datetime, age_seconds: float) -> list[Change]:
-        """Return what changes by itself from an age on, the soonest first."""
-        stage = bisect_right(self._times, age_seconds)
-        return [
-            Change(at=since + timedelta(seconds=step.seconds), what=step.what, name=step.name)
-            for step in self.steps[stage:]
-        ]
-
-    def _need(self, stage: int, desk: str, language: str) -> Need:
-        rule = self.rule
-        age = self._times[stage - 1] if stage else 0
-        skills = dict(rule.skills)
-        for optional in rule.optional_skills:
-            if optional.after > age:
-                skills[optional.skill] = max(optional.level, skills.get(optional.skill, 0))
-        said = rule.language
-        languages = [primary(language)]
-        languages += [primary(f.language) for f in said.fallbacks if f.after <= age]
-        anyone = not said.required or (said.any_after is not None and said.any_after <= age)
-        rings: list[tuple[str, ...]] = [(desk,)]
-        for ring in rule.overflow:
-            others = tuple(name for name in ring.desks if name != desk)
-            if ring.after <= age and others:
-                rings.append(others)
-        open_at_least = rule.open_at_least
-        return Need(
-            rings=tuple(rings),
-            desks=tuple(name for ring in rings for name in ring),
-            skills=tuple(sorted(skills.items())),
-            languages=tuple(dict.fromkeys(languages)),
-            any_language=anyone,
-            open_at_least=timedelta(seconds=open_at_least) if open_at_least else None,
-        )
-
-
-def _steps(rule: RoutingRule) -> list[Step]:
-    steps = [Step(o.after, "skill", o.skill) for o in rule.optional_skills]
-    steps += [Step(f.after, "language", f.language) for f in rule.language.fallbacks]
-    if rule.language.any_after is not None:
-        steps.append(Step(rule.language.any_after, "any-language", ""))
-    steps += [Step(ring.after, "desk", desk) for ring in rule.overflow for desk in ring.desks]
-    if rule.affinity is not None:
-        steps.append(Step(rule.affinity.wait, "affinity", ""))
-    return steps
+def changes_of(course: Course, since: datetime, age_seconds: float) -> list[Change]:
+    """Return what changes by itself of a rule's demands from an age on, the soonest first."""
+    return [
+        Change(at=since + timedelta(seconds=step.seconds), what=step.what, name=step.name)
+        for step in course.coming(age_seconds)
+    ]
 
 
 class Rules:
@@ -120,12 +29,7 @@ class Rules:
     def __init__(self, configuration: Configuration) -> None:
         section = configuration.routing
         self._section = section
-        self._weights: Mapping[str, int] = {str(k): w for k, w in section.weights.items()}
-        self._rules: list[tuple[Condition, Course]] = [
-            (compile_condition(rule.when, ROUTING_FIELDS), Course(rule, named=True))
-            for rule in section.rules
-        ]
-        self._default = Course(DEFAULT_RULE, named=False)
+        self._book = RuleBook(section)
         self._country_of = configuration.country_of
         self._asks_country = any("country" in rule.when for rule in section.rules)
         self._remembered: dict[tuple[object, ...], Course] = {}
@@ -140,8 +44,8 @@ class Rules:
         queue: str | None = None,
     ) -> Course:
         """Return the first rule that takes a ticket, or the default."""
-        if not self._rules:
-            return self._default
+        if not self._book.rules:
+            return self._book.default
         values = (
             facts.kind,
             facts.channel,
@@ -176,14 +80,11 @@ class Rules:
             name: str(value) if isinstance(value, str) else value
             for name, value in zip(ROUTING_FIELDS, values, strict=True)
         }
-        for condition, course in self._rules:
-            if condition(named):
-                return course
-        return self._default
+        return self._book.first(named)
 
     def weight(self, facts: TicketFacts, course: Course) -> int:
         """Return how much of a capacity a ticket takes."""
-        return course.rule.weight or self._weights.get(facts.kind, 1)
+        return self._book.weight(facts.kind, course)
 
     def place(self, ticket: Waiting, now: datetime) -> tuple[int, bool, bool, datetime, str]:
         """Return a ticket's place in the queues: less is sooner.

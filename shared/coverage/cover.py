@@ -1,0 +1,181 @@
+"""Who is there for each demand, over time: what wants the same of the same agents is one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from shared.coverage.asks import Ask, People, Seats, Who
+from shared.coverage.demands import Candidates, ScopeClass, scope_classes
+from shared.coverage.intervals import Stretches, intersection, union, without
+from shared.coverage.presence import Presence
+from shared.coverage.timeline import Timeline, sweep
+from shared.coverage.wants import Want, Wants
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """When nobody may take a request at once, but somebody once it has waited for so long."""
+
+    after: int
+    """Seconds in the queue."""
+    stretches: Stretches
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Requests of some classes that ask for the same and want the same agents."""
+
+    candidates: Candidates
+    want: Want
+    who: Who
+    asks: tuple[Ask, ...]
+    classes: tuple[ScopeClass, ...]
+
+
+class Times:
+    """When who is there; each found once."""
+
+    def __init__(self, presence: Presence) -> None:
+        self.presence = presence
+        self._timelines: dict[tuple[Candidates, Who], Timeline] = {}
+        self._late: dict[tuple[Candidates, Who], tuple[Late, ...]] = {}
+
+    def timeline(self, candidates: Candidates, who: Who) -> Timeline:
+        """Return how many are there at once, and at which desks."""
+        key = (candidates, replace(who, later=()))
+        known = self._timelines.get(key)
+        if known is None:
+            known = self._timelines[key] = _timeline(self.presence, candidates, who)
+        return known
+
+    def late(self, candidates: Candidates, who: Who) -> tuple[Late, ...]:
+        """Return when somebody is there only for what has waited for a while."""
+        if not who.later:
+            return ()
+        known = self._late.get((candidates, who))
+        if known is None:
+            gaps = self.timeline(candidates, who).gaps()
+            known = self._late[candidates, who] = _late(self.presence, candidates, who, gaps)
+        return known
+
+
+def demands_of(
+    times: Times,
+    every_ask: Sequence[Ask],
+    wanted: Sequence[frozenset[Ask]],
+    *,
+    promised_only: bool,
+) -> Iterator[Demand]:
+    """Yield all that is asked for, what wants the same of the same agents together.
+
+    Args:
+        times: of the days that are looked at.
+        every_ask: what is looked at.
+        wanted: by promise, what it asks for.
+        promised_only: leave out what no promise speaks of.
+    """
+    configuration = times.presence.configuration
+    wants, people = Wants(configuration), People(configuration)
+    alike: dict[tuple[Candidates, tuple[tuple[Want, ...], ...]], list[ScopeClass]] = {}
+    languages = tuple(dict.fromkeys(ask.language for ask in every_ask))
+    for found in scope_classes(configuration, wants.rulings):
+        if promised_only and not found.promises:
+            continue
+        profile = tuple(wants.of(found.scope, found.candidates, each) for each in languages)
+        alike.setdefault((found.candidates, profile), []).append(found)
+    grouped: dict[tuple[Candidates, Want, Who, tuple[Ask, ...]], list[ScopeClass]] = {}
+    for (candidates, profile), classes in alike.items():
+        spoken_of = frozenset(number for found in classes for number in found.promises)
+        of_language = dict(zip(languages, profile, strict=True))
+        asking: dict[tuple[Want, Who], list[Ask]] = {}
+        for ask in every_ask:
+            if promised_only and not any(ask in wanted[n] for n in spoken_of):
+                continue
+            same: dict[tuple[Want, Who], list[Want]] = {}
+            for want in of_language[ask.language]:
+                told, who = _without_idle_stages(
+                    times, candidates, want, people.who(candidates, ask, want)
+                )
+                key = (replace(told, rules=(), when=()), who)
+                same.setdefault(key, []).append(told)
+            for (_, who), several in same.items():
+                asking.setdefault((wants.joined(several), who), []).append(ask)
+        for (want, who), asks in asking.items():
+            grouped.setdefault((candidates, want, who, tuple(asks)), []).extend(classes)
+    for (candidates, want, who, alike_asks), classes in grouped.items():
+        yield Demand(candidates, want, who, alike_asks, tuple(classes))
+
+
+def _without_idle_stages(
+    times: Times, candidates: Candidates, want: Want, who: Who
+) -> tuple[Want, Who]:
+    """Return the same without what becomes possible with time, where no gap needs it."""
+    if times.late(candidates, who):
+        return want, who
+    terms = tuple(replace(each, stages=()) for each in want.terms)
+    told = replace(want, terms=terms)
+    return replace(told, rules=()) if told.asks_nothing else told, replace(who, later=())
+
+
+def _timeline(presence: Presence, candidates: Candidates, who: Who) -> Timeline:
+    desks = candidates.every_desk
+    places = dict(zip(desks, who.open_at_least, strict=True))
+    changes = [c for desk in who.by_hours for c in presence.open_changes((desk, places[desk]))]
+    by_desks: dict[tuple[str, ...], set[str]] = {}
+    for agent, serves in who.seats:
+        by_desks.setdefault(serves, set()).add(agent)
+    for desk in desks:
+        there = frozenset(agent for agent, serves in who.seats if desk in serves)
+        changes += presence.desk_changes((desk, places[desk]), there) if there else []
+    for serves, several in by_desks.items():
+        where = tuple((desk, places[desk]) for desk in serves)
+        changes += presence.agent_changes(where, frozenset(several))
+    bits = {desk: 1 << presence.number(desk) for desk in desks}
+    return sweep(
+        changes,
+        start=presence.start_ms,
+        end=presence.end_ms,
+        desks=tuple((bits[desk], desk) for desk in desks),
+        fallback=sum(bits[desk] for desk in desks if desk not in candidates.desks),
+        by_hours=sum(bits[desk] for desk in who.by_hours),
+    )
+
+
+def _late(
+    presence: Presence, candidates: Candidates, who: Who, gaps: Stretches
+) -> tuple[Late, ...]:
+    """Return when gaps are covered after some time.
+
+    Which candidate desk holds the work in a gap is not looked at: the agents of rings count while
+    somebody is in the rings of each of them.
+    """
+    found: list[Late] = []
+    places = dict(zip(candidates.every_desk, who.open_at_least, strict=True))
+    for later in who.later:
+        if not gaps:
+            break
+        in_rings = [
+            _somebody(presence, ring, {desk: least for _, serves in ring for desk in serves})
+            for ring, least in zip(later.rings, who.open_at_least, strict=True)
+        ]
+        everywhere: Stretches = in_rings[0]
+        for others in in_rings[1:]:
+            everywhere = intersection(everywhere, others)
+        own = _somebody(presence, later.seats, places)
+        covered = intersection(gaps, union((own, everywhere)))
+        if covered:
+            found.append(Late(later.after, covered))
+            gaps = without(gaps, covered)
+    return tuple(found)
+
+
+def _somebody(presence: Presence, seats: Seats, least: Mapping[str, int]) -> Stretches:
+    """Return when one of some agents is at a desk that stays open for so many seconds."""
+    by_desks: dict[tuple[str, ...], set[str]] = {}
+    for agent, serves in seats:
+        by_desks.setdefault(serves, set()).add(agent)
+    return union(
+        presence.somebody(tuple((desk, least[desk]) for desk in serves), frozenset(several))
+        for serves, several in by_desks.items()
+    )
