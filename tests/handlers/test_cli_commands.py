@@ -104,9 +104,23 @@ def test_a_right_directory_is_said_to_be_right(home: Path) -> None:
     """`config check` of the sample succeeds without asking any service."""
     desk = Desk(home, {})
     right = {"valid": True, "problems": [], "broken_promises": [], "short_overlaps": []}
+    right["out_of_reach"] = []
     assert desk.json("config", "check", str(SAMPLE)) == right
     assert desk.run("config", "check", str(SAMPLE)).exit_code == 0
     assert desk.asked == []
+
+
+def test_a_rule_that_nobody_can_meet_is_warned_of(home: Path, tmp_path: Path) -> None:
+    """Nobody of the people services has vpn at level 3; the exit code stays 0."""
+    folder = tmp_path / "organisation"
+    shutil.copytree(SAMPLE, folder)
+    rules = folder / "routing.yaml"
+    rules.write_text(rules.read_text().replace("skills: {payroll: 3}", "skills: {vpn: 1}"))
+    shown = Desk(home, {}).run("config", "check", str(folder))
+    assert shown.exit_code == 0
+    assert "warning: routing: rule payroll requires vpn at level 1" in " ".join(
+        shown.stdout.split()
+    )
 
 
 def test_a_wrong_directory_is_told_by_file_line_and_path(home: Path, tmp_path: Path) -> None:
