@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
-from typing import TypeVar
 
 import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from shared.contracts.directions import (
     DIRECTIONS_PATH,
@@ -19,13 +18,13 @@ from shared.contracts.directions import (
     TicketStanding,
 )
 from shared.contracts.internal import IdsRequest
-from shared.kernel import Infrastructure
-
-A = TypeVar("A", bound=BaseModel)
+from shared.internal_api import A, InternalApi
 
 
-class RoutingApi:
+class RoutingApi(InternalApi):
     """Asks routing; every method may raise `Infrastructure`, at the latest after the deadline."""
+
+    service = "routing"
 
     def __init__(
         self,
@@ -35,23 +34,12 @@ class RoutingApi:
         seconds_max: float,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        """Make no connection yet.
+        """Make no connection yet; the arguments are those of `InternalApi`.
 
-        Args:
-            url: base of routing's HTTP, such as ``http://127.0.0.1:18103``.
-            token: the service token itself, not a reference to it.
-            seconds_max: for one request as a whole: a caller is on the line.
-            transport: another one than the network, for tests.
+        ``seconds_max`` is for one request as a whole: a caller is on the line.
         """
+        super().__init__(url=url, token=token, seconds_max=seconds_max, transport=transport)
         self._seconds_max = seconds_max
-        self._client = httpx.AsyncClient(
-            base_url=url,
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=seconds_max,
-            transport=transport,
-            # A proxy of the environment is for the world outside, not for the next service.
-            trust_env=False,
-        )
 
     async def direct(self, question: CallQuestion) -> CallDirection | None:
         """Return where a call goes; None where every way leads to an excluded desk."""
@@ -67,13 +55,6 @@ class RoutingApi:
     async def _ask(self, path: str, question: BaseModel, answer: type[A]) -> A:
         try:
             async with asyncio.timeout(self._seconds_max):  # of httpx each step has its own
-                response = await self._client.post(
-                    path,
-                    content=question.model_dump_json(),
-                    headers={"Content-Type": "application/json"},
-                )
-            response.raise_for_status()
-            return answer.model_validate_json(response.content)
-        except (httpx.HTTPError, ValidationError, TimeoutError) as error:
-            message = f"routing: {path}: {type(error).__name__}: {str(error)[:200]}"
-            raise Infrastructure(message) from error
+                return await super()._ask(path, question, answer)
+        except TimeoutError as error:
+            raise self._unanswered(path, error) from error

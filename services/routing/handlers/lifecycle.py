@@ -7,9 +7,7 @@ from typing import Any
 
 from services.routing.domain import tasks
 from services.routing.domain.escalating import decide_escalate
-from services.routing.handlers.commands import (
-    Caller,
-)
+from services.routing.handlers.commands import Caller
 from services.routing.handlers.writing import TicketWriter
 from services.routing.ports import TicketDocument
 from shared.clock import Clock
@@ -133,18 +131,13 @@ class LifecycleCommands:
         )
 
     async def _change(
-        self,
-        caller: Caller,
-        decide: Callable[[Any], Sequence[Body]],
-        *,
-        check: Callable[[Any], None] | None = None,
+        self, caller: Caller, decide: Callable[[Any], Sequence[Body]]
     ) -> TicketDocument:
         document = await self._writer.change(
             tenant=caller.tenant,
             ticket=caller.ticket,
             decide=decide,
             revision=caller.revision,
-            check=check,
         )
         self._changed()
         return document
