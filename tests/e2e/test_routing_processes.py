@@ -169,6 +169,31 @@ def stored(product: RunningProduct, tickets: set[str]) -> Streams:
     return found
 
 
+async def at_rest(
+    product: RunningProduct, capacities: dict[str, Capacity], tickets: set[str]
+) -> tuple[Streams, Streams]:
+    """Return the streams and the store as of one moment: nothing changed while they were read.
+
+    What an agent resolved last frees room, and the pool goes on to fill it after the people stop.
+    """
+    found: list[tuple[Streams, Streams]] = []
+
+    async def still() -> bool:
+        database = product.database("routing")
+        before = stored(product, tickets)
+        unsent = [
+            database[name].count_documents({"outbox.0": {"$exists": True}}) for name in PLACES
+        ]
+        if any(unsent) or disagreements(before):
+            return False
+        streams = await streams_of(product, capacities, tickets)
+        found[:] = [(streams, before)]
+        return stored(product, tickets) == before
+
+    await product.until(still, seconds=90, what="all events are sent and nothing changes any more")
+    return found[0]
+
+
 async def put_in_force(product: RunningProduct) -> dict[str, Capacity]:
     """Apply the organisation; return the capacities of its agents."""
     configuration = parse_sections(FILES)
@@ -216,17 +241,10 @@ async def test_processes_that_die_and_come_back_exceed_no_capacity_and_lose_no_t
         people.stopped = True
         await asyncio.gather(*working)
 
-    async def told() -> bool:
-        rows = product.database("routing")
-        unsent = [rows[name].count_documents({"outbox.0": {"$exists": True}}) for name in PLACES]
-        return not any(unsent) and not disagreements(stored(product, tickets))
-
-    await product.until(told, seconds=60, what="holds and tickets agree, and all events are sent")
-    streams = await streams_of(product, capacities, tickets)
+    streams, ours = await at_rest(product, capacities, tickets)
     assert not streams.problems, streams.problems[:10]
     assert set(streams.tickets) == tickets, "every ticket has a stream"
     assert all(state.status is not None for state in streams.tickets.values())
-    ours = stored(product, tickets)
     assert streams.tickets == ours.tickets
     assert {n: s for n, s in streams.agents.items() if n in capacities} == {
         n: s for n, s in ours.agents.items() if n in capacities
