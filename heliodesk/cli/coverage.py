@@ -160,7 +160,7 @@ def _show(found: Coverage, source: str, only: Only | None) -> None:
             shown.setdefault((row.candidates, row.scopes), []).append((number, row))
     for (candidates, _), rows in shown.items():
         _scope(candidates, rows[0][1])
-        _table(found, rows)
+        _table(rows)
         print_line()
         for number, row in rows:
             _details(number, row, only)
@@ -185,8 +185,7 @@ def _of(row: Row, only: Only) -> Stretches:
     return {Only.GAPS: row.gaps, Only.THIN: row.thin, Only.OVERLAPS: row.overlaps}[only]
 
 
-def _table(found: Coverage, rows: Sequence[tuple[int, Row]]) -> None:
-    whole = (found.end - found.start) / timedelta(milliseconds=1)
+def _table(rows: Sequence[tuple[int, Row]]) -> None:
     lines: list[tuple[str | Text, ...]] = []
     for number, row in rows:
         agents = [window.agents for window in row.timeline.windows()]
@@ -196,7 +195,7 @@ def _table(found: Coverage, rows: Sequence[tuple[int, Row]]) -> None:
                 str(number),
                 "; ".join(filter(None, (asks_words(row.asks), want_words(row.want)))),
                 f"{len(row.agents)}" if not row.by_hours else f"{len(row.agents)} + hours",
-                _percent(1 - total(row.gaps) / whole),
+                _percent(1 - total(row.gaps) / row.timeline.length),
                 f"{min(agents)}–{max(agents)}",
                 *(_amount(_of(row, only)) for only in Only),
                 promised if row.promises else "",

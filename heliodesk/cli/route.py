@@ -62,7 +62,7 @@ def simulate_request(
     """Say where a request would go at some instant, and to whom; asks no running product.
 
     The request names what is known of it: kind, channel, priority (or impact and urgency),
-    service, category, region, site, business, choice (of a menu), language, vip; queued_at where it has waited; reopened,
+    service, category, region, site, business, choice (of a menu), language, vip, tags; queued_at where it has waited; reopened,
     solver, last_agent.
     """
     configuration = _configuration(folder)

@@ -15,6 +15,7 @@ CHANGES: Mapping[str, str] = {
     "affinity": "it waits no longer for who knows it",
     "declined": "who declined it is asked anew",
     "opens": "{name} opens",
+    "hours": "{name} opens or closes, and another rule may count",
     "ramp": "{name} may be given the next one",
 }
 
@@ -41,7 +42,7 @@ def explanation_lines(found: Mapping[str, Any]) -> list[str]:
 def part_lines(title: str, part: Mapping[str, Any]) -> list[str]:
     """Return one reason with its candidates and counts."""
     by = f" (topology {part['topology']}, {part['shape']})" if part["topology"] else ""
-    policy = f" (rule {part['policy']})" if part.get("policy") else ""
+    policy = f" (rule {part['policy']}{_hours(part)})" if part.get("policy") else ""
     lines = [f"{title}: {part['rule']}{by}{policy}."]
     for candidate in part["candidates"]:
         mark = "→" if candidate["chosen"] else " "
@@ -54,6 +55,13 @@ def part_lines(title: str, part: Mapping[str, Any]) -> list[str]:
         counts = ", ".join(f"{count} {reason}" for reason, count in part["left_out"].items())
         lines.append(f"    others left out: {counts}")
     return lines
+
+
+def _hours(part: Mapping[str, Any]) -> str:
+    """Return because of which hours a rule counts; empty where it counts at any."""
+    said = ((part.get("during"), "open"), (part.get("outside"), "closed"))
+    words = " and ".join(f"{name} is {state}" for name, state in said if name)
+    return f", as {words}" if words else ""
 
 
 def change_lines(changes: list[Mapping[str, Any]]) -> list[str]:

@@ -149,6 +149,9 @@ def new(  # noqa: PLR0917, RUF100 -- each is an option of its own.
     impact: Annotated[str | None, typer.Option("--impact", help="high, medium, low")] = None,
     urgency: Annotated[str | None, typer.Option("--urgency", help="high, medium, low")] = None,
     language: Annotated[str | None, typer.Option("--language", help="Such as en or zh.")] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option("--tag", help="A word, such as vpn; given several times.")
+    ] = None,
     key: Annotated[
         str | None, typer.Option("--key", help="Your name of it: given again, it is the same one.")
     ] = None,
@@ -164,6 +167,7 @@ def new(  # noqa: PLR0917, RUF100 -- each is an option of its own.
         "impact": impact,
         "urgency": urgency,
         "language": language,
+        "tags": tag or None,
     }
     context = context_of(ctx)
     body = {
@@ -242,6 +246,7 @@ def _show_facts(whole: Mapping[str, Any], now: datetime) -> None:
             "contact": _contact(contact) if contact else None,
             "where": where or None,
             "language": facts.get("language"),
+            "tags": ", ".join(facts.get("tags") or ()) or None,
             "accepted": f"{shown(accepted)} ({ago(accepted, now)})" if accepted else None,
             "follows up": request.get("follows"),
             "id": whole["ticket"],

@@ -224,7 +224,11 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
         clocks=SlaApi(url=settings.sla_url, token=token),
     )
     handover_commands = HandoverCommands(
-        committer=committer, writer=writer, configurations=configurations, changed=handing
+        committer=committer,
+        writer=writer,
+        configurations=configurations,
+        clock=clock,
+        changed=handing,
     )
     return runtime.application(
         routers=[

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from shared.kernel import instant
+from shared.tags import TAGS_MAX
 
 Instant = Annotated[AwareDatetime, AfterValidator(instant)]
 """A UTC instant in milliseconds."""
@@ -103,3 +104,5 @@ class TicketFacts(BaseModel):
     """The part of the company, or the customer organisation, that the contact belongs to."""
     choice: Code | None = None
     """What was chosen in a telephone menu: its key."""
+    tags: Annotated[tuple[Code, ...], Field(max_length=TAGS_MAX)] = ()
+    """In lower case, each once, sorted."""

@@ -10,6 +10,8 @@ from shared.contracts.envelope import Body
 from shared.contracts.facts import Code, Id, Instant, Kind, Priority, TicketFacts, Word
 
 ALERT_MEMBERS_MAX = 500
+FACT_CHANGES_MAX = 60
+"""All tags replaced by others, and every other fact that agents correct."""
 
 
 class AlertStatus(Word):
@@ -90,7 +92,7 @@ class Classification(BaseModel):
 
 
 class FactChange(BaseModel):
-    """One fact that an agent corrected."""
+    """One fact that an agent corrected. Of tags each that is added or removed is a change."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -172,7 +174,7 @@ class RequestReclassified(Body):
     type: ClassVar[str] = "heliodesk.request.reclassified.v1"
 
     facts: TicketFacts
-    changes: Annotated[tuple[FactChange, ...], Field(max_length=20)]
+    changes: Annotated[tuple[FactChange, ...], Field(max_length=FACT_CHANGES_MAX)]
     by: Id
     """The agent."""
     priority_because: PriorityReason | None = None

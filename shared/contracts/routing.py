@@ -118,6 +118,10 @@ class Explanation(BaseModel):
     """A stable word for what decided between agents or desks: least-loaded, first-open."""
     policy: Code | None = None
     """Name of the routing rule that took the ticket; None where no rule did."""
+    during: Code | None = None
+    """The calendar while which is open that rule counts, and so it did."""
+    outside: Code | None = None
+    """The calendar while which is closed it counts, and so it did."""
     free: Annotated[int, Field(ge=0)] | None = None
     """How many agents could have been given the ticket."""
     language: Code | None = None

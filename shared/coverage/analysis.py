@@ -10,6 +10,7 @@ What it takes as given, so that it can be exact:
   levels, the language, room for the work's weight, a desk that stays open. Whom a rule lets take
   the work only after some time in the queue covers *late*: that is no gap, and it is told.
   Optional skills are nobody's gap, since they drop out.
+- Rules with hours count by their calendars at each instant: rows are then for a part of the time.
 - A desk without agents in any roster counts by its hours alone, for the languages it names, but
   not where a rule requires a skill.
 """
@@ -17,7 +18,7 @@ What it takes as given, so that it can be exact:
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -43,6 +44,7 @@ class Row:
     They are those for which the routing rules want the same. Stretches are in milliseconds.
     ``broken`` is what is promised and not covered; ``thin`` what fewer agents cover than a promise
     says; ``late`` what is covered only after some time; ``gaps`` and ``overlaps`` are of all time.
+    Where the want holds at some hours only, nothing is said of the time outside them.
     """
 
     scopes: tuple[RequestScope, ...]
@@ -193,13 +195,16 @@ def analyse(
 def _row(times: Times, demand: Demand, promises: list[Promise], *, agents_min: int) -> Row:
     presence = times.presence
     candidates, who = demand.candidates, demand.who
-    timeline, late = times.timeline(candidates, who), times.late(candidates, who)
+    within = times.within(demand.want)
+    timeline = replace(times.timeline(candidates, who), within=within)
+    late = _clipped(times.late(candidates, who), within)
     gaps = without(timeline.gaps(), union(each.stretches for each in late))
     hours = [(promise, _hours(presence, promise)) for promise in promises]
     thin = [timeline.thin(agents_min)]
     thin += [intersection(timeline.thin(p.agents_min), when) for p, when in hours]
     configuration = presence.configuration
     calendars = {configuration.desk(desk).calendar for desk in candidates.every_desk}
+    calendars |= _hours_of(demand.want)
     calendars |= {name for agent in who.agents for name in configuration.agent(agent).hours}
     zones = (configuration.desk_time_zone(desk) for desk in candidates.every_desk)
     return Row(
@@ -219,6 +224,18 @@ def _row(times: Times, demand: Demand, promises: list[Promise], *, agents_min: i
         broken=union(intersection(gaps, when) for _, when in hours),
         provisional=union(presence.provisional(name) for name in calendars),
     )
+
+
+def _clipped(late: Iterable[Late], within: Stretches | None) -> tuple[Late, ...]:
+    if within is None:
+        return tuple(late)
+    parts = (Late(each.after, intersection(each.stretches, within)) for each in late)
+    return tuple(each for each in parts if each.stretches)
+
+
+def _hours_of(want: Want) -> set[str]:
+    """Return the calendars on which it depends whether a want holds."""
+    return {name for opened in want.hours for name, _ in opened}
 
 
 def _hours(presence: Presence, promise: Promise) -> Stretches:
@@ -255,5 +272,6 @@ def _kept(
 def _calendars(configuration: Configuration, row: Row) -> Iterable[str]:
     for desk in row.candidates.every_desk:
         yield configuration.desk(desk).calendar
+    yield from _hours_of(row.want)
     for agent in row.agents:
         yield from configuration.agent(agent).hours

@@ -4,14 +4,20 @@ Most conditions only compare fields with texts that they name. For those, every 
 condition names stands for all others like it. A condition that does more, such as one with a
 function, tells every known value apart; of a field whose values nobody can list, what it says
 about the others stays open, and the rule *may* match.
+
+Tags are looked at as the sets of those that conditions name: a request may have any of them.
+
+Rules with hours count by calendars. Whether one is open is looked at like a field of the request,
+under a name of its own (`hours_field`), and the answer then holds for that time alone.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, islice, product
+from itertools import combinations as subsets
 from math import prod
 from typing import Final, get_args
 
@@ -31,7 +37,10 @@ BY_SCOPE: Final = frozenset(
 OPEN: Final = frozenset({"category", "configuration_item", "contact_level", "integration"})
 """Fields that may hold texts of which the configuration says nothing, or none."""
 
-Value = str | int | bool | None
+TAGS: Final = "tags"
+"""Of the fields this one always has a value, if an empty one."""
+
+Value = str | int | bool | tuple[str, ...] | None
 Facts = dict[str, Value]
 
 _FIELD: Final = rf"\b(?:{'|'.join(ROUTING_FIELDS)})\b"
@@ -41,12 +50,17 @@ _ATOM: Final = re.compile(
     rf"{_FIELD}\s*[!=]=\s*{_LITERAL}"
     rf"|{_LITERAL}\s*[!=]=\s*{_FIELD}"
     rf"|{_FIELD}\s+in\s*\[\s*{_LITERAL}(?:\s*,\s*{_LITERAL})*\s*,?\s*\]"
-    rf"|{_TEXT}\s+in\s+present\b"
+    rf"|{_TEXT}\s+in\s+(?:present|tags)\b"
     r"|\btier\s*[<>]=?\s*\d+"
     rf"|{_FIELD}|\btrue\b|\bfalse\b"
 )
 _PLAIN: Final = re.compile(r"(?:[\s()!@]|&&|\|\|)*")
 _IN_PRESENT: Final = re.compile(rf"({_TEXT})\s+in\s+present")
+
+
+def hours_field(calendar: str) -> str:
+    """Return the name under which it is looked at whether a calendar is open."""
+    return f"hours:{calendar}"
 
 
 @dataclass(frozen=True)
@@ -68,7 +82,7 @@ def read_condition(text: str) -> Reading:
     if _PLAIN.fullmatch(left) is None or ANY in texts:
         fields = {name for name in ROUTING_FIELDS if re.search(rf"\b{name}\b", text)}
         if re.search(r"\bpresent\b", text):
-            fields |= set(ROUTING_FIELDS)
+            fields |= set(ROUTING_FIELDS) - {TAGS}
         return Reading(frozenset(fields), {}, is_plain=False)
     named: dict[str, set[str]] = {}
     fields = set()
@@ -92,15 +106,20 @@ class Rule:
         self.course = course
         self._condition = condition
         self.reading = read_condition(condition.text)
+        self.hours = tuple((hours_field(name), wanted) for name, wanted in course.rule.hours)
+        """By field, whether the calendar must be open."""
         self.fields = tuple(f for f in ROUTING_FIELDS if f in self.reading.fields)
         self._known: dict[tuple[Value, ...], bool | None] = {}
 
     def takes(self, facts: Mapping[str, Value]) -> bool | None:
-        """Return whether the condition is met; None: that depends on a text nobody can list."""
+        """Return whether a rule takes a request; None: that depends on a text nobody can list."""
+        if any(facts.get(field) is not wanted for field, wanted in self.hours):
+            return False
         key = tuple(facts.get(name) for name in self.fields)
         if key not in self._known:
             values = {f: v for f, v in zip(self.fields, key, strict=True) if v is not None}
-            is_open = not self.reading.is_plain and ANY in values.values()
+            values.setdefault(TAGS, ())
+            is_open = not self.reading.is_plain and (ANY in values.values() or TAGS in self.fields)
             self._known[key] = None if is_open else self._condition(values)
         return self._known[key]
 
@@ -128,6 +147,7 @@ class Rulings:
             for name in ROUTING_FIELDS
         }
         self._exact = frozenset(f for r in readings if not r.is_plain for f in r.fields)
+        self.hours_fields = frozenset(f for rule in self.rules for f, _ in rule.hours)
         self._weighed = frozenset(configuration.routing.weights)
 
     def named(self, field: str) -> list[str]:
@@ -147,6 +167,10 @@ class Rulings:
         if field == "language" and language is not None:
             only: dict[Value, tuple[Value, ...]] = {language: (language,)}
             return Choices(field, only)
+        if field == TAGS:
+            return Choices(field, {tags: (tags,) for tags in self._tag_sets()})
+        if field in self.hours_fields:
+            return Choices(field, {is_open: (is_open,) for is_open in (True, False)})
         known = self._known(field)
         if field in OPEN:
             known = tuple(dict.fromkeys((*known, *self.named(field), ANY, None)))
@@ -163,6 +187,12 @@ class Rulings:
             stands = ANY if ANY in others else others[0]
             members = {v: m for v, m in members.items() if v in alone} | {stands: others}
         return Choices(field, members)
+
+    def _tag_sets(self) -> Iterator[tuple[str, ...]]:
+        """Return every set of the tags that conditions name, or one more than are looked at."""
+        named = self.named(TAGS)
+        sets = (subsets(named, size) for size in range(len(named) + 1))
+        return islice(chain.from_iterable(sets), COMBINATIONS_MAX + 1)
 
     def _known(self, field: str) -> tuple[Value, ...]:
         configuration = self._configuration
@@ -196,6 +226,7 @@ class Rulings:
         found: list[Rule] = []
         for rule in self.rules:
             unknown = [f for f in rule.fields if f not in BY_SCOPE]
+            unknown += [field for field, _ in rule.hours]
             combined = combinations([self.choices(field, language) for field in unknown])
             if combined is None:
                 found.append(rule)

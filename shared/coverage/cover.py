@@ -10,7 +10,7 @@ from shared.coverage.demands import Candidates, ScopeClass, scope_classes
 from shared.coverage.intervals import Stretches, intersection, union, without
 from shared.coverage.presence import Presence
 from shared.coverage.timeline import Timeline, sweep
-from shared.coverage.wants import Want, Wants
+from shared.coverage.wants import Opened, Want, Wants
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,28 @@ class Times:
         self.presence = presence
         self._timelines: dict[tuple[Candidates, Who], Timeline] = {}
         self._late: dict[tuple[Candidates, Who], tuple[Late, ...]] = {}
+        self._within: dict[tuple[Opened, ...], Stretches] = {}
+
+    def within(self, want: Want) -> Stretches | None:
+        """Return when a want holds; None: at any time."""
+        if not want.hours:
+            return None
+        known = self._within.get(want.hours)
+        if known is None:
+            known = self._within[want.hours] = union(map(self._while, want.hours))
+        return known
+
+    def ever(self, wants: Sequence[Want]) -> tuple[Want, ...]:
+        """Return those wants that hold at some time: some calendars are never open together."""
+        return tuple(want for want in wants if self.within(want) != [])
+
+    def _while(self, opened: Opened) -> Stretches:
+        """Return when some calendars are open and others are closed."""
+        found: Stretches = ((self.presence.start_ms, self.presence.end_ms),)
+        for name, is_open in opened:
+            times = self.presence.calendar(name)
+            found = intersection(found, times) if is_open else without(found, times)
+        return found
 
     def timeline(self, candidates: Candidates, who: Who) -> Timeline:
         """Return how many are there at once, and at which desks."""
@@ -82,7 +104,9 @@ def demands_of(
     for found in scope_classes(configuration, wants.rulings):
         if promised_only and not found.promises:
             continue
-        profile = tuple(wants.of(found.scope, found.candidates, each) for each in languages)
+        profile = tuple(
+            times.ever(wants.of(found.scope, found.candidates, each)) for each in languages
+        )
         alike.setdefault((found.candidates, profile), []).append(found)
     grouped: dict[tuple[Candidates, Want, Who, tuple[Ask, ...]], list[ScopeClass]] = {}
     for (candidates, profile), classes in alike.items():
@@ -111,7 +135,11 @@ def _without_idle_stages(
     times: Times, candidates: Candidates, want: Want, who: Who
 ) -> tuple[Want, Who]:
     """Return the same without what becomes possible with time, where no gap needs it."""
-    if times.late(candidates, who):
+    within = times.within(want)
+    if any(
+        within is None or intersection(each.stretches, within)
+        for each in times.late(candidates, who)
+    ):
         return want, who
     terms = tuple(replace(each, stages=()) for each in want.terms)
     told = replace(want, terms=terms)

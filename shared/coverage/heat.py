@@ -14,6 +14,9 @@ HOURS: Final = 24
 FEW: Final = 2
 MANY: Final = 4
 
+_UNASKED: Final = 255
+"""An hour in which the row says nothing: its want does not hold then. It is not drawn."""
+
 
 class Heat(IntEnum):
     """How an hour is covered. An hour counts by its worst instant, and the lowest is the worst."""
@@ -51,7 +54,7 @@ class Block:
 
 def heat_blocks(row: Row, start: int, days: int) -> list[Block]:
     """Return a row's picture as few rectangles; ``start`` is a whole hour, the first one."""
-    cells = bytearray(bytes([Heat.MANY]) * (days * HOURS))
+    cells = bytearray(bytes([_UNASKED]) * (days * HOURS))
     for window in row.timeline.windows():
         if window.is_covered:
             heat = _heat(window.agents, by_hours=window.by_hours)
@@ -98,6 +101,8 @@ def _blocks(cells: bytearray, days: int) -> list[Block]:
             first, heat = day, line[day]
             while day < days and line[day] == heat:
                 day += 1
+            if heat == _UNASKED:
+                continue
             key = (first, day, heat)
             known = above.pop(key, None)
             here[key] = (

@@ -175,7 +175,10 @@ class WantView(View):
     rules: list[str]
     terms: list[TermsView]
     language: str | None
-    when: dict[str, list[str | bool | int | None]]
+    when: dict[str, list[str | bool | int | list[str] | None]]
+    """Of ``tags`` each value is a list: those that it has of the tags that conditions name."""
+    hours: list[dict[str, bool]]
+    """It holds only while calendars are open (true) or closed as one of these says; none: always."""
     undecided: bool
 
 
@@ -309,7 +312,11 @@ def _want(row: Row) -> WantView:
             for desk, terms in zip(row.candidates.every_desk, want.terms, strict=True)
         ],
         language=want.language,
-        when={field: list(values) for field, values in want.when},
+        when={
+            field: [list(value) if isinstance(value, tuple) else value for value in values]
+            for field, values in want.when
+        },
+        hours=[dict(opened) for opened in want.hours],
         undecided=want.undecided,
     )
 

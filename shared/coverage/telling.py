@@ -14,7 +14,7 @@ from shared.coverage.conditions import Value
 from shared.coverage.demands import CHANNELS, OTHER, Place, RequestScope
 from shared.coverage.intervals import total
 from shared.coverage.patterns import Pattern
-from shared.coverage.wants import Terms, Want
+from shared.coverage.wants import Opened, Terms, Want
 
 HOUR_MS: Final = 3_600_000
 WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -144,7 +144,7 @@ def asks_words(asks: Iterable[Ask]) -> str:
 
 def want_words(want: Want) -> str:
     """Return what the routing rules want of agents, and of which requests; empty for nothing."""
-    if want.asks_nothing and not want.when:
+    if want.asks_nothing and not want.when and not want.hours:
         return ""
     parts: list[str] = []
     if not want.asks_nothing:
@@ -155,6 +155,8 @@ def want_words(want: Want) -> str:
     if want.undecided:
         parts.append("undecided which of them applies, so all counts")
     parts += [f"{field} {names(map(_value, values))}" for field, values in want.when]
+    if want.hours:
+        parts.append(f"while {names(map(_opened, want.hours))}")
     return ", ".join(parts)
 
 
@@ -170,11 +172,20 @@ def _terms(terms: Terms) -> str:
     return " and ".join(parts) or "nothing"
 
 
+def _opened(calendars: Opened) -> str:
+    """Return which calendars are open and which are closed."""
+    return " and ".join(
+        f"{name} is {'open' if is_open else 'closed'}" for name, is_open in calendars
+    )
+
+
 def _value(value: Value) -> str:
     if value is None:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return " with ".join(value) or "none of them"
     return "others" if value == OTHER else str(value)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from shared.coverage.intervals import Stretches, intersection, total
 from shared.coverage.presence import Change
 
 
@@ -31,7 +32,9 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True)
 class Timeline:
-    """The windows of ``[start, end)``, without holes and each unlike the one before.
+    """The windows of ``[start, end)``, each unlike the one before.
+
+    They have no holes, unless it is asked only about some stretches of the time (``within``).
 
     Compact: a row of fifty desks has tens of thousands of windows. ``masks`` holds a bit for each
     desk at which somebody is, by the desk's place in the file.
@@ -47,6 +50,13 @@ class Timeline:
     """The bit of the fallback, 0 where there is none."""
     by_hours: int
     """The bits of the desks without agents in any roster."""
+    within: Stretches | None = None
+    """Nothing else is told of; None: all of it is."""
+
+    @property
+    def length(self) -> int:
+        """How long the time is that it tells of, in milliseconds."""
+        return self.end - self.starts[0] if self.within is None else total(self.within)
 
     def windows(self) -> Iterator[Window]:
         """Yield the windows in order."""
@@ -58,7 +68,12 @@ class Timeline:
             desks = named.get(mask)
             if desks is None:
                 desks = named[mask] = tuple(name for bit, name in self.desks if mask & bit)
-            yield Window(start, end, agents, desks, bool(mask & self.by_hours))
+            alone = bool(mask & self.by_hours)
+            if self.within is None:
+                yield Window(start, end, agents, desks, alone)
+            else:
+                for low, high in intersection(((start, end),), self.within):
+                    yield Window(low, high, agents, desks, alone)
 
     def gaps(self) -> list[tuple[int, int]]:
         """Return when nobody is there."""
@@ -94,7 +109,7 @@ class Timeline:
                     begun = -1
         if begun >= 0:
             found.append((starts[begun], self.end))
-        return found
+        return found if self.within is None else intersection(found, self.within)
 
 
 def sweep(

@@ -8,13 +8,16 @@ Requests of one scope differ in what no scope knows, such as kind and priority. 
 that conditions tell apart is looked at. Where that would be too many combinations, or where a
 condition depends on a text that nobody can list, the want is *undecided*: it asks for all that any
 rule would ask for which may match.
+
+Where rules have hours, requests may ask for one thing while a calendar is open and for another
+while it is closed. A want then holds for some time only: it names the states of the calendars.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from shared.coverage.conditions import (
     BY_SCOPE,
@@ -24,11 +27,12 @@ from shared.coverage.conditions import (
     Rulings,
     Value,
     combinations,
+    hours_field,
 )
 from shared.coverage.demands import Candidates, RequestScope
 from shared.organisation import Configuration
 from shared.organisation.routing import WEIGHT_MAX, LanguageNeed
-from shared.organisation.routing_rules import Course
+from shared.organisation.routing_rules import Course, calendars_of
 from shared.organisation.topologies.scope import ANY
 from shared.organisation.words import ChannelName
 
@@ -66,6 +70,10 @@ class Terms:
     """In order of their times."""
 
 
+Opened = tuple[tuple[str, bool], ...]
+"""Calendars, each with whether it is open."""
+
+
 @dataclass(frozen=True, slots=True)
 class Want:
     """What requests ask for, by candidate desk, and for which requests that is."""
@@ -78,6 +86,8 @@ class Want:
     """The requests' language, where a rule requires it and nobody asked for one."""
     when: tuple[tuple[str, tuple[Value, ...]], ...] = ()
     """Field to values, of those that do not hold for all requests; None is a request without."""
+    hours: tuple[Opened, ...] = ()
+    """It holds only while calendars are as one of these says; none: at any time."""
     undecided: bool = False
 
     @property
@@ -92,6 +102,14 @@ class Want:
 
 
 NOTHING: Final = Terms()
+
+
+class _Asked(NamedTuple):
+    """What tells one want from another, but for the time at which it holds."""
+
+    terms: tuple[Terms, ...]
+    language: str | None
+    undecided: bool
 
 
 class Wants:
@@ -195,10 +213,12 @@ class Wants:
         relevant = [self.rulings.relevant(at, language) for at in held]
         rules = list(dict.fromkeys(rule for of_desk in relevant for rule in of_desk))
         choices = self._choices(rules, language)
-        combined = combinations(choices)
+        calendars = calendars_of(rule.course for rule in rules)
+        by_hours = [self.rulings.choices(hours_field(name)) for name in calendars]
+        combined = combinations([*choices, *by_hours])
         if combined is None:
             return (self._undecided(relevant, candidates, language, channel),)
-        found: dict[tuple[tuple[Terms, ...], str | None, bool], list[tuple[Facts, set[str]]]] = {}
+        found: dict[_Asked, list[tuple[Facts, set[str]]]] = {}
         for more in combined:
             spoken = more.get("language")
             courses = [
@@ -212,7 +232,7 @@ class Wants:
             speaks = language is None and any(each.speaks for each in terms)
             undecided = any(len(several) > 1 for several in courses)
             named = {c.name for several in courses for c in several if c.name and _asks(c)}
-            key = (terms, str(spoken) if speaks and spoken else None, undecided)
+            key = _Asked(terms, str(spoken) if speaks and spoken else None, undecided)
             found.setdefault(key, []).append((more, named))
         return tuple(
             Want(
@@ -222,9 +242,11 @@ class Wants:
                 else (),
                 language=spoken,
                 when=_when([more for more, _ in group], choices),
+                hours=hours,
                 undecided=undecided and any(each != NOTHING for each in terms),
             )
-            for (terms, spoken, undecided), group in found.items()
+            for (terms, spoken, undecided), every in found.items()
+            for hours, group in _by_hours(every, choices, calendars)
         )
 
     def _groups(self, candidates: Candidates) -> tuple[str, ...]:
@@ -337,6 +359,24 @@ def _stages(course: Course, group: str) -> tuple[Stage, ...]:
         ):
             found.append(stage)
     return tuple(found)
+
+
+def _by_hours(
+    every: Sequence[tuple[Facts, set[str]]],
+    choices: Sequence[Choices],
+    calendars: Sequence[str],
+) -> Iterator[tuple[tuple[Opened, ...], list[tuple[Facts, set[str]]]]]:
+    """Yield the combinations that ask for the same at the same times, and those times."""
+    times: dict[tuple[Value, ...], list[Opened]] = {}
+    for more, _ in every:
+        opened = tuple((name, more[hours_field(name)] is True) for name in calendars)
+        times.setdefault(tuple(more[each.field] for each in choices), []).append(opened)
+    groups: dict[tuple[Opened, ...], list[tuple[Facts, set[str]]]] = {}
+    for more, named in every:
+        when = tuple(times[tuple(more[each.field] for each in choices)])
+        always = len(when) == 2 ** len(calendars)
+        groups.setdefault(() if always else when, []).append((more, named))
+    yield from groups.items()
 
 
 def _when(

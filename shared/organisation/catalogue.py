@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from shared.organisation.words import KindName, Model, Name, Title
+from shared.tags import Tags
 
 CriticalityName = Literal["critical", "high", "medium", "low"]
 
@@ -65,6 +66,8 @@ class Form(Model):
     service: Name | None = None
     category: Name | None = None
     """What a request of this form is, where neither the caller nor a rule says otherwise."""
+    tags: Tags = ()
+    """Added to those that the caller and the rules say."""
     fields: Annotated[tuple[FormField, ...], Field(max_length=50)] = ()
 
 

@@ -20,6 +20,7 @@ from shared.organisation.words import (
     TargetSeconds,
     Title,
 )
+from shared.tags import Tags
 
 REQUEST_FIELDS: Final[Mapping[str, FieldType]] = {
     "subject": "string",
@@ -36,6 +37,7 @@ REQUEST_FIELDS: Final[Mapping[str, FieldType]] = {
     "template": "string",
     "contact_level": "string",
     "vip": "bool",
+    "tags": "strings",
 }
 """What a rule on requests may look at, with the type of each; texts are in lower case."""
 
@@ -135,6 +137,8 @@ class ClassificationRule(Model):
     service: Name | None = None
     impact: LevelName | None = None
     urgency: LevelName | None = None
+    tags: Tags = ()
+    """Those of every rule whose condition is met are added, not only those of the first."""
 
 
 CATEGORIES_DEFAULT: Final[tuple[Name, ...]] = (

@@ -18,6 +18,7 @@ from shared.organisation.words import (
     PriorityName,
     TargetSeconds,
 )
+from shared.tags import Tags
 
 MAIL_DOORS: Final = ("imap", "smtp")
 ALERT_FIELDS: Final[dict[str, FieldType]] = {
@@ -61,6 +62,8 @@ class RequestDefaults(Model):
     language: Language | None = None
     impact: LevelName | None = None
     urgency: LevelName | None = None
+    tags: Tags = ()
+    """Added to those that the caller says."""
 
 
 class AlertOpening(Model):

@@ -36,6 +36,7 @@ ROUTING_FIELDS: Final[dict[str, FieldType]] = {
     "queue": "string",
     "business": "string",
     "country": "string",
+    "tags": "strings",
 }
 """The fields of a waiting ticket that a rule may ask for."""
 
@@ -120,10 +121,19 @@ class Ageing(Model):
 
 
 class RoutingRule(Model):
-    """What a ticket needs and how it waits. The first rule whose condition is met counts."""
+    """What a ticket needs and how it waits.
+
+    The first rule counts whose condition is met and whose hours it is. That is asked at each
+    decision anew: a ticket that waits comes under another rule when a calendar opens or closes.
+    """
 
     name: Name
     when: RuleText = "true"
+    during: Name | None = None
+    """A calendar: the rule counts only while it is open. At the instant at which it closes it is
+    closed, and the rule counts no more."""
+    outside: Name | None = None
+    """A calendar: the rule counts only while it is closed, from its closing until it opens."""
     skills: Skills = {}
     """Skill to the level that the agent must have at least."""
     optional_skills: Annotated[tuple[OptionalSkill, ...], Field(max_length=50)] = ()
@@ -137,6 +147,19 @@ class RoutingRule(Model):
     ageing: Ageing | None = None
     open_at_least: WaitSeconds | None = None
     """For so long the agent's desk must still be open."""
+
+    @property
+    def hours(self) -> tuple[tuple[str, bool], ...]:
+        """The calendars on which it depends, each with whether it must be open."""
+        said = ((self.during, True), (self.outside, False))
+        return tuple((name, is_open) for name, is_open in said if name is not None)
+
+    @model_validator(mode="after")
+    def _hours_can_be(self) -> Self:
+        if self.during is not None and self.during == self.outside:
+            message = f"outside: {self.outside!r} is in during as well, so it would never count"
+            raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def _rings_widen(self) -> Self:

@@ -22,6 +22,7 @@ def routing_faults(configuration: Configuration) -> Iterator[Fault]:
     known = _Known(configuration)
     yield from _unreachable(configuration.routing.rules)
     for index, rule in enumerate(configuration.routing.rules):
+        yield from _hours(("rules", index), rule, known)
         yield from _rule(("rules", index), rule, known)
     for desk, terms in configuration.routing.desks.items():
         yield from _unknown(("desks", desk), "desk", desk, known.desks)
@@ -36,6 +37,7 @@ class _Known:
 
     def __init__(self, configuration: Configuration) -> None:
         self.desks = frozenset(desk.name for desk in configuration.desks.desks)
+        self.calendars = frozenset(c.name for c in configuration.calendars.calendars)
         self.groups = self.desks | {queue.name for queue in configuration.desks.queues}
         self._levels: dict[str, int] = {}
         self._at_desks: dict[tuple[str, str], int] = {}
@@ -81,17 +83,31 @@ def _unknown(
 def _unreachable(rules: tuple[RoutingRule, ...]) -> Iterator[Fault]:
     """Yield names that are there twice, and rules before which another takes all they would."""
     names: set[str] = set()
-    conditions: dict[str, str] = {}
+    takers: dict[tuple[str, tuple[tuple[str, bool], ...]], str] = {}
     for index, rule in enumerate(rules):
         if rule.name in names:
             yield ("rules", index, "name"), f"a second rule is named {rule.name!r}"
         names.add(rule.name)
         condition = rule.when.strip()
-        earlier = conditions.get(EVERYTHING) or conditions.get(condition)
+        earlier = next(
+            (
+                takers[said, hours]
+                for said in (EVERYTHING, condition)
+                for hours in ((), rule.hours)
+                if (said, hours) in takers
+            ),
+            None,
+        )
         if earlier is not None:
             reason = f"never reached: {earlier!r} before it takes all that it would take"
             yield ("rules", index, "when"), reason
-        conditions.setdefault(condition, rule.name)
+        takers.setdefault((condition, rule.hours), rule.name)
+
+
+def _hours(at: Path, rule: RoutingRule, known: _Known) -> Iterator[Fault]:
+    for field, calendar in (("during", rule.during), ("outside", rule.outside)):
+        if calendar is not None:
+            yield from _unknown((*at, field), "calendar", calendar, known.calendars)
 
 
 def _rule(at: Path, rule: RoutingRule, known: _Known) -> Iterator[Fault]:

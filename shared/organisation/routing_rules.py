@@ -6,9 +6,10 @@ Routing decides by them, and coverage counts by them: both read the same.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import product
 from typing import Final, NamedTuple
 
 from shared.expressions import Condition, compile_condition
@@ -112,6 +113,40 @@ def _steps(rule: RoutingRule) -> list[Step]:
     return steps
 
 
+IsOpen = Callable[[str], bool]
+"""Whether a calendar is open, by its name."""
+
+CALENDARS_MAX: Final = 8
+"""Beyond, which of them can be open at the same time is not looked at."""
+
+
+def in_hours(rule: RoutingRule, is_open: IsOpen) -> bool:
+    """Return whether it is the hours of a rule."""
+    return all(is_open(name) == wanted for name, wanted in rule.hours)
+
+
+def in_force(courses: Sequence[Course], is_open: IsOpen) -> Course:
+    """Return the first of some rules whose hours it is; the last one always is."""
+    return next((c for c in courses[:-1] if in_hours(c.rule, is_open)), courses[-1])
+
+
+def calendars_of(courses: Iterable[Course]) -> tuple[str, ...]:
+    """Return the calendars on which it depends which of some rules counts, each once."""
+    return tuple(dict.fromkeys(name for course in courses for name, _ in course.rule.hours))
+
+
+def ever_in_force(courses: Sequence[Course]) -> tuple[Course, ...]:
+    """Return those of some rules that count at some time, whatever calendars are open then."""
+    names = calendars_of(courses)
+    if len(names) > CALENDARS_MAX:
+        return tuple(courses)
+    found = {
+        in_force(courses, dict(zip(names, states, strict=True)).__getitem__): None
+        for states in product((True, False), repeat=len(names))
+    }
+    return tuple(found)
+
+
 class RuleBook:
     """The rules of a section in order, and the default behind them."""
 
@@ -123,12 +158,19 @@ class RuleBook:
         self.default = Course(DEFAULT_RULE, named=False)
         self._weights: Mapping[str, int] = {str(k): w for k, w in section.weights.items()}
 
-    def first(self, values: Mapping[str, object]) -> Course:
-        """Return the first rule whose condition values of `ROUTING_FIELDS` meet, or the default."""
+    def fitting(self, values: Mapping[str, object]) -> tuple[Course, ...]:
+        """Return the rules whose condition values of `ROUTING_FIELDS` meet, as far as they count.
+
+        All but the last one have hours; the last one counts at any time, and may be the default.
+        `in_force` says which of them counts at an instant.
+        """
+        found: list[Course] = []
         for condition, course in self.rules:
             if condition(values):
-                return course
-        return self.default
+                found.append(course)
+                if not course.rule.hours:
+                    return tuple(found)
+        return (*found, self.default)
 
     def weight(self, kind: KindName | str, course: Course) -> int:
         """Return how much of a capacity a ticket of a kind takes."""

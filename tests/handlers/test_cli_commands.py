@@ -418,13 +418,15 @@ def test_a_new_ticket_has_a_key_and_a_number(home: Path) -> None:
     """`ticket new` sends what was said and nothing else, under a key of its own."""
     answer = {"ticket": "t-1", "number": "T-000001", "link": "x", "receipt": "r"}
     desk = Desk(home, {(INTAKE, "POST", "/v1/requests"): httpx.Response(202, json=answer)})
-    made = desk.json("ticket", "new", "Screen dark", "--mail", "a@b.example", "--site", "berlin")
+    said = ("--site", "berlin", "--tag", "vpn", "--tag", "mfa")
+    made = desk.json("ticket", "new", "Screen dark", "--mail", "a@b.example", *said)
     assert made["number"] == "T-000001"
     assert json.loads(desk.asked[-1].content) == {
         "subject": "Screen dark",
         "text": "",
         "contact": {"mail": "a@b.example"},
         "site": "berlin",
+        "tags": ["vpn", "mfa"],
     }
     assert desk.asked[-1].headers["Idempotency-Key"]
     assert desk.asked[-1].headers["Authorization"] == "Bearer hd_cli"

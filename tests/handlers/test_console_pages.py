@@ -236,6 +236,17 @@ async def test_a_ticket_s_page_has_everything(console: MemoryConsole) -> None:
     assert "/do/resume" not in text
 
 
+async def test_a_ticket_s_page_shows_its_tags(console: MemoryConsole) -> None:
+    """As they are, escaped."""
+    body = intake.RequestAccepted(facts=facts("HD-1", tags=("mfa", "<b>")), message="m")
+    tagged = Stories()
+    tagged.say(TICKET, body, at=NOON)
+    await project(console.projector, tagged.events)
+    text = (await show(console, "/tickets/HD-1")).text
+    assert '<span class="tag" title="Tag">mfa</span>' in text
+    assert '<span class="tag" title="Tag">&lt;b&gt;</span>' in text
+
+
 async def test_a_ticket_s_page_stands_without_intake(console: MemoryConsole) -> None:
     """The conversation says that it is missing; timeline and commands are there."""
     await project(console.projector, life().events)

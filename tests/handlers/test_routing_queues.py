@@ -213,7 +213,7 @@ def test_rules_may_ask_for_queue_business_and_country() -> None:
     rules = rules_of(configuration)
 
     def course(queue: str | None = None, **said: str) -> str | None:
-        return rules.course(facts(**said), desk="one", tier=1, queue=queue).name
+        return rules.course(facts(**said), now=at(9), desk="one", tier=1, queue=queue).name
 
     assert course("q", business="bank") == "queue"
     assert course(business="bank", site="leeds") == "bank"

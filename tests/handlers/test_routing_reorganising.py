@@ -241,6 +241,47 @@ agents:
     assert (await foretold(routing, company())).forecast.unable == {}
 
 
+@pytest.mark.parametrize(
+    ("rules", "unable"),
+    [
+        ("{name: r, during: night, skills: {mainframe: 1}}", {}),
+        (
+            "{name: r, during: night, skills: {mainframe: 1}}, {name: s, skills: {mainframe: 2}}",
+            {"north": 1},
+        ),
+        (
+            (
+                "{name: r, during: night, skills: {mainframe: 1}}, "
+                "{name: s, outside: night, skills: {mainframe: 2}}"
+            ),
+            {"north": 1},
+        ),
+    ],
+)
+async def test_a_ticket_waits_for_the_hours_of_a_rule_and_is_not_told(
+    rules: str, unable: dict[str, int]
+) -> None:
+    """By day anybody may have it; where another rule counts then, or none is left, it is told."""
+    then = organisation(
+        desks="""
+desks:
+  - {name: north, title: North, calendar: always}
+  - {name: south, title: South, calendar: always}
+""",
+        agents="""
+agents:
+  - {id: ann, name: Ann, desks: [north], email: a@b.example}
+  - {id: bob, name: Bob, desks: [south], email: a@b.example, skills: {mainframe: 2}}
+""",
+        topologies=NORTH,
+        routing=f"rules: [{rules}]",
+    )
+    routing = process()
+    await routing.feed("t1", accepted("HD-1"))
+    found = (await foretold(routing, then)).forecast.unable
+    assert {desk: tally.tickets for desk, tally in found.items()} == unable
+
+
 async def test_a_queue_whose_members_can_do_nothing_of_it_is_told() -> None:
     """Who is of the desk and not of the queue counts for nothing that the queue gets."""
 

@@ -8,6 +8,7 @@ import pytest
 
 from services.routing.handlers.matcher import MatchLimits
 from shared.contracts.facts import Channel, Kind, Priority
+from shared.contracts.intake import RequestReclassified
 from shared.contracts.routing import Presence, Status
 from shared.kernel import CommandRejected
 from shared.organisation import Configuration
@@ -296,3 +297,37 @@ async def test_a_waiting_ticket_is_explained_as_things_stand_now() -> None:
     assert [(c.at, c.what, c.name) for c in decision.changes] == [(at(9, 10), "skill", "vpn")]
     assert await routing.reader.decision(await routing.document("t1")) is None
     assert (await routing.state("t2")).status is Status.QUEUED
+
+
+async def test_the_hours_of_a_rule_wake_the_matcher() -> None:
+    """From five on operations take what London left: nobody else does anything meanwhile."""
+    rule = "{name: late, outside: day, overflow: [{after: 1s, desks: [operations]}]}"
+    routing = Routing(configuration=desk(f"rules: [{rule}]"), clock=ManualClock(at(16)))
+    for agent in ("ann", "bob"):
+        await routing.commands.presence(TENANT, agent=agent, presence=Presence.AWAY)
+    await routing.feed("t1", accepted("HD-1"))
+    await routing.match()
+    assert routing.matcher.due == at(17)
+    assert await holders(routing) == {}
+    await later(routing, hours=1)
+    assert await holders(routing) == {"t1": "olu"}
+    because = (await routing.state("t1")).assigned_because
+    assert because is not None
+    assert (because.policy, because.during, because.outside) == ("late", None, "day")
+
+
+async def test_a_tag_that_an_agent_adds_counts_at_the_next_decision() -> None:
+    """Bob would have it; with the tag it is for who knows vpn."""
+    rule = "{name: vpn, when: '\"vpn\" in tags', skills: {vpn: 1}}"
+    routing = Routing(configuration=desk(f"rules: [{rule}]"))
+    await routing.commands.presence(TENANT, agent="ann", presence=Presence.AWAY)
+    await routing.feed("t1", accepted("HD-1"))
+    facts = (await routing.state("t1")).facts
+    assert facts is not None
+    tagged = facts.model_copy(update={"tags": ("vpn",)})
+    await routing.feed("t1", RequestReclassified(facts=tagged, changes=(), by="ann"))
+    await routing.match()
+    assert await holders(routing) == {}
+    decision = await routing.reader.decision(await routing.document("t1"))
+    assert decision is not None
+    assert decision.policy == "vpn"

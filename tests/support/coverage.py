@@ -287,18 +287,38 @@ class Scan:
             "category": ["access", "never-heard-of", None],
             "vip": [False, True],
             "reopened": [False, True],
+            "tags": [[], ["mfa"], ["mfa", "urgent"], ["never-heard-of"]],
         }
         if not section.get("weights") and "kind" not in text:
             every["kind"] = ["incident"]
-        for field in ("category", "vip", "reopened"):
+        for field in ("category", "vip", "reopened", "tags"):
             if field not in text:
                 every[field] = every[field][:1]
         languages = self._sections["organisation"]["languages"]
         every["language"] = [demand.language] if demand.language else list(languages)
         return [dict(zip(every, values, strict=True)) for values in product(*every.values())]
 
-    def wanted(self, demand: Demand, takers: Takers, request: Mapping[str, Any]) -> Wanted:
-        """Return what a request wants of whom: the first rule whose condition it meets counts."""
+    def states(self) -> list[tuple[dict[str, bool], int]]:
+        """Return how the calendars of rules are open or closed together, and when that is so."""
+        rules = self._sections.get("routing", {}).get("rules", [])
+        names = sorted({r[key] for r in rules for key in ("during", "outside") if key in r})
+        found = []
+        for opened in product((True, False), repeat=len(names)):
+            mask = self.everything
+            for name, is_open in zip(names, opened, strict=True):
+                mask &= self.calendars[name] if is_open else ~self.calendars[name]
+            if mask:
+                found.append((dict(zip(names, opened, strict=True)), mask))
+        return found
+
+    def wanted(
+        self,
+        demand: Demand,
+        takers: Takers,
+        request: Mapping[str, Any],
+        opened: Mapping[str, bool],
+    ) -> Wanted:
+        """Return what a request wants of whom: the first rule counts that takes it then."""
         desks = takers.desks + takers.stand_ins
         desks += (takers.fallback,) if takers.fallback is not None else ()
         section = self._sections.get("routing", {})
@@ -314,6 +334,8 @@ class Scan:
             at = {**facts, "desk": desk, "tier": self.desks[desk].get("tier", 1)}
             met: Mapping[str, Any] = {}
             for rule in section.get("rules", []):
+                if not opened.get(rule.get("during"), True) or opened.get(rule.get("outside")):
+                    continue
                 if compile_condition(rule["when"], ROUTING_FIELDS)(at):
                     met = rule
                     break

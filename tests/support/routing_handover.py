@@ -201,6 +201,7 @@ class Handing(Routing):
             committer=self.committer,
             writer=self.writer,
             configurations=self.configurations,
+            clock=self.clock,
             changed=self._count,
         )
 

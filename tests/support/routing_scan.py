@@ -42,22 +42,26 @@ class Scanned:
     left_out: dict[str, int]
 
 
-def rule_of(configuration: Configuration, ticket: Waiting) -> RoutingRule:
-    """Return the first rule that takes a ticket."""
+def rule_of(configuration: Configuration, ticket: Waiting, now: datetime) -> RoutingRule:
+    """Return the first rule that takes a ticket at an instant."""
     values = ticket.facts.model_dump(mode="json") | {
         "desk": ticket.desk,
         "tier": ticket.tier,
         "reopened": ticket.reopened,
     }
     for rule in configuration.routing.rules:
+        if rule.during is not None and not configuration.calendar(rule.during).is_open(now):
+            continue
+        if rule.outside is not None and configuration.calendar(rule.outside).is_open(now):
+            continue
         if compile_condition(rule.when, ROUTING_FIELDS)(values):
             return rule
     return DEFAULT_RULE
 
 
-def weight_of(configuration: Configuration, ticket: Waiting) -> int:
+def weight_of(configuration: Configuration, ticket: Waiting, now: datetime) -> int:
     """Return how much of a capacity a ticket takes."""
-    rule = rule_of(configuration, ticket)
+    rule = rule_of(configuration, ticket, now)
     weights = {str(kind): weight for kind, weight in configuration.routing.weights.items()}
     return rule.weight or weights.get(str(ticket.facts.kind), 1)
 
@@ -80,7 +84,7 @@ class Scan:
 
     def decide(self, ticket: Waiting) -> Scanned:
         """Choose the agent for a ticket."""
-        rule = rule_of(self.configuration, ticket)
+        rule = rule_of(self.configuration, ticket, self.now)
         age = (self.now - ticket.since).total_seconds()
         rings = [[ticket.desk]]
         rings += [list(r.desks) for r in rule.overflow if r.after <= age]
@@ -211,7 +215,7 @@ class Scan:
 
     def why_not(self, agent: Agent, ticket: Waiting) -> str | None:
         """Return why an agent who would fit cannot be given a ticket now."""
-        weight = weight_of(self.configuration, ticket)
+        weight = weight_of(self.configuration, ticket, self.now)
         view = self.views[agent.id]
         absent = self._absent(agent)
         if absent is not None:

@@ -177,6 +177,7 @@ def test_a_choice_explains_itself() -> None:
                 "Hannah Clarke is the least loaded of 3 who are free.",
                 "Works on it in en.",
                 "Routing rule vpn.",
+                "It counts because the calendar watch was open.",
                 "Topology follow-the-sun, virtual desk.",
                 "Left out: signed in just now 2 · kept for graver work 1.",
             ],
@@ -187,6 +188,7 @@ def test_a_choice_explains_itself() -> None:
                 "在 3 位空闲人员中，Hannah Clarke 的负荷最低。",
                 "以 en 处理。",
                 "派单规则 vpn。",
+                "因日历 watch 处于工作时间而适用。",
                 "拓扑 follow-the-sun，虚拟服务台。",
                 "排除：刚刚登录 2 · 为更紧急的工作保留 1。",
             ],
@@ -205,6 +207,7 @@ def test_the_choice_of_an_agent_is_told_in_the_readers_language(
         left_out={"ramp": 2, "reserved": 1},
         decided="least-loaded",
         policy="vpn",
+        during="watch",
         free=3,
         language="en",
     )

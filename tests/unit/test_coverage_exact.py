@@ -95,7 +95,7 @@ def rosters(draw: st.DrawFn) -> tuple[dict[str, Any], datetime]:
                 "openings": draw(st.sampled_from([[], special])),
             }
         )
-    names = [calendar["name"] for calendar in calendars]
+    names = [f"c{number}" for number in range(len(calendars))]
     desks = [
         {
             "name": f"d{number}",
@@ -159,7 +159,7 @@ def rosters(draw: st.DrawFn) -> tuple[dict[str, Any], datetime]:
         "coverage": {"promises": promises},
         "routing": {
             "weights": draw(st.sampled_from([{}, {}, {"incident": 4, "change": 11}])),
-            "rules": draw(rules([*places, *of_desk], agents)),
+            "rules": draw(rules([*places, *of_desk], agents, names)),
         },
     }
     return sections, start
@@ -181,18 +181,25 @@ CONDITIONS = (
     'kind.startsWith("in")',
     'service != "vpn" && priority in ["P1", "P2"]',
     "vip && reopened",
+    '"mfa" in tags && kind != "change"',
+    '!("urgent" in tags || vip)',
     "true",
 )
 
 
 @st.composite
-def rules(draw: st.DrawFn, groups: list[str], agents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def rules(
+    draw: st.DrawFn, groups: list[str], agents: list[dict[str, Any]], calendars: list[str]
+) -> list[dict[str, Any]]:
     """Return routing rules: what some ask of requests that some conditions take."""
     found = []
     conditions = draw(st.lists(st.sampled_from(CONDITIONS), max_size=3, unique=True))
+    hours: list[dict[str, str]] = [{}, {}, *({key: calendars[0]} for key in ("during", "outside"))]
+    hours += [{"during": calendars[0], "outside": other} for other in calendars[1:2]]
     spoken = {language[:2] for agent in agents for language in agent["languages"]}
     for number, when in enumerate(sorted(conditions, key=CONDITIONS.index)):
         rule: dict[str, Any] = {"name": f"r{number}", "when": when}
+        rule |= draw(st.sampled_from(hours))
         if _has_vpn(agents):
             rule["skills"] = draw(st.sampled_from([{}, {"vpn": 1}, {"vpn": 2}]))
             if not rule["skills"] and draw(st.booleans()):
@@ -224,32 +231,100 @@ def _has_vpn(agents: Iterable[dict[str, Any]]) -> bool:
 
 def flags(scan: Scan, stretches: Stretches) -> bytes:
     """Return stretches as a byte for each minute; their bounds must be whole minutes."""
-    first = round(scan.start.timestamp())
     found = bytearray(scan.minutes)
     for start, end in stretches:
-        low, rest = divmod(start - first * 1_000, 60_000)
-        high, more = divmod(end - first * 1_000, 60_000)
-        assert rest == more == 0
-        assert 0 <= low < high <= scan.minutes
+        low, high = _minutes(scan, start, end)
         found[low:high] = b"\1" * (high - low)
     return bytes(found)
+
+
+def _minutes(scan: Scan, start: int, end: int) -> tuple[int, int]:
+    first = round(scan.start.timestamp())
+    low, rest = divmod(start - first * 1_000, 60_000)
+    high, more = divmod(end - first * 1_000, 60_000)
+    assert rest == more == 0
+    assert 0 <= low < high <= scan.minutes
+    return low, high
 
 
 def cover_of(scan: Scan, row: Row) -> Cover:
     """Return a row as the scan tells it."""
     desks = row.candidates.every_desk
     windows = list(row.timeline.windows())
-    assert all((a.agents, a.desks) != (b.agents, b.desks) for a, b in pairwise(windows))
-    minutes = [(window.end - window.start) // 60_000 for window in windows]
-    parts = list(zip(windows, minutes, strict=True))
+    assert all(
+        a.end < b.start or (a.agents, a.desks) != (b.agents, b.desks) for a, b in pairwise(windows)
+    )
     assert len({late.after for late in row.late}) == len(row.late)
+    agents, present, by_hours = (bytearray(scan.minutes) for _ in range(3))
+    for window in windows:
+        low, high = _minutes(scan, window.start, window.end)
+        lasts = high - low
+        agents[low:high] = bytes([window.agents]) * lasts
+        present[low:high] = bytes([sum(1 << desks.index(n) for n in window.desks)]) * lasts
+        by_hours[low:high] = bytes([window.by_hours]) * lasts
     return Cover(
-        b"".join(bytes([w.agents]) * n for w, n in parts),
-        b"".join(bytes([sum(1 << desks.index(name) for name in w.desks)]) * n for w, n in parts),
-        b"".join(bytes([w.by_hours]) * n for w, n in parts),
+        bytes(agents),
+        bytes(present),
+        bytes(by_hours),
         flags(scan, row.gaps),
         {late.after: flags(scan, late.stretches) for late in row.late},
     )
+
+
+def holds(row: Row, opened: dict[str, bool]) -> bool:
+    """Return whether a row is for the time when calendars are so."""
+    alternatives = [dict(each) for each in row.want.hours]
+    return not alternatives or any(each.items() <= opened.items() for each in alternatives)
+
+
+def within(scan: Scan, told: Cover, mask: int) -> Cover:
+    """Return what is told of some minutes."""
+    if mask == scan.everything:
+        return told
+    each = int.from_bytes(bytes(255 * minute for minute in scan.bytes_of(mask)))
+
+    def cut(series: bytes) -> bytes:
+        return scan.bytes_of(int.from_bytes(series) & each)
+
+    late = {age: cut(series) for age, series in told.late.items()}
+    return Cover(
+        cut(told.agents),
+        cut(told.desks),
+        cut(told.by_hours),
+        cut(told.gaps),
+        {age: series for age, series in late.items() if any(series)},
+    )
+
+
+class Told:
+    """What the rows of an analysis tell of each minute."""
+
+    def __init__(self, scan: Scan, found: Coverage, conditions: str) -> None:
+        self._scan = scan
+        self._whole = {id(row): cover_of(scan, row) for row in found.rows}
+        self._parts: dict[tuple[int, int], Cover] = {}
+        self._tags = frozenset(t for t in ("mfa", "urgent") if f'"{t}" in tags' in conditions)
+        self.states = scan.states()
+
+    def of(self, row: Row) -> Cover:
+        """Return all that a row tells; nothing of the time outside its hours."""
+        told = self._whole[id(row)]
+        holding = sum(mask for opened, mask in self.states if holds(row, opened))
+        outside = within(self._scan, told, self._scan.everything & ~holding)
+        assert not any(map(any, outside[:4]))
+        assert not outside.late
+        return told
+
+    def about(self, rows: list[Row], request: dict[str, Any], opened: dict[str, bool]) -> list[Row]:
+        """Return the rows that are for a request while calendars are so."""
+        return [row for row in rows if meets(row, request, self._tags) and holds(row, opened)]
+
+    def then(self, row: Row, mask: int) -> Cover:
+        """Return what a row tells of some minutes."""
+        key = (id(row), mask)
+        if key not in self._parts:
+            self._parts[key] = within(self._scan, self._whole[id(row)], mask)
+        return self._parts[key]
 
 
 def agrees(scan: Scan, row: Row, told: Cover, promises: dict[str, dict[str, Any]]) -> None:
@@ -273,12 +348,17 @@ def agrees(scan: Scan, row: Row, told: Cover, promises: dict[str, dict[str, Any]
     assert flags(scan, row.thin) == scan.bytes_of(thin)
 
 
-def meets(row: Row, request: dict[str, Any]) -> bool:
-    """Return whether a row is for a request, by what it says of itself."""
+def meets(row: Row, request: dict[str, Any], tags: frozenset[str]) -> bool:
+    """Return whether a row is for a request, by what it says of itself.
+
+    Of tags other than those that conditions name no row speaks.
+    """
     if row.want.language not in {None, request["language"]}:
         return False
     for field, values in row.want.when:
         value = request[field]
+        if field == "tags":
+            value = tuple(sorted(tags.intersection(value)))
         others = value == "never-heard-of" and OTHER in values
         if value not in values and not others:
             return False
@@ -332,7 +412,8 @@ def hold_against_a_scan(sections: dict[str, Any], start: datetime, days: int) ->
     skills = sorted({skill for agent in sections["agents"]["agents"] for skill in agent["skills"]})
     uncovered = dict.fromkeys(promises, 0)
     rows = Rows(found)
-    told = {id(row): cover_of(scan, row) for row in found.rows}
+    section = sections.get("routing", {}).get("rules", [])
+    told = Told(scan, found, " ".join(rule["when"] for rule in section))
     scanned: dict[str, Cover] = {}
     met: set[int] = set()
     looked_at: set[tuple[object, ...]] = set()
@@ -358,14 +439,14 @@ def hold_against_a_scan(sections: dict[str, Any], start: datetime, days: int) ->
         if about in looked_at:
             continue
         looked_at.add(about)
-        for request in scan.requests(demand):
-            wanted = scan.wanted(demand, takers, request)
-            key = repr(wanted)
+        for request, (opened, mask) in product(scan.requests(demand), told.states):
+            wanted = scan.wanted(demand, takers, request, opened)
+            key = repr((wanted, opened))
             if key not in scanned:
-                scanned[key] = scan.cover(wanted)
-            here = [row for row in of_demand if meets(row, request)]
-            same = [row for row in here if told[id(row)] == scanned[key]]
-            assert same, (demand, request, wanted)
+                scanned[key] = within(scan, scan.cover(wanted), mask)
+            here = told.about(of_demand, request, opened)
+            same = [row for row in here if told.then(row, mask) == scanned[key]]
+            assert same, (demand, request, opened, wanted)
             met.update(map(id, same))
             for name in asked_by:
                 priorities = promises[name]["scope"].get("priorities", [])
@@ -377,7 +458,7 @@ def hold_against_a_scan(sections: dict[str, Any], start: datetime, days: int) ->
                 uncovered[name] |= promised & int.from_bytes(scanned[key].gaps)
     for row in found.rows:
         assert id(row) in met, "no request is of this row"
-        agrees(scan, row, told[id(row)], promises)
+        agrees(scan, row, told.of(row), promises)
         assert not row.want.undecided
     assert [kept.promise.name for kept in found.promises] == list(promises)
     for kept in found.promises:

@@ -6,8 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from shared.calendar.days import to_ms
 from shared.coverage import Ask, Coverage, CoverageView, Row, analyse, kept_words, out_of_reach
 from shared.coverage.conditions import COMBINATIONS_MAX, read_condition
+from shared.coverage.heat import heat_blocks
+from shared.coverage.intervals import total
 from shared.organisation import parse_sections
 from tests.unit.organisation_files import FILES
 
@@ -99,6 +102,82 @@ def test_too_many_combinations_are_undecided() -> None:
     assert row.agents == ()
 
 
+def test_a_rule_with_hours_counts_while_its_calendar_is_open() -> None:
+    """China's day is from 01 to 09 UTC: then nobody has what is required, and else somebody has."""
+    rules = 'rules: [{name: china, when: service == "payroll", during: china, skills: {vpn: 3}}]'
+    found = look(rules)
+    (kept,) = found.promises
+    assert total(kept.uncovered) == 5 * 8 * 3_600_000
+    assert kept.first is not None
+    assert kept.first.start == to_ms(MONDAY.replace(hour=1))
+    assert "rule china requires skill vpn at level 3, while china is open" in kept_words(kept)
+    day, rest = sorted(pay(found), key=lambda row: row.want.rules, reverse=True)
+    assert (day.want.hours, rest.want.hours) == (((("china", True),),), ((("china", False),),))
+    assert (day.agents, rest.agents) == ((), ("ann", "bo"))
+    assert (total(day.gaps), total(rest.gaps)) == (day.timeline.length, 0)
+    assert day.timeline.length + rest.timeline.length == 7 * 24 * 3_600_000
+    views = [row.want.hours for row in CoverageView.of(found).rows if row.want.rules]
+    assert {"china": True} in [opened for hours in views for opened in hours]
+    drawn = sum(block.width * block.height for block in heat_blocks(day, to_ms(MONDAY), 7))
+    assert drawn == 5 * 8
+    outside = look(rules.replace("during: china", "outside: china")).promises[0]
+    assert total(outside.uncovered) == (7 * 24 - 5 * 8) * 3_600_000
+
+
+def test_a_promise_of_one_priority_breaks_only_in_the_hours_of_its_rule() -> None:
+    """What P1 lacks while China is open is no gap of the others then, nor of P1 at other times."""
+    rules = """
+rules:
+  - {name: grave, when: 'priority == "P1"', during: china, skills: {vpn: 3}}
+"""
+    (kept,) = look(rules).promises
+    assert total(kept.uncovered) == 5 * 8 * 3_600_000
+    (other,) = look(rules, PROMISE.replace("P1", "P2")).promises
+    assert other.holds
+
+
+def test_what_calendars_never_are_is_no_row() -> None:
+    """Always is never closed: the rule for that time takes nothing."""
+    rules = "rules: [{name: never, outside: always, skills: {vpn: 3}}]"
+    found = look(rules)
+    assert found.promises[0].holds
+    assert all(row.want.rules == () for row in found.rows)
+
+
+def test_a_tag_may_be_there_or_not() -> None:
+    """Somebody has vpn at level 1, and nobody at level 3: with both tags the first rule counts."""
+    rules = """
+rules:
+  - {name: hard, when: '"hard" in tags && !vip', skills: {vpn: 3}}
+  - {name: vpn, when: '"vpn" in tags', skills: {vpn: 1}}
+"""
+    found = look(rules)
+    assert not found.promises[0].holds
+    assert "tags hard, hard with vpn" in kept_words(found.promises[0])
+    rows = {row.want.rules: row for row in pay(found)}
+    assert set(rows) == {(), ("hard",), ("vpn",)}
+    assert rows["vpn",].agents == ("ann",)
+    assert not any(row.want.undecided for row in rows.values())
+    assert look(rules.replace("3", "1")).promises[0].holds
+
+
+def test_what_else_is_asked_of_tags_is_undecided_and_counts() -> None:
+    """Nobody can list them: whether one begins with an x stays open."""
+    rules = "rules: [{name: x, when: 'tags.exists(t, t.startsWith(\"x\"))', skills: {vpn: 3}}]"
+    found = look(rules)
+    assert not found.promises[0].holds
+    assert any(row.want.undecided for row in pay(found))
+
+
+def test_too_many_tags_are_undecided() -> None:
+    """Of 13 tags there are more sets than are looked at."""
+    when = " || ".join(f'"t{number}" in tags' for number in range(13))
+    assert any(
+        row.want.undecided
+        for row in pay(look(f"rules: [{{name: t, when: '{when}', skills: {{vpn: 3}}}}]"))
+    )
+
+
 def test_a_rule_that_reaches_nobody_with_its_skill_is_told() -> None:
     """At the centre nobody has vpn 3; with a ring to Shanghai somebody can be reached."""
     text = 'rules: [{name: experts, when: service == "payroll", skills: {vpn: 3}}]'
@@ -119,6 +198,9 @@ def test_a_rule_that_reaches_nobody_with_its_skill_is_told() -> None:
         ("region == site", False),
         ('service == r"a"', False),
         ("vip == reopened", False),
+        ('"vpn" in tags || !("mfa" in tags)', True),
+        ("kind in tags", False),
+        ("size(tags) > 1", False),
         ('present.exists(p, p == "site")', False),
     ],
 )

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.intake.domain.normal import Request
 from services.intake.doors import DOORS, Fault, Raw, Read, Refused, Setup, Unauthenticated
 from services.intake.doors.people import web_form
 from services.intake.doors.people.contacts import PeopleSettings
@@ -87,6 +88,31 @@ def test_a_form_posted_twice_has_the_same_content() -> None:
     other = Raw(body=b"mail=a%40b.c&subject=x&field.a=1&field.b=3", headers=FORM)
     (third,) = DOORS["forms"].parse(other, Setup())
     assert third.content != first.content
+
+
+def test_tags_of_a_form_are_words_in_one_field() -> None:
+    """Spaces or commas between them; one that is none is refused with its place."""
+    raw = Raw(body=b"mail=a%40b.c&subject=x&tags=VPN%2C+mfa++vpn", headers=FORM)
+    (read,) = DOORS["forms"].parse(raw, Setup())
+    assert isinstance(read.form, Request)
+    assert read.form.tags == ("mfa", "vpn")
+    long = Raw(body=b"mail=a%40b.c&subject=x&tags=a+" + b"x" * 51, headers=FORM)
+    (fault,) = faults_or_none("forms", long, Setup()) or ()
+    assert (fault.field, "1 to 50" in fault.reason) == ("tags.1", True)
+
+
+def test_tags_of_a_body_are_a_list() -> None:
+    """As JSON they are one, and a fault names the place in it."""
+    body = {"contact": {"id": "E-1"}, "subject": "x", "tags": ["VPN"]}
+    form = read_json("requests", body).form
+    assert isinstance(form, Request)
+    assert form.tags == ("vpn",)
+    wrong = Raw(
+        body=json.dumps({**body, "tags": ["a", "two words"]}).encode(),
+        headers={"content-type": "application/json"},
+    )
+    (fault,) = faults_or_none("requests", wrong, Setup()) or ()
+    assert fault.field == "tags.1"
 
 
 @pytest.mark.parametrize(

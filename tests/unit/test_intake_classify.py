@@ -28,6 +28,7 @@ from shared.organisation import (
     ClassificationRule,
     Configuration,
     ConfigurationItem,
+    Form,
     IntakeSection,
     Integration,
     PriorityPolicy,
@@ -223,6 +224,33 @@ def test_a_language_that_is_said_counts_before_one_that_is_found() -> None:
     assert told.classification.language_confidence is None
 
 
+def test_tags_of_caller_rules_form_and_integration_add_up() -> None:
+    """Each says its own; of two rules both count, though the first one says the category."""
+    web = WEB.model_copy(update={"defaults": RequestDefaults(tags=("web", "MFA"))})
+    known = replace(
+        organisation(
+            rule("vpn", 'subject.contains("vpn")', category="network", tags=("vpn",)),
+            rule("mfa", '"mfa" in tags', category="software", tags=("second",)),
+            rule("late", '"vpn" in tags', tags=("never",)),
+        ),
+        catalogue=CatalogueSection(forms=(Form(name="access", title="Access", tags=("form",)),)),
+    )
+    found = classify_request(
+        Request(contact=Party(mail="a@b.c"), subject="VPN", tags=("mfa",), template="access"),
+        integration=web,
+        configuration=known,
+        channel=Channel.API,
+    )
+    assert (found.category, found.tags) == ("network", ("form", "mfa", "second", "vpn", "web"))
+
+
+def test_of_too_many_tags_those_of_the_caller_are_kept() -> None:
+    """Twenty that the caller says leave no room for the integration's."""
+    said = tuple(f"t{n:02}" for n in range(20))
+    web = WEB.model_copy(update={"defaults": RequestDefaults(tags=("web",))})
+    assert classified(integration=web, tags=said).tags == said
+
+
 FACTS = TicketFacts(
     number="T-000001",
     kind=Kind.INQUIRY,
@@ -357,6 +385,51 @@ def test_a_correction_to_what_there_is_not_is_refused(fields: dict[str, Any], fi
     """422, and the field is named."""
     with pytest.raises(CommandRejected) as caught:
         corrected(ticket(), **fields)
+    assert (caught.value.status, caught.value.field) == (422, field)
+
+
+def test_tags_are_added_and_removed_each_as_a_change() -> None:
+    """What is there already, or is not there, changes nothing; the priority stays."""
+    state = ticket(facts=FACTS.model_copy(update={"tags": ("mfa", "old")}))
+    body = corrected(state, tags_add=("vpn", "mfa"), tags_remove=("old", "nothing"))
+    assert body is not None
+    assert body.facts.tags == ("mfa", "vpn")
+    assert [(c.field, c.was, c.now) for c in body.changes] == [
+        ("tags", "old", None),
+        ("tags", None, "vpn"),
+    ]
+    assert body.priority_because is None
+    assert after(state, body).facts.tags == ("mfa", "vpn")
+    assert corrected(state, tags_add=("mfa",), tags_remove=("nothing",)) is None
+
+
+def test_all_tags_may_be_replaced_at_once() -> None:
+    """Twenty go and twenty come: the event holds all of it."""
+    old, new = (tuple(f"{word}{n:02}" for n in range(20)) for word in ("a", "b"))
+    state = ticket(facts=FACTS.model_copy(update={"tags": old}))
+    body = corrected(state, kind=Kind.CHANGE, tags_add=new, tags_remove=old)
+    assert body is not None
+    assert (body.facts.tags, len(body.changes)) == (new, 41)
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "reason"),
+    [
+        ({"tags_add": ("new",)}, "tags_add", "the ticket would have 21 tags; at most 20"),
+        (
+            {"tags_add": ("a", "t01"), "tags_remove": ("t01", "t02")},
+            "tags_remove",
+            "'t01' is in tags_add as well",
+        ),
+    ],
+)
+def test_a_correction_of_tags_that_cannot_be_is_refused(
+    fields: dict[str, Any], field: str, reason: str
+) -> None:
+    """422, and the field is named."""
+    state = ticket(facts=FACTS.model_copy(update={"tags": tuple(f"t{n:02}" for n in range(20))}))
+    with pytest.raises(CommandRejected, match=reason) as caught:
+        corrected(state, **fields)
     assert (caught.value.status, caught.value.field) == (422, field)
 
 

@@ -117,6 +117,26 @@ topologies:
             "routing.yaml:2: rules[0].when: unknown field or function 'colour'",
         ),
         (
+            "rules:\n  - name: a\n    during: nihgt",
+            "routing.yaml:3: rules[0].during: unknown calendar 'nihgt'; did you mean 'night'?",
+        ),
+        (
+            "rules:\n  - name: a\n    outside: moon",
+            "routing.yaml:3: rules[0].outside: unknown calendar 'moon'",
+        ),
+        (
+            "rules:\n  - {name: a, during: night, outside: night}",
+            "routing.yaml:2: rules[0]: outside: 'night' is in during as well, so it would never",
+        ),
+        (
+            "rules:\n  - {name: a, when: vip, during: night}\n  - {name: b, when: vip, during: night}",
+            "routing.yaml:3: rules[1].when: never reached: 'a' before it takes all that it",
+        ),
+        (
+            "rules:\n  - {name: a, when: vip}\n  - {name: b, when: vip, outside: night}",
+            "routing.yaml:3: rules[1].when: never reached: 'a' before it takes all that it",
+        ),
+        (
             "rules:\n  - {name: a, affinity: {wait: 0s}}",
             "routing.yaml:2: rules[0].affinity.wait: ",
         ),
@@ -181,3 +201,20 @@ def test_the_section_travels_as_the_others_do() -> None:
     known = checked("rules: [{name: a, affinity: {wait: 5m}}]\ndesks: {night: {ahead: [vip]}}")
     assert Configuration.from_sections(known.sections()) == known
     assert "rules" in json_schemas()["routing"]["properties"]
+
+
+def test_a_rule_behind_one_with_hours_is_reached() -> None:
+    """The same condition at other hours, and then at any."""
+    known = checked(
+        """
+rules:
+  - {name: a, when: vip, during: night}
+  - {name: b, when: vip, outside: night}
+  - {name: c, when: vip}
+"""
+    )
+    assert [rule.hours for rule in known.routing.rules] == [
+        (("night", True),),
+        (("night", False),),
+        (),
+    ]

@@ -28,6 +28,7 @@ SKILLS = ("network", "vpn")
 CALENDARS: dict[str, dict[str, Any]] = {
     "north": {"name": "north", "time_zone": "UTC", "hours": {"mon-sun": [["09:00", "17:00"]]}},
     "south": {"name": "south", "time_zone": "UTC", "hours": "24x7"},
+    "hour": {"name": "hour", "time_zone": "UTC", "hours": {"mon-sun": [["12:00", "12:40"]]}},
     "night": {"name": "night", "time_zone": "UTC", "hours": {"mon-sun": [["16:30", "24:00"]]}},
 }
 WAITS = st.sampled_from([60, 300, 900])
@@ -50,8 +51,16 @@ AGENT = st.fixed_dictionaries(
 RULE: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
         "when": st.sampled_from(
-            ['priority == "P1"', 'language != "en"', 'channel == "phone"', "true", "true", "true"]
+            [
+                'priority == "P1"',
+                'language != "en"',
+                'channel == "phone"',
+                '"mfa" in tags',
+                *["true"] * 3,
+            ]
         ),
+        "during": st.sampled_from([None, None, None, "night", "hour"]),
+        "outside": st.sampled_from([None, None, None, "north"]),
         "skills": st.dictionaries(st.sampled_from(SKILLS), st.integers(1, 2), max_size=1),
         "optional_skills": st.lists(
             st.fixed_dictionaries(
@@ -176,11 +185,13 @@ def organisations(draw: st.DrawFn) -> Configuration:
 
 NAMES = st.sampled_from([f"a{n}" for n in range(9)])
 TICKET = st.builds(
-    lambda desk, waited, priority, language, channel, kind, vip, again, last, solver, asked: (
+    lambda desk, waited, priority, language, channel, kind, tags, again, last, solver, asked: (
         waited,
         Waiting(
             id="t",
-            facts=facts(priority=priority, language=language, channel=channel, kind=kind, vip=vip),
+            facts=facts(
+                priority=priority, language=language, channel=channel, kind=kind, tags=tags
+            ),
             desk=desk,
             since=MONDAY,
             reopened=again,
@@ -198,7 +209,7 @@ TICKET = st.builds(
     st.sampled_from(["en", "zh-Hans", "fr"]),
     st.sampled_from([Channel.PHONE, Channel.EMAIL]),
     st.sampled_from([Kind.INCIDENT, Kind.CHANGE]),
-    st.booleans(),
+    st.sampled_from([(), ("mfa",), ("mfa", "vpn"), ("vpn",)]),
     st.booleans(),
     st.one_of(st.none(), NAMES),
     st.one_of(st.none(), NAMES),
@@ -272,7 +283,7 @@ class World:
         assert found.free == scanned.free
         assert tuple((r.agent, r.desk) for r in found.candidates) == scanned.candidates
         assert found.left_out == scanned.left_out
-        assert found.weight == weight_of(self.configuration, ticket)
+        assert found.weight == weight_of(self.configuration, ticket, self.now)
         if found.agent is None:
             return
         agent = self.configuration.agent(found.agent)

@@ -489,3 +489,71 @@ def test_shifts_begin_and_end_by_themselves_and_a_clock_may_be_set_back() -> Non
     assert found[12, 0].left_out == {"off-shift": 1}
     assert board.decide(waiting, at(12, 30)).agent is None
     assert board.decide(waiting, at(11, 59)).agent == "ann"
+
+
+NIGHT_SHIFT = """
+rules:
+  - {name: tagged, when: '"vpn" in tags', skills: {vpn: 1}}
+  - {name: nights, when: 'kind == "incident"', during: night, overflow: [{after: 1s, desks: [night]}]}
+  - {name: days, when: 'kind == "incident"', outside: night, weight: 2}
+"""
+
+
+def test_a_rule_takes_what_has_its_tag() -> None:
+    """Of two agents only ann knows vpn; a ticket without the tag goes to who is less loaded."""
+    known = desks({"ann": {"skills": ["vpn"]}, "bob": {}}, NIGHT_SHIFT)
+    busy = AgentView("ann", load=5)
+    found = decided(known, busy, of=ticket(tags=("mfa", "vpn")))
+    assert (found.agent, found.policy, found.weight) == ("ann", "tagged", 1)
+    found = decided(known, busy, of=ticket(tags=("mfa",)))
+    assert (found.agent, found.policy, found.weight) == ("bob", "days", 2)
+
+
+def test_a_rule_counts_from_the_opening_of_its_calendar_until_its_closing_and_not_at_it() -> None:
+    """Night is open from 17:00 to 24:00 on the clock of London."""
+    known = desks({"ann": {"desks": ["operations"], "skills": ["vpn"]}}, NIGHT_SHIFT)
+    waiting = ticket(desk="operations", since=at(9))
+    second = timedelta(seconds=1)
+    midnight = at(0) + timedelta(days=1)
+    told = {
+        moment: decided(known, of=waiting, now=moment).explanation()
+        for moment in (at(17) - second, at(17), midnight - second, midnight)
+    }
+    assert [(each.policy, each.during, each.outside) for each in told.values()] == [
+        ("days", None, "night"),
+        ("nights", "night", None),
+        ("nights", "night", None),
+        ("days", None, "night"),
+    ]
+
+
+def test_a_ticket_that_waits_is_looked_at_again_when_a_calendar_opens_or_closes() -> None:
+    """At 17:00 the rule of the night counts, and its ring; only where a rule could change."""
+    known = desks({"nell": {"desks": ["night"], "skills": ["vpn"]}}, NIGHT_SHIFT)
+    board = Board(known)
+    board.see([AgentView("nell")], NOON)
+    waiting = ticket(since=NOON)
+    found = board.decide(waiting, NOON)
+    assert found.agent is None
+    assert Change(at(17), "hours", "night") in found.changes
+    after = board.decide(waiting, at(17))
+    assert (after.agent, after.policy) == ("nell", "nights")
+    # The rule of tags has no hours, and no inquiry comes under the others.
+    for other in (ticket(tags=("vpn",)), ticket(kind=Kind.INQUIRY)):
+        assert "hours" not in {change.what for change in board.changes(other, NOON)}
+
+
+@given(minute=st.integers(0, 2 * 24 * 60), seconds=st.integers(0, 59))
+def test_of_a_rule_during_and_one_outside_a_calendar_exactly_one_counts(
+    minute: int, seconds: int
+) -> None:
+    """At any instant, and it is the one that the calendar says."""
+    known = organisation(
+        desks="desks: [{name: london, title: London, calendar: always}]",
+        agents="agents: [{id: ann, name: Ann, email: a@b.example, desks: [london]}]",
+        topologies="topologies: [{name: all, shape: centralized, desk: london}]",
+        routing="rules: [{name: in, during: day}, {name: out, outside: day}, {name: never}]",
+    )
+    now = at(0) + timedelta(minutes=minute, seconds=seconds)
+    said = decided(known, of=ticket(since=at(0)), now=now).policy
+    assert said == ("in" if known.calendar("day").is_open(now) else "out")

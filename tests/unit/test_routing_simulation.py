@@ -47,6 +47,7 @@ def test_a_ticket_that_has_waited_is_asked_for_less() -> None:
 @pytest.mark.parametrize(
     ("request_", "agents", "problem"),
     [
+        ({"tags": ["a", "two words"]}, {}, "tags.1: "),
         ({"kind": "catastrophe"}, {}, "kind: "),
         ({"colour": "red"}, {}, "colour: "),
         ({"site": "berlinn"}, {}, "site: unknown 'berlinn'; did you mean 'berlin'?"),
@@ -103,3 +104,29 @@ def test_the_command_prints_words_or_json(tmp_path: Path) -> None:
 def test_bad_input_ends_with_its_own_exit_code(arguments: tuple[str, ...], stdin: str) -> None:
     """2, whatever is wrong: the instant, the text, the request, the directory."""
     assert run(*arguments, stdin=stdin).exit_code == 2
+
+
+def test_the_words_say_because_of_which_hours_a_rule_counts(tmp_path: Path) -> None:
+    """And the tags of the request choose among them: the same request by day and by night."""
+    files = {path.name: path.read_text() for path in SAMPLE.glob("*.yaml")}
+    files["calendars.yaml"] += """
+  - {name: watch, time_zone: UTC, hours: {mon-sun: [["20:00", "24:00"]]}}
+"""
+    files["routing.yaml"] = """
+rules:
+  - {name: nights, when: '"payday" in tags', during: watch}
+  - {name: days, when: '"payday" in tags', outside: watch}
+"""
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    for path in SAMPLE.glob("*/*.yaml"):
+        (tmp_path / path.parent.name).mkdir(exist_ok=True)
+        (tmp_path / path.parent.name / path.name).write_text(path.read_text())
+    request = tmp_path.parent / "request.json"
+    request.write_text('{"tags": ["Payday"]}')
+    day, night = (
+        run(str(request), str(tmp_path), "--at", f"2026-03-02T{hour}:00Z").stdout
+        for hour in (10, 20)
+    )
+    assert "(rule days, as watch is closed)" in day, day
+    assert "(rule nights, as watch is open)" in night

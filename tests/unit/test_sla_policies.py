@@ -71,6 +71,20 @@ policies:
     assert of(configuration) == []
 
 
+def test_a_policy_may_ask_for_a_tag() -> None:
+    """A ticket without tags has none, so the negation holds for it."""
+    configuration = organisation(
+        sla="""
+policies:
+  - {name: fast, metric: response, condition: '"vip-desk" in tags', targets: {P2: 1h}}
+  - {name: plain, metric: response, condition: '!("vip-desk" in tags)', targets: {P2: 2h}}
+""",
+    )
+    assert of(configuration, tags=("mfa", "vip-desk")) == [("fast", 3600)]
+    assert of(configuration, tags=("mfa",)) == [("plain", 7200)]
+    assert of(configuration) == [("plain", 7200)]
+
+
 def test_more_policies_than_a_ticket_may_have_are_an_error() -> None:
     """Nothing is dropped silently: the event is set aside with the reason."""
     policies = tuple(

@@ -139,7 +139,7 @@ def _band(found: Coverage, row: Row, days: int, titles: dict[str, str]) -> Band:
             for begins, ends in row.provisional
         ),
         agents=(min(counts), max(counts)),
-        covered=1 - total(row.gaps) / length,
+        covered=1 - total(row.gaps) / row.timeline.length,
         is_broken=bool(row.broken),
         gaps=tuple(_repeated(pattern, UTC) for pattern in told[:PATTERNS_MAX]),
         more=max(0, len(told) - PATTERNS_MAX),

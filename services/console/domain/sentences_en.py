@@ -58,6 +58,8 @@ SENTENCES: Final[dict[str, str]] = {
     "say.spoken": "Works on it in {language}.",
     "say.unspoken": "Nobody who is free speaks the ticket's language.",
     "say.policy": "Routing rule {policy}.",
+    "say.policy.during": "It counts because the calendar {calendar} was open.",
+    "say.policy.outside": "It counts because the calendar {calendar} was closed.",
     "say.left_out": "Left out: {reasons}.",
     "say.offered": "Offered to {agent} at {desk}.",
     "say.answer_by": "Answer by {at}.",

@@ -58,6 +58,8 @@ SENTENCES: Final[dict[str, str]] = {
     "say.spoken": "以 {language} 处理。",
     "say.unspoken": "空闲人员中无人使用工单的语言。",
     "say.policy": "派单规则 {policy}。",
+    "say.policy.during": "因日历 {calendar} 处于工作时间而适用。",
+    "say.policy.outside": "因日历 {calendar} 不在工作时间而适用。",
     "say.left_out": "排除：{reasons}。",
     "say.offered": "等待{desk}的 {agent} 接单。",
     "say.answer_by": "答复期限：{at}。",

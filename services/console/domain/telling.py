@@ -112,6 +112,12 @@ class Teller:
         because = self._decided(explanation)
         if explanation.policy:
             because.append(self._pieces("say.policy", {"policy": explanation.policy}))
+            hours = {"during": explanation.during, "outside": explanation.outside}
+            because += [
+                self._pieces(f"say.policy.{which}", {"calendar": name})
+                for which, name in hours.items()
+                if name is not None
+            ]
         shape = self._scope.word("shape", explanation.shape)
         fields = {"topology": explanation.topology, "shape": shape}
         because.append(self._pieces("say.explanation", fields))

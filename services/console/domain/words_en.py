@@ -133,6 +133,7 @@ ENGLISH: Final[dict[str, str]] = {
     "fact.language": "Language",
     "fact.contact": "Contact",
     "fact.vip": "VIP",
+    "fact.tags": "Tag",
     "fact.accepted": "Came in",
     "fact.desk": "Desk",
     "fact.tier": "Tier",

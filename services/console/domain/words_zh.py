@@ -133,6 +133,7 @@ CHINESE: Final[dict[str, str]] = {
     "fact.language": "语言",
     "fact.contact": "联系人",
     "fact.vip": "VIP",
+    "fact.tags": "标签",
     "fact.accepted": "受理时间",
     "fact.desk": "服务台",
     "fact.tier": "层级",

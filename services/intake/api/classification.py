@@ -24,6 +24,7 @@ from shared.contracts.intake import Classification, Direction, PriorityReason
 from shared.http import Problem, allowed
 from shared.kernel import instant
 from shared.organisation.words import KindName, LevelName, PriorityName
+from shared.tags import Tags
 
 Word = Annotated[str, Field(min_length=1, max_length=80)]
 
@@ -39,6 +40,8 @@ class CorrectingBody(BaseModel):
     urgency: LevelName | None = None
     service: Word | None = None
     configuration_item: Word | None = None
+    tags_add: Tags = ()
+    tags_remove: Tags = ()
     priority: PriorityName | None = None
     """Set by hand: from then on only alerts that worsen raise it. It needs a reason."""
     reason: Annotated[str, Field(max_length=REASON_MAX)] = ""
@@ -49,7 +52,7 @@ class CorrectingBody(BaseModel):
         if self.priority is not None and not self.reason.strip():
             message = "a priority that is set by hand needs a reason"
             raise ValueError(message)
-        if not self.model_dump(exclude_none=True, exclude={"reason"}):
+        if not self.model_dump(exclude_defaults=True, exclude={"reason"}):
             message = "say at least one field"
             raise ValueError(message)
         return self
@@ -64,6 +67,8 @@ class CorrectingBody(BaseModel):
             service=self.service,
             configuration_item=self.configuration_item,
             priority=Priority(self.priority) if self.priority else None,
+            tags_add=self.tags_add,
+            tags_remove=self.tags_remove,
         )
 
 

@@ -2,7 +2,7 @@
 
 What the caller says explicitly counts first. Then the rules, in their order: the first one that
 says a thing counts for it. Then, for kind and category, the trained model, where it is certain
-enough. Then the integration's defaults.
+enough. Then the integration's defaults. Tags are not said by one alone: each adds its own.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from shared.organisation import (
     Integration,
     RequestDefaults,
 )
+from shared.tags import Tags, joined_tags
 
 NO_DEFAULTS = RequestDefaults()
 RULE_TEXT_MAX = 20_000
@@ -66,6 +67,7 @@ class Classified(BaseModel):
     """As the caller or the integration says; None leaves it to the contact."""
     choice: Code | None = None
     """What was chosen in a telephone menu: its key."""
+    tags: Tags = ()
     priority_because: PriorityReason | None = None
     classification: Classification | None = None
 
@@ -139,17 +141,17 @@ def classify_request(
         apply_from=configuration.intake.classification.apply_from,
         form=form,
     )
-    kind, kind_by = _kind(request, ruled, defaults, sources)
-    category, category_by = _category(request, ruled, defaults, sources)
+    kind, kind_by = _kind(request, ruled.said, defaults, sources)
+    category, category_by = _category(request, ruled.said, defaults, sources)
     service = _first(
         request.service,
-        ruled.get("service", UNSAID)[0],
+        ruled.said.get("service", UNSAID)[0],
         form.service if form else None,
         service_of(draft.item, configuration),
         defaults.service,
     )
-    impact = _level(request.impact, ruled.get("impact", UNSAID)[0], defaults.impact)
-    urgency = _level(request.urgency, ruled.get("urgency", UNSAID)[0], defaults.urgency)
+    impact = _level(request.impact, ruled.said.get("impact", UNSAID)[0], defaults.impact)
+    urgency = _level(request.urgency, ruled.said.get("urgency", UNSAID)[0], defaults.urgency)
     because = prioritised(
         Weighed(
             kind=kind,
@@ -180,6 +182,7 @@ def classify_request(
         contact_level=asker.level,
         business=request.business or defaults.business,
         choice=request.choice,
+        tags=joined_tags(request.tags, ruled.tags, form.tags if form else (), defaults.tags),
         priority_because=because,
         classification=_said_by(
             request, sources, kind_by=kind_by, category_by=category_by, detected=detected
@@ -197,6 +200,16 @@ class _Draft:
     site: str | None
     language: str | None
     item: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Ruled:
+    """What the rules say."""
+
+    said: Mapping[str, tuple[str, str]]
+    """For each field the value, and the rule that said it first."""
+    tags: tuple[str, ...]
+    """Of all rules that are met."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,14 +311,14 @@ def _ruled(
     *,
     integration: Integration | None,
     asker: Asker,
-) -> Mapping[str, tuple[str, str]]:
-    """Return what the rules say: for each field the value, and the rule that said it first.
+) -> _Ruled:
+    """Return what the rules say.
 
-    Rules see what the caller said of kind, category and service, not what is filled in later.
+    They see what the caller said of kind, category, service and tags, not what is filled in later.
     """
     rules = configuration.intake.classification.rules
     if not rules:
-        return {}
+        return _Ruled({}, ())
     request = draft.request
     values: dict[str, object] = {
         "subject": request.subject.lower(),
@@ -322,13 +335,16 @@ def _ruled(
         "template": request.template,
         "contact_level": asker.level,
         "vip": asker.vip,
+        "tags": request.tags,
     }
     found: dict[str, tuple[str, str]] = {}
+    tags: list[str] = []
     for rule in rules:
         said = {field: value for field, value in _sayings(rule) if field not in found}
-        if said and compile_condition(rule.when, REQUEST_FIELDS)(values):
+        if (said or rule.tags) and compile_condition(rule.when, REQUEST_FIELDS)(values):
             found.update((field, (value, rule.name)) for field, value in said.items())
-    return found
+            tags += rule.tags
+    return _Ruled(found, tuple(tags))
 
 
 def _sayings(rule: ClassificationRule) -> list[tuple[str, str]]:

@@ -52,6 +52,7 @@ def classify_alerts(
         business=defaults.business,
         language_default=defaults.language or configuration.organisation.languages[0],
         integration=integration.name,
+        tags=defaults.tags,
     )
 
 

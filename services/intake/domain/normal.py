@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.intake.domain.text import normal_mail
 from shared.contracts.facts import Channel, Code, Instant, Kind, Level
 from shared.contracts.intake import ALERT_MEMBERS_MAX
+from shared.tags import Tags
 
 TEXT_MAX = 100_000
 HTML_MAX = 400_000
@@ -152,6 +153,7 @@ class Request(BaseModel):
     """Custom fields of the form."""
     choice: Code | None = None
     """The key that was chosen in the menu of the call of which it comes."""
+    tags: Tags = ()
     files: Annotated[tuple[File, ...], Field(max_length=FILES_MAX)] = ()
     thread: Thread = Thread()
     automatic: Automatic | None = None

@@ -13,6 +13,7 @@ from shared.contracts.facts import Kind, Level, Priority, TicketFacts
 from shared.contracts.intake import FactChange, PriorityPoints, PriorityReason, RequestReclassified
 from shared.kernel import CommandRejected
 from shared.organisation import Configuration
+from shared.tags import TAGS_MAX, tag_set
 
 CORRECTIONS_MAX = 200
 """A ticket that is corrected more often than that is quarrelled over, not corrected."""
@@ -33,6 +34,9 @@ class Correcting:
     priority: Priority | None = None
     """Set by hand; None: as the configured method finds it, where something that it looks at
     changes."""
+    tags_add: tuple[str, ...] = ()
+    tags_remove: tuple[str, ...] = ()
+    """Said apart, so that two agents who add at the same time lose nothing of each other."""
 
     def said(self) -> Mapping[str, str]:
         """Return the fields that are said, by name."""
@@ -59,6 +63,7 @@ def decide_reclassified(
     if state is None:
         raise CommandRejected("not-found", "there is no such ticket", status=404)
     _require_known(wanted, configuration)
+    _require_room_for_tags(state, wanted)
     after, because = _corrected(state, wanted, configuration)
     changes = _changes(state, after)
     if not changes:
@@ -73,7 +78,8 @@ def _corrected(
 ) -> tuple[TicketFacts, PriorityReason | None]:
     """Return the facts after a correction, and why the priority is what it is, if that is new."""
     before = state.facts
-    said = dict(wanted.said())
+    said: dict[str, object] = dict(wanted.said())
+    said["tags"] = tag_set({*before.tags, *wanted.tags_add} - set(wanted.tags_remove))
     if wanted.configuration_item is not None:
         item = configuration_item(wanted.configuration_item, configuration)
         said["configuration_item"] = item or wanted.configuration_item
@@ -121,6 +127,9 @@ def _changes(state: Ticket, after: TicketFacts) -> tuple[FactChange, ...]:
         was, now = getattr(state.facts, field), getattr(after, field)
         if was != now:
             found.append(FactChange(field=field, was=was, now=now, was_by=said_by(state, field)))
+    was_tags, now_tags = state.facts.tags, after.tags
+    found += [FactChange(field="tags", was=tag) for tag in was_tags if tag not in now_tags]
+    found += [FactChange(field="tags", now=tag) for tag in now_tags if tag not in was_tags]
     return tuple(found)
 
 
@@ -134,6 +143,25 @@ def said_by(state: Ticket, field: str) -> str | None:
     if field == "kind":
         return state.classification.kind_by
     return state.classification.category_by if field == "category" else None
+
+
+def _require_room_for_tags(state: Ticket, wanted: Correcting) -> None:
+    both = sorted({*wanted.tags_add} & {*wanted.tags_remove})
+    if both:
+        raise CommandRejected(
+            "invalid",
+            f"tags_remove: {both[0]!r} is in tags_add as well",
+            field="tags_remove",
+            status=422,
+        )
+    kept = {*state.facts.tags, *wanted.tags_add} - set(wanted.tags_remove)
+    if len(kept) > TAGS_MAX:
+        raise CommandRejected(
+            "invalid",
+            f"tags_add: the ticket would have {len(kept)} tags; at most {TAGS_MAX}",
+            field="tags_add",
+            status=422,
+        )
 
 
 def _require_known(wanted: Correcting, configuration: Configuration) -> None:

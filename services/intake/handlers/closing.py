@@ -223,6 +223,7 @@ def _as_before(facts: TicketFacts) -> Classified:
         language_default=facts.language,
         vip=facts.vip,
         integration=facts.integration,
+        tags=facts.tags,
     )
 
 

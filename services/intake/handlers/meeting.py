@@ -380,4 +380,5 @@ def facts_of(
         contact_level=classified.contact_level or person.ranked,
         business=classified.business or person.business,
         choice=classified.choice,
+        tags=classified.tags,
     )

@@ -55,6 +55,7 @@ class TicketView(_Answer):
     business: str | None
     language: str
     vip: bool
+    tags: tuple[str, ...]
     contact: str
     accepted_at: Instant
     queued_since: Instant | None
@@ -118,6 +119,7 @@ class TicketView(_Answer):
             business=facts.business,
             language=facts.language,
             vip=facts.vip,
+            tags=facts.tags,
             contact=facts.contact,
             accepted_at=facts.accepted_at,
             queued_since=state.since,

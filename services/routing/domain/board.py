@@ -189,6 +189,8 @@ class Board:
             weight=weight,
             decided=decided,
             policy=course.name,
+            during=course.rule.during,
+            outside=course.rule.outside,
             language=chosen.language if chosen else None,
             desks=need.desks,
             free=free,
@@ -276,6 +278,7 @@ class Board:
         facts = ticket.facts
         course = self.rules.course(
             facts,
+            now=now,
             desk=ticket.desk,
             tier=ticket.tier,
             reopened=ticket.reopened,
@@ -323,7 +326,14 @@ class Board:
         full: bool,
     ) -> tuple[Change, ...]:
         course, need, age = self._need(ticket, now)
-        changes = changes_of(course, ticket.since, age)
+        courses = self.rules.courses(
+            ticket.facts,
+            desk=ticket.desk,
+            tier=ticket.tier,
+            reopened=ticket.reopened,
+            queue=ticket.queue,
+        )
+        changes = changes_of(course, ticket.since, age) + self.rules.turns(courses, now)
         for desk, stand in zip(need.desks, standing, strict=True):
             if stand == OPEN:
                 continue

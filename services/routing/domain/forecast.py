@@ -14,7 +14,7 @@ from shared.contracts.facts import TicketFacts
 from shared.contracts.routing import Status
 from shared.organisation import Agent, Configuration, UnknownName
 from shared.organisation.languages import primary
-from shared.organisation.routing_rules import Need
+from shared.organisation.routing_rules import Need, ever_in_force
 
 _FOR_EVER: float = float("inf")
 
@@ -125,7 +125,10 @@ class _Place(NamedTuple):
 
 
 class _Able:
-    """Whether anybody could ever be given a ticket: when all that drops out has dropped out."""
+    """Whether anybody could ever be given a ticket: when all that drops out has dropped out.
+
+    Of rules with hours one that counts at some time is enough: the ticket waits until then.
+    """
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
@@ -133,12 +136,17 @@ class _Able:
         self._known: dict[Need, bool] = {}
 
     def anybody(self, facts: TicketFacts, place: _Place, *, reopened: bool) -> bool:
-        course = self._rules.course(
+        courses = self._rules.courses(
             facts, desk=place.desk, tier=place.tier, reopened=reopened, queue=place.queue
         )
         # As on the board: a queue that is configured no more leaves its work to the whole desk.
-        queue = queue_named(self._configuration, place.queue, desk=place.desk)
-        need = course.need(age_seconds=_FOR_EVER, desk=queue or place.desk, language=facts.language)
+        group = queue_named(self._configuration, place.queue, desk=place.desk) or place.desk
+        return any(
+            self._any_agent(course.need(age_seconds=_FOR_EVER, desk=group, language=facts.language))
+            for course in ever_in_force(courses)
+        )
+
+    def _any_agent(self, need: Need) -> bool:
         found = self._known.get(need)
         if found is None:
             found = self._known[need] = any(_fits(agent, need) for agent in self._agents(need))

@@ -1,16 +1,16 @@
-"""Which desks are open, remembered until that changes: a decision asks it each time."""
+"""Which desks and calendars are open, remembered until that changes: each decision asks it."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import NamedTuple
 
-from shared.calendar import CalendarError
+from shared.calendar import CalendarError, CompiledCalendar
 from shared.organisation import Configuration, UnknownName
 
 
 class Standing(NamedTuple):
-    """Whether a desk is open, and when that changes; None where it never does."""
+    """Whether a desk or a calendar is open, and when that changes; None where it never does."""
 
     is_open: bool
     until: datetime | None
@@ -21,17 +21,23 @@ class Hours:
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
-        self._known: dict[str, tuple[datetime, Standing]] = {}
+        self._desks: dict[str, tuple[datetime, Standing]] = {}
+        self._calendars: dict[str, tuple[datetime, Standing]] = {}
 
     def of(self, desk: str, now: datetime) -> Standing:
         """Return how a desk stands; one that is configured no more never opens."""
-        known = self._known.get(desk)
-        if known is not None:
-            since, standing = known
-            if since <= now and (standing.until is None or now < standing.until):
-                return standing
-        standing = self._find(desk, now)
-        self._known[desk] = (now, standing)
+        standing = _still(self._desks.get(desk), now)
+        if standing is None:
+            standing = self._find(desk, now)
+            self._desks[desk] = (now, standing)
+        return standing
+
+    def of_calendar(self, name: str, now: datetime) -> Standing:
+        """Return how a calendar stands, by itself."""
+        standing = _still(self._calendars.get(name), now)
+        if standing is None:
+            standing = _standing(self._configuration.calendar(name), now)
+            self._calendars[name] = (now, standing)
         return standing
 
     def opens_after(self, desk: str, at: datetime) -> datetime | None:
@@ -49,9 +55,22 @@ class Hours:
             calendar = self._configuration.desk_calendar(self._desk(desk))
         except UnknownName:
             return Standing(is_open=False, until=None)
-        if calendar.is_open(now):
-            return Standing(is_open=True, until=calendar.next_close(now))
-        try:
-            return Standing(is_open=False, until=calendar.next_open(now))
-        except CalendarError:
-            return Standing(is_open=False, until=None)
+        return _standing(calendar, now)
+
+
+def _still(known: tuple[datetime, Standing] | None, now: datetime) -> Standing | None:
+    """Return what was found before, where nothing has changed since."""
+    if known is None:
+        return None
+    since, standing = known
+    holds = since <= now and (standing.until is None or now < standing.until)
+    return standing if holds else None
+
+
+def _standing(calendar: CompiledCalendar, now: datetime) -> Standing:
+    if calendar.is_open(now):
+        return Standing(is_open=True, until=calendar.next_close(now))
+    try:
+        return Standing(is_open=False, until=calendar.next_open(now))
+    except CalendarError:
+        return Standing(is_open=False, until=None)

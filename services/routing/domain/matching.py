@@ -115,8 +115,9 @@ class Change(NamedTuple):
 
     ``what`` is ``skill`` (it drops out), ``language`` or ``any-language`` (it will do), ``desk``
     (a ring is added), ``affinity`` (the wait for that agent ends), ``declined`` (all who are free
-    declined it, and are asked anew), ``opens`` (a desk opens) or
-    ``ramp`` (an agent may be given the next ticket).
+    declined it, and are asked anew), ``opens`` (a desk opens), ``hours``
+    (a calendar opens or closes, and with it another rule may count) or ``ramp`` (an agent may be
+    given the next ticket).
     """
 
     at: datetime
@@ -144,6 +145,10 @@ class Decision(NamedTuple):
     weight: int
     decided: str
     policy: str | None
+    during: str | None
+    """The calendar that the rule of ``policy`` names and that is open."""
+    outside: str | None
+    """The one that it names and that is closed."""
     language: str | None
     """The language in which the agent works on it; None where the rule lets any pass."""
     desks: tuple[str, ...]
@@ -176,6 +181,8 @@ class Decision(NamedTuple):
             left_out=dict(self.left_out),
             decided=self.decided,
             policy=self.policy,
+            during=self.during,
+            outside=self.outside,
             free=self.free,
             language=self.language,
         )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
+from services.routing.domain.hours import Hours
 from services.routing.domain.matching import Change, Waiting
 from services.routing.domain.tickets import RANKS
 from shared.contracts.facts import Priority, TicketFacts
 from shared.organisation import ROUTING_FIELDS, Configuration
-from shared.organisation.routing_rules import Course, RuleBook
+from shared.organisation.routing_rules import Course, RuleBook, calendars_of, in_force
 
 REMEMBERED_MAX: Final = 10_000
 """Combinations of facts whose rule is remembered; beyond, all are forgotten and found anew."""
@@ -30,11 +32,33 @@ class Rules:
         section = configuration.routing
         self._section = section
         self._book = RuleBook(section)
+        self._hours = Hours(configuration)
         self._country_of = configuration.country_of
         self._asks_country = any("country" in rule.when for rule in section.rules)
-        self._remembered: dict[tuple[object, ...], Course] = {}
+        self._remembered: dict[tuple[object, ...], tuple[Course, ...]] = {}
 
     def course(
+        self,
+        facts: TicketFacts,
+        *,
+        now: datetime,
+        desk: str,
+        tier: int,
+        reopened: bool = False,
+        queue: str | None = None,
+    ) -> Course:
+        """Return the first rule that takes a ticket at an instant, or the default."""
+        courses = self.courses(facts, desk=desk, tier=tier, reopened=reopened, queue=queue)
+        if len(courses) == 1:
+            return courses[0]
+        return in_force(courses, lambda name: self._hours.of_calendar(name, now).is_open)
+
+    def turns(self, courses: Iterable[Course], now: datetime) -> list[Change]:
+        """Return when the calendars open or close by which some rules count."""
+        found = ((self._hours.of_calendar(n, now).until, n) for n in calendars_of(courses))
+        return [Change(at, "hours", name) for at, name in found if at is not None]
+
+    def courses(
         self,
         facts: TicketFacts,
         *,
@@ -42,10 +66,10 @@ class Rules:
         tier: int,
         reopened: bool = False,
         queue: str | None = None,
-    ) -> Course:
-        """Return the first rule that takes a ticket, or the default."""
+    ) -> tuple[Course, ...]:
+        """Return the rules that take a ticket at some hours, and the one that does at any."""
         if not self._book.rules:
-            return self._book.default
+            return (self._book.default,)
         values = (
             facts.kind,
             facts.channel,
@@ -67,20 +91,21 @@ class Rules:
             queue,
             facts.business,
             self._country_of(region=facts.region, site=facts.site) if self._asks_country else None,
+            facts.tags,
         )
         found = self._remembered.get(values)
         if found is None:
             if len(self._remembered) >= REMEMBERED_MAX:
                 self._remembered.clear()
-            found = self._remembered[values] = self._first(values)
+            found = self._remembered[values] = self._fitting(values)
         return found
 
-    def _first(self, values: tuple[object, ...]) -> Course:
+    def _fitting(self, values: tuple[object, ...]) -> tuple[Course, ...]:
         named = {
             name: str(value) if isinstance(value, str) else value
             for name, value in zip(ROUTING_FIELDS, values, strict=True)
         }
-        return self._book.first(named)
+        return self._book.fitting(named)
 
     def weight(self, facts: TicketFacts, course: Course) -> int:
         """Return how much of a capacity a ticket takes."""
@@ -96,6 +121,7 @@ class Rules:
         rank = RANKS[facts.priority]
         course = self.course(
             facts,
+            now=now,
             desk=ticket.desk,
             tier=ticket.tier,
             reopened=ticket.reopened,
@@ -118,6 +144,7 @@ def work_weight(
     configuration: Configuration,
     facts: TicketFacts,
     *,
+    now: datetime,
     desk: str,
     tier: int,
     reopened: bool,
@@ -125,7 +152,7 @@ def work_weight(
 ) -> int:
     """Return how much of a capacity a ticket takes: what the matcher and the commands agree on."""
     rules = rules_of(configuration)
-    course = rules.course(facts, desk=desk, tier=tier, reopened=reopened, queue=queue)
+    course = rules.course(facts, now=now, desk=desk, tier=tier, reopened=reopened, queue=queue)
     return rules.weight(facts, course)
 
 

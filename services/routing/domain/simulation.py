@@ -24,6 +24,7 @@ from shared.contracts.facts import Channel, Kind, Level, Priority, TicketFacts
 from shared.contracts.routing import Explanation, Presence
 from shared.kernel import HeliodeskError
 from shared.organisation import Configuration
+from shared.tags import Tags
 
 KindWord = Literal[
     "incident",
@@ -75,6 +76,7 @@ class SimulatedRequest(_Said):
     integration: Text | None = None
     contact_level: Text | None = None
     vip: bool = False
+    tags: Tags = ()
     desk: Text | None = None
     """Where it waits; None: where its topology puts it."""
     queue: Text | None = None
@@ -230,6 +232,7 @@ def _facts(configuration: Configuration, said: SimulatedRequest, at: datetime) -
             "integration",
             "contact_level",
             "vip",
+            "tags",
         }
     )
     priority = said.priority or configuration.priority_of(impact=said.impact, urgency=said.urgency)

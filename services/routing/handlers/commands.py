@@ -324,19 +324,20 @@ class TicketCommands:
 
     def _weight(self, tenant: str, state: TicketState | None) -> int:
         """Return how much of a capacity a ticket takes, as the matcher counts it."""
-        return weight_of(self._configurations.current(tenant), state)
+        return weight_of(self._configurations.current(tenant), state, self._clock.now())
 
     def _serving(self, tenant: str, agent: str) -> Agent:
         return configured_agent(self._configurations.current(tenant), agent)
 
 
-def weight_of(configuration: Configuration, state: TicketState | None) -> int:
+def weight_of(configuration: Configuration, state: TicketState | None, now: datetime) -> int:
     """Return how much of an agent's capacity a ticket takes, as the matcher counts it."""
     if state is None or state.facts is None:
         return 1
     return work_weight(
         configuration,
         state.facts,
+        now=now,
         desk=state.desk,
         tier=state.tier,
         reopened=state.reopened,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from services.routing.domain.handover import commands
@@ -23,6 +24,7 @@ from services.routing.handlers.writing import TicketWriter
 from services.routing.handover_ports import HandoverDocument, ItemDocument
 from services.routing.ports import TicketDocument
 from shared.aggregate import Write
+from shared.clock import Clock
 from shared.commit import Command, Committer
 from shared.configuration import Configurations
 from shared.contracts.envelope import Body
@@ -56,11 +58,13 @@ class HandoverCommands:
         committer: Committer,
         writer: TicketWriter,
         configurations: Configurations,
+        clock: Clock,
         changed: Callable[[], None],
     ) -> None:
         self._committer = committer
         self._writer = writer
         self._configurations = configurations
+        self._clock = clock
         self._changed = changed
 
     async def matter(
@@ -156,6 +160,7 @@ class HandoverCommands:
             stream=item_stream(who.tenant, who.handover, found.id),
             agent=agent,
             take=take,
+            now=self._clock.now(),
         )
         await acceptance.prepare()
         await self._writer.change(
@@ -233,6 +238,7 @@ class _Acceptance:
         stream: str,
         agent: Agent,
         take: bool,
+        now: datetime,
     ) -> None:
         self._committer = committer
         self._configuration = configuration
@@ -241,6 +247,7 @@ class _Acceptance:
         self._stream = stream
         self._agent = agent
         self._take = take
+        self._now = now
         self._item: ItemDocument | None = None
 
     async def prepare(self) -> None:
@@ -271,6 +278,7 @@ class _Acceptance:
         weight = work_weight(
             self._configuration,
             state.facts,
+            now=self._now,
             desk=to,
             tier=choice.desk.tier,
             reopened=state.reopened,

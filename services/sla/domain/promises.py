@@ -103,4 +103,5 @@ def _values(facts: TicketFacts, configuration: Configuration) -> dict[str, objec
         "language": facts.language,
         "integration": facts.integration,
         "vip": facts.vip,
+        "tags": facts.tags,
     }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import TypeAdapter, ValidationError
+from typing import Annotated
+
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from services.intake.domain.normal import FIELDS_MAX, Party, Request
 from services.intake.doors.people.contacts import (
@@ -34,6 +36,7 @@ from services.intake.doors.shape import (
     faults_of,
 )
 from shared.contracts.facts import Channel
+from shared.tags import Tags, split_words
 
 FIELD_PREFIX = "field."
 _CUSTOM = TypeAdapter(dict[FieldName, FieldText])
@@ -51,6 +54,8 @@ class FormBody(RequestFields):
     """A name that the page's own records have for the person, such as an employee number."""
     phone: Phone | None = None
     name: PersonName = ""
+    tags: Annotated[Tags, BeforeValidator(split_words)] = ()
+    """In one field, with spaces or commas between them."""
     idempotency_key: Word | None = None
     """A hidden field: a form that is sent twice by a double click is one request."""
 

@@ -41,6 +41,7 @@ from services.intake.doors.shape import (
 from shared.contracts.facts import Channel, Kind, Level
 from shared.kernel import digest
 from shared.organisation.words import ChannelName, KindName, Language, LevelName
+from shared.tags import Tags
 
 JSON = "application/json"
 
@@ -84,6 +85,7 @@ class RequestFields(BaseModel):
     urgency: LevelName | None = None
     template: Word | None = None
     """The form of the organisation's that was filled in."""
+    tags: Tags = ()
 
     def request(
         self, contact: Party, *, fields: dict[str, str] | None = None, files: Sequence[File] = ()
@@ -105,6 +107,7 @@ class RequestFields(BaseModel):
             impact=Level(self.impact) if self.impact else None,
             urgency=Level(self.urgency) if self.urgency else None,
             template=self.template,
+            tags=self.tags,
             fields=fields or {},
             files=tuple(files),
         )
