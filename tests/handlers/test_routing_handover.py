@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from services.routing.domain.handover.items import Stage
-from services.routing.handlers.commands import Caller
+from services.routing.handlers.changing import Caller
 from shared.contracts.facts import Priority
 from shared.contracts.handover import (
     HandoverAlarmed,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.routing.handlers.commands import Caller
+from services.routing.handlers.changing import Caller
 from shared.contracts.facts import Channel, Priority
 from shared.contracts.offering import OfferAnswer, OfferAnswered, TicketOffered
 from shared.contracts.routing import (
