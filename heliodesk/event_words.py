@@ -149,7 +149,7 @@ _WORDS: Final[Mapping[str, Callable[[Body], str]]] = {
     "ticket.task_added": _task,
     "ticket.task_assigned": _task,
     "ticket.task_started": _task,
-    "ticket.task_done": lambda b: f"task done by {b.get('by')}",
+    "ticket.task_done": lambda b: f"task {b.get('outcome', 'done')}, says {b.get('by')}",
     "ticket.task_cancelled": lambda b: f"task cancelled: {b.get('reason')}",
     "ticket.watcher_added": lambda b: f"{b.get('kind')} {b.get('watcher')} follows it",
     "ticket.watcher_removed": lambda b: f"{b.get('kind')} {b.get('watcher')} follows it no more",

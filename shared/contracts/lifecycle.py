@@ -101,10 +101,12 @@ class TaskStarted(TaskEvent):
 
 
 class TaskDone(TaskEvent):
-    """It is done."""
+    """It is over, and this came of it."""
 
     type: ClassVar[str] = "heliodesk.ticket.task_done.v1"
 
+    outcome: Code = "done"
+    """One of the organisation's ``task_outcomes``."""
     note: Id | None = None
     """The note in intake that says what came of it."""
 
@@ -115,7 +117,13 @@ class TaskCancelled(TaskEvent):
     type: ClassVar[str] = "heliodesk.ticket.task_cancelled.v1"
 
     reason: Code = "agent"
-    """``resolved`` where the whole ticket was solved without it."""
+    """``resolved`` where the whole ticket was solved without it; ``parent-resolved``,
+    ``alerts-cleared`` and ``merged`` where nobody was asked."""
+    code: Code | None = None
+    """What kind of work it was."""
+    task_desk: Code | None = None
+    task_agent: Code | None = None
+    """Who was asked for it. None of the three: an older release."""
 
 
 class WatcherAdded(TicketEvent):

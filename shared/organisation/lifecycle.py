@@ -29,6 +29,25 @@ ESCALATION_REASONS: Final = (
 )
 """Why people call for help, where the organisation has no list of its own."""
 
+RESOLUTION_CODES: Final = (
+    "solved",
+    "workaround",
+    "fulfilled",
+    "no-fault",
+    "duplicate",
+    "withdrawn",
+)
+"""How a ticket was resolved, where the organisation has no list of its own; the usual one first."""
+
+TASK_OUTCOMES: Final = ("done", "partly-done", "not-possible", "not-needed")
+"""What came of a task, where the organisation has no list of its own; the usual one first."""
+
+DECLINE_REASONS: Final = ("no-capacity", "no-skill", "language", "needs-the-site", "other")
+"""Why a desk declines what is handed over to it, where the organisation has no list of its own."""
+
+RESERVED_CODES: Final = frozenset({"alerts-cleared", "self-service", "automation"})
+"""Codes of resolutions that the product itself gives; nobody else may."""
+
 FIRST_LINE: Final[dict[StaffingName, float]] = {
     "call-operator": 0.0,
     "logger": 0.4,
@@ -41,6 +60,9 @@ The order is that of ITIL (Service Operation 2011, 6.3.4.2): who only logs calls
 resolves few, a technical desk the reverse. ITIL gives no numbers, and published benchmarks are of
 skilled desks: these are values to begin with, which an organisation replaces by its own.
 """
+
+
+Codes = Annotated[tuple[Name, ...], Field(min_length=1, max_length=100)]
 
 
 class SilenceRule(Model):
@@ -72,10 +94,15 @@ class LifecycleSection(Model):
     is closed where nobody objects. None: elapsed time, by routing's setting."""
     silence: Annotated[tuple[SilenceRule, ...], Field(max_length=RULES_MAX)] = ()
     """What holds instead for some tickets."""
-    escalation_reasons: Annotated[tuple[Name, ...], Field(min_length=1, max_length=100)] = (
-        ESCALATION_REASONS
-    )
+    escalation_reasons: Codes = ESCALATION_REASONS
     """The codes by which people say why they escalate."""
+    resolution_codes: Codes = RESOLUTION_CODES
+    """The codes by which people say how a ticket was resolved, the usual one first; those of
+    ``standard_codes`` count as well."""
+    task_outcomes: Codes = TASK_OUTCOMES
+    """The codes by which people say what came of a task, the usual one first."""
+    decline_reasons: Codes = DECLINE_REASONS
+    """The codes by which a desk says why it declines what is handed over to it."""
     duty_manager: Name | None = None
     """The agent who is told of a hierarchical escalation that names nobody."""
     duty_managers: Annotated[dict[Name, Name], Field(max_length=10_000)] = {}
@@ -91,6 +118,11 @@ class LifecycleSection(Model):
     the knowledge is there: with few articles it would make people cite any."""
     first_line: dict[StaffingName, Annotated[float, Field(ge=0, le=1)]] = {}
     """Level to the share of tickets that its desks are expected to solve themselves."""
+
+    @property
+    def resolutions(self) -> tuple[str, ...]:
+        """All codes by which people resolve, each once; the usual one first."""
+        return tuple(dict.fromkeys((*self.resolution_codes, *self.standard_codes)))
 
     def silence_after(self, *, kind: str, priority: str, desk: str) -> float | str | None:
         """Return the business seconds after which silence closes a ticket, or ``never``.

@@ -186,7 +186,10 @@ async def test_tasks_are_listed_by_whom_they_are_asked_of(api: Api) -> None:
     assert (await api.do(f"{path}/start")).json()["tasks"][0]["agent"] == "h-clarke"
     other = await api.do(f"{path}/start", by="a-novak")
     assert (other.status_code, "h-clarke's" in other.json()["detail"]) == (409, True)
-    done = await api.do(f"{path}/done", {"note": "m-8"})
+    wrong = await api.do(f"{path}/done", {"outcome": "boring"})
+    assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "outcome")
+    done = await api.do(f"{path}/done", {"note": "m-8", "outcome": "partly-done"})
+    assert done.json()["tasks"][0]["outcome"] == "partly-done"
     assert (done.json()["tasks"][0]["status"], done.json()["tasks"][0]["result"]) == ("done", "m-8")
     assert (await api.do("tasks/none/done")).status_code == 404
     assert (await api.do("resolve", {"code": "solved"})).status_code == 200

@@ -48,12 +48,13 @@ def _task_started(scope: Scope, body: lifecycle.TaskStarted) -> Said:
 
 
 def _task_done(scope: Scope, body: lifecycle.TaskDone) -> Said:
-    fields = {"by": scope.actor(body.by)}
+    fields = {"by": scope.actor(body.by), "outcome": scope.word("task_outcome", body.outcome)}
     return Said("say.task.done", "check", Tone.GOOD, fields, message=body.note)
 
 
 def _task_cancelled(scope: Scope, body: lifecycle.TaskCancelled) -> Said:
-    return Said("say.task.cancelled", "undo", Tone.QUIET, {"by": scope.actor(body.by)})
+    fields = {"by": scope.actor(body.by), "reason": scope.word("task_reason", body.reason)}
+    return Said("say.task.cancelled", "undo", Tone.QUIET, fields)
 
 
 def _watched(scope: Scope, body: lifecycle.WatcherAdded) -> Said:

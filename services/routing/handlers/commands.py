@@ -183,7 +183,7 @@ class TicketCommands:
         self,
         caller: Caller,
         *,
-        code: str,
+        code: str | None,
         article: str | None,
         resolver: Resolver | None = None,
         resolver_tier: int | None = None,

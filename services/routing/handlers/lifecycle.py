@@ -83,11 +83,21 @@ class LifecycleCommands:
             lambda state: tasks.decide_task_start(state, task=task, agent=agent, by=caller.by),
         )
 
-    async def finish_task(self, caller: Caller, *, task: str, note: str | None) -> TicketDocument:
-        """Say that a task is done."""
+    async def finish_task(
+        self, caller: Caller, *, task: str, note: str | None, outcome: str | None = None
+    ) -> TicketDocument:
+        """Say what came of a task."""
+        configuration = self._changes.configuration(caller.tenant)
         return await self._changes.change(
             caller,
-            lambda state: tasks.decide_task_done(state, task=task, note=note, by=caller.by),
+            lambda state: tasks.decide_task_done(
+                state,
+                task=task,
+                note=note,
+                by=caller.by,
+                configuration=configuration,
+                outcome=outcome,
+            ),
         )
 
     async def cancel_task(self, caller: Caller, *, task: str) -> TicketDocument:
