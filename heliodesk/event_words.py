@@ -151,6 +151,7 @@ _WORDS: Final[Mapping[str, Callable[[Body], str]]] = {
     "ticket.task_started": _task,
     "ticket.task_done": lambda b: f"task {b.get('outcome', 'done')}, says {b.get('by')}",
     "ticket.task_cancelled": lambda b: f"task cancelled: {b.get('reason')}",
+    "ticket.reminded": lambda b: f"reminded: silence closes it {b.get('close_at')}",
     "ticket.watcher_added": lambda b: f"{b.get('kind')} {b.get('watcher')} follows it",
     "ticket.watcher_removed": lambda b: f"{b.get('kind')} {b.get('watcher')} follows it no more",
     "ticket.pended": _status,

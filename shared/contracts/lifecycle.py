@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from shared.contracts.facts import Code, Id, Word
+from shared.contracts.facts import Code, Id, Instant, Word
 from shared.contracts.routing import Said, TicketEvent
 
 TOLD_MAX = 20
@@ -48,6 +48,19 @@ class TicketConfirmed(TicketEvent):
 
     said: Said
     resolution: Annotated[int, Field(ge=0)] = 0
+    """The sequence of the resolution's event."""
+
+
+class TicketReminded(TicketEvent):
+    """The requester is reminded that silence will close the resolved ticket."""
+
+    type: ClassVar[str] = "heliodesk.ticket.reminded.v1"
+
+    due_at: Instant
+    """The instant for which the reminder was said: earlier ones are over with it."""
+    close_at: Instant
+    """When silence closes it."""
+    resolution: Annotated[int, Field(ge=1)]
     """The sequence of the resolution's event."""
 
 

@@ -17,6 +17,7 @@ from shared.organisation.words import (
 
 NEVER: Final = "never"
 RULES_MAX: Final = 1_000
+REMINDERS_MAX: Final = 5
 
 ESCALATION_REASONS: Final = (
     "skills",
@@ -65,6 +66,12 @@ skilled desks: these are values to begin with, which an organisation replaces by
 Codes = Annotated[tuple[Name, ...], Field(min_length=1, max_length=100)]
 
 
+Reminder = Annotated[float, Field(gt=0, lt=1)] | TargetSeconds
+"""When the requester is reminded: a share of the silence, or business time before the closing."""
+
+Reminders = Annotated[tuple[Reminder, ...], Field(max_length=REMINDERS_MAX)]
+
+
 class SilenceRule(Model):
     """After how long silence closes the tickets of some kinds, priorities or desks.
 
@@ -76,6 +83,8 @@ class SilenceRule(Model):
     desks: Annotated[tuple[Name, ...], Field(max_length=100)] = ()
     after: TargetSeconds | Literal["never"]
     """Business time of the desk that resolved it, or ``never``."""
+    reminders: Reminders | None = None
+    """None: those of the section."""
 
     def takes(self, *, kind: str, priority: str, desk: str) -> bool:
         """Return whether a ticket is one of these."""
@@ -94,6 +103,10 @@ class LifecycleSection(Model):
     is closed where nobody objects. None: elapsed time, by routing's setting."""
     silence: Annotated[tuple[SilenceRule, ...], Field(max_length=RULES_MAX)] = ()
     """What holds instead for some tickets."""
+    reminders: Reminders = (0.5,)
+    """When the requester is reminded before silence closes the ticket: shares of the silence, such
+    as 0.5, or business time before the closing, such as 4h. One that would come before the
+    resolution is left out."""
     escalation_reasons: Codes = ESCALATION_REASONS
     """The codes by which people say why they escalate."""
     resolution_codes: Codes = RESOLUTION_CODES
@@ -129,10 +142,17 @@ class LifecycleSection(Model):
 
         None where the section says nothing of it.
         """
-        for rule in self.silence:
-            if rule.takes(kind=kind, priority=priority, desk=desk):
-                return rule.after
-        return self.close_after_silence
+        rule = self._rule(kind=kind, priority=priority, desk=desk)
+        return self.close_after_silence if rule is None else rule.after
+
+    def reminders_of(self, *, kind: str, priority: str, desk: str) -> Reminders:
+        """Return when the requester of a resolved ticket is reminded."""
+        rule = self._rule(kind=kind, priority=priority, desk=desk)
+        return self.reminders if rule is None or rule.reminders is None else rule.reminders
+
+    def _rule(self, *, kind: str, priority: str, desk: str) -> SilenceRule | None:
+        rules = (r for r in self.silence if r.takes(kind=kind, priority=priority, desk=desk))
+        return next(rules, None)
 
     def manager_of(self, desk: str) -> str | None:
         """Return the agent who is told of what goes badly at a desk."""

@@ -242,6 +242,16 @@ class MemoryTickets:
         ]
         return [d for _, d in sorted(found, key=lambda pair: pair[0])][:limit]
 
+    async def reminding(self, now: datetime, *, limit: int) -> list[TicketDocument]:
+        """Return resolved tickets whose requesters are to be reminded by now, the oldest first."""
+        found = [
+            (s.remind_at, d)
+            for d, s in self._where(lambda _, s: s.status is Status.RESOLVED)
+            if s.remind_at is not None and s.remind_at <= now
+            if s.close_at is not None and s.close_at > now
+        ]
+        return [d for _, d in sorted(found, key=lambda pair: pair[0])][:limit]
+
     async def silent(
         self, now: datetime, *, resolved_before: datetime, limit: int
     ) -> list[TicketDocument]:

@@ -21,13 +21,20 @@ from services.routing.domain.requests import (
 )
 from services.routing.domain.self_service import AUTOMATION, SELF_SERVICE
 from services.routing.domain.sidework import TASKS_OPEN_MAX, TASKS_SETTLED_KEPT_MAX, TaskStatus
+from services.routing.domain.silence import reminder_seconds
 from services.routing.domain.tickets import TICKETS, TicketState
-from services.routing.domain.timers import decide_due, decide_silence
+from services.routing.domain.timers import decide_due, decide_remind, decide_silence
 from shared.aggregate import Document, Step, fold, plan
 from shared.contracts.envelope import Body
 from shared.contracts.facts import Kind, Priority
 from shared.contracts.intake import ReplyVerdict
-from shared.contracts.lifecycle import EscalationKind, TaskCancelled, TicketConfirmed, WatcherKind
+from shared.contracts.lifecycle import (
+    EscalationKind,
+    TaskCancelled,
+    TicketConfirmed,
+    TicketReminded,
+    WatcherKind,
+)
 from shared.contracts.links import ParentSolved, RequestMerged
 from shared.contracts.routing import (
     PendReason,
@@ -350,6 +357,93 @@ silence:
     unsaid.resolve()
     assert (unsaid.state.close_at, unsaid.state.keeps_open) == (None, False)
     assert names(unsaid.do(lambda s: decide_silence(s, now=later, after_seconds=60))) == ["closed"]
+
+
+def test_the_requester_is_reminded_at_half_time_unless_that_is_said_otherwise() -> None:
+    """By the hours of the desk; a rule's own count, and one before the resolution is left out."""
+    text = """
+close_after_silence: 4h
+silence:
+  - {priorities: [P1], after: never}
+  - {priorities: [P2], after: 8h, reminders: [0.5, 6h, 1h]}
+  - {priorities: [P4], after: 1h, reminders: [2h]}
+  - {priorities: [P5], after: 8h, reminders: []}
+"""
+    expected = {
+        Priority.P1: (),
+        Priority.P2: (at(11), at(13), at(16)),
+        Priority.P3: (at(11),),
+        Priority.P4: (),
+        Priority.P5: (),
+    }
+    for priority, instants in expected.items():
+        life = Life(configured(text), priority=priority)
+        life.resolve()
+        assert (life.state.reminders, life.state.remind_at) == (
+            instants,
+            instants[0] if instants else None,
+        ), priority
+    late = Life(configured(text))
+    late.now = at(16)
+    late.resolve()
+    assert (late.state.remind_at, late.state.close_at) == (at(10, day=3), at(12, day=3))
+    for wrong in ("[0]", "[1.5]", "[soon]", "[-1h]", "[0.1, 0.2, 0.3, 0.4, 0.5, 0.6]"):
+        with pytest.raises(ConfigurationInvalid, match="reminders"):
+            configured(f"reminders: {wrong}\n")
+
+
+def test_each_reminder_is_said_once_and_those_that_were_missed_are_one() -> None:
+    """The event says which; nothing is said of a ticket that silence closes by now."""
+    life = Life(configured("close_after_silence: 8h\nreminders: [0.25, 0.5, 0.75]\n"))
+    life.resolve()
+
+    def remind(now: datetime) -> list[Body]:
+        return life.do(lambda s: decide_remind(s, now=now))
+
+    assert remind(at(10, 59)) == []
+    (first,) = remind(at(11))
+    assert isinstance(first, TicketReminded)
+    assert (first.due_at, first.close_at, first.resolution, first.by) == (
+        at(11),
+        at(17),
+        life.state.resolution,
+        "system",
+    )
+    assert (remind(at(11)), life.state.remind_at) == ([], at(13))
+    (second,) = remind(at(15, 30))
+    assert isinstance(second, TicketReminded)
+    assert (second.due_at, life.state.remind_at, life.state.reminders) == (at(15), None, ())
+    assert (life.state.status, life.state.close_at) == (Status.RESOLVED, at(17))
+    assert remind(at(16)) == []
+    over = Life(configured("close_after_silence: 8h\n"))
+    over.resolve()
+    assert over.do(lambda s: decide_remind(s, now=at(17))) == []
+
+
+@pytest.mark.parametrize("satisfied", [True, False])
+def test_who_has_answered_is_not_reminded(satisfied: bool) -> None:  # noqa: FBT001
+    """Confirmed or reopened, the reminders go; a new resolution has its own."""
+    life = Life(configured("close_after_silence: 2h\n"))
+    life.resolve()
+    assert life.state.remind_at == at(10)
+    life.confirm(satisfied)
+    assert life.state.reminders == ()
+    assert life.do(lambda s: decide_remind(s, now=at(10, 30))) == []
+    if not satisfied:
+        life.now = at(12)
+        life.resolve()
+        assert life.state.remind_at == at(13)
+
+
+@given(
+    st.lists(st.floats(0.01, 0.99) | st.integers(1, 200_000), max_size=5),
+    st.integers(60, 400_000),
+)
+def test_reminders_lie_within_the_silence(reminders: list[float], after: int) -> None:
+    """Each is after the resolution and before the closing, and none that would be is left out."""
+    found = reminder_seconds(reminders, after)
+    assert all(0 < seconds < after for seconds in found)
+    assert len(found) == sum(1 for one in reminders if one < after)
 
 
 def test_what_is_reopened_is_not_closed_by_the_former_silence() -> None:

@@ -6,6 +6,9 @@ from typing import Final
 
 LIFE_ENGLISH: Final[dict[str, str]] = {
     "status.in-progress": "In work",
+    "notice.reminder": "reminder before silence closes it",
+    "notice.task": "notice of a cancelled task",
+    "say.reminded": "The contact is reminded: without an answer it is closed {close_at}.",
     "notice.help": "call for help",
     "notice.watch": "news for a follower",
     "say.queued.returned": "{by} gave it back to {desk}, tier {tier}.",

@@ -6,6 +6,9 @@ from typing import Final
 
 LIFE_CHINESE: Final[dict[str, str]] = {
     "status.in-progress": "处理中",
+    "notice.reminder": "关闭前提醒",
+    "notice.task": "任务取消通知",
+    "say.reminded": "已提醒联系人：如无回复，将于 {close_at} 关闭。",
     "notice.help": "求助通知",
     "notice.watch": "关注者通知",
     "say.queued.returned": "{by} 退回至 {desk}（第 {tier} 级）。",

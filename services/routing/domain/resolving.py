@@ -91,6 +91,7 @@ def resolution(
         first_line=at_tier is not None and at_tier <= 1 and highest <= 1,
         close_at=silence.close_at,
         keeps_open=silence.keeps_open,
+        remind_at=silence.remind_at,
     )
 
 
