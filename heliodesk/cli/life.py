@@ -152,12 +152,18 @@ def task_do(  # noqa: PLR0917, RUF100 -- each is an argument of its own.
     task: Annotated[str, typer.Argument(help="Its id.")],
     verb: Annotated[TaskWord, typer.Argument(help="What becomes of it.")],
     *,
+    outcome: Annotated[
+        str | None, typer.Option("--outcome", help="Of one that is done: a code of lifecycle.yaml.")
+    ] = None,
     agent: As = None,
     as_json: AsJson = False,
 ) -> None:
     """Start, finish or cancel a task."""
     path = f"/v1/tickets/{ticket}/tasks/{task}/{verb.value}"
-    _listed(context_of(ctx).api("routing").call("POST", path, _given(agent=agent)), as_json=as_json)
+    _listed(
+        context_of(ctx).api("routing").call("POST", path, _given(outcome=outcome, agent=agent)),
+        as_json=as_json,
+    )
 
 
 def watch(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from services.notify.domain import alarms, offers, planning, referrals, watching
+from services.notify.domain import alarms, ending, offers, planning, referrals, watching
 from services.notify.domain.handovers import tell_alarm
 from services.notify.domain.notices import NOTICES
 from services.notify.handlers import Reach
@@ -15,14 +15,22 @@ from shared.contracts.contacts import ContactCodeAsked
 from shared.contracts.envelope import Event
 from shared.contracts.handover import HandoverAlarmed
 from shared.contracts.intake import FollowupRefused, MessageAdded, RequestAccepted
-from shared.contracts.lifecycle import TicketEscalated, WatcherAdded, WatcherRemoved
+from shared.contracts.lifecycle import (
+    TaskCancelled,
+    TicketEscalated,
+    TicketReminded,
+    WatcherAdded,
+    WatcherRemoved,
+)
 from shared.contracts.offering import TicketOffered
 from shared.contracts.routing import (
     FollowupRequested,
     TicketAssigned,
+    TicketClosed,
     TicketQueued,
     TicketReferred,
     TicketRegarded,
+    TicketReopened,
     TicketResolved,
 )
 from shared.contracts.sla import ClockBreached, ClockEscalated, ClockWarned
@@ -86,7 +94,19 @@ def on_tickets(reach: Reach, find: Configured) -> list[On]:
         reachable = reach.reachable(event.tenant, event.body.facts.contact)
         return referrals.tell_referral(state, event, now, reachable=reachable)
 
+    def on_ticket_reminded(state: Any, event: Any, now: Any) -> Any:
+        reachable = reach.reachable(event.tenant, event.body.facts.contact)
+        return ending.remind(state, event, now, reachable=reachable)
+
     return [
+        On(TicketReminded, NOTICES, on_ticket_reminded),
+        On(TicketReopened, NOTICES, ending.drop_reminders),
+        On(TicketClosed, NOTICES, ending.drop_reminders),
+        On(
+            TaskCancelled,
+            NOTICES,
+            lambda s, e, now: ending.tell_task_cancelled(s, e, now, find(e)),
+        ),
         On(FollowupRequested, NOTICES, on_followup_requested),
         On(TicketReferred, NOTICES, on_ticket_referred),
         On(

@@ -27,6 +27,7 @@ from shared.configuration import Configurations
 from shared.contracts.envelope import Body, EnvelopeInvalid, ValidationError, decode
 from shared.contracts.intake import FollowupRefused, RequestAccepted
 from shared.contracts.internal import CodeView, ContactView, MessageView
+from shared.contracts.lifecycle import TicketReminded
 from shared.contracts.notify import NoticeKind, RecipientKind
 from shared.contracts.routing import (
     FollowupRequested,
@@ -82,7 +83,14 @@ class Reach:
 
 
 TOLD: Final[Mapping[str, type[RequestAccepted | TicketEvent]]] = {
-    body.type: body for body in (RequestAccepted, FollowupRequested, TicketReferred, TicketResolved)
+    body.type: body
+    for body in (
+        RequestAccepted,
+        FollowupRequested,
+        TicketReferred,
+        TicketReminded,
+        TicketResolved,
+    )
 }
 """Events that are told to the contact of their ticket."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypedDict
 
 from fastapi import FastAPI
 
@@ -23,6 +24,7 @@ from services.routing.domain.handover.items import ITEMS
 from services.routing.domain.handover.process import HANDOVERS
 from services.routing.domain.tickets import TICKETS
 from services.routing.handlers.alarms import UnroutedWatch
+from services.routing.handlers.changing import TicketChanges
 from services.routing.handlers.closings import Closings
 from services.routing.handlers.commands import TicketCommands
 from services.routing.handlers.contacting import ContactCommands
@@ -44,10 +46,13 @@ from services.routing.handlers.taking import Taking
 from services.routing.handlers.verdicts import Verdicts
 from services.routing.handlers.writing import TicketWriter
 from services.routing.handover_store import MongoHandovers
+from services.routing.ports import Tickets
 from services.routing.settings import RoutingSettings
 from services.routing.store import MongoTickets
 from services.routing.ticker import Pace, start_handovers, start_reorganising, start_tickers
 from shared.clock import Clock, SystemClock
+from shared.commit import Committer
+from shared.configuration import Configurations
 from shared.contracts.routing import Presence
 from shared.contracts.topics import CLOCKS, REQUESTS, SHIFTS
 from shared.intake_api import IntakeApi
@@ -56,6 +61,16 @@ from shared.settings import secret
 from shared.sla_api import SlaApi
 from shared.streams import Record
 from shared.verdicts import VerdictSigner
+
+
+class _Core(TypedDict):
+    """What most parts of the service work with."""
+
+    tickets: Tickets
+    committer: Committer
+    writer: TicketWriter
+    configurations: Configurations
+    clock: Clock
 
 
 def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> FastAPI:
@@ -72,30 +87,21 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
     tickets = MongoTickets(runtime.database)
     runtime.prepare.append(tickets.ensure_indexes)
     writer = TicketWriter(committer=committer, configurations=configurations)
+    core: _Core = {
+        "tickets": tickets,
+        "committer": committer,
+        "writer": writer,
+        "configurations": configurations,
+        "clock": clock,
+    }
     matcher = Matcher(
-        tickets=tickets,
-        committer=committer,
-        writer=writer,
-        configurations=configurations,
-        clock=clock,
+        **core,
         presence_default=presence_default,
         limits=MatchLimits(window_tickets_max=settings.match_window_tickets_max),
     )
     keeper = HoldKeeper(tickets=tickets, committer=committer, writer=writer, clock=clock)
-    sweep = DeskSweep(
-        tickets=tickets,
-        committer=committer,
-        writer=writer,
-        configurations=configurations,
-        clock=clock,
-    )
-    reorganiser = Reorganiser(
-        tickets=tickets,
-        committer=committer,
-        writer=writer,
-        configurations=configurations,
-        clock=clock,
-    )
+    sweep = DeskSweep(**core)
+    reorganiser = Reorganiser(**core)
     closings = Closings(runtime.metrics.registry)
     timers = Timers(
         tickets=tickets,
@@ -169,48 +175,21 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
             wake()
 
     runtime.bus.listen(SHIFTS, hear)
-    reader = Reader(
-        tickets=tickets,
-        committer=committer,
+    reader = Reader(**core, presence_default=presence_default)
+    changes = TicketChanges(
         writer=writer,
         configurations=configurations,
         clock=clock,
-        presence_default=presence_default,
+        changed=wake,
+        closings=closings,
     )
     commands = TicketCommands(
+        changes=changes,
         committer=committer,
-        writer=writer,
-        configurations=configurations,
-        clock=clock,
-        taking=Taking(
-            tickets=tickets,
-            committer=committer,
-            writer=writer,
-            configurations=configurations,
-            clock=clock,
-            presence_default=presence_default,
-        ),
-        changed=wake,
-        closings=closings,
+        taking=Taking(**core, presence_default=presence_default),
     )
-    directing = Directing(
-        tickets=tickets,
-        committer=committer,
-        writer=writer,
-        configurations=configurations,
-        clock=clock,
-        presence_default=presence_default,
-    )
-    contacting = ContactCommands(
-        writer=writer,
-        configurations=configurations,
-        clock=clock,
-        changed=wake,
-        closings=closings,
-    )
-    lifecycle = LifecycleCommands(
-        writer=writer, configurations=configurations, clock=clock, changed=wake
-    )
+    directing = Directing(**core, presence_default=presence_default)
+    lifecycle = LifecycleCommands(changes)
     signer = VerdictSigner(secret(settings.thread_key or settings.service_token))
     verdicts = Verdicts(signer=signer, tickets=tickets, commands=commands)
     foresight = Foresight(tickets=tickets, configurations=configurations, clock=clock)
@@ -235,7 +214,7 @@ def create_app(settings: RoutingSettings, *, clock: Clock | None = None) -> Fast
             ticket_router(reader, commands),
             lifecycle_router(reader, commands, lifecycle),
             task_router(reader, lifecycle, clock=clock),
-            contact_router(reader, contacting),
+            contact_router(reader, ContactCommands(changes)),
             people_router(reader, commands),
             handover_router(handover_reader, reader, handover_commands),
             dry_run_router(foresight),

@@ -100,6 +100,13 @@ class Tickets(Protocol):
         """Return tickets of tier 0 that go to a person by now, of all tenants, the oldest first."""
         ...
 
+    async def reminding(self, now: datetime, *, limit: int) -> list[TicketDocument]:
+        """Return resolved tickets whose requesters are to be reminded by now, the oldest first.
+
+        Of all tenants; those that silence closes by now are left out.
+        """
+        ...
+
     async def silent(
         self, now: datetime, *, resolved_before: datetime, limit: int
     ) -> list[TicketDocument]:

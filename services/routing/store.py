@@ -55,6 +55,9 @@ class MongoTickets:
             await self._tickets.create_index(
                 [("state.status", 1), ("state.close_at", 1)], name="closing"
             )
+            await self._tickets.create_index(
+                [("state.status", 1), ("state.remind_at", 1)], name="reminding"
+            )
             for whose in ("desk", "agent"):
                 await self._tickets.create_index(
                     [("tenant", 1), (f"state.tasks.{whose}", 1), ("state.tasks.status", 1)],
@@ -174,6 +177,16 @@ class MongoTickets:
             "parked": 0,
         }
         return await self._found(query, [("state.person_at", 1)], limit)
+
+    async def reminding(self, now: datetime, *, limit: int) -> list[TicketDocument]:
+        """Return resolved tickets whose requesters are to be reminded by now, the oldest first."""
+        query: Query = {
+            "state.status": str(Status.RESOLVED),
+            "state.remind_at": {"$lte": now},
+            "state.close_at": {"$gt": now},
+            "parked": 0,
+        }
+        return await self._found(query, [("state.remind_at", 1)], limit)
 
     async def silent(
         self, now: datetime, *, resolved_before: datetime, limit: int

@@ -62,6 +62,7 @@ def start_tickers(
     runtime.tick("resume", timers.resume, seconds=pace.timer_seconds)
     runtime.tick("offers", waking(offers.expire), seconds=pace.offer_seconds)
     runtime.tick("reclaim", waking(reclaimer.sweep), seconds=pace.reclaim_seconds)
+    runtime.tick("remind", timers.remind, seconds=pace.sweep_seconds)
     runtime.tick("close", timers.close, seconds=pace.sweep_seconds)
 
     def wake() -> None:

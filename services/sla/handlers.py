@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from services.sla.domain.course import MERGED
 from services.sla.domain.decide import News, decide
 from services.sla.domain.evolve import TICKET_CLOCKS
 from services.sla.domain.explain import TicketExplanation, explained
@@ -25,7 +26,7 @@ from shared.contracts.intake import (
     RequestAccepted,
     RequestReclassified,
 )
-from shared.contracts.routing import Status, TicketEvent, TicketPended
+from shared.contracts.routing import Status, TicketClosed, TicketEvent, TicketPended
 from shared.contracts.sla import WorkEntry
 from shared.kernel import CommandRejected
 
@@ -106,7 +107,7 @@ def _entry(state: ClocksState | None, event: Event[TicketEvent], version: int) -
     """Return how the work stands after an event of routing.
 
     A status that only a newer release knows changes nothing. An event that finds the ticket
-    pending does not say why it waits: what was said before holds.
+    pending, or closed, does not say why: what was said before holds.
     """
     body = event.body
     status = body.status.value
@@ -115,7 +116,11 @@ def _entry(state: ClocksState | None, event: Event[TicketEvent], version: int) -
     reason = None
     if isinstance(body, TicketPended):
         reason = body.reason.value
-    elif status == Status.PENDING and state is not None:
+    elif isinstance(body, TicketClosed):
+        reason = MERGED if body.reason == MERGED else None
+    elif state is not None and (
+        status == Status.PENDING or (status == state.status == Status.CLOSED)
+    ):
         reason = state.reason
     return WorkEntry(
         at=event.time,

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from shared.contracts.facts import Code, Id, Word
+from shared.contracts.facts import Code, Id, Instant, Word
 from shared.contracts.routing import Said, TicketEvent
 
 TOLD_MAX = 20
@@ -48,6 +48,19 @@ class TicketConfirmed(TicketEvent):
 
     said: Said
     resolution: Annotated[int, Field(ge=0)] = 0
+    """The sequence of the resolution's event."""
+
+
+class TicketReminded(TicketEvent):
+    """The requester is reminded that silence will close the resolved ticket."""
+
+    type: ClassVar[str] = "heliodesk.ticket.reminded.v1"
+
+    due_at: Instant
+    """The instant for which the reminder was said: earlier ones are over with it."""
+    close_at: Instant
+    """When silence closes it."""
+    resolution: Annotated[int, Field(ge=1)]
     """The sequence of the resolution's event."""
 
 
@@ -101,10 +114,12 @@ class TaskStarted(TaskEvent):
 
 
 class TaskDone(TaskEvent):
-    """It is done."""
+    """It is over, and this came of it."""
 
     type: ClassVar[str] = "heliodesk.ticket.task_done.v1"
 
+    outcome: Code = "done"
+    """One of the organisation's ``task_outcomes``."""
     note: Id | None = None
     """The note in intake that says what came of it."""
 
@@ -115,7 +130,13 @@ class TaskCancelled(TaskEvent):
     type: ClassVar[str] = "heliodesk.ticket.task_cancelled.v1"
 
     reason: Code = "agent"
-    """``resolved`` where the whole ticket was solved without it."""
+    """``resolved`` where the whole ticket was solved without it; ``parent-resolved``,
+    ``alerts-cleared`` and ``merged`` where nobody was asked."""
+    code: Code | None = None
+    """What kind of work it was."""
+    task_desk: Code | None = None
+    task_agent: Code | None = None
+    """Who was asked for it. None of the three: an older release."""
 
 
 class WatcherAdded(TicketEvent):

@@ -23,12 +23,16 @@ class LinkEvent(Body):
     by: Code = "system"
 
 
-class RequestAbsorbed(LinkEvent):
+class _WithSource(LinkEvent):
+    """About the ticket that is merged into this one."""
+
+    source: Id
+
+
+class RequestAbsorbed(_WithSource):
     """Another ticket is about to be merged into this one: the first half, on the target."""
 
     type: ClassVar[str] = "heliodesk.request.absorbed.v1"
-
-    source: Id
 
 
 class RequestMerged(LinkEvent):
@@ -39,12 +43,10 @@ class RequestMerged(LinkEvent):
     into: Id
 
 
-class RequestReleased(LinkEvent):
+class RequestReleased(_WithSource):
     """A merge is undone, or came to nothing: the target gives the ticket back."""
 
     type: ClassVar[str] = "heliodesk.request.released.v1"
-
-    source: Id
 
 
 class RequestUnmerged(LinkEvent):
@@ -78,77 +80,84 @@ class RequestUnsplit(LinkEvent):
     """The link of the split that is undone."""
 
 
-class RequestsLinked(LinkEvent):
+class _WithChildren(LinkEvent):
+    """About the tickets that have this one as their parent."""
+
+    children: Annotated[tuple[Id, ...], Field(min_length=1, max_length=LINKED_MAX)]
+
+
+class RequestsLinked(_WithChildren):
     """This ticket is the parent of others: they have one cause."""
 
     type: ClassVar[str] = "heliodesk.request.children_linked.v1"
 
-    children: Annotated[tuple[Id, ...], Field(min_length=1, max_length=LINKED_MAX)]
 
-
-class RequestsUnlinked(LinkEvent):
+class RequestsUnlinked(_WithChildren):
     """Tickets are no children of this one any more."""
 
     type: ClassVar[str] = "heliodesk.request.children_unlinked.v1"
 
-    children: Annotated[tuple[Id, ...], Field(min_length=1, max_length=LINKED_MAX)]
+
+class _WithParent(LinkEvent):
+    """About the parent of this ticket."""
+
+    parent: Id
 
 
-class ParentLinked(LinkEvent):
+class ParentLinked(_WithParent):
     """This ticket has a parent."""
 
     type: ClassVar[str] = "heliodesk.request.parent_linked.v1"
 
-    parent: Id
 
-
-class ParentUnlinked(LinkEvent):
+class ParentUnlinked(_WithParent):
     """This ticket has its parent no more."""
 
     type: ClassVar[str] = "heliodesk.request.parent_unlinked.v1"
 
-    parent: Id
 
-
-class ParentSolved(LinkEvent):
+class ParentSolved(_WithParent):
     """The parent is resolved, and by policy that resolves this ticket too."""
 
     type: ClassVar[str] = "heliodesk.request.parent_solved.v1"
 
-    parent: Id
     code: Code = "solved"
 
 
-class EffectLinked(LinkEvent):
+class _WithEffect(LinkEvent):
+    """About a ticket that this one has caused."""
+
+    effect: Id
+
+
+class EffectLinked(_WithEffect):
     """This ticket has caused another, as a change may: the first half, on the cause."""
 
     type: ClassVar[str] = "heliodesk.request.effect_linked.v1"
 
-    effect: Id
 
-
-class EffectUnlinked(LinkEvent):
+class EffectUnlinked(_WithEffect):
     """This ticket has not caused the other."""
 
     type: ClassVar[str] = "heliodesk.request.effect_unlinked.v1"
 
-    effect: Id
+
+class _WithCause(LinkEvent):
+    """About the ticket that caused this one."""
+
+    cause: Id
 
 
-class CauseLinked(LinkEvent):
+class CauseLinked(_WithCause):
     """This ticket was caused by another: the second half."""
 
     type: ClassVar[str] = "heliodesk.request.cause_linked.v1"
 
-    cause: Id
 
-
-class CauseUnlinked(LinkEvent):
+class CauseUnlinked(_WithCause):
     """This ticket was not caused by the other."""
 
     type: ClassVar[str] = "heliodesk.request.cause_unlinked.v1"
-
-    cause: Id
 
 
 class LinkKind(Word):

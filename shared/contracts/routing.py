@@ -10,6 +10,7 @@ from shared.contracts.envelope import Body
 from shared.contracts.facts import Code, Id, Instant, TicketFacts, Word
 
 CANDIDATES_MAX = 5
+REMINDERS_MAX = 5
 
 
 class Status(Word):
@@ -239,6 +240,8 @@ class TicketResolved(TicketEvent):
     """When silence closes it; None: the service's own setting says so."""
     keeps_open: bool = False
     """Silence never closes it: only the requester or an agent does."""
+    remind_at: Annotated[tuple[Instant, ...], Field(max_length=REMINDERS_MAX)] = ()
+    """When the requester is reminded before that, in order of time."""
 
 
 class TicketReopened(TicketEvent):

@@ -64,6 +64,9 @@ class ClockView(BaseModel):
     """The earliest thing that is still to be done for the clock: warn, breach, escalate."""
     warned_at: Instant | None = None
     steps_done: Annotated[int, Field(ge=0, le=20)] = 0
+    cancelled_for: Code | None = None
+    """Of a cancelled clock: ``merged`` where the ticket goes on in another one; None where no
+    policy promises it any more."""
 
 
 class WorkEntry(BaseModel):

@@ -180,6 +180,7 @@ TICKETS = Topic(
         routing.EscalationDeferred,
         lifecycle.TicketStarted,
         lifecycle.TicketConfirmed,
+        lifecycle.TicketReminded,
         lifecycle.TicketEscalated,
         lifecycle.TaskAdded,
         lifecycle.TaskAssigned,

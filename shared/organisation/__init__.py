@@ -51,7 +51,14 @@ from shared.organisation.integrations import (
     Template,
     TemplatesSection,
 )
-from shared.organisation.lifecycle import ESCALATION_REASONS, LifecycleSection, SilenceRule
+from shared.organisation.lifecycle import (
+    DECLINE_REASONS,
+    ESCALATION_REASONS,
+    RESOLUTION_CODES,
+    TASK_OUTCOMES,
+    LifecycleSection,
+    SilenceRule,
+)
 from shared.organisation.lookup import Group, UnknownName
 from shared.organisation.parsing import parse_sections, validate_sections
 from shared.organisation.places import (
@@ -117,16 +124,19 @@ __all__ = [
     "ALERT_FIELDS",
     "ALWAYS",
     "BY_SUN",
+    "DECLINE_REASONS",
     "DEFAULT_RULE",
     "DESK_CALENDAR",
     "ESCALATION_REASONS",
     "MAIL_DOORS",
     "REJECT_REASONS",
     "REQUEST_FIELDS",
+    "RESOLUTION_CODES",
     "ROSTER_PREFIX",
     "ROUTING_FIELDS",
     "SECTION_BYTES_MAX",
     "SECTION_MODELS",
+    "TASK_OUTCOMES",
     "TICKET_FIELDS",
     "UNROUTED",
     "Ageing",

@@ -17,6 +17,7 @@ from shared.organisation.words import (
 
 NEVER: Final = "never"
 RULES_MAX: Final = 1_000
+REMINDERS_MAX: Final = 5
 
 ESCALATION_REASONS: Final = (
     "skills",
@@ -28,6 +29,25 @@ ESCALATION_REASONS: Final = (
     "security",
 )
 """Why people call for help, where the organisation has no list of its own."""
+
+RESOLUTION_CODES: Final = (
+    "solved",
+    "workaround",
+    "fulfilled",
+    "no-fault",
+    "duplicate",
+    "withdrawn",
+)
+"""How a ticket was resolved, where the organisation has no list of its own; the usual one first."""
+
+TASK_OUTCOMES: Final = ("done", "partly-done", "not-possible", "not-needed")
+"""What came of a task, where the organisation has no list of its own; the usual one first."""
+
+DECLINE_REASONS: Final = ("no-capacity", "no-skill", "language", "needs-the-site", "other")
+"""Why a desk declines what is handed over to it, where the organisation has no list of its own."""
+
+RESERVED_CODES: Final = frozenset({"alerts-cleared", "self-service", "automation"})
+"""Codes of resolutions that the product itself gives; nobody else may."""
 
 FIRST_LINE: Final[dict[StaffingName, float]] = {
     "call-operator": 0.0,
@@ -43,6 +63,15 @@ skilled desks: these are values to begin with, which an organisation replaces by
 """
 
 
+Codes = Annotated[tuple[Name, ...], Field(min_length=1, max_length=100)]
+
+
+Reminder = Annotated[float, Field(gt=0, lt=1)] | TargetSeconds
+"""When the requester is reminded: a share of the silence, or business time before the closing."""
+
+Reminders = Annotated[tuple[Reminder, ...], Field(max_length=REMINDERS_MAX)]
+
+
 class SilenceRule(Model):
     """After how long silence closes the tickets of some kinds, priorities or desks.
 
@@ -54,6 +83,8 @@ class SilenceRule(Model):
     desks: Annotated[tuple[Name, ...], Field(max_length=100)] = ()
     after: TargetSeconds | Literal["never"]
     """Business time of the desk that resolved it, or ``never``."""
+    reminders: Reminders | None = None
+    """None: those of the section."""
 
     def takes(self, *, kind: str, priority: str, desk: str) -> bool:
         """Return whether a ticket is one of these."""
@@ -72,10 +103,19 @@ class LifecycleSection(Model):
     is closed where nobody objects. None: elapsed time, by routing's setting."""
     silence: Annotated[tuple[SilenceRule, ...], Field(max_length=RULES_MAX)] = ()
     """What holds instead for some tickets."""
-    escalation_reasons: Annotated[tuple[Name, ...], Field(min_length=1, max_length=100)] = (
-        ESCALATION_REASONS
-    )
+    reminders: Reminders = (0.5,)
+    """When the requester is reminded before silence closes the ticket: shares of the silence, such
+    as 0.5, or business time before the closing, such as 4h. One that would come before the
+    resolution is left out."""
+    escalation_reasons: Codes = ESCALATION_REASONS
     """The codes by which people say why they escalate."""
+    resolution_codes: Codes = RESOLUTION_CODES
+    """The codes by which people say how a ticket was resolved, the usual one first; those of
+    ``standard_codes`` count as well."""
+    task_outcomes: Codes = TASK_OUTCOMES
+    """The codes by which people say what came of a task, the usual one first."""
+    decline_reasons: Codes = DECLINE_REASONS
+    """The codes by which a desk says why it declines what is handed over to it."""
     duty_manager: Name | None = None
     """The agent who is told of a hierarchical escalation that names nobody."""
     duty_managers: Annotated[dict[Name, Name], Field(max_length=10_000)] = {}
@@ -92,15 +132,27 @@ class LifecycleSection(Model):
     first_line: dict[StaffingName, Annotated[float, Field(ge=0, le=1)]] = {}
     """Level to the share of tickets that its desks are expected to solve themselves."""
 
+    @property
+    def resolutions(self) -> tuple[str, ...]:
+        """All codes by which people resolve, each once; the usual one first."""
+        return tuple(dict.fromkeys((*self.resolution_codes, *self.standard_codes)))
+
     def silence_after(self, *, kind: str, priority: str, desk: str) -> float | str | None:
         """Return the business seconds after which silence closes a ticket, or ``never``.
 
         None where the section says nothing of it.
         """
-        for rule in self.silence:
-            if rule.takes(kind=kind, priority=priority, desk=desk):
-                return rule.after
-        return self.close_after_silence
+        rule = self._rule(kind=kind, priority=priority, desk=desk)
+        return self.close_after_silence if rule is None else rule.after
+
+    def reminders_of(self, *, kind: str, priority: str, desk: str) -> Reminders:
+        """Return when the requester of a resolved ticket is reminded."""
+        rule = self._rule(kind=kind, priority=priority, desk=desk)
+        return self.reminders if rule is None or rule.reminders is None else rule.reminders
+
+    def _rule(self, *, kind: str, priority: str, desk: str) -> SilenceRule | None:
+        rules = (r for r in self.silence if r.takes(kind=kind, priority=priority, desk=desk))
+        return next(rules, None)
 
     def manager_of(self, desk: str) -> str | None:
         """Return the agent who is told of what goes badly at a desk."""

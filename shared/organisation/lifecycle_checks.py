@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
+from shared.organisation.lifecycle import RESERVED_CODES
 from shared.organisation.problems import unknown_name
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ Fault = tuple["Path", str]
 def lifecycle_faults(configuration: Configuration) -> Iterator[Fault]:
     """Yield what is wrong with the section as part of its configuration."""
     section = configuration.lifecycle
+    for name in ("resolution_codes", "standard_codes"):
+        for index, code in enumerate(getattr(section, name)):
+            if code in RESERVED_CODES:
+                yield (name, index), f"{code} is said by the product itself: choose another code"
     desks = frozenset(desk.name for desk in configuration.desks.desks)
     agents = frozenset(agent.id for agent in configuration.all_agents())
     yield from _unknown(("duty_manager",), "agent", section.duty_manager, agents)

@@ -226,6 +226,20 @@ async def test_what_silence_closes_is_found_by_its_own_instant_or_the_setting(
     assert await silent(2) == ["b", "a"]
 
 
+async def test_what_is_to_be_reminded_is_found_until_silence_closes_it(filled: Filled) -> None:
+    """Of all tenants, the longest due first; not what is closed by now, reopened or parked."""
+    resolved: dict[str, Any] = {"status": Status.RESOLVED, "resolved_at": at(8)}
+    await filled.put("a", **resolved, remind_at=at(11), close_at=at(12))
+    await filled.put("b", **resolved, remind_at=at(10), close_at=at(14), tenant="rival")
+    await filled.put("c", **resolved, remind_at=at(12), close_at=at(14))
+    await filled.put("d", **resolved, remind_at=at(9), close_at=at(11))
+    await filled.put("e", **resolved, remind_at=at(9), close_at=at(14), parked=1)
+    await filled.put("f", **resolved, close_at=at(14))
+    await filled.put("g", status=Status.QUEUED, remind_at=at(9), close_at=at(14))
+    assert ids(await filled.tickets.reminding(at(11), limit=9)) == ["b", "a"]
+    assert ids(await filled.tickets.reminding(at(11), limit=1)) == ["b"]
+
+
 async def test_tickets_with_open_tasks_are_found_by_whom_they_are_asked_of(
     filled: Filled,
 ) -> None:

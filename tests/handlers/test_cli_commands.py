@@ -562,7 +562,9 @@ def test_a_task_has_its_text_in_intake(home: Path) -> None:
     assert json.loads(asked.content) == {"code": "work", "desk": "operations", "note": "m-9"}
     keys = [request.headers["Idempotency-Key"] for request in (note, asked)]
     assert keys == ["k-note", "k"]
-    assert desk.run("ticket", "task-do", "T-000001", "k-1", "done").exit_code == 0
+    done = desk.run("ticket", "task-do", "T-000001", "k-1", "done", "--outcome", "partly-done")
+    assert done.exit_code == 0
+    assert json.loads(desk.asked[-1].content) == {"outcome": "partly-done"}
     assert desk.run("ticket", "tasks").stdout == "There are no such tasks.\n"
     assert desk.run("ticket", "tasks", "T-000001", "--desk", "x").exit_code == 2
 

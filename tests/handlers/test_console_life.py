@@ -144,6 +144,7 @@ async def test_the_page_shows_tasks_followers_and_how_it_went(console: MemoryCon
         "Global Operations",
         'href="#message-m-7"',
         "Follow no more",
+        '<option value="not-possible">not possible</option>',
         "One follows it.",
         "Record the contact&#39;s answer",
     ):
@@ -159,10 +160,13 @@ async def test_tasks_and_followers_go_to_routing(console: MemoryConsole) -> None
         form = {"desk": "operations", "text": "Swap the disk", "key": "k"}
         asked = await client.post(f"/tickets/{TICKET}/tasks", data=form)
         begun = await client.post(f"/tickets/{TICKET}/tasks/t-9/start")
+        form = {"outcome": "partly-done"}
+        ended = await client.post(f"/tickets/{TICKET}/tasks/t-9/done", data=form)
         seen = await client.post(f"/tickets/{TICKET}/watch", data={"watching": "yes"})
         none = await client.post(f"/tickets/{TICKET}/tasks", data={"text": "x"})
     assert "The task is asked for." in asked.text
     assert "The task is yours." in begun.text
+    assert "The task is done." in ended.text
     assert "You follow the ticket." in seen.text
     assert none.status_code == 422
     assert console.work.sent == [
@@ -173,6 +177,7 @@ async def test_tasks_and_followers_go_to_routing(console: MemoryConsole) -> None
             {"code": "work", "desk": "operations", "agent": None, "text": "Swap the disk"},
         ),
         ("h-clarke", TICKET, "t-9", "start"),
+        ("h-clarke", TICKET, "t-9", ("done", "partly-done")),
         ("h-clarke", TICKET, "h-clarke", "agent", True),
     ]
 

@@ -82,6 +82,26 @@ async def test_a_large_item_takes_the_room_of_several() -> None:
     commit.submit("x", lane="a")
 
 
+async def test_an_item_is_weighed_once() -> None:
+    """What it took of the room is what it gives back, though it weighs something else by then."""
+    item: list[str] = []
+    weighed: list[int] = []
+
+    def weight(one: list[str]) -> int:
+        weighed.append(1 + len(one))
+        return weighed[-1]
+
+    async def write(items: Sequence[list[str]]) -> Sequence[list[str]]:
+        return items
+
+    commit = GroupCommit(write, items_max=1, waiting_max=10, weight=weight)
+    done = commit.submit(item)
+    item.extend("grown")
+    await commit.flush()
+    assert done.result() is item
+    assert (weighed, commit._waiting) == ([1], 0)
+
+
 async def test_a_write_with_too_few_results_answers_everybody() -> None:
     """Nobody waits for ever for a result that never comes."""
 

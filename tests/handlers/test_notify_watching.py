@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,12 +15,14 @@ from shared.contracts.intake import Direction, MessageAdded, RequestAccepted
 from shared.contracts.internal import ContactView, MessageView
 from shared.contracts.lifecycle import (
     EscalationKind,
+    TaskCancelled,
     TicketEscalated,
+    TicketReminded,
     WatcherAdded,
     WatcherKind,
     WatcherRemoved,
 )
-from shared.contracts.routing import Status, TicketResolved
+from shared.contracts.routing import Status, TicketClosed, TicketReopened, TicketResolved
 from shared.organisation import ESCALATION_REASONS
 from shared.testing.clock import START
 from shared.verdicts import Verdict, VerdictSigner
@@ -110,8 +113,8 @@ async def watched() -> Notify:
 
 def kept(rig: Notify, kind: str) -> list[Notice]:
     """Return the ticket's notices of a kind."""
-    row = rig.streams.data.collection(NOTICES.name)["t-1"]
-    return [Notice.model_validate(n) for n in row["state"]["notices"] if n["kind"] == kind]
+    state = rig.streams.data.collection(NOTICES.name)["t-1"]["state"] or {"notices": ()}
+    return [Notice.model_validate(n) for n in state["notices"] if n["kind"] == kind]
 
 
 async def test_who_follows_a_ticket_reads_what_is_public_and_never_a_note() -> None:
@@ -197,6 +200,111 @@ async def test_the_mail_of_a_resolution_has_two_signed_links(language: str) -> N
     read = [signer.read(url.rpartition("/")[2], tenant=TENANT) for url in urls]
     assert read == [Verdict("T-000001", event.sequence, yes) for yes in (True, False)]
     assert all(f"{URL}/answer/{TENANT}/" in url and f'href="{url}"' in html for url in urls)
+
+
+def reminded(language: str = "en", **more: Any) -> TicketReminded:
+    """Return a reminder of the resolution that was the seventh event of its ticket."""
+    given: dict[str, Any] = {
+        "facts": facts(language),
+        "status": Status.RESOLVED,
+        "desk": "london",
+        "due_at": START,
+        "close_at": START + timedelta(hours=6),
+        "resolution": 7,
+    }
+    return TicketReminded(**(given | more))
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "it is closed on"), ("zh", "工单将于")], ids=["en", "zh"]
+)
+async def test_a_reminder_is_one_mail_with_the_links_of_its_resolution(
+    language: str, words: str
+) -> None:
+    """Delivered twice it is sent once; it says until when an answer counts."""
+    rig = notify(thread_key=KEY, console_url=URL)
+    event = rig.event("t-1", reminded(language))
+    await rig.receive(event)
+    await rig.receive(event)
+    await rig.sender.round()
+    await rig.receive(event)
+    await rig.sender.round()
+    (mail,) = rig.channel.parsed
+    assert "wei@example.com" in mail["To"]
+    plain = mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert words in plain
+    urls = [line for line in plain.splitlines() if line.startswith(URL)]
+    signer = VerdictSigner(KEY)
+    read = [signer.read(url.rpartition("/")[2], tenant=TENANT) for url in urls]
+    assert read == [Verdict("T-000001", 7, yes) for yes in (True, False)]
+
+
+@pytest.mark.parametrize("reopened", [True, False])
+async def test_a_reminder_that_waits_goes_with_the_answer(reopened: bool) -> None:  # noqa: FBT001
+    """What it says is not true any more: it is given up, and what is sent already stays sent."""
+    rig = notify()
+    at: dict[str, Any] = {"facts": facts(), "desk": "london", "by": "contact"}
+    over = (
+        TicketReopened(**at, status=Status.QUEUED, reason="message")
+        if reopened
+        else TicketClosed(**at, status=Status.CLOSED, reason="confirmed")
+    )
+    await rig.receive(rig.event("t-1", reminded()))
+    await rig.sender.round()
+    await rig.receive(rig.event("t-1", reminded()), rig.event("t-1", over))
+    await rig.sender.round()
+    assert len(rig.channel.parsed) == 1
+    assert [str(n.status) for n in kept(rig, "reminder")] == ["sent", "failed"]
+    assert "overtaken" in (kept(rig, "reminder")[1].reason or "")
+
+
+async def test_no_reminder_comes_after_the_closing_or_without_an_address() -> None:
+    """An event that was read too late plans nothing, and neither does one of who has no mail."""
+    rig = notify()
+    rig.directory.people["wei"] = ContactView(id="wei", name="Wei", mail=None)
+    await rig.receive(rig.event("t-1", reminded()))
+    rig.directory.people["wei"] = ContactView(id="wei", name="Wei", mail="wei@example.com")
+    await rig.receive(rig.event("t-1", reminded(close_at=START)))
+    assert not rig.streams.data.collection(NOTICES.name).get("t-1", {}).get("state")
+    await rig.receive(rig.event("t-1", reminded()))
+    assert len(kept(rig, "reminder")) == 1
+
+
+@pytest.mark.parametrize(
+    ("whose", "by", "told"),
+    [
+        ({"task_desk": "operations"}, "monitoring", ["operations"]),
+        ({"task_desk": "operations", "task_agent": "p-sharma"}, "monitoring", ["p-sharma"]),
+        ({"task_agent": "p-sharma"}, "p-sharma", []),
+        ({}, "monitoring", []),
+    ],
+)
+async def test_who_was_asked_for_a_task_hears_that_it_is_cancelled(
+    whose: dict[str, str], by: str, told: list[str]
+) -> None:
+    """With the reason, once; nobody of what they did themselves."""
+    rig = notify()
+    body = TaskCancelled(
+        facts=facts(),
+        status=Status.ACCEPTED,
+        desk="london",
+        by=by,
+        task="k-1",
+        reason="alerts-cleared",
+        code="replace-disk",
+        **whose,
+    )
+    event = rig.event("t-1", body)
+    await rig.receive(event)
+    await rig.receive(event)
+    assert [n.recipient for n in kept(rig, "task")] == told
+    while await rig.sender.round():
+        pass
+    for mail in rig.channel.parsed:
+        plain = mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+        assert "(replace-disk)" in plain
+        assert "the alerts have cleared" in plain
+    assert len(rig.channel.parsed) == len(told)
 
 
 async def test_without_an_address_or_a_key_there_are_no_links() -> None:

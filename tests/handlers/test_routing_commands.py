@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.routing.handlers.commands import Caller
+from services.routing.handlers.changing import Caller
 from services.routing.ports import TicketDocument
 from shared.commit import RevisionStale
 from shared.contracts.routing import (

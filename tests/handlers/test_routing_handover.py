@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from services.routing.domain.handover.items import Stage
-from services.routing.handlers.commands import Caller
+from services.routing.handlers.changing import Caller
 from shared.contracts.facts import Priority
 from shared.contracts.handover import (
     HandoverAlarmed,
@@ -255,6 +255,9 @@ async def test_a_declined_offer_stays_and_an_unanswered_one_moves() -> None:
     await routing.go(on(16, 40))
     await routing.go(on(16, 45))
     bob = routing.speaker("london", "bob")
+    with pytest.raises(CommandRejected, match="'bored' is no code here; one of: no-cap") as error:
+        await routing.say.decline(bob, ticket="t1", reason="bored", note=None)
+    assert (error.value.code, error.value.field) == ("unknown-code", "reason")
     await routing.say.decline(bob, ticket="t1", reason="needs-the-site", note=None)
     with pytest.raises(CommandRejected, match="answered: bob has declined"):
         await routing.say.decline(

@@ -17,7 +17,7 @@ from services.routing.domain.handover.looks import Seen
 from services.routing.domain.handover.ruling import is_grave
 from services.routing.domain.handover.shifts import successor
 from services.routing.domain.tickets import TicketState
-from services.routing.handlers.commands import Caller
+from services.routing.handlers.changing import Caller
 from shared.contracts.facts import Priority
 from shared.contracts.handover import HandoverItemMoved
 from shared.contracts.routing import PendReason, QueueReason, Status

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 from typing import Any
@@ -16,15 +17,30 @@ from services.routing.handlers.sweeps import Timers
 from services.routing.handlers.verdicts import Verdicts
 from shared.auth import Authenticator
 from shared.contracts.intake import ReplyVerdict
-from shared.contracts.routing import Status, TicketClosed
+from shared.contracts.lifecycle import TicketReminded
+from shared.contracts.routing import Said, Status, TicketClosed
 from shared.http import equip
+from shared.kernel import Infrastructure
 from shared.testing.clock import ManualClock
+from shared.testing.memory import MemoryStreams
 from shared.verdicts import Verdict, VerdictSigner
 from tests.handlers.test_routing_api import identities
-from tests.support.routing import TENANT, Routing, accepted, message
+from tests.support.routing import TENANT, Routing, accepted, at, message
 
 SIGNER = VerdictSigner("key")
 NUMBER = "T-000001"
+
+
+class Crash:
+    """Fails at one point of the store, while it is named."""
+
+    at: str | None = None
+
+    async def point(self, name: str) -> None:
+        """Fail there."""
+        if name == self.at:
+            message = f"crash at {name}"
+            raise Infrastructure(message)
 
 
 class Api:
@@ -186,7 +202,10 @@ async def test_tasks_are_listed_by_whom_they_are_asked_of(api: Api) -> None:
     assert (await api.do(f"{path}/start")).json()["tasks"][0]["agent"] == "h-clarke"
     other = await api.do(f"{path}/start", by="a-novak")
     assert (other.status_code, "h-clarke's" in other.json()["detail"]) == (409, True)
-    done = await api.do(f"{path}/done", {"note": "m-8"})
+    wrong = await api.do(f"{path}/done", {"outcome": "boring"})
+    assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "outcome")
+    done = await api.do(f"{path}/done", {"note": "m-8", "outcome": "partly-done"})
+    assert done.json()["tasks"][0]["outcome"] == "partly-done"
     assert (done.json()["tasks"][0]["status"], done.json()["tasks"][0]["result"]) == ("done", "m-8")
     assert (await api.do("tasks/none/done")).status_code == 404
     assert (await api.do("resolve", {"code": "solved"})).status_code == 200
@@ -251,6 +270,52 @@ async def test_silence_closes_at_the_instant_that_was_said_and_is_counted_apart(
     assert [b.reason for b in closed] == ["silence"]
     assert [c for c in counted if c[1]] == [("silence", 1)]
     assert (await routing.state("t2")).status is Status.CLOSED
+
+
+async def test_two_processes_and_crashes_remind_once() -> None:
+    """A crash before the write says nothing, one after it everything; both look at each round."""
+    crash = Crash()
+    store = MemoryStreams(faults=crash)
+    clock = ManualClock(at(9, 0))
+    first, second = (Routing(store=store, clock=clock) for _ in range(2))
+    await first.feed("t1", accepted(NUMBER))
+    await first.commands.resolve(first.caller("t1"), code="solved", article=None)
+    state = await first.state("t1")
+    assert state.remind_at is not None
+    assert state.close_at is not None
+    await clock.advance((state.remind_at - clock.now()).total_seconds())
+    for point in ("store.commit", "store.commit.answer"):
+        crash.at = point
+        with pytest.raises(Infrastructure):
+            await first.timers.remind()
+        crash.at = None
+    for _ in range(2):
+        await asyncio.gather(first.timers.remind(), second.timers.remind())
+    # What a crashed process did not send is in the outbox, for any other's sweep.
+    await second.relay.sweep(everything=True)
+    reminded = [b for b in await second.bodies("t1") if isinstance(b, TicketReminded)]
+    assert [(b.due_at, b.close_at) for b in reminded] == [(state.remind_at, state.close_at)]
+    await clock.advance((state.close_at - clock.now()).total_seconds())
+    await second.timers.remind()
+    await second.timers.close()
+    assert (await second.state("t1")).status is Status.CLOSED
+    assert len([b for b in await second.bodies("t1") if isinstance(b, TicketReminded)]) == 1
+
+
+async def test_a_confirmed_ticket_is_found_by_no_reminder() -> None:
+    """What is due is asked of the store as it is now."""
+    routing = Routing()
+    await routing.feed("t1", accepted(NUMBER))
+    await routing.commands.resolve(routing.caller("t1"), code="solved", article=None)
+    remind_at = (await routing.state("t1")).remind_at
+    assert remind_at is not None
+    assert isinstance(routing.clock, ManualClock)
+    await routing.clock.advance((remind_at - routing.clock.now()).total_seconds())
+    assert len(await routing.tickets.reminding(routing.clock.now(), limit=9)) == 1
+    await routing.commands.confirm(routing.caller("t1"), satisfied=True, said=Said.AGENT)
+    assert await routing.tickets.reminding(routing.clock.now(), limit=9) == []
+    assert await routing.timers.remind() is False
+    assert not any(isinstance(b, TicketReminded) for b in await routing.bodies("t1"))
 
 
 async def test_closings_are_counted_by_reason() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.routing.handlers.commands import Caller
+from services.routing.handlers.changing import Caller
 from shared.contracts.facts import Channel, Priority
 from shared.contracts.offering import OfferAnswer, OfferAnswered, TicketOffered
 from shared.contracts.routing import (
@@ -211,7 +211,9 @@ async def test_only_reasons_of_the_desk_are_taken_and_only_from_who_is_asked() -
     with pytest.raises(CommandRejected, match="is not offered to a1: queued"):
         await routing.commands.reject(routing.caller("t1", "a1"), agent="a1", code="busy")
     await routing.match()
-    with pytest.raises(CommandRejected, match="'tired' is no reason here; busy, break") as error:
+    with pytest.raises(
+        CommandRejected, match="'tired' is no code here; one of: busy, break"
+    ) as error:
         await routing.commands.reject(routing.caller("t1", "a1"), agent="a1", code="tired")
     assert (error.value.field, error.value.status) == ("reason", 422)
     with pytest.raises(CommandRejected, match="not offered to a2"):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.routing.handlers.commands import Caller
+from services.routing.handlers.changing import Caller
 from services.routing.handlers.taking import Nothing
 from shared.contracts.facts import Priority
 from shared.contracts.routing import Presence, Status, TicketAssigned

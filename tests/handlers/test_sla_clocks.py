@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from services.sla.domain.evolve import TICKET_CLOCKS
+from services.sla.domain.explain_text import render
 from shared.aggregate import Document, fold
 from shared.contracts.facts import Kind, Priority
 from shared.contracts.intake import Direction
@@ -58,6 +59,74 @@ async def test_an_offer_lets_the_clocks_run() -> None:
     assert (state.status, state.agent) == ("offered", "bob")
     assert {clock.view.state for clock in state.clocks} == {ClockState.RUNNING}
     assert (await sla.clock_of("fix")).view.due_at == utc(3, 13)
+
+
+async def test_a_merge_cancels_the_clocks_and_is_no_success() -> None:
+    """Nothing was answered or solved here; nothing is due any more, whatever is told of it."""
+    sla, story = Sla(), Story()
+    await sla.feed(
+        story.accepted(), story.queued(utc(2, 14, 5)), story.closed(utc(2, 14, 30), "merged")
+    )
+    for event in (None, story.regarded(utc(2, 14, 40)), story.message(utc(2, 14, 50))):
+        await sla.feed(*([event] if event else []))
+        state = await sla.state()
+        for clock in state.clocks:
+            view = clock.view
+            assert (view.state, view.cancelled_for) == (ClockState.CANCELLED, "merged")
+            assert (view.ended_at, view.due_at, view.next_at) == (utc(2, 14, 30), None, None)
+        assert (state.due_at, state.breached) == (None, False)
+    story.facts = facts(priority=Priority.P1)
+    await sla.feed(story.accepted())
+    assert {c.view.state for c in (await sla.state()).clocks} == {ClockState.CANCELLED}
+
+
+async def test_what_was_achieved_or_missed_before_a_merge_stays_so() -> None:
+    """An answer that came is met, a due time that had passed is missed, a solution is met."""
+    answered, story = Sla(), Story()
+    await answered.feed(
+        story.accepted(),
+        story.queued(utc(2, 14, 5)),
+        story.message(utc(2, 14, 20)),
+        story.closed(utc(2, 14, 30), "merged"),
+    )
+    assert (await answered.clock_of("answer")).view.state is ClockState.MET
+    assert (await answered.clock_of("fix")).view.state is ClockState.CANCELLED
+    late, story = Sla(), Story()
+    await late.feed(
+        story.accepted(), story.queued(utc(2, 14, 5)), story.closed(utc(2, 15, 30), "merged")
+    )
+    assert (await late.clock_of("answer")).view.state is ClockState.MISSED
+    assert (await late.clock_of("fix")).view.state is ClockState.CANCELLED
+    solved, story = Sla(), Story()
+    await solved.feed(
+        story.accepted(),
+        story.queued(utc(2, 14, 5)),
+        story.resolved(utc(2, 14, 30)),
+        story.closed(utc(2, 14, 40), "merged"),
+    )
+    assert {c.view.state for c in (await solved.state()).clocks} == {ClockState.MET}
+
+
+async def test_an_undone_merge_takes_the_clocks_up_again() -> None:
+    """The time in the other ticket is not counted, and the end is as of a ticket of its own."""
+    sla, story = Sla(), Story()
+    await sla.feed(
+        story.accepted(),
+        story.queued(utc(2, 14, 5)),
+        story.closed(utc(2, 14, 30), "merged"),
+        story.reopened(utc(2, 15)),
+    )
+    answer, fix = await sla.clock_of("answer"), await sla.clock_of("fix")
+    assert (answer.view.state, answer.view.cancelled_for) == (ClockState.RUNNING, None)
+    assert (answer.view.used_seconds, answer.view.due_at) == (1800, utc(2, 15, 30))
+    assert (fix.view.state, fix.view.cancelled_for) == (ClockState.RUNNING, None)
+    assert (fix.view.used_seconds, fix.view.due_at) == (1800, utc(3, 13, 30))
+    await sla.feed(story.resolved(utc(2, 15, 20)))
+    for name in ("answer", "fix"):
+        view = (await sla.clock_of(name)).view
+        assert (view.state, view.used_seconds) == (ClockState.MET, 3000)
+    text = render(sla.handlers.explain(await sla.document(), await sla.state(), utc(2, 16)))
+    assert "went on in another ticket, then taken back (by system)" in text
 
 
 async def test_an_accept_is_no_response_and_a_message_is() -> None:

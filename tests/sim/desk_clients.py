@@ -13,7 +13,7 @@ from services.intake.doors import DOORS, Raw, Read
 from services.intake.handlers.callers import Caller as IntakeCaller
 from services.notify.domain.mail import thread_message_id
 from services.routing.domain.tickets import TicketState
-from services.routing.handlers.commands import Caller
+from services.routing.handlers.changing import Caller
 from services.routing.ports import TicketDocument
 from shared.contracts.intake import Direction
 from shared.contracts.knowledge import ArticlePublished

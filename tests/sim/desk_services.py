@@ -35,6 +35,7 @@ from services.routing.domain.agents import AGENTS
 from services.routing.domain.handover.items import ITEMS
 from services.routing.domain.handover.process import HANDOVERS
 from services.routing.domain.tickets import TICKETS as ROUTED
+from services.routing.handlers.changing import TicketChanges
 from services.routing.handlers.commands import TicketCommands
 from services.routing.handlers.handovers import HandoverSweep
 from services.routing.handlers.holds import HoldKeeper
@@ -191,12 +192,11 @@ def wire_routing(stage: Stage, process: Process) -> Wiring:
     )
     parts.consume(CLOCKS, routing_on_clocks(configurations), then=wake)
     commands = TicketCommands(
+        changes=TicketChanges(
+            writer=writer, configurations=configurations, clock=process.clock, changed=wake
+        ),
         committer=process.committer,
-        writer=writer,
-        configurations=configurations,
-        clock=process.clock,
         taking=Taking(**configured, presence_default=Presence.AVAILABLE),
-        changed=wake,
     )
     return parts.wiring(commands)
 

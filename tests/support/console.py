@@ -460,10 +460,12 @@ class FakeWork:
         asked.pop("key")
         self.sent.append((caller.name, ticket, "task", asked))
 
-    async def task(self, caller: Caller, ticket: str, task: str, verb: str) -> None:
+    async def task(
+        self, caller: Caller, ticket: str, task: str, verb: str, *, outcome: str | None = None
+    ) -> None:
         """Take a deed on a task."""
         self._ask()
-        self.sent.append((caller.name, ticket, task, verb))
+        self.sent.append((caller.name, ticket, task, verb if outcome is None else (verb, outcome)))
 
     async def watch(
         self, caller: Caller, ticket: str, *, watcher: str, kind: str, watching: bool

@@ -13,7 +13,8 @@ from services.routing.domain.agents import AGENTS, AgentState, agent_stream
 from services.routing.domain.handover.items import ITEMS
 from services.routing.domain.handover.process import HANDOVERS
 from services.routing.domain.tickets import ACTIVE, HELD, TICKETS, TicketState
-from services.routing.handlers.commands import Caller, TicketCommands
+from services.routing.handlers.changing import Caller, TicketChanges
+from services.routing.handlers.commands import TicketCommands
 from services.routing.handlers.contacting import ContactCommands
 from services.routing.handlers.directing import Directing
 from services.routing.handlers.foreseeing import Foresight
@@ -241,6 +242,16 @@ class MemoryTickets:
         ]
         return [d for _, d in sorted(found, key=lambda pair: pair[0])][:limit]
 
+    async def reminding(self, now: datetime, *, limit: int) -> list[TicketDocument]:
+        """Return resolved tickets whose requesters are to be reminded by now, the oldest first."""
+        found = [
+            (s.remind_at, d)
+            for d, s in self._where(lambda _, s: s.status is Status.RESOLVED)
+            if s.remind_at is not None and s.remind_at <= now
+            if s.close_at is not None and s.close_at > now
+        ]
+        return [d for _, d in sorted(found, key=lambda pair: pair[0])][:limit]
+
     async def silent(
         self, now: datetime, *, resolved_before: datetime, limit: int
     ) -> list[TicketDocument]:
@@ -419,26 +430,17 @@ class Routing:
         self.taking = Taking(**configured, presence_default=presence_default)
         self.reader = Reader(**configured, presence_default=presence_default)
         self.changes = 0
+        changes = TicketChanges(
+            writer=self.writer,
+            configurations=self.configurations,
+            clock=self.clock,
+            changed=self._count,
+        )
         self.commands = TicketCommands(
-            committer=self.committer,
-            writer=self.writer,
-            configurations=self.configurations,
-            clock=self.clock,
-            taking=self.taking,
-            changed=self._count,
+            changes=changes, committer=self.committer, taking=self.taking
         )
-        self.contacting = ContactCommands(
-            writer=self.writer,
-            configurations=self.configurations,
-            clock=self.clock,
-            changed=self._count,
-        )
-        self.lifecycle = LifecycleCommands(
-            writer=self.writer,
-            configurations=self.configurations,
-            clock=self.clock,
-            changed=self._count,
-        )
+        self.contacting = ContactCommands(changes)
+        self.lifecycle = LifecycleCommands(changes)
         self.directing = Directing(**configured, presence_default=presence_default)
         self.self_service = SelfServiceTimer(**common, configurations=self.configurations)
         self.before = Predecessors(self.committer)

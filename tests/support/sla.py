@@ -237,10 +237,10 @@ class Story:
         self.status = Status.QUEUED
         return self._work(at, TicketReopened, reason="contact")
 
-    def closed(self, at: datetime) -> Event[Any]:
+    def closed(self, at: datetime, reason: str = "confirmed") -> Event[Any]:
         """The ticket is over."""
         self.status = Status.CLOSED
-        return self._work(at, TicketClosed, reason="confirmed")
+        return self._work(at, TicketClosed, reason=reason)
 
     def regarded(self, at: datetime) -> Event[Any]:
         """Routing has taken note of something without moving the ticket."""

@@ -321,7 +321,7 @@ class Story:
         open_ones = [
             t for t, row in (await self.all_tickets()).items() if row["status"] not in OVER
         ]
-        await asyncio.gather(*(self.act(t, "resolve") for t in open_ones))
+        await asyncio.gather(*(self.act(t, "resolve", resolver="automation") for t in open_ones))
 
     async def _get(self, service: str, path: str, **params: Any) -> Json:
         async with self._at_once:

@@ -7,7 +7,6 @@ from collections.abc import Collection
 import pytest
 
 from services.console.domain.handovers import (
-    DECLINE_REASONS,
     KEEP_REASONS,
     MATTER_STATES,
     STEPS,
@@ -17,6 +16,7 @@ from services.console.domain.handovers import (
 from services.console.domain.words import CATALOGUES
 from services.routing.domain.handover.items import Stage
 from services.routing.domain.handover.vocabulary import word
+from shared.organisation import DECLINE_REASONS
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from string import Formatter
 import pytest
 
 from services.console.domain import words
-from services.console.domain.actions import PEND_REASONS, RESOLUTIONS, Verb
+from services.console.domain.actions import PEND_REASONS, Verb
 from services.console.domain.tickets import Order, Tab, Urgency
 from services.console.domain.words import CATALOGUES, Language, Words, chosen
 from services.intake.domain.people import BY_AGENT, BY_DOOR, BY_IMPORT, MET
@@ -17,6 +17,7 @@ from shared.contracts.monitors import HeldReason
 from shared.contracts.notify import NoticeKind
 from shared.contracts.routing import Presence, QueueReason, Status
 from shared.contracts.sla import Metric
+from shared.organisation import RESOLUTION_CODES, TASK_OUTCOMES
 from shared.organisation.intake import CATEGORIES_DEFAULT
 
 REASONS = (
@@ -71,7 +72,8 @@ def test_both_catalogues_fill_in_the_same_fields() -> None:
         ("tab", Tab),
         ("order", Order),
         ("left", REASONS),
-        ("resolution", RESOLUTIONS),
+        ("resolution", RESOLUTION_CODES),
+        ("task_outcome", TASK_OUTCOMES),
         ("pend", PEND_REASONS),
         ("alert", AlertStatus),
         ("held", HeldReason),

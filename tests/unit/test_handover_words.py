@@ -11,7 +11,7 @@ from services.routing.domain.handover.trail import Trail
 from services.routing.domain.handover.vocabulary import WORDS, Lang
 from shared.contracts.facts import Channel, Kind, Priority
 from shared.contracts.handover import HandoverBrief, NextStep
-from shared.contracts.lifecycle import WatcherAdded, WatcherKind, WatcherRemoved
+from shared.contracts.lifecycle import TicketReminded, WatcherAdded, WatcherKind, WatcherRemoved
 from shared.contracts.routing import (
     EscalationDeferred,
     PendReason,
@@ -25,7 +25,14 @@ from shared.contracts.topics import TICKETS
 from tests.support.routing import facts
 
 AT = datetime(2027, 1, 13, 16, tzinfo=UTC)
-SILENT = (TicketQueued, TicketRegarded, WatcherAdded, WatcherRemoved, EscalationDeferred)
+SILENT = (
+    TicketQueued,
+    TicketRegarded,
+    TicketReminded,
+    WatcherAdded,
+    WatcherRemoved,
+    EscalationDeferred,
+)
 """A queued ticket says its reason, the others are no deeds."""
 
 

@@ -11,15 +11,31 @@ from hypothesis import strategies as st
 
 from services.routing.domain import commands, confirming, escalating, levels, resolving, tasks
 from services.routing.domain.levels import NEEDS, Deed, first_line_of, level_of, require_level
-from services.routing.domain.requests import decide_alerts, decide_message, decide_request
+from services.routing.domain.requests import (
+    ALERTS_CLEARED,
+    decide_alerts,
+    decide_merged,
+    decide_message,
+    decide_parent_solved,
+    decide_request,
+)
+from services.routing.domain.self_service import AUTOMATION, SELF_SERVICE
 from services.routing.domain.sidework import TASKS_OPEN_MAX, TASKS_SETTLED_KEPT_MAX, TaskStatus
+from services.routing.domain.silence import reminder_seconds
 from services.routing.domain.tickets import TICKETS, TicketState
-from services.routing.domain.timers import decide_due, decide_silence
+from services.routing.domain.timers import decide_due, decide_remind, decide_silence
 from shared.aggregate import Document, Step, fold, plan
 from shared.contracts.envelope import Body
 from shared.contracts.facts import Kind, Priority
 from shared.contracts.intake import ReplyVerdict
-from shared.contracts.lifecycle import EscalationKind, TicketConfirmed, WatcherKind
+from shared.contracts.lifecycle import (
+    EscalationKind,
+    TaskCancelled,
+    TicketConfirmed,
+    TicketReminded,
+    WatcherKind,
+)
+from shared.contracts.links import ParentSolved, RequestMerged
 from shared.contracts.routing import (
     PendReason,
     QueueReason,
@@ -38,9 +54,10 @@ from shared.organisation import (
     LifecycleSection,
     SilenceRule,
 )
+from shared.organisation.lifecycle import RESERVED_CODES
 from shared.organisation.words import StaffingName
 from shared.verdicts import Verdict, VerdictSigner
-from tests.support.routing import TENANT, accepted, alerts, at, message, organisation
+from tests.support.routing import TENANT, accepted, alerts, at, facts, message, organisation
 
 DESKS = """
 desks:
@@ -100,6 +117,8 @@ class Life:
             "RequestAccepted": decide_request,
             "MessageAdded": decide_message,
             "AlertsChanged": decide_alerts,
+            "ParentSolved": decide_parent_solved,
+            "RequestMerged": decide_merged,
         }[type(body).__name__]
         return self.do(lambda s: decide(s, body, self.now, self.configuration))  # type: ignore[operator]
 
@@ -123,7 +142,7 @@ class Life:
             )
         )
 
-    def resolve(self, by: str = "sam", code: str = "solved", **more: Any) -> list[Body]:
+    def resolve(self, by: str = "sam", code: str | None = "solved", **more: Any) -> list[Body]:
         """Resolve it."""
         return self.do(
             lambda s: resolving.decide_resolve(
@@ -340,6 +359,93 @@ silence:
     assert names(unsaid.do(lambda s: decide_silence(s, now=later, after_seconds=60))) == ["closed"]
 
 
+def test_the_requester_is_reminded_at_half_time_unless_that_is_said_otherwise() -> None:
+    """By the hours of the desk; a rule's own count, and one before the resolution is left out."""
+    text = """
+close_after_silence: 4h
+silence:
+  - {priorities: [P1], after: never}
+  - {priorities: [P2], after: 8h, reminders: [0.5, 6h, 1h]}
+  - {priorities: [P4], after: 1h, reminders: [2h]}
+  - {priorities: [P5], after: 8h, reminders: []}
+"""
+    expected = {
+        Priority.P1: (),
+        Priority.P2: (at(11), at(13), at(16)),
+        Priority.P3: (at(11),),
+        Priority.P4: (),
+        Priority.P5: (),
+    }
+    for priority, instants in expected.items():
+        life = Life(configured(text), priority=priority)
+        life.resolve()
+        assert (life.state.reminders, life.state.remind_at) == (
+            instants,
+            instants[0] if instants else None,
+        ), priority
+    late = Life(configured(text))
+    late.now = at(16)
+    late.resolve()
+    assert (late.state.remind_at, late.state.close_at) == (at(10, day=3), at(12, day=3))
+    for wrong in ("[0]", "[1.5]", "[soon]", "[-1h]", "[0.1, 0.2, 0.3, 0.4, 0.5, 0.6]"):
+        with pytest.raises(ConfigurationInvalid, match="reminders"):
+            configured(f"reminders: {wrong}\n")
+
+
+def test_each_reminder_is_said_once_and_those_that_were_missed_are_one() -> None:
+    """The event says which; nothing is said of a ticket that silence closes by now."""
+    life = Life(configured("close_after_silence: 8h\nreminders: [0.25, 0.5, 0.75]\n"))
+    life.resolve()
+
+    def remind(now: datetime) -> list[Body]:
+        return life.do(lambda s: decide_remind(s, now=now))
+
+    assert remind(at(10, 59)) == []
+    (first,) = remind(at(11))
+    assert isinstance(first, TicketReminded)
+    assert (first.due_at, first.close_at, first.resolution, first.by) == (
+        at(11),
+        at(17),
+        life.state.resolution,
+        "system",
+    )
+    assert (remind(at(11)), life.state.remind_at) == ([], at(13))
+    (second,) = remind(at(15, 30))
+    assert isinstance(second, TicketReminded)
+    assert (second.due_at, life.state.remind_at, life.state.reminders) == (at(15), None, ())
+    assert (life.state.status, life.state.close_at) == (Status.RESOLVED, at(17))
+    assert remind(at(16)) == []
+    over = Life(configured("close_after_silence: 8h\n"))
+    over.resolve()
+    assert over.do(lambda s: decide_remind(s, now=at(17))) == []
+
+
+@pytest.mark.parametrize("satisfied", [True, False])
+def test_who_has_answered_is_not_reminded(satisfied: bool) -> None:  # noqa: FBT001
+    """Confirmed or reopened, the reminders go; a new resolution has its own."""
+    life = Life(configured("close_after_silence: 2h\n"))
+    life.resolve()
+    assert life.state.remind_at == at(10)
+    life.confirm(satisfied)
+    assert life.state.reminders == ()
+    assert life.do(lambda s: decide_remind(s, now=at(10, 30))) == []
+    if not satisfied:
+        life.now = at(12)
+        life.resolve()
+        assert life.state.remind_at == at(13)
+
+
+@given(
+    st.lists(st.floats(0.01, 0.99) | st.integers(1, 200_000), max_size=5),
+    st.integers(60, 400_000),
+)
+def test_reminders_lie_within_the_silence(reminders: list[float], after: int) -> None:
+    """Each is after the resolution and before the closing, and none that would be is left out."""
+    found = reminder_seconds(reminders, after)
+    assert all(0 < seconds < after for seconds in found)
+    assert len(found) == sum(1 for one in reminders if one < after)
+
+
 def test_what_is_reopened_is_not_closed_by_the_former_silence() -> None:
     """The instant goes with the resolution, and the next one has its own."""
     life = Life(configured("close_after_silence: 1h\n"))
@@ -431,7 +537,7 @@ def test_an_escalation_up_the_tiers_moves_and_one_up_the_line_does_not() -> None
 @pytest.mark.parametrize(
     ("kind", "more", "code", "field"),
     [
-        ("functional", {"reason": "bored"}, "reason-unknown", "reason"),
+        ("functional", {"reason": "bored"}, "unknown-code", "reason"),
         ("functional", {"to": "nowhere"}, "unknown-desk", "to"),
         ("functional", {"to": "front"}, "not-above", "to"),
         ("hierarchical", {"to": "nobody"}, "unknown-agent", "to"),
@@ -512,7 +618,11 @@ def test_a_task_is_asked_for_given_on_begun_and_done() -> None:
     life.do(lambda s: tasks.decide_task_start(s, task="a", agent="sue", by="sue"))
 
     def done() -> list[Body]:
-        return life.do(lambda s: tasks.decide_task_done(s, task="a", note="n-2", by="sue"))
+        return life.do(
+            lambda s: tasks.decide_task_done(
+                s, task="a", note="n-2", by="sue", configuration=config
+            )
+        )
 
     assert names(done()) == ["task_done"]
     assert done() == []
@@ -543,6 +653,126 @@ def test_open_tasks_keep_a_ticket_open_unless_they_are_cancelled() -> None:
     assert refused(lambda: life.task("c")).code == "wrong-status"
 
 
+ENDINGS: list[tuple[Any, str, str, list[str]]] = [
+    (
+        lambda life: life.body(alerts(firing=0)),
+        "monitoring",
+        "alerts-cleared",
+        ["task_cancelled", "task_cancelled", "resolved"],
+    ),
+    (
+        lambda life: life.body(ParentSolved(facts=facts(), link="l", parent="t-2")),
+        "system",
+        "parent-resolved",
+        ["task_cancelled", "task_cancelled", "resolved"],
+    ),
+    (
+        lambda life: life.body(RequestMerged(facts=facts(), link="l", into="t-2", by="sue")),
+        "sue",
+        "merged",
+        ["task_cancelled", "task_cancelled", "closed"],
+    ),
+]
+
+
+@pytest.mark.parametrize("begun", [True, False])
+@pytest.mark.parametrize(("end", "by", "reason", "expected"), ENDINGS)
+def test_where_nobody_can_be_asked_open_tasks_are_cancelled(
+    end: Any,
+    by: str,
+    reason: str,
+    expected: list[str],
+    begun: bool,  # noqa: FBT001
+) -> None:
+    """Each event says why, and of whom it was asked, so that they can be told."""
+    life = Life()
+    if begun:
+        life.start()
+    life.task("a", desk="second")
+    life.task("b", agent="eva")
+    life.task("c", desk="second")
+    config = life.configuration
+    life.do(
+        lambda s: tasks.decide_task_done(s, task="c", note=None, by="sue", configuration=config)
+    )
+    bodies = end(life)
+    assert names(bodies) == expected
+    cancelled = [body for body in bodies if isinstance(body, TaskCancelled)]
+    assert {(body.by, body.reason) for body in cancelled} == {(by, reason)}
+    assert [(body.task_desk, body.task_agent) for body in cancelled] == [
+        ("second", None),
+        (None, "eva"),
+    ]
+    assert not any(task.is_open for task in life.state.tasks)
+    assert end(life) == []
+
+
+@pytest.mark.parametrize("holds", [True, False])
+def test_who_resolves_is_a_person_unless_automation_did(holds: bool) -> None:  # noqa: FBT001
+    """Who has it, or who says so; an administrator who is no agent has to name somebody."""
+    life = Life()
+    if holds:
+        life.accept("sam")
+    (resolved,) = life.resolve("eva")
+    assert isinstance(resolved, TicketResolved)
+    assert (resolved.agent, resolved.by) == ("sam" if holds else "eva", "eva")
+    if holds:
+        return
+    nobody = refused(lambda: Life().resolve("boss"))
+    assert (nobody.code, nobody.field, nobody.status) == ("agent-missing", "agent", 422)
+    assert "boss is no agent" in nobody.reason
+    (robot,) = Life().resolve("boss", resolver=Resolver.AUTOMATION)
+    assert isinstance(robot, TicketResolved)
+    assert (robot.agent, robot.resolver) == (None, Resolver.AUTOMATION)
+
+
+def test_every_code_that_people_say_is_one_of_the_organisation() -> None:
+    """The refusal names the field and what is allowed; None is the first of the list."""
+    own = configured(
+        "resolution_codes: [fixed, explained]\ntask_outcomes: [ok, failed]\n"
+        "standard_codes: [fulfilled]\n"
+    )
+    wrong = refused(lambda: Life(own).resolve("sam", "solved"))
+    assert (wrong.code, wrong.field, wrong.status) == ("unknown-code", "code", 422)
+    assert wrong.reason == "'solved' is no code here; one of: fixed, explained, fulfilled"
+    for said, code in ((None, "fixed"), ("explained", "explained"), ("fulfilled", "fulfilled")):
+        (resolved,) = Life(own).resolve("sam", said)
+        assert isinstance(resolved, TicketResolved)
+        assert resolved.code == code
+    life = Life(own)
+    life.task("a")
+    life.task("b")
+
+    def done(task: str, outcome: str | None) -> list[Body]:
+        return life.do(
+            lambda s: tasks.decide_task_done(
+                s, task=task, note=None, by="sue", configuration=own, outcome=outcome
+            )
+        )
+
+    outcome = refused(lambda: done("a", "done"))
+    assert (outcome.code, outcome.field, outcome.status) == ("unknown-code", "outcome", 422)
+    assert "ok, failed" in outcome.reason
+    done("a", "failed")
+    done("b", None)
+    assert [task.outcome for task in life.state.tasks] == ["failed", "ok"]
+
+
+def test_the_codes_of_the_product_are_nobodys() -> None:
+    """A list may not have them; what clears by itself says them whatever the lists are."""
+    with pytest.raises(ConfigurationInvalid, match="alerts-cleared is said by the product itself"):
+        configured("resolution_codes: [fixed, alerts-cleared]\n")
+    with pytest.raises(ConfigurationInvalid, match="self-service is said by the product itself"):
+        configured("standard_codes: [self-service]\n")
+    with pytest.raises(ConfigurationInvalid, match=r"task_outcomes"):
+        configured("task_outcomes: []\n")
+    life = Life(configured("resolution_codes: [fixed]\n"))
+    (resolved,) = life.body(alerts(firing=0))
+    assert isinstance(resolved, TicketResolved)
+    assert resolved.code == ALERTS_CLEARED
+    assert {ALERTS_CLEARED, SELF_SERVICE, AUTOMATION} == RESERVED_CODES
+
+
 @pytest.mark.parametrize(
     ("whose", "code", "field"),
     [
@@ -568,7 +798,11 @@ def test_tasks_are_bounded_and_settled_ones_are_forgotten() -> None:
         life.do(lambda s, n=number: tasks.decide_task_cancel(s, task=f"open-{n}", by="sam"))
     for number in range(20):
         life.task(f"later-{number}")
-        life.do(lambda s, n=number: tasks.decide_task_done(s, task=f"later-{n}", note=None, by="x"))
+        life.do(
+            lambda s, n=number: tasks.decide_task_done(
+                s, task=f"later-{n}", note=None, by="x", configuration=life.configuration
+            )
+        )
     assert len(life.state.tasks) == TASKS_SETTLED_KEPT_MAX
 
 
@@ -612,7 +846,9 @@ def test_each_level_may_do_what_its_row_says() -> None:
     missing = refused(lambda: Life(strict).resolve("sam"))
     assert (missing.code, missing.field, missing.status) == ("article-missing", "article", 422)
     assert names(Life(strict).resolve("sam", article="kb-1")) == ["resolved"]
-    assert names(Life(strict).resolve("boss")) == ["resolved"]
+    held = Life(strict)
+    held.accept("sam")
+    assert names(held.resolve("boss")) == ["resolved"]
 
 
 LEVELS: list[StaffingName] = ["call-operator", "logger", "skilled", "expert"]

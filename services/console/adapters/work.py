@@ -59,10 +59,13 @@ class HttpWork:
         url = f"{self._at.routing}/v1/tickets/{name(ticket)}/tasks"
         await self._send("routing", "POST", url, caller, json=body, headers=keyed(key))
 
-    async def task(self, caller: Caller, ticket: str, task: str, verb: str) -> None:
-        """Start, finish or cancel a task."""
+    async def task(
+        self, caller: Caller, ticket: str, task: str, verb: str, *, outcome: str | None = None
+    ) -> None:
+        """Start, finish or cancel a task; what came of it is said of one that is finished."""
         url = f"{self._at.routing}/v1/tickets/{name(ticket)}/tasks/{name(task)}/{name(verb)}"
-        await self._send("routing", "POST", url, caller, json={})
+        body = {} if outcome is None else {"outcome": outcome}
+        await self._send("routing", "POST", url, caller, json=body)
 
     async def watch(
         self, caller: Caller, ticket: str, *, watcher: str, kind: str, watching: bool

@@ -8,9 +8,6 @@ from services.console.domain.tickets import Ticket
 from services.console.domain.ways import Ways
 from shared.contracts.routing import Status
 
-RESOLUTIONS = ("solved", "workaround", "fulfilled", "no-fault", "duplicate", "withdrawn")
-"""Codes that the page offers; the first is the usual one."""
-
 RESOLVERS = ("desk", "senior", "on-site", "supplier", "expert")
 """Whom an agent may name as the one who solved it; else routing derives it."""
 

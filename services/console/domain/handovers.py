@@ -10,7 +10,6 @@ from shared.contracts.handover import MatterState, NextStep
 
 KEEP_REASONS: Final = ("nearly-done", "contact-waits", "needs-the-site", "other")
 """Codes that the page offers; the first is the usual one."""
-DECLINE_REASONS: Final = ("no-capacity", "no-skill", "language", "needs-the-site", "other")
 STEPS: Final = tuple(step for step in NextStep if step is not NextStep.UNKNOWN)
 MATTER_STATES: Final = tuple(state for state in MatterState if state is not MatterState.UNKNOWN)
 

@@ -18,6 +18,10 @@ def _confirmed(scope: Scope, body: lifecycle.TicketConfirmed) -> Said:
     return Said("say.confirmed", "check", Tone.GOOD, {"said": scope.word("said", body.said)})
 
 
+def _reminded(_scope: Scope, body: lifecycle.TicketReminded) -> Said:
+    return Said("say.reminded", "clock", Tone.QUIET, {"close_at": body.close_at})
+
+
 def _escalated(scope: Scope, body: lifecycle.TicketEscalated) -> Said:
     told = ", ".join(scope.names.agent(name) for name in body.told)
     reason = scope.word("escalation", body.reason)
@@ -48,12 +52,13 @@ def _task_started(scope: Scope, body: lifecycle.TaskStarted) -> Said:
 
 
 def _task_done(scope: Scope, body: lifecycle.TaskDone) -> Said:
-    fields = {"by": scope.actor(body.by)}
+    fields = {"by": scope.actor(body.by), "outcome": scope.word("task_outcome", body.outcome)}
     return Said("say.task.done", "check", Tone.GOOD, fields, message=body.note)
 
 
 def _task_cancelled(scope: Scope, body: lifecycle.TaskCancelled) -> Said:
-    return Said("say.task.cancelled", "undo", Tone.QUIET, {"by": scope.actor(body.by)})
+    fields = {"by": scope.actor(body.by), "reason": scope.word("task_reason", body.reason)}
+    return Said("say.task.cancelled", "undo", Tone.QUIET, fields)
 
 
 def _watched(scope: Scope, body: lifecycle.WatcherAdded) -> Said:
@@ -73,6 +78,7 @@ def _noted(_scope: Scope, _body: notify.WatchingChanged) -> Said:
 LIFE_SAYINGS: Final[Mapping[type[Body], Callable[[Scope, Any], Said]]] = {
     lifecycle.TicketStarted: _started,
     lifecycle.TicketConfirmed: _confirmed,
+    lifecycle.TicketReminded: _reminded,
     lifecycle.TicketEscalated: _escalated,
     lifecycle.TaskAdded: _task_added,
     lifecycle.TaskAssigned: _task_assigned,

@@ -12,7 +12,6 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from services.console.domain.handovers import (
-    DECLINE_REASONS,
     KEEP_REASONS,
     MATTER_STATES,
     STEPS,
@@ -190,7 +189,7 @@ class _HandoverPages:
             names=console.views.names(caller.tenant),
             local=self._local(request, caller, [found]),
             keep_reasons=KEEP_REASONS,
-            decline_reasons=DECLINE_REASONS,
+            decline_reasons=configuration.lifecycle.decline_reasons if configuration else (),
             steps=STEPS,
             states=MATTER_STATES,
             key=console.clock.unique(),

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from services.console.domain.actions import RESOLUTIONS, Verb
+from services.console.domain.actions import Verb
 from services.console.domain.names import Names
 from services.console.domain.words import Words
 from services.console.handlers.commands import Outcome, Result
@@ -116,8 +116,7 @@ def _body(
             until = _until(fields, zone, now)
             body = {"reason": fields.get("reason", "customer"), **_named_supplier(fields), **until}
         case Verb.RESOLVE:
-            body = {"code": fields.get("code", RESOLUTIONS[0])}
-            body |= _given(fields, "article", "resolver", "tasks")
+            body = _given(fields, "code", "article", "resolver", "tasks")
         case Verb.CONFIRM:
             body = {"satisfied": _satisfied(fields)}
         case Verb.ESCALATE:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from fastapi import Request
 from starlette.responses import Response
 
-from services.console.domain.actions import PEND_REASONS, RESOLUTIONS, RESOLVERS
+from services.console.domain.actions import PEND_REASONS, RESOLVERS
 from services.console.handlers.asking import Refusal, ask
 from services.console.pages.faults import Fault
 from services.console.pages.frame import Frame, is_partial
@@ -16,7 +16,7 @@ from services.console.ports import Caller, Conversation
 from shared.contracts.facts import Kind
 from shared.http import Problem
 from shared.kernel import CommandRejected
-from shared.organisation import REJECT_REASONS, Configuration
+from shared.organisation import REJECT_REASONS, Configuration, LifecycleSection
 
 KINDS = tuple(kind for kind in Kind if kind is not Kind.UNKNOWN)
 
@@ -80,6 +80,7 @@ class TicketPages:
         relations = await relating.of_ticket(caller, view.ticket, texts.conversation)
         configuration = views.configuration(caller.tenant)
         classification = configuration.intake.classification if configuration else None
+        life = configuration.lifecycle if configuration else LifecycleSection()
         told = texts.conversation
         return frame.page(
             request,
@@ -100,9 +101,10 @@ class TicketPages:
             suppliers=configuration.suppliers.suppliers if configuration else (),
             kinds=KINDS,
             categories=classification.categories if classification else (),
-            resolutions=RESOLUTIONS,
+            resolutions=life.resolutions,
             resolvers=RESOLVERS,
-            escalation_reasons=configuration.lifecycle.escalation_reasons if configuration else (),
+            escalation_reasons=life.escalation_reasons,
+            task_outcomes=life.task_outcomes,
             work=None if isinstance(work, Refusal) else work,
             pend_reasons=PEND_REASONS,
             reject_reasons=_reject_reasons(configuration, view.ticket.routing.desk),

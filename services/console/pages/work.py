@@ -68,7 +68,8 @@ def work_router(frame: Frame) -> APIRouter:
     async def act(request: Request, ticket: str, task: str, verb: TaskVerb) -> Response:
         """Start, finish or cancel a task."""
         caller = frame.caller(request, Action.WORK)
-        deed = work.task(caller, ticket, task, verb.value)
+        said = (await fields_of(request)).get("outcome") if verb is TaskVerb.DONE else None
+        deed = work.task(caller, ticket, task, verb.value, outcome=said or None)
         return await sent(request, caller, ticket, deed, f"task.done.{verb.value}")
 
     @router.post("/watch")

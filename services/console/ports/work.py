@@ -20,6 +20,7 @@ class Task(Answer):
     desk: Code | None = None
     agent: Code | None = None
     note: Id | None = None
+    outcome: Code | None = None
 
     @property
     def is_open(self) -> bool:
@@ -80,8 +81,10 @@ class Work(Protocol):
         """Ask for a part of the work; what is to be done becomes a note in intake first."""
         ...
 
-    async def task(self, caller: Caller, ticket: str, task: str, verb: str) -> None:
-        """Start, finish or cancel a task."""
+    async def task(
+        self, caller: Caller, ticket: str, task: str, verb: str, *, outcome: str | None = None
+    ) -> None:
+        """Start, finish or cancel a task; what came of it is said of one that is finished."""
         ...
 
     async def watch(

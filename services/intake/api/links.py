@@ -7,23 +7,19 @@ of another tenant is one that is not there.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.intake.api.bodies import TicketShown
-from services.intake.api.causes import add_causes
-from services.intake.api.link_door import IfMatch, Key, LinkDoor, Name, TicketName
+from services.intake.api.link_door import Deed, LinkDoor, TicketName
 from services.intake.domain.normal import SUBJECT_MAX
 from services.intake.domain.text import clean_line
-from services.intake.handlers.callers import checked_key
 from services.intake.handlers.linking import Linker
 from services.intake.handlers.reading import Reading
 from services.intake.handlers.splitting import Splitter
-from shared.auth import Action, Actor
 from shared.contracts.links import LINKED_MAX
-from shared.http import allowed
 
 
 class MergeBody(BaseModel):
@@ -65,6 +61,14 @@ class ChildrenBody(BaseModel):
     children: Annotated[tuple[TicketName, ...], Field(min_length=1, max_length=LINKED_MAX)]
 
 
+class CauseBody(BaseModel):
+    """The ticket that caused this one, such as a change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cause: TicketName
+
+
 def link_router(*, reading: Reading, linker: Linker, splitter: Splitter) -> APIRouter:
     """Return the routes under ``/v1/tickets/{ticket}`` that concern several tickets."""
     router = APIRouter(prefix="/v1/tickets/{ticket}", tags=["links"])
@@ -72,122 +76,85 @@ def link_router(*, reading: Reading, linker: Linker, splitter: Splitter) -> APIR
     _merging(router, door, linker)
     _splitting(router, door, splitter, linker)
     _parents(router, door, linker)
-    add_causes(router, door, linker)
+    _causes(router, door, linker)
     return router
 
 
 def _merging(router: APIRouter, door: LinkDoor, linker: Linker) -> None:
-    work: Any = allowed(Action.WORK)
-
     @router.post("/merge")
-    async def merge(
-        *,
-        ticket: Name,
-        body: MergeBody,
-        response: Response,
-        if_match: IfMatch = None,
-        idempotency_key: Key = None,
-        actor: Actor = work,
-    ) -> TicketShown:
+    async def merge(body: MergeBody, deed: Deed) -> TicketShown:
         """Merge it into another: there the conversation goes on, with all that was said here."""
-        source = await door.ticket(ticket, actor, if_match=if_match)
-        into = await door.other(body.into, actor, field="into")
-        await linker.merge(source, into, by=actor.name, key=checked_key(idempotency_key))
-        return await door.shown(source.id, actor, response)
+        source = await door.ticket(deed)
+        into = await door.other(body.into, deed, field="into")
+        await linker.merge(source, into, **deed.said)
+        return await door.shown(source.id, deed)
 
     @router.post("/unmerge")
-    async def unmerge(
-        *,
-        ticket: Name,
-        response: Response,
-        if_match: IfMatch = None,
-        idempotency_key: Key = None,
-        actor: Actor = work,
-    ) -> TicketShown:
+    async def unmerge(deed: Deed) -> TicketShown:
         """Undo a merge; what was said since then stays in the other ticket."""
-        source = await door.ticket(ticket, actor, if_match=if_match)
-        await linker.unmerge(source, by=actor.name, key=checked_key(idempotency_key))
-        return await door.shown(source.id, actor, response)
+        source = await door.ticket(deed)
+        await linker.unmerge(source, **deed.said)
+        return await door.shown(source.id, deed)
 
 
 def _splitting(router: APIRouter, door: LinkDoor, splitter: Splitter, linker: Linker) -> None:
-    work: Any = allowed(Action.WORK)
-
     @router.post("/split", status_code=201)
-    async def split(
-        *,
-        ticket: Name,
-        body: SplitBody,
-        response: Response,
-        if_match: IfMatch = None,
-        idempotency_key: Key = None,
-        actor: Actor = work,
-    ) -> SplitAnswer:
+    async def split(body: SplitBody, deed: Deed) -> SplitAnswer:
         """Make a ticket of messages that are about something else; ``unsplit`` undoes it."""
-        source = await door.ticket(ticket, actor, if_match=if_match)
+        source = await door.ticket(deed)
         receipt = await splitter.split(
             source,
             body.messages,
             subject=body.subject,
-            by=actor.name,
-            key=checked_key(idempotency_key),
+            **deed.said,
         )
-        response.headers["Location"] = f"/v1/tickets/{receipt.ticket}"
+        deed.response.headers["Location"] = f"/v1/tickets/{receipt.ticket}"
         return SplitAnswer(ticket=receipt.ticket or "", number=receipt.number or "")
 
     @router.post("/unsplit")
-    async def unsplit(
-        *,
-        ticket: Name,
-        response: Response,
-        if_match: IfMatch = None,
-        idempotency_key: Key = None,
-        actor: Actor = work,
-    ) -> TicketShown:
+    async def unsplit(deed: Deed) -> TicketShown:
         """Give the messages back to the ticket from which this one was split off.
 
         This one is merged into it: what was said here since then is read there.
         """
-        new = await door.ticket(ticket, actor, if_match=if_match)
-        await linker.unsplit(new, by=actor.name, key=checked_key(idempotency_key))
-        return await door.shown(new.id, actor, response)
+        new = await door.ticket(deed)
+        await linker.unsplit(new, **deed.said)
+        return await door.shown(new.id, deed)
 
 
 def _parents(router: APIRouter, door: LinkDoor, linker: Linker) -> None:
-    work: Any = allowed(Action.WORK)
-
     @router.post("/children")
-    async def link(
-        *,
-        ticket: Name,
-        body: ChildrenBody,
-        response: Response,
-        if_match: IfMatch = None,
-        idempotency_key: Key = None,
-        actor: Actor = work,
-    ) -> TicketShown:
+    async def link(body: ChildrenBody, deed: Deed) -> TicketShown:
         """Make it the parent of others: by policy, resolving it resolves them."""
-        parent = await door.ticket(ticket, actor, if_match=if_match)
+        parent = await door.ticket(deed)
         names = dict.fromkeys(body.children)
-        children = {c.id: c for n in names if (c := await door.other(n, actor, field="children"))}
-        key = checked_key(idempotency_key)
-        await linker.link(parent, list(children.values()), by=actor.name, key=key)
-        return await door.shown(parent.id, actor, response)
+        children = {c.id: c for n in names if (c := await door.other(n, deed, field="children"))}
+        await linker.link(parent, list(children.values()), **deed.said)
+        return await door.shown(parent.id, deed)
 
     @router.post("/children/remove")
-    async def unlink(
-        *,
-        ticket: Name,
-        body: ChildrenBody,
-        response: Response,
-        if_match: IfMatch = None,
-        idempotency_key: Key = None,
-        actor: Actor = work,
-    ) -> TicketShown:
+    async def unlink(body: ChildrenBody, deed: Deed) -> TicketShown:
         """Take tickets from under it."""
-        parent = await door.ticket(ticket, actor, if_match=if_match)
+        parent = await door.ticket(deed)
         names = dict.fromkeys(body.children)
-        children = [(await door.other(n, actor, field="children")).id for n in names]
-        key = checked_key(idempotency_key)
-        await linker.unlink(parent, children, by=actor.name, key=key)
-        return await door.shown(parent.id, actor, response)
+        children = [(await door.other(n, deed, field="children")).id for n in names]
+        await linker.unlink(parent, children, **deed.said)
+        return await door.shown(parent.id, deed)
+
+
+def _causes(router: APIRouter, door: LinkDoor, linker: Linker) -> None:
+    @router.post("/causes")
+    async def link(body: CauseBody, deed: Deed) -> TicketShown:
+        """Say what caused it; the cause may be closed."""
+        effect = await door.ticket(deed)
+        cause = await door.other(body.cause, deed, field="cause")
+        await linker.cause(effect, cause, **deed.said)
+        return await door.shown(effect.id, deed)
+
+    @router.post("/causes/remove")
+    async def unlink(body: CauseBody, deed: Deed) -> TicketShown:
+        """Take it back."""
+        effect = await door.ticket(deed)
+        cause = await door.other(body.cause, deed, field="cause")
+        await linker.uncause(effect, cause.id, **deed.said)
+        return await door.shown(effect.id, deed)

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from shared.kernel import Infrastructure
 
@@ -24,6 +24,12 @@ which nothing waits is let in however little is left: storms refuse nobody but t
 
 def _one(_item: object) -> int:
     return 1
+
+
+class _Waiting(NamedTuple, Generic[T, R]):
+    item: T
+    future: asyncio.Future[R]
+    weight: int
 
 
 class GroupCommit(Generic[T, R]):
@@ -53,7 +59,7 @@ class GroupCommit(Generic[T, R]):
         self._weight = weight
         self._items_max = items_max
         self._waiting_max = waiting_max
-        self._lanes: dict[str, deque[tuple[T, asyncio.Future[R]]]] = {}
+        self._lanes: dict[str, deque[_Waiting[T, R]]] = {}
         self._held: dict[str, int] = {}
         """Lane to the weight of what waits in it."""
         self._waiting = 0
@@ -76,8 +82,8 @@ class GroupCommit(Generic[T, R]):
         if held and held >= LANE_ALPHA * (self._waiting_max - self._waiting):
             raise Infrastructure(f"{sum(map(len, self._lanes.values()))} items wait to be written")
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        self._lanes.setdefault(lane, deque()).append((item, future))
         weight = self._weight(item)
+        self._lanes.setdefault(lane, deque()).append(_Waiting(item, future, weight))
         self._held[lane] = held + weight
         self._waiting += weight
         self._wake.set()
@@ -110,7 +116,7 @@ class GroupCommit(Generic[T, R]):
         """Write one group; a failure is the answer of everybody in it."""
         group = self._taken()
         try:
-            results = await self._write([item for item, _ in group])
+            results = await self._write([one.item for one in group])
         except Exception as error:  # noqa: BLE001 - each caller gets it as its own
             _refuse(group, error)
             return
@@ -121,21 +127,20 @@ class GroupCommit(Generic[T, R]):
             defect = RuntimeError(f"{len(group)} items were written, {len(results)} results came")
             _refuse(group, defect)
             raise defect
-        for (_, future), result in zip(group, results, strict=True):
-            if not future.done():
-                future.set_result(result)
+        for one, result in zip(group, results, strict=True):
+            if not one.future.done():
+                one.future.set_result(result)
 
-    def _taken(self) -> list[tuple[T, asyncio.Future[R]]]:
+    def _taken(self) -> list[_Waiting[T, R]]:
         """Take a group: one item of each lane in turn, until it is full or nobody waits."""
-        group: list[tuple[T, asyncio.Future[R]]] = []
+        group: list[_Waiting[T, R]] = []
         while self._lanes and len(group) < self._items_max:
             lane = next(iter(self._lanes))
             queue = self._lanes.pop(lane)
-            item, future = queue.popleft()
-            group.append((item, future))
-            weight = self._weight(item)
-            self._waiting -= weight
-            self._held[lane] -= weight
+            one = queue.popleft()
+            group.append(one)
+            self._waiting -= one.weight
+            self._held[lane] -= one.weight
             if queue:
                 self._lanes[lane] = queue  # to the end: the others come first
             else:
@@ -143,8 +148,8 @@ class GroupCommit(Generic[T, R]):
         return group
 
 
-def _refuse(group: Sequence[tuple[T, asyncio.Future[R]]], error: Exception) -> None:
-    for _, future in group:
-        if not future.done():
-            future.set_exception(error)
-            future.exception()  # nobody may be waiting: then it is not reported as forgotten
+def _refuse(group: Sequence[_Waiting[T, R]], error: Exception) -> None:
+    for one in group:
+        if not one.future.done():
+            one.future.set_exception(error)
+            one.future.exception()  # nobody may be waiting: then it is not reported as forgotten

@@ -1,13 +1,17 @@
-"""The links in the mail of a resolution: solved, or not yet. Each is good for that resolution."""
+"""The links in the mails of a resolution, and of a reminder of it: solved, or not yet. Each is good for that resolution."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import quote
 
 from services.notify.domain.notices import RESOLUTION, Notice
 from shared.contracts.notify import NoticeKind, RecipientKind
 from shared.verdicts import PATH, Verdict, VerdictSigner
+
+ANSWERED: Final = frozenset({NoticeKind.RESOLUTION, NoticeKind.REMINDER})
+"""Mails that ask the contact whether it is solved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +25,11 @@ class AnswerLinks:
     def of(self, notice: Notice, *, tenant: str, number: str) -> dict[str, str]:
         """Return ``satisfied_url`` and ``dissatisfied_url`` of a mail to the contact."""
         resolution = notice.details.get(RESOLUTION, "")
-        told = (notice.kind, notice.recipient_kind)
         if (
             self.signer is None
             or not self.url
-            or told != (NoticeKind.RESOLUTION, RecipientKind.CONTACT)
+            or notice.kind not in ANSWERED
+            or notice.recipient_kind is not RecipientKind.CONTACT
             or not resolution.isdecimal()
         ):
             return {}

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.routing.api.requests import acting, etag, revision_of
 from services.routing.api.views import Act, DeskName, TicketView
 from services.routing.domain.self_service import CONTACT
-from services.routing.handlers.commands import Caller
+from services.routing.handlers.changing import Caller
 from services.routing.handlers.contacting import ContactCommands
 from services.routing.handlers.reading import Reader
 from services.routing.ports import TicketDocument

@@ -9,7 +9,7 @@ from fastapi import Header, Path, Response
 
 from services.routing.api.requests import etag, revision_of
 from services.routing.api.views import TicketView
-from services.routing.handlers.commands import Caller
+from services.routing.handlers.changing import Caller
 from services.routing.handlers.reading import Reader
 from services.routing.ports import TicketDocument
 from shared.auth import Actor

@@ -81,6 +81,7 @@ class Decline(_Said):
     """Refuse a ticket that is offered."""
 
     reason: ReasonWord
+    """One of section ``lifecycle``'s ``decline_reasons``."""
     note: NoteId | None = None
     """Id of an internal note of the ticket's in intake."""
 

@@ -54,8 +54,10 @@ class AssignTask(BaseModel):
 
 
 class FinishTask(Act):
-    """The note in intake that says what came of it."""
+    """What came of it: a code, and the note in intake that says more."""
 
+    outcome: Word | None = None
+    """One of section ``lifecycle``'s ``task_outcomes``; None: the first."""
     note: NoteId | None = None
 
 
@@ -73,6 +75,8 @@ class TaskView(BaseModel):
     agent: str | None
     note: str | None
     result: str | None
+    outcome: str | None
+    """The code of what came of it; None while it is not done."""
     by: str
     added_at: Instant
     settled_at: Instant | None
@@ -216,7 +220,10 @@ def _doing(router: APIRouter, door: Door, lifecycle: LifecycleCommands) -> None:
         """Say that it is done."""
         said = body or FinishTask()
         who = await door.caller(actor, ticket, acting(actor, said.agent), if_match)
-        return _answer(await lifecycle.finish_task(who, task=task, note=said.note), response)
+        return _answer(
+            await lifecycle.finish_task(who, task=task, note=said.note, outcome=said.outcome),
+            response,
+        )
 
 
 def _answer(document: TicketDocument, response: Response) -> TasksView:

@@ -345,7 +345,8 @@ class Pend(Act):
 class Resolve(Act):
     """How the ticket was resolved, by which article, and by whom where that is not plain."""
 
-    code: Word = "solved"
+    code: Word | None = None
+    """One of section ``lifecycle``'s ``resolution_codes``; None: the first."""
     article: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")] | None = None
     resolver: ResolverWord | None = None
     """None: by the tier, the agent's level and what the work waited for."""

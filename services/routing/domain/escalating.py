@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from services.routing.domain.codes import require_code
 from services.routing.domain.commands import required, wrong
 from services.routing.domain.desks import (
     desk_named,
@@ -49,10 +50,7 @@ def decide_escalate(
     known, facts, status = required(state)
     if status in OVER:
         raise wrong(known, "escalated")
-    reasons = configuration.lifecycle.escalation_reasons
-    if reason not in reasons:
-        text = f"{reason!r} is no reason here; one of: {', '.join(reasons)}"
-        raise CommandRejected("reason-unknown", text, field="reason", status=422)
+    require_code(reason, configuration.lifecycle.escalation_reasons, field="reason")
     target: Desk | None = None
     told: tuple[str, ...] = ()
     if kind is EscalationKind.FUNCTIONAL:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from services.routing.domain.agents import AgentState, decide_presence
+from services.routing.domain.codes import require_code
 from services.routing.domain.commands import SYSTEM, decide_match, required
 from services.routing.domain.declining import EXPIRED
 from services.routing.domain.desks import (
@@ -174,7 +175,7 @@ def decide_reject(
     """Give an offer back with a reason of the desk's list; saying so again changes nothing.
 
     Raises:
-        CommandRejected: ``not-offered`` to this agent, ``offer-expired``, or ``unknown-reason``.
+        CommandRejected: ``not-offered`` to this agent, ``offer-expired``, or ``unknown-code``.
     """
     known, _, status = required(state)
     require_open_offer(state, agent, now, fresh=False)
@@ -182,13 +183,9 @@ def decide_reject(
         how = f"offered to {known.agent}" if status is Status.OFFERED else status
         raise CommandRejected("not-offered", f"{known.number} is not offered to {agent}: {how}")
     terms = terms_of(configuration, known.for_desk or known.desk)
-    reasons = terms.reject_reasons if terms else ()
     reason = terms.reason(code) if terms else None
-    if reason is None and reasons:
-        words = ", ".join(one.code for one in reasons)
-        raise CommandRejected(
-            "unknown-reason", f"{code!r} is no reason here; {words} are", field="reason", status=422
-        )
+    if terms is not None:
+        require_code(code, [one.code for one in terms.reject_reasons], field="reason")
     why = f"{agent} gave it back: {code}"
     event = back_in_queue(known, QueueReason.OFFER_REJECTED, why, now, configuration, by=by)
     final = reason is not None and not reason.reassignable

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from services.routing.domain.sidework import tasks_after, watchers_after
 from shared.contracts.envelope import Event
-from shared.contracts.lifecycle import TaskEvent, WatcherAdded, WatcherRemoved
+from shared.contracts.lifecycle import TaskEvent, TicketReminded, WatcherAdded, WatcherRemoved
 from shared.contracts.routing import (
     QueueReason,
     Status,
@@ -43,8 +44,6 @@ def progress(before: TicketState, event: Event[Any]) -> dict[str, Any]:
                 "resolver": body.resolver,
                 "resolver_tier": body.resolver_tier,
                 "first_line": body.first_line,
-                "close_at": body.close_at,
-                "keeps_open": body.keeps_open,
             }
         case TaskEvent():
             changes["tasks"] = tasks_after(before.tasks, body, event.time)
@@ -54,9 +53,23 @@ def progress(before: TicketState, event: Event[Any]) -> dict[str, Any]:
             pass
     if body.status is not Status.PENDING:
         changes["paused_from"] = None
+    return changes | _silence(before, body)
+
+
+def _silence(before: TicketState, body: TicketEvent) -> dict[str, Any]:
+    """Return what changes of how silence closes it, and of the reminders before that."""
     if body.status is not Status.RESOLVED:
-        changes |= {"close_at": None, "keeps_open": False}
-    return changes
+        return {"close_at": None, "keeps_open": False, **_reminders(())}
+    if isinstance(body, TicketResolved):
+        said = {"close_at": body.close_at, "keeps_open": body.keeps_open}
+        return {**said, **_reminders(body.remind_at)}
+    if isinstance(body, TicketReminded):
+        return _reminders(tuple(at for at in before.reminders if at > body.due_at))
+    return {}
+
+
+def _reminders(left: tuple[datetime, ...]) -> dict[str, Any]:
+    return {"reminders": left, "remind_at": left[0] if left else None}
 
 
 def counted(state: TicketState, moved: TicketQueued) -> TicketQueued:

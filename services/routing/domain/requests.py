@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.routing.domain.commands import resumed
+from services.routing.domain.commands import SYSTEM, resumed
 from services.routing.domain.confirming import DISSATISFIED, confirmed
 from services.routing.domain.contact_desk import contact_choice
 from services.routing.domain.desks import choose_desk
 from services.routing.domain.moves import escalated, queued_by, reopen
 from services.routing.domain.progress import counted
 from services.routing.domain.reclaim import note_message
-from services.routing.domain.resolving import resolution
+from services.routing.domain.resolving import CONTACT, held_by, resolution
 from services.routing.domain.self_service import PERSON, at_tier_0, to_person
+from services.routing.domain.settling import PARENT_RESOLVED, cancelled_tasks
 from services.routing.domain.tickets import MERGED, OVER, TicketState
 from shared.contracts.envelope import Body
 from shared.contracts.facts import TicketFacts
@@ -38,15 +39,12 @@ from shared.contracts.routing import (
     TicketEvent,
     TicketQueued,
     TicketRegarded,
-    TicketResolved,
     TicketResumed,
 )
 from shared.contracts.sla import ClockEscalated
 from shared.organisation import Configuration
 
-SYSTEM = "system"
 MONITORING = "monitoring"
-CONTACT = "contact"
 ALERTS_CLEARED = "alerts-cleared"
 
 
@@ -186,7 +184,8 @@ def decide_merged(
         by=body.by,
         reason=MERGED,
     )
-    return [*begun, closed]
+    cancelled = cancelled_tasks(state, body.facts, by=body.by, reason=MERGED)
+    return [*begun, *cancelled, closed]
 
 
 def decide_unmerged(
@@ -201,7 +200,7 @@ def decide_unmerged(
 def decide_parent_solved(
     state: TicketState | None, body: ParentSolved, now: datetime, configuration: Configuration
 ) -> Sequence[Body]:
-    """Resolve a ticket with its parent, unless it is over."""
+    """Resolve a ticket with its parent, unless it is over; what others still do is cancelled."""
     begun: Sequence[TicketEvent] = []
     if state is None or state.status is None:
         begun = _begin(state, body.facts, now, configuration)
@@ -209,7 +208,7 @@ def decide_parent_solved(
     elif state.status in OVER:
         return []
     else:
-        desk, tier, agent = state.desk, state.tier, state.agent
+        desk, tier, agent = state.desk, state.tier, held_by(state)
     resolved = resolution(
         configuration,
         now,
@@ -221,7 +220,8 @@ def decide_parent_solved(
         by=SYSTEM,
         code=body.code,
     )
-    return [*begun, resolved]
+    cancelled = cancelled_tasks(state, body.facts, by=SYSTEM, reason=PARENT_RESOLVED)
+    return [*begun, *cancelled, resolved]
 
 
 def decide_alerts(
@@ -248,9 +248,8 @@ def decide_alerts(
         case Status.RESOLVED if began:
             return reopen(state, facts, now, configuration, reason="alerts", by=MONITORING)
         case status if status is not Status.RESOLVED and cleared:
-            return [
-                _cleared(configuration, now, facts, state, (state.desk, state.tier, state.agent))
-            ]
+            at = (state.desk, state.tier, held_by(state))
+            return _cleared(configuration, now, facts, state, at)
         case _:
             return _regard(state, facts, firing=body.firing, fresh=body.fresh)
 
@@ -331,7 +330,7 @@ def _begin_with_alerts(
         return begun
     last = begun[-1]
     at: _At = (last.desk, last.tier, None)
-    return [*begun, _cleared(configuration, now, body.facts, state, at)]
+    return [*begun, *_cleared(configuration, now, body.facts, state, at)]
 
 
 _At = tuple[str, int, str | None]
@@ -344,9 +343,10 @@ def _cleared(
     facts: TicketFacts,
     state: TicketState | None,
     at: _At,
-) -> TicketResolved:
+) -> Sequence[Body]:
+    """Resolve what has no cause any more; what others still do is cancelled."""
     desk, tier, agent = at
-    return resolution(
+    resolved = resolution(
         configuration,
         now,
         state=state,
@@ -357,6 +357,7 @@ def _cleared(
         by=MONITORING,
         code=ALERTS_CLEARED,
     )
+    return [*cancelled_tasks(state, facts, by=MONITORING, reason=ALERTS_CLEARED), resolved]
 
 
 def _followup(

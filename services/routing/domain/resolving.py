@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from services.routing.domain.codes import require_code
 from services.routing.domain.commands import SYSTEM, required, wrong
 from services.routing.domain.levels import Deed, level_of, require_level
+from services.routing.domain.settling import RESOLVED, cancelled_tasks
 from services.routing.domain.silence import silence_of
 from services.routing.domain.tickets import TicketState
 from shared.contracts.envelope import Body
 from shared.contracts.facts import TicketFacts
-from shared.contracts.lifecycle import TaskCancelled
 from shared.contracts.routing import PendReason, Resolver, Status, TicketResolved
 from shared.kernel import CommandRejected
-from shared.organisation import Configuration
+from shared.organisation import Configuration, UnknownName
 from shared.organisation.words import StaffingName
 
 AUTOMATIC: Final = frozenset({"monitoring", "automation"})
@@ -26,8 +27,8 @@ SENIOR_TIER: Final = 2
 EXPERT_TIER: Final = 3
 TASKS_NAMED_MAX: Final = 5
 """Open tasks that a refusal names; the rest is counted."""
-RESOLVED: Final = "resolved"
-"""The reason of cancelling a task whose ticket was solved without it."""
+NOBODYS: Final = frozenset({Resolver.AUTOMATION, Resolver.REQUESTER})
+"""Hands that solve without an agent."""
 
 
 def resolver_of(
@@ -90,13 +91,14 @@ def resolution(
         first_line=at_tier is not None and at_tier <= 1 and highest <= 1,
         close_at=silence.close_at,
         keeps_open=silence.keeps_open,
+        remind_at=silence.remind_at,
     )
 
 
 def decide_resolve(
     state: TicketState | None,
     *,
-    code: str,
+    code: str | None,
     article: str | None,
     by: str,
     now: datetime,
@@ -107,34 +109,26 @@ def decide_resolve(
 ) -> Sequence[Body]:
     """Say that service is restored, or the request fulfilled; saying so again changes nothing.
 
+    ``code`` None: the organisation's usual one.
+
     Raises:
         CommandRejected: the ticket is closed; ``tasks-open``, naming them; ``level`` or
-            ``article-missing``, where the agent's level may not solve it so.
+            ``article-missing``, where the agent's level may not solve it so; 422
+            ``unknown-code``; 422 ``agent-missing``, where nobody is named who solved it.
     """
     known, facts, status = required(state)
     if status is Status.CLOSED:
         raise wrong(known, "resolved")
     if status is Status.RESOLVED:
         return []
+    codes = configuration.lifecycle.resolutions
+    code = code or codes[0]
     level = level_of(configuration, by, known.desk)
     require_level(level, Deed.RESOLVE, configuration.lifecycle, code=code, article=article)
+    require_code(code, codes, field="code")
     if not cancel_tasks:
         require_tasks_done(known)
-    open_tasks = [task for task in known.tasks if task.is_open]
-    cancelled = [
-        TaskCancelled(
-            facts=facts,
-            status=status,
-            desk=known.desk,
-            tier=known.tier,
-            agent=known.agent,
-            by=by,
-            task=task.id,
-            reason=RESOLVED,
-        )
-        for task in open_tasks
-    ]
-    asked_only = status is Status.OFFERED and known.agent != by
+    agent = _solver(known, by=by, resolver=resolver, configuration=configuration)
     resolved = resolution(
         configuration,
         now,
@@ -142,15 +136,42 @@ def decide_resolve(
         facts=facts,
         desk=known.desk,
         tier=known.tier,
-        # Who was only asked to take it has not solved it.
-        agent=None if asked_only else known.agent,
+        agent=agent,
         by=by,
         code=code,
         article=article,
         resolver=resolver,
         resolver_tier=resolver_tier,
     )
-    return [*cancelled, resolved]
+    return [*cancelled_tasks(known, facts, by=by, reason=RESOLVED), resolved]
+
+
+def held_by(state: TicketState) -> str | None:
+    """Return the agent who is at a ticket; who was only asked to take it is not."""
+    return state.holder if state.status is not Status.OFFERED else None
+
+
+def _solver(
+    state: TicketState, *, by: str, resolver: Resolver | None, configuration: Configuration
+) -> str | None:
+    """Return the agent who solved it: who has it, or else who says so; None of automation.
+
+    Raises:
+        CommandRejected: 422 ``agent-missing``.
+    """
+    holder = held_by(state)
+    if holder is not None:
+        return holder
+    try:
+        return configuration.agent(by).id
+    except UnknownName as error:
+        if resolver in NOBODYS:
+            return None
+        reason = (
+            f"nobody has {state.number}, and {by} is no agent: name the agent who solved it, or"
+            " say in resolver that automation or the requester did"
+        )
+        raise CommandRejected("agent-missing", reason, field="agent", status=422) from error
 
 
 def require_tasks_done(state: TicketState) -> None:

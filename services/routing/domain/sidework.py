@@ -53,6 +53,8 @@ class Task(BaseModel):
     agent: str | None = None
     note: str | None = None
     result: str | None = None
+    outcome: str | None = None
+    """The code of what came of it, once it is done."""
     by: str
     added_at: datetime
     settled_at: datetime | None = None
@@ -103,7 +105,12 @@ def _changed(task: Task, body: TaskEvent, at: datetime) -> Task:
         case TaskStarted():
             changes = {"agent": body.task_agent, "status": TaskStatus.STARTED}
         case TaskDone():
-            changes = {"status": TaskStatus.DONE, "result": body.note, "settled_at": at}
+            changes = {
+                "status": TaskStatus.DONE,
+                "outcome": body.outcome,
+                "result": body.note,
+                "settled_at": at,
+            }
         case TaskCancelled():
             changes = {"status": TaskStatus.CANCELLED, "settled_at": at}
         case _:

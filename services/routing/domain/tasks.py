@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from services.routing.domain.codes import require_code
 from services.routing.domain.commands import required, wrong
 from services.routing.domain.sidework import TASKS_OPEN_MAX, WATCHERS_MAX, Task, TaskStatus, Watcher
 from services.routing.domain.tickets import OVER, TicketState
@@ -154,18 +155,27 @@ def decide_task_start(
 
 
 def decide_task_done(
-    state: TicketState | None, *, task: str, note: str | None, by: str
+    state: TicketState | None,
+    *,
+    task: str,
+    note: str | None,
+    by: str,
+    configuration: Configuration,
+    outcome: str | None = None,
 ) -> Sequence[Body]:
-    """Say that it is done; saying so again changes nothing.
+    """Say what came of it; saying so again changes nothing. ``outcome`` None: the usual one.
 
     Raises:
-        CommandRejected: it was cancelled.
+        CommandRejected: it was cancelled; 422 ``unknown-code``.
     """
     known, _, _ = required(state)
+    outcomes = configuration.lifecycle.task_outcomes
+    outcome = outcome or outcomes[0]
+    require_code(outcome, outcomes, field="outcome")
     if _task(known, task).status is TaskStatus.DONE:
         return []
     _open(known, task)
-    return [TaskDone(**_common(known, by), task=task, note=note)]
+    return [TaskDone(**_common(known, by), task=task, outcome=outcome, note=note)]
 
 
 def decide_task_cancel(state: TicketState | None, *, task: str, by: str) -> Sequence[Body]:
@@ -177,8 +187,17 @@ def decide_task_cancel(state: TicketState | None, *, task: str, by: str) -> Sequ
     known, _, _ = required(state)
     if _task(known, task).status is TaskStatus.CANCELLED:
         return []
-    _open(known, task)
-    return [TaskCancelled(**_common(known, by), task=task, reason=CANCELLED)]
+    found = _open(known, task)
+    return [
+        TaskCancelled(
+            **_common(known, by),
+            task=task,
+            reason=CANCELLED,
+            code=found.code,
+            task_desk=found.desk,
+            task_agent=found.agent,
+        )
+    ]
 
 
 def decide_watch(

@@ -169,6 +169,10 @@ class TicketState(BaseModel):
     """When silence closes it, while it is resolved; None: as the setting says."""
     keeps_open: bool = False
     """Silence does not close it."""
+    reminders: tuple[datetime, ...] = ()
+    """When its requester is still to be reminded before that, in order of time."""
+    remind_at: datetime | None = None
+    """The first of them."""
     moves: int = 0
     """How often it changed its desk."""
     returns: int = 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -16,60 +15,28 @@ from services.routing.domain.named import require_queue, require_supplier
 from services.routing.domain.resolving import decide_resolve
 from services.routing.domain.rules import work_weight
 from services.routing.domain.tickets import TICKETS, TicketState
-from services.routing.handlers.closings import Closings
-from services.routing.handlers.taking import NO_LIMITS, Limits, Nothing, Taking
-from services.routing.handlers.writing import TicketWriter
+from services.routing.handlers.changing import Caller, TicketChanges
+from services.routing.handlers.taking import Nothing, Taking
 from services.routing.ports import AgentDocument, TicketDocument
-from shared.clock import Clock
 from shared.commands import RevisionStale
 from shared.commit import Command, Committer
-from shared.configuration import Configurations
 from shared.contracts.envelope import Body
 from shared.contracts.routing import PendReason, Presence, Resolver, Said
 from shared.kernel import CommandRejected
 from shared.organisation import Agent, Configuration, Desk, UnknownName
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Whose ticket is changed, by whom, and which revision they saw."""
-
-    tenant: str
-    ticket: str
-    """The ticket's id."""
-    by: str
-    """Name of the agent or administrator."""
-    revision: int | None = None
-    free_hand: bool = False
-    """Whether they may give work beyond what the push would: administrators."""
-
-
 class TicketCommands:
     """The commands on one ticket. Each returns the ticket after it.
 
     Each raises `CommandRejected` where the state does not allow it, and `Infrastructure` where
-    it may or may not have been applied. ``changed`` is called after each change, to wake those
-    who wait for one; it must not block.
+    it may or may not have been applied.
     """
 
-    def __init__(
-        self,
-        *,
-        committer: Committer,
-        writer: TicketWriter,
-        configurations: Configurations,
-        clock: Clock,
-        taking: Taking,
-        changed: Callable[[], None],
-        closings: Closings | None = None,
-    ) -> None:
+    def __init__(self, *, changes: TicketChanges, committer: Committer, taking: Taking) -> None:
+        self._changes = changes
         self._committer = committer
-        self._writer = writer
-        self._configurations = configurations
-        self._clock = clock
         self._taking = taking
-        self._changed = changed
-        self._closings = closings or Closings()
 
     async def accept(self, caller: Caller, *, agent: str) -> TicketDocument:
         """Take on what is assigned or offered to an agent, or take it from the queue."""
@@ -77,7 +44,7 @@ class TicketCommands:
 
     async def start(self, caller: Caller, *, agent: str) -> TicketDocument:
         """Be at work on a ticket: one's own, or one that is taken on with it."""
-        configuration = self._configurations.current(caller.tenant)
+        configuration = self._changes.configuration(caller.tenant)
         return await self._begin(
             caller, partial(decide_start, configuration=configuration), agent=agent
         )
@@ -92,13 +59,13 @@ class TicketCommands:
 
         def check(state: Any) -> None:
             if caller.revision is None:
-                offers.require_open_offer(state, agent, self._clock.now(), fresh=False)
+                offers.require_open_offer(state, agent, self._changes.now(), fresh=False)
             commands.require_free(state, agent)
             if state is not None and state.holder is None:
                 require_serving(serves, state.desk)
 
         def decide(state: Any) -> Sequence[Body]:
-            offers.require_open_offer(state, agent, self._clock.now(), fresh=True)
+            offers.require_open_offer(state, agent, self._changes.now(), fresh=True)
             return begin(
                 state,
                 agent=agent,
@@ -109,24 +76,24 @@ class TicketCommands:
             )
 
         try:
-            return await self._change(caller, decide, check=check, limits=limits)
+            return await self._changes.change(caller, decide, check=check, limits=limits)
         except RevisionStale:
             found = await self._committer.store.load(TICKETS, [caller.ticket])
             state = found[caller.ticket].state if caller.ticket in found else None
-            offers.require_open_offer(state, agent, self._clock.now(), fresh=False)
+            offers.require_open_offer(state, agent, self._changes.now(), fresh=False)
             raise
 
     async def reject(self, caller: Caller, *, agent: str, code: str) -> TicketDocument:
         """Give an offer back, with a reason of the desk's list."""
-        configuration = self._configurations.current(caller.tenant)
-        return await self._change(
+        configuration = self._changes.configuration(caller.tenant)
+        return await self._changes.change(
             caller,
             lambda state: offers.decide_reject(
                 state,
                 agent=agent,
                 code=code,
                 by=caller.by,
-                now=self._clock.now(),
+                now=self._changes.now(),
                 configuration=configuration,
             ),
         )
@@ -134,7 +101,7 @@ class TicketCommands:
     async def next(self, tenant: str, *, agent: str, by: str) -> TicketDocument | Nothing:
         """Give an agent the next best of what waits, to begin with at once."""
         found = await self._taking.next(tenant, agent=agent, by=by)
-        self._changed()
+        self._changes.changed()
         return found
 
     async def assign(self, caller: Caller, *, agent: str) -> TicketDocument:
@@ -152,7 +119,7 @@ class TicketCommands:
             if state is not None:
                 require_serving(serves, state.desk)
 
-        return await self._change(
+        return await self._changes.change(
             caller,
             lambda state: commands.decide_assign(
                 state,
@@ -169,16 +136,16 @@ class TicketCommands:
         self, caller: Caller, *, desk: str, queue: str | None = None
     ) -> TicketDocument:
         """Put a ticket into a queue of a desk, or its own; its own desk's gives it back."""
-        configuration = self._configurations.current(caller.tenant)
+        configuration = self._changes.configuration(caller.tenant)
         target = _desk(configuration, desk)
         require_queue(configuration, queue, desk=desk)
-        return await self._change(
+        return await self._changes.change(
             caller,
             lambda state: commands.decide_transfer(
                 state,
                 desk=target,
                 by=caller.by,
-                now=self._clock.now(),
+                now=self._changes.now(),
                 configuration=configuration,
                 queue=queue,
             ),
@@ -193,43 +160,45 @@ class TicketCommands:
         supplier: str | None = None,
     ) -> TicketDocument:
         """Let work wait for somebody, or until an instant."""
-        require_supplier(self._configurations.current(caller.tenant), supplier, reason=reason)
-        return await self._change(
+        require_supplier(self._changes.configuration(caller.tenant), supplier, reason=reason)
+        return await self._changes.change(
             caller,
             lambda state: commands.decide_pend(
                 state,
                 reason=reason,
                 until=until,
                 by=caller.by,
-                now=self._clock.now(),
+                now=self._changes.now(),
                 supplier=supplier,
             ),
         )
 
     async def resume(self, caller: Caller) -> TicketDocument:
         """Go on with what waited."""
-        return await self._change(caller, lambda state: commands.decide_resume(state, by=caller.by))
+        return await self._changes.change(
+            caller, lambda state: commands.decide_resume(state, by=caller.by)
+        )
 
     async def resolve(
         self,
         caller: Caller,
         *,
-        code: str,
+        code: str | None,
         article: str | None,
         resolver: Resolver | None = None,
         resolver_tier: int | None = None,
         cancel_tasks: bool = False,
     ) -> TicketDocument:
         """Say that service is restored or the request fulfilled."""
-        configuration = self._configurations.current(caller.tenant)
-        return await self._change(
+        configuration = self._changes.configuration(caller.tenant)
+        return await self._changes.change(
             caller,
             lambda state: decide_resolve(
                 state,
                 code=code,
                 article=article,
                 by=caller.by,
-                now=self._clock.now(),
+                now=self._changes.now(),
                 configuration=configuration,
                 resolver=resolver,
                 resolver_tier=resolver_tier,
@@ -239,14 +208,14 @@ class TicketCommands:
 
     async def reopen(self, caller: Caller, *, reason: str) -> TicketDocument:
         """Take a resolution back."""
-        configuration = self._configurations.current(caller.tenant)
-        return await self._change(
+        configuration = self._changes.configuration(caller.tenant)
+        return await self._changes.change(
             caller,
             lambda state: commands.decide_reopen(
                 state,
                 reason=reason,
                 by=caller.by,
-                now=self._clock.now(),
+                now=self._changes.now(),
                 configuration=configuration,
             ),
         )
@@ -255,7 +224,7 @@ class TicketCommands:
         """End a resolved ticket; with the reason ``confirmed`` the requester has said so."""
         if reason == CONFIRMED:
             return await self.confirm(caller, satisfied=True, said=Said.AGENT)
-        return await self._change(
+        return await self._changes.change(
             caller, lambda state: commands.decide_close(state, reason=reason, by=caller.by)
         )
 
@@ -263,15 +232,15 @@ class TicketCommands:
         self, caller: Caller, *, satisfied: bool, said: Said, resolution: int | None = None
     ) -> TicketDocument:
         """Take what the requester says of a resolution: it closes the ticket, or reopens it."""
-        configuration = self._configurations.current(caller.tenant)
-        return await self._change(
+        configuration = self._changes.configuration(caller.tenant)
+        return await self._changes.change(
             caller,
             lambda state: decide_confirm(
                 state,
                 satisfied=satisfied,
                 said=said,
                 by=caller.by,
-                now=self._clock.now(),
+                now=self._changes.now(),
                 configuration=configuration,
                 resolution=resolution,
             ),
@@ -285,49 +254,28 @@ class TicketCommands:
         Raises:
             CommandRejected: ``unknown-agent``.
         """
-        found = configured_agent(self._configurations.current(tenant), agent, status=404)
+        found = configured_agent(self._changes.configuration(tenant), agent, status=404)
         command = Command(
             target=agent_stream(tenant, agent),
             tenant=tenant,
             decide=lambda state: decide_presence(state, agent=agent, presence=presence, by=by),
         )
         document = await self._committer.execute(AGENTS, command)
-        self._changed()
+        self._changes.changed()
         return found, document
-
-    async def _change(
-        self,
-        caller: Caller,
-        decide: Callable[[Any], Sequence[Body]],
-        *,
-        check: Callable[[Any], None] | None = None,
-        limits: Limits = NO_LIMITS,
-    ) -> TicketDocument:
-        document = await self._writer.change(
-            tenant=caller.tenant,
-            ticket=caller.ticket,
-            decide=decide,
-            revision=caller.revision,
-            check=check,
-            guard=limits.guard,
-            picked=limits.picked,
-            then=self._closings.decided,
-        )
-        self._changed()
-        return document
 
     def _taker(self, tenant: str, state: TicketState | None) -> Desk | None:
         """Return the desk that takes over what was offered for it, while it is configured."""
         if state is None or state.for_desk is None:
             return None
-        return desk_named(self._configurations.current(tenant), state.for_desk)
+        return desk_named(self._changes.configuration(tenant), state.for_desk)
 
     def _weight(self, tenant: str, state: TicketState | None) -> int:
         """Return how much of a capacity a ticket takes, as the matcher counts it."""
-        return weight_of(self._configurations.current(tenant), state, self._clock.now())
+        return weight_of(self._changes.configuration(tenant), state, self._changes.now())
 
     def _serving(self, tenant: str, agent: str) -> Agent:
-        return configured_agent(self._configurations.current(tenant), agent)
+        return configured_agent(self._changes.configuration(tenant), agent)
 
 
 def weight_of(configuration: Configuration, state: TicketState | None, now: datetime) -> int:

@@ -119,12 +119,15 @@ class HandoverCommands:
     ) -> ItemDocument:
         """Refuse a ticket that is offered to one's desk."""
         agent = self._agent(who)
+        configuration = self._configurations.current(who.tenant)
         await self._state(who)
         found = await self._ticket(who.tenant, ticket)
         return await self._item(
             who,
             found.id,
-            lambda item: commands.decide_decline(item, agent=agent, reason=reason, note=note),
+            lambda item: commands.decide_decline(
+                item, agent=agent, reason=reason, note=note, configuration=configuration
+            ),
         )
 
     async def brief(

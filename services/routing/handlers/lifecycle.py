@@ -2,42 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
-
 from services.routing.domain import tasks
 from services.routing.domain.escalating import decide_escalate
-from services.routing.handlers.commands import Caller
-from services.routing.handlers.writing import TicketWriter
+from services.routing.handlers.changing import Caller, TicketChanges
 from services.routing.ports import TicketDocument
-from shared.clock import Clock
-from shared.configuration import Configurations
-from shared.contracts.envelope import Body
 from shared.contracts.lifecycle import EscalationKind, WatcherKind
 
 
 class LifecycleCommands:
     """Commands on one ticket, in the manner of `TicketCommands`."""
 
-    def __init__(
-        self,
-        *,
-        writer: TicketWriter,
-        configurations: Configurations,
-        clock: Clock,
-        changed: Callable[[], None],
-    ) -> None:
-        self._writer = writer
-        self._configurations = configurations
-        self._clock = clock
-        self._changed = changed
+    def __init__(self, changes: TicketChanges) -> None:
+        self._changes = changes
 
     async def escalate(
         self, caller: Caller, *, kind: EscalationKind, reason: str, to: str | None
     ) -> TicketDocument:
         """Call for help: up the tiers, or up the line."""
-        configuration = self._configurations.current(caller.tenant)
-        return await self._change(
+        configuration = self._changes.configuration(caller.tenant)
+        return await self._changes.change(
             caller,
             lambda state: decide_escalate(
                 state,
@@ -45,7 +28,7 @@ class LifecycleCommands:
                 reason=reason,
                 to=to,
                 by=caller.by,
-                now=self._clock.now(),
+                now=self._changes.now(),
                 configuration=configuration,
             ),
         )
@@ -61,8 +44,8 @@ class LifecycleCommands:
         agent: str | None,
     ) -> TicketDocument:
         """Ask others for a part of the work."""
-        configuration = self._configurations.current(caller.tenant)
-        return await self._change(
+        configuration = self._changes.configuration(caller.tenant)
+        return await self._changes.change(
             caller,
             lambda state: tasks.decide_task(
                 state,
@@ -80,8 +63,8 @@ class LifecycleCommands:
         self, caller: Caller, *, task: str, desk: str | None, agent: str | None
     ) -> TicketDocument:
         """Ask others for it instead."""
-        configuration = self._configurations.current(caller.tenant)
-        return await self._change(
+        configuration = self._changes.configuration(caller.tenant)
+        return await self._changes.change(
             caller,
             lambda state: tasks.decide_task_assign(
                 state,
@@ -95,28 +78,38 @@ class LifecycleCommands:
 
     async def start_task(self, caller: Caller, *, task: str, agent: str) -> TicketDocument:
         """Be at work on a task."""
-        return await self._change(
+        return await self._changes.change(
             caller,
             lambda state: tasks.decide_task_start(state, task=task, agent=agent, by=caller.by),
         )
 
-    async def finish_task(self, caller: Caller, *, task: str, note: str | None) -> TicketDocument:
-        """Say that a task is done."""
-        return await self._change(
+    async def finish_task(
+        self, caller: Caller, *, task: str, note: str | None, outcome: str | None = None
+    ) -> TicketDocument:
+        """Say what came of a task."""
+        configuration = self._changes.configuration(caller.tenant)
+        return await self._changes.change(
             caller,
-            lambda state: tasks.decide_task_done(state, task=task, note=note, by=caller.by),
+            lambda state: tasks.decide_task_done(
+                state,
+                task=task,
+                note=note,
+                by=caller.by,
+                configuration=configuration,
+                outcome=outcome,
+            ),
         )
 
     async def cancel_task(self, caller: Caller, *, task: str) -> TicketDocument:
         """Say that a task is not needed."""
-        return await self._change(
+        return await self._changes.change(
             caller, lambda state: tasks.decide_task_cancel(state, task=task, by=caller.by)
         )
 
     async def watch(self, caller: Caller, *, watcher: str, kind: WatcherKind) -> TicketDocument:
         """Let somebody follow a ticket."""
-        configuration = self._configurations.current(caller.tenant)
-        return await self._change(
+        configuration = self._changes.configuration(caller.tenant)
+        return await self._changes.change(
             caller,
             lambda state: tasks.decide_watch(
                 state, watcher=watcher, kind=kind, by=caller.by, configuration=configuration
@@ -125,19 +118,7 @@ class LifecycleCommands:
 
     async def unwatch(self, caller: Caller, *, watcher: str, kind: WatcherKind) -> TicketDocument:
         """Let somebody follow it no more."""
-        return await self._change(
+        return await self._changes.change(
             caller,
             lambda state: tasks.decide_unwatch(state, watcher=watcher, kind=kind, by=caller.by),
         )
-
-    async def _change(
-        self, caller: Caller, decide: Callable[[Any], Sequence[Body]]
-    ) -> TicketDocument:
-        document = await self._writer.change(
-            tenant=caller.tenant,
-            ticket=caller.ticket,
-            decide=decide,
-            revision=caller.revision,
-        )
-        self._changed()
-        return document

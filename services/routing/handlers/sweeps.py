@@ -11,7 +11,7 @@ from services.routing.domain.desks import is_open
 from services.routing.domain.handover.shifts import governs
 from services.routing.domain.moves import decide_agent_left, decide_desk_closed
 from services.routing.domain.tickets import TICKETS
-from services.routing.domain.timers import decide_due, decide_silence
+from services.routing.domain.timers import decide_due, decide_remind, decide_silence
 from services.routing.handlers.closings import Closings
 from services.routing.handlers.writing import TicketWriter
 from services.routing.ports import AgentDocument, TicketDocument, Tickets
@@ -160,6 +160,13 @@ class Timers:
         now = self._clock.now()
         due = await self._tickets.due(now, limit=PAGE)
         done = await _together(self._committer, due, lambda state: decide_due(state, now=now))
+        return len(due) == PAGE and done > 0
+
+    async def remind(self) -> bool:
+        """Remind those whose tickets silence will close; return whether there may be more."""
+        now = self._clock.now()
+        due = await self._tickets.reminding(now, limit=PAGE)
+        done = await _together(self._committer, due, lambda state: decide_remind(state, now=now))
         return len(due) == PAGE and done > 0
 
     async def close(self) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from services.routing.domain.tickets import TicketState
-from services.routing.handlers.commands import Caller, TicketCommands
+from services.routing.handlers.changing import Caller
+from services.routing.handlers.commands import TicketCommands
 from services.routing.ports import TicketDocument, Tickets
 from shared.contracts.internal import VerdictAnswer, VerdictState
 from shared.contracts.routing import Said, Status

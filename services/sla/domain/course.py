@@ -16,6 +16,9 @@ RUNS_WHILE_WAITING: Final = frozenset({PendReason.SUPPLIER.value})
 """A supplier's time is part of what was promised to the contact. Every other reason pauses, also
 one that only a newer release knows: a clock may be late, never early."""
 
+MERGED: Final = "merged"
+"""Why the work stopped where it goes on in another ticket: then nothing was achieved in this one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -47,7 +50,8 @@ def appended(course: tuple[Stretch, ...], entry: WorkEntry) -> tuple[Stretch, ..
     """
     phase = phase_of(entry)
     last = course[-1] if course else None
-    why = entry.reason if phase is Phase.PAUSED else None
+    told = phase is Phase.PAUSED or (phase is Phase.STOPPED and entry.reason == MERGED)
+    why = entry.reason if told else None
     if last is not None and last.desk == entry.desk and last.phase is phase and last.reason == why:
         return course
     kept = last.configversion if last is not None and last.desk == entry.desk else None
@@ -96,6 +100,17 @@ def stopped_at(found: Sequence[Segment]) -> datetime | None:
     return since
 
 
+def merged_at(found: Sequence[Segment]) -> datetime | None:
+    """Return since when the work goes on in another ticket; None where it does not."""
+    last = found[-1]
+    return last.started_at if last.phase is Phase.STOPPED and _is_merged(last) else None
+
+
 def first_stop(found: Sequence[Segment]) -> datetime | None:
-    """Return when the work was stopped for the first time."""
-    return next((s.started_at for s in found if s.phase is Phase.STOPPED), None)
+    """Return when the work was stopped for the first time; a merge that was undone is no stop."""
+    stops = (s for s in found if s.phase is Phase.STOPPED)
+    return next((s.started_at for s in stops if s is found[-1] or not _is_merged(s)), None)
+
+
+def _is_merged(segment: Segment) -> bool:
+    return segment.stretch is not None and segment.stretch.reason == MERGED

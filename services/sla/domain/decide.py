@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.sla.domain.count import Work, merged, recounted, timed
-from services.sla.domain.course import appended, segments
+from services.sla.domain.course import MERGED, appended, merged_at, segments
 from services.sla.domain.model import COURSE_MAX, Clock, ClocksState, Rules, Stretch
 from services.sla.domain.promises import promised
 from shared.contracts.envelope import Body
@@ -21,6 +21,7 @@ from shared.contracts.sla import (
     ClockState,
     ClockView,
     DeskSpan,
+    Metric,
     WorkEntry,
 )
 
@@ -63,7 +64,7 @@ def decide(state: ClocksState | None, news: News, rules: Rules) -> list[Body]:
     draft = _draft(state, news)
     if state is not None and not _matters(state, news, draft):
         return []
-    clocks = list(state.clocks) if state else []
+    clocks = [_taken_up(clock) for clock in state.clocks] if state else []
     if state is None or (draft.facts, draft.desk) != (state.facts, state.first_desk):
         clocks = _chosen(clocks, draft, at=news.at, rules=rules)
     work = Work(
@@ -75,6 +76,7 @@ def decide(state: ClocksState | None, news: News, rules: Rules) -> list[Body]:
     at = max(news.at, draft.course[-1].at) if draft.course else news.at
     clocks = [recounted(clock, work, at=at, rules=rules) for clock in clocks]
     clocks, withdrawn = _withdrawn(clocks, at=news.at, rules=rules)
+    clocks = [_given_up(clock, work) for clock in clocks]
     drop = len(draft.course) // 2 if len(draft.course) > COURSE_MAX else 0
     if drop:
         until = draft.course[drop].at
@@ -176,6 +178,34 @@ def _kept(clock: Clock, wanted: ClockView | None, *, at: datetime) -> Clock:
         return Clock(view=view.model_copy(update=spent), spans=clock.spans)
     update = {"target_seconds": wanted.target_seconds}
     return Clock(view=view.model_copy(update=update), spans=clock.spans)
+
+
+def _taken_up(clock: Clock) -> Clock:
+    """Return a clock that a merge had cancelled as one that is to be counted again."""
+    if clock.view.cancelled_for != MERGED:
+        return clock
+    again = {"state": ClockState.RUNNING, "ended_at": None, "cancelled_for": None}
+    return Clock(view=clock.view.model_copy(update=again), spans=clock.spans)
+
+
+def _given_up(clock: Clock, work: Work) -> Clock:
+    """Return a clock of a merged ticket: what only the merge ended is cancelled, and not met.
+
+    What was answered, solved or missed before stays so. Taking the merge back counts it again.
+    """
+    view, at = clock.view, merged_at(work.segments)
+    if at is None or view.state is not ClockState.MET or view.ended_at != at:
+        return clock
+    responded_at = work.responded_at if view.metric is Metric.RESPONSE else None
+    if responded_at is not None and responded_at <= at:
+        return clock
+    spent = {
+        "state": ClockState.CANCELLED,
+        "cancelled_for": MERGED,
+        "next_at": None,
+        "due_at": None,
+    }
+    return Clock(view=view.model_copy(update=spent), spans=clock.spans)
 
 
 def _withdrawn(

@@ -14,7 +14,7 @@ from services.sla.domain.count import (
     seen_at,
     share_ms,
 )
-from services.sla.domain.course import segments
+from services.sla.domain.course import MERGED, segments
 from services.sla.domain.model import Clock, ClocksState, Phase, Rules, ms_of
 from services.sla.domain.promises import promise_of
 from shared.calendar import CompiledCalendar
@@ -22,6 +22,8 @@ from shared.contracts.facts import Code, Instant
 from shared.contracts.sla import ClockState, ClockView, DeskSpan
 
 WINDOWS_MAX: Final = 400
+UNMERGED: Final = "unmerged"
+"""Why no time was counted while the work went on in another ticket."""
 """Windows that one line lists one by one: a year of split shifts. The rest is one sum."""
 
 
@@ -228,7 +230,7 @@ def _pauses(state: ClocksState, view: ClockView, now: datetime) -> tuple[Pause, 
         ended_at = min(ends, default=None)
         found.append(
             Pause(
-                reason=stretch.reason or "resolved",
+                reason=UNMERGED if stretch.reason == MERGED else stretch.reason or "resolved",
                 by=stretch.by,
                 desk=stretch.desk,
                 started_at=segment.started_at,

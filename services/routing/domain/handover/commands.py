@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from services.routing.domain.codes import require_code
 from services.routing.domain.handover.items import GONE, ItemState, Stage
 from services.routing.domain.handover.ruling import is_grave
 from services.routing.domain.tickets import TicketState
@@ -17,7 +18,7 @@ from shared.contracts.handover import (
     NextStep,
 )
 from shared.kernel import CommandRejected
-from shared.organisation import Agent
+from shared.organisation import Agent, Configuration
 from shared.organisation.handover import HandoverPolicy
 
 
@@ -110,14 +111,21 @@ def decide_accept(item: ItemState | None, *, agent: Agent) -> Sequence[Body]:
 
 
 def decide_decline(
-    item: ItemState | None, *, agent: Agent, reason: str, note: str | None
+    item: ItemState | None,
+    *,
+    agent: Agent,
+    reason: str,
+    note: str | None,
+    configuration: Configuration,
 ) -> Sequence[Body]:
     """Refuse what was offered.
 
     Raises:
-        CommandRejected: ``answered`` where somebody has declined it already, or as `offered`.
+        CommandRejected: ``answered`` where somebody has declined it already, ``unknown-code``, or
+            as `offered`.
     """
     known, to = offered(item, agent=agent)
+    require_code(reason, configuration.lifecycle.decline_reasons, field="reason")
     if known.stage is Stage.DECLINED:
         if (known.answered_by, known.declined_reason) == (agent.id, reason):
             return []

@@ -8,7 +8,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from shared.contracts.handover import DEEDS_MAX, Deed
-from shared.contracts.lifecycle import WatcherAdded, WatcherRemoved
+from shared.contracts.lifecycle import TicketReminded, WatcherAdded, WatcherRemoved
 from shared.contracts.routing import QueueReason, TicketEvent, TicketQueued, TicketRegarded
 
 DESKS_MAX: Final = 20
@@ -29,7 +29,7 @@ class Trail(BaseModel):
 
     def after(self, body: TicketEvent, at: datetime) -> Trail:
         """Return the trail after one of the ticket's events."""
-        if isinstance(body, TicketRegarded | WatcherAdded | WatcherRemoved):
+        if isinstance(body, TicketRegarded | TicketReminded | WatcherAdded | WatcherRemoved):
             return self
         code = _code(body)
         deed = Deed(at=at, code=code, by=body.by, desk=body.desk, agent=body.agent)
