@@ -205,8 +205,10 @@ def _answer(
     if item.stage is Stage.KEPT and item.kept_reason in ANSWERED:
         return _firm("keep", str(item.kept_reason), grave=grave)
     if left and not ending.policy.stay_max:
-        # There is no time for an answer.
-        return _firm(ruling.unanswered, "unanswered", grave=grave)
+        # There is no time for an answer, beside one that was given before nobody was open.
+        answered = item.answered_by is not None
+        action = ruling.declined if answered else ruling.unanswered
+        return _firm(action, "declined" if answered else "unanswered", grave=grave)
     return Standing(HandoverAction.OFFER, "policy")
 
 
@@ -283,7 +285,9 @@ def _settled(item: ItemState, seen: Seen, ending: Ending) -> list[Body]:
     if not left:
         return []
     if found.action is HandoverAction.KEEP:
-        return [] if item.stage is Stage.KEPT else [_kept(seen, ending, found.why)]
+        waited = item.kept_reason in {NOBODY_OPEN, NO_NEXT}
+        stays = item.stage is Stage.KEPT and not waited
+        return [] if stays else [_kept(seen, ending, found.why)]
     if choice is None and found.action is not None:
         reason = NOBODY_OPEN if ending.has_successors(seen.state) else NO_NEXT
         waits = item.stage is Stage.KEPT and item.kept_reason == reason
