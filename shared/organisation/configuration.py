@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from shared.calendar import CompiledCalendar, compile_calendar
 from shared.organisation.catalogue import CatalogueSection, ConfigurationItem, Form, Service
 from shared.organisation.coverage import CoverageSection
+from shared.organisation.duty import DutySection
 from shared.organisation.handover import HandoverSection
 from shared.organisation.intake import IntakeSection
 from shared.organisation.integrations import Integration, IntegrationsSection, TemplatesSection
@@ -53,6 +54,7 @@ SECTION_MODELS: Final[Mapping[str, type[Model]]] = {
     "coverage": CoverageSection,
     "routing": RoutingSection,
     "lifecycle": LifecycleSection,
+    "duty": DutySection,
     "handover": HandoverSection,
     "sla": SlaSection,
     "integrations": IntegrationsSection,
@@ -100,6 +102,7 @@ class Configuration(Places):
     coverage: CoverageSection = field(default_factory=CoverageSection)
     routing: RoutingSection = field(default_factory=RoutingSection)
     lifecycle: LifecycleSection = field(default_factory=LifecycleSection)
+    duty: DutySection = field(default_factory=DutySection)
     handover: HandoverSection = field(default_factory=HandoverSection)
     sla: SlaSection = field(default_factory=SlaSection)
     integrations: IntegrationsSection = field(default_factory=IntegrationsSection)
