@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from heliodesk.cli.context import context_of
+from heliodesk.cli.handover_brief import Language, brief, show_item
 from heliodesk.cli.output import (
-    heading,
     print_facts,
     print_json,
     print_line,
@@ -20,6 +20,7 @@ from heliodesk.cli.output import (
 )
 
 app = typer.Typer(no_args_is_help=True, help="Shift handovers: list, briefs, reports, signatures.")
+app.command(name="brief")(brief)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Id = Annotated[str, typer.Argument(help="The handover's id; see `heliodesk handover list`.")]
@@ -30,13 +31,6 @@ As = Annotated[
 Zone = Annotated[
     str | None, typer.Option("--zone", help="IANA zone of times; else the taking desk's.")
 ]
-
-
-class Language(StrEnum):
-    """Languages in which briefs and reports are rendered."""
-
-    EN = "en"
-    ZH = "zh"
 
 
 class Side(StrEnum):
@@ -111,7 +105,7 @@ def show(
         }
     )
     for item in found["items"]:
-        _show_item(item)
+        show_item(item)
     for matter in found["matters"]:
         noted = matter["noted"]
         said = f"{noted['state']}: {printable(noted['text'])}" if noted else "not said"
@@ -227,13 +221,3 @@ def _process(ctx: typer.Context, path: str, body: Mapping[str, Any], *, as_json:
         return
     left = ", ".join(answer["unsigned"]) or "nobody"
     print_line(f"{answer['desk']} → {answer['to']}: {answer['stage']}; still to sign: {left}.")
-
-
-def _show_item(item: Mapping[str, Any]) -> None:
-    heading(printable(item["told"]))
-    for line in item["lines"]:
-        print_line(f"  {printable(line)}")
-    for quote in item["quotes"]:
-        text = printable(" ".join(quote["text"].split()))
-        more = "" if quote["whole"] else " …"
-        print_line(f"  > {printable(quote['author'])}, {quote['at']}: {text}{more}")

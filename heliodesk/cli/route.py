@@ -46,13 +46,16 @@ def explain(
 
 
 @app.command(name="simulate")
-def simulate_request(
+def simulate_request(  # noqa: PLR0917, RUF100 -- each is an option of its own.
+    ctx: typer.Context,
     request: Annotated[Path, typer.Argument(help="The request as JSON or YAML; - reads stdin.")],
     folder: Annotated[
         Path, typer.Argument(help="The directory with the configuration's YAML files.")
     ] = Path(),
     *,
-    at: Annotated[str, typer.Option("--at", help="When, such as 2027-03-28T00:30Z.")],
+    at: Annotated[
+        str | None, typer.Option("--at", help="When, such as 2027-03-28T00:30Z; else now.")
+    ] = None,
     agents: Annotated[
         Path | None,
         typer.Option("--agents", help="How agents stand, as JSON or YAML; else all are free."),
@@ -66,10 +69,9 @@ def simulate_request(
     solver, last_agent.
     """
     configuration = _configuration(folder)
+    when = _instant(at) if at else instant(context_of(ctx).clock.now())
     try:
-        found = simulate(
-            configuration, _content(request), _content(agents) if agents else {}, _instant(at)
-        )
+        found = simulate(configuration, _content(request), _content(agents) if agents else {}, when)
     except SimulationInvalid as error:
         source = request if error.what == "request" else agents
         message = f"{source} is not right:"

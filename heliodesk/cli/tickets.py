@@ -1,4 +1,4 @@
-"""`heliodesk ticket`: list, look into, hand in; the commands on its life are in `life`."""
+"""`heliodesk ticket`: list, look into, hand in; more commands are in `life` and `contacting`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from heliodesk.cli import life
+from heliodesk.cli import contacting, life
 from heliodesk.cli.context import Context, context_of
 from heliodesk.cli.moments import ago, business_span, shown
 from heliodesk.cli.output import (
@@ -30,6 +30,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 app = typer.Typer(no_args_is_help=True, help="List tickets, look into one, hand one in, work.")
 life.add_to(app)
+contacting.add_to(app)
 
 
 class StatusWord(StrEnum):
@@ -60,6 +61,7 @@ def list_tickets(  # noqa: PLR0917, RUF100 -- each is an option of its own.
     ctx: typer.Context,
     *,
     desk: Annotated[str | None, typer.Option("--desk", help="At this desk.")] = None,
+    queue: Annotated[str | None, typer.Option("--queue", help="In this queue of a desk.")] = None,
     status: Annotated[StatusWord | None, typer.Option("--status", help="In this state.")] = None,
     agent: Annotated[str | None, typer.Option("--agent", help="With this agent.")] = None,
     priority: Annotated[
@@ -76,6 +78,7 @@ def list_tickets(  # noqa: PLR0917, RUF100 -- each is an option of its own.
     page = context.api("routing").get(
         "/v1/tickets",
         desk=desk,
+        queue=queue,
         status=status.value if status else None,
         agent=agent,
         priority=priority.value if priority else None,
@@ -92,6 +95,7 @@ def list_tickets(  # noqa: PLR0917, RUF100 -- each is an option of its own.
             ticket["priority"],
             ticket["status"] + (" (parked)" if ticket["parked"] else ""),
             ticket["desk"],
+            ticket["queue"] or "",
             ticket["agent"] or "",
             ticket["kind"],
             ticket["channel"],
@@ -102,7 +106,9 @@ def list_tickets(  # noqa: PLR0917, RUF100 -- each is an option of its own.
     if not rows:
         print_line("There are no such tickets.")
         return
-    print_table(("ticket", "prio", "status", "desk", "agent", "kind", "by", "accepted"), rows)
+    print_table(
+        ("ticket", "prio", "status", "desk", "queue", "agent", "kind", "by", "accepted"), rows
+    )
     if page["next"]:
         note(f"There are more: --after {page['next']}")
 
@@ -266,7 +272,8 @@ def _course(standing: Mapping[str, Any]) -> str:
     """Return how a ticket has gone so far; empty where there is nothing to tell."""
     parts = [f"moved {moves}×"] if (moves := standing.get("moves")) else []
     parts += [f"given back {returns}×"] if (returns := standing.get("returns")) else []
-    parts += [f"{tasks} open tasks"] if (tasks := standing.get("tasks_open")) else []
+    tasks = standing.get("tasks_open")
+    parts += [f"{tasks} open {'task' if tasks == 1 else 'tasks'}"] if tasks else []
     if standing.get("resolver"):
         parts.append(f"solved by {standing['resolver']} (tier {standing.get('resolver_tier')})")
     if standing.get("close_at"):

@@ -36,6 +36,7 @@ TICKET: dict[str, Any] = {
     "number": "T-000001",
     "status": "assigned",
     "desk": "london",
+    "queue": None,
     "tier": 1,
     "agent": "a-novak",
     "priority": "P2",
@@ -375,15 +376,19 @@ def test_an_unknown_command_is_bad_input(home: Path) -> None:
 
 def test_tickets_are_listed_without_colours_when_piped(home: Path) -> None:
     """What a program reads has no escape codes and is cut nowhere."""
-    page = {"tickets": [TICKET | {"agent": "a" * 70}], "next": None}
+    page = {"tickets": [TICKET | {"agent": "a" * 70, "queue": "network"}], "next": None}
     desk = Desk(home, {(ROUTING, "GET", "/v1/tickets"): ok(page)})
-    result = desk.run("ticket", "list", "--desk", "london", "--status", "assigned")
+    result = desk.run(
+        "ticket", "list", "--desk", "london", "--queue", "network", "--status", "assigned"
+    )
     assert result.exit_code == 0
+    assert "network" in result.stdout
     assert "\x1b" not in result.stdout
     assert "a" * 70 in result.stdout
     assert "T-000001" in result.stdout
     assert dict(desk.asked[-1].url.params) == {
         "desk": "london",
+        "queue": "network",
         "status": "assigned",
         "limit": "20",
     }

@@ -10,7 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from heliodesk.cli.root import app
+from heliodesk.context import Context
 from services.routing.domain.simulation import SimulationInvalid, simulate
+from shared.testing.clock import ManualClock
 from tests.support.routing import SAMPLE, at, sample
 
 
@@ -89,6 +91,14 @@ def test_the_command_prints_words_or_json(tmp_path: Path) -> None:
         "payroll",
     )
     assert plain["explanation"]["left_out"] == {"away": 1, "full": 1}
+
+
+def test_without_an_instant_it_is_now() -> None:
+    """The clock of the command says when."""
+    context = Context(clock=ManualClock(at(3)))
+    arguments = ["route", "simulate", "-", str(SAMPLE), "--json"]
+    found = CliRunner().invoke(app, arguments, input='{"service": "payroll"}', obj=context)
+    assert json.loads(found.stdout)["at"] == "2026-03-02T03:00:00.000Z"
 
 
 @pytest.mark.parametrize(
