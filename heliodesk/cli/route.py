@@ -88,8 +88,14 @@ def simulation_lines(answer: dict[str, Any]) -> list[str]:
     """Return a simulation as lines for people."""
     agent = answer["agent"]
     queue = f", queue {answer['queue']}" if answer["queue"] else ""
-    where = f"At {answer['at']} it goes to {answer['desk']}{queue}"
-    lines = [f"{where}, to {agent}." if agent else f"{where}, and waits."]
+    place = f"{answer['desk']}{queue}"
+    lines, where = [], f"At {answer['at']} it goes to {place}"
+    if answer["unattended"]:
+        lines = [f"At {answer['at']} it is at tier 0: with its requester and automation."]
+        until = answer["person_at"]
+        where = f"At {until}" if until else "When a person is asked for,"
+        where += f" it goes to {place}"
+    lines.append(f"{where}, to {agent}." if agent else f"{where}, and waits.")
     if answer["unrouted"]:
         lines.append("ALARM: no topology takes it; the fallback desk has it.")
     if answer["takes_over"]:
@@ -108,6 +114,8 @@ def _plain(found: Simulation) -> dict[str, Any]:
         "desk": found.desk,
         "queue": found.queue,
         "unrouted": found.unrouted,
+        "unattended": found.unattended,
+        "person_at": rfc3339(found.person_at) if found.person_at else None,
         "agent": decision.agent,
         "takes_over": decision.desk if decision.desk != found.desk else None,
         "weight": decision.weight,
