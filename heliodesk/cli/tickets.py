@@ -46,6 +46,18 @@ class StatusWord(StrEnum):
     CLOSED = "closed"
 
 
+class ChannelWord(StrEnum):
+    """How a request can have come."""
+
+    EMAIL = "email"
+    WEB = "web"
+    CHAT = "chat"
+    PHONE = "phone"
+    WALK_UP = "walk-up"
+    API = "api"
+    MONITORING = "monitoring"
+
+
 class PriorityWord(StrEnum):
     """P1 is the most pressing."""
 
@@ -146,6 +158,9 @@ def new(  # noqa: PLR0917, RUF100 -- each is an option of its own.
         str, typer.Option("--text", help="What it is about; - reads standard input.")
     ] = "",
     kind: Annotated[str | None, typer.Option("--kind", help="incident, inquiry …")] = None,
+    channel: Annotated[
+        ChannelWord | None, typer.Option("--channel", help="How it came; else by the API.")
+    ] = None,
     service: Annotated[str | None, typer.Option("--service", help="Such as payroll.")] = None,
     site: Annotated[str | None, typer.Option("--site", help="Where the contact is.")] = None,
     region: Annotated[str | None, typer.Option("--region", help="Where the contact is.")] = None,
@@ -163,6 +178,7 @@ def new(  # noqa: PLR0917, RUF100 -- each is an option of its own.
     """Hand in a request for somebody, and print its ticket's number."""
     facts = {
         "kind": kind,
+        "channel": channel.value if channel else None,
         "service": service,
         "site": site,
         "region": region,

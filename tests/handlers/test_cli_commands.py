@@ -423,12 +423,14 @@ def test_a_new_ticket_has_a_key_and_a_number(home: Path) -> None:
     """`ticket new` sends what was said and nothing else, under a key of its own."""
     answer = {"ticket": "t-1", "number": "T-000001", "link": "x", "receipt": "r"}
     desk = Desk(home, {(INTAKE, "POST", "/v1/requests"): httpx.Response(202, json=answer)})
-    made = desk.json("ticket", "new", "Screen dark", "--mail", "a@b.example", "--site", "berlin")
+    where = ("--site", "berlin", "--channel", "web")
+    made = desk.json("ticket", "new", "Screen dark", "--mail", "a@b.example", *where)
     assert made["number"] == "T-000001"
     assert json.loads(desk.asked[-1].content) == {
         "subject": "Screen dark",
         "text": "",
         "contact": {"mail": "a@b.example"},
+        "channel": "web",
         "site": "berlin",
     }
     assert desk.asked[-1].headers["Idempotency-Key"]
@@ -647,3 +649,25 @@ def test_the_account_of_an_integration_is_made_with_its_token(home: Path) -> Non
         "name": "zabbix-berlin",
         "roles": ["integration"],
     }
+
+
+@pytest.mark.parametrize(
+    ("flag", "roles"), [("--agent", ["agent"]), ("--admin", ["admin", "agent"])]
+)
+def test_the_account_of_a_person_is_made_with_a_password(
+    home: Path, flag: str, roles: list[str]
+) -> None:
+    """An agent who joined the organisation signs in with what is printed this once."""
+    desk = Desk(home, {(CONTROL, "POST", "/v1/identities"): ok({"id": "i-9"})})
+    made = desk.json("account", "add", "m-rossi", flag)
+    sent = json.loads(desk.asked[-1].content)
+    assert sent == {
+        "kind": "agent",
+        "name": "m-rossi",
+        "roles": roles,
+        "password": made["password"],
+    }
+    shown = desk.run("account", "add", "m-rossi", flag).stdout
+    password = json.loads(desk.asked[-1].content)["password"]
+    assert shown == f"m-rossi signs in with the password {password} from now on.\n"
+    assert desk.run("account", "add", "m-rossi", flag, "--label", "x").exit_code == 2
