@@ -91,7 +91,10 @@ def causes(
     api = context_of(ctx).api("intake")
     if cause is None:
         # The list is by id alone; the commands know numbers as well.
-        found = api.get(f"/v1/tickets/{api.get(f'/v1/requests/{ticket}')['ticket'] or ticket}")
+        request = api.find(f"/v1/requests/{ticket}")
+        if request is None or request["ticket"] is None:
+            raise CliError(f"There is no ticket {ticket}: `heliodesk ticket list` shows them.")
+        found = api.get(f"/v1/tickets/{request['ticket']}")
     else:
         verb = "causes/remove" if remove else "causes"
         found = api.call("POST", f"/v1/tickets/{ticket}/{verb}", {"cause": cause})

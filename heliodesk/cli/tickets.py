@@ -105,7 +105,7 @@ def list_tickets(  # noqa: PLR0917, RUF100 -- each is an option of its own.
         (
             ticket["number"],
             ticket["priority"],
-            ticket["status"] + (" (parked)" if ticket["parked"] else ""),
+            _status(ticket),
             ticket["desk"],
             ticket["queue"] or "",
             ticket["agent"] or "",
@@ -123,6 +123,12 @@ def list_tickets(  # noqa: PLR0917, RUF100 -- each is an option of its own.
     )
     if page["next"]:
         note(f"There are more: --after {page['next']}")
+
+
+def _status(ticket: Mapping[str, Any]) -> str:
+    unattended = ticket["status"] == "queued" and ticket["tier"] == 0
+    notes = ["tier 0"] * unattended + ["parked"] * ticket["parked"]
+    return f"{ticket['status']} ({', '.join(notes)})" if notes else str(ticket["status"])
 
 
 @app.command()
@@ -262,6 +268,7 @@ def _show_facts(whole: Mapping[str, Any], now: datetime) -> None:
             "kind": f"{facts['kind']}, by {facts['channel']}" if facts else None,
             "about": about or None,
             "contact": _contact(contact) if contact else None,
+            "contact desk": standing.get("contact_desk"),
             "where": where or None,
             "language": facts.get("language"),
             "accepted": f"{shown(accepted)} ({ago(accepted, now)})" if accepted else None,
@@ -273,11 +280,14 @@ def _show_facts(whole: Mapping[str, Any], now: datetime) -> None:
 
 
 def _standing(standing: Mapping[str, Any]) -> str:
-    text = f"{standing['status']} at {standing['desk']} (tier {standing['tier']})"
+    queue = f", queue {standing['queue']}" if standing.get("queue") else ""
+    text = f"{standing['status']} at {standing['desk']}{queue} (tier {standing['tier']})"
     if standing["agent"]:
         text += f", {standing['agent']}"
     if standing.get("answer_by"):
         text += f", answer by {shown(standing['answer_by'])}"
+    if standing.get("person_at"):
+        text += f", goes to a person at {shown(standing['person_at'])}"
     if standing["pend_reason"]:
         until = f" until {shown(standing['pend_until'])}" if standing["pend_until"] else ""
         text += f", waits for {standing['pend_reason']}{until}"

@@ -624,7 +624,7 @@ def test_logs_show_the_last_lines_of_each(home: Path) -> None:
 @pytest.mark.parametrize(
     "command",
     ["", "up", "down", "status", "logs", "demo", "config", "account", "ticket", "tail", "parked",
-     "agent", "route", "sla", "topics"],
+     "agent", "desk", "route", "sla", "topics"],
 )  # fmt: skip
 def test_every_command_has_help(home: Path, command: str) -> None:
     """`--help` works without anything running."""

@@ -115,3 +115,60 @@ def test_a_brief_is_shown_and_put_right(tmp_path: Path) -> None:
     assert json.loads(note.content) == {"text": "He is back at 3.", "visibility": "internal"}
     assert json.loads(put.content) == {"next": "call-contact", "agent": "ann", "note": "m-9"}
     assert desk.run("handover", "brief", "h-1", "T-000001", "--next", "dance").exit_code == 2
+
+
+def test_what_is_at_tier_0_or_referred_says_so(tmp_path: Path) -> None:
+    """In the list, and where it is explained."""
+    page = {"tickets": [{**TICKET, "status": "queued", "tier": 0, "agent": None}], "next": None}
+    explained: dict[str, Any] = {
+        **dict.fromkeys(("agent", "opens_at", "queued", "assigned", "waiting")),
+        "number": "T-000001",
+        "status": "queued",
+        "desk": "london",
+        "unattended": True,
+        "person_at": "2026-03-05T09:00:00Z",
+        "contact_desk": "shanghai",
+    }
+    path = "/v1/tickets/T-000001/explain"
+    desk = Desk(
+        tmp_path,
+        {(ROUTING, "GET", "/v1/tickets"): ok(page), (ROUTING, "GET", path): ok(explained)},
+    )
+    assert "queued (tier 0)" in desk.run("ticket", "list").stdout
+    assert desk.run("route", "explain", "T-000001").stdout == (
+        "T-000001 is queued at london.\n"
+        "It is at tier 0: with its requester and automation, until 2026-03-05 09:00:00 UTC.\n"
+        "The requester's contact is shanghai.\n"
+    )
+    explained["person_at"] = None
+    desk = Desk(tmp_path, {(ROUTING, "GET", path): ok(explained)})
+    assert "until a person is asked for." in desk.run("route", "explain", "T-000001").stdout
+
+
+def test_desks_are_listed_with_the_ways_to_them(tmp_path: Path) -> None:
+    """Tier 0 is a figure of its own; nobody who waits there waits for an agent."""
+    stands = {
+        **dict.fromkeys(("offered", "accepted", "in_progress", "pending"), 0),
+        **dict.fromkeys(("phone", "url", "address", "opens_at", "closes_at", "duty_manager")),
+    }
+    london = {
+        **stands,
+        "name": "london",
+        "tier": 1,
+        "open": False,
+        "opens_at": "2026-03-05T09:00:00Z",
+        "queued": 2,
+        "unattended": 7,
+        "assigned": 1,
+        "pending": 3,
+        "email": "desk@helio.example",
+        "phone": "+44 20 7946 0100",
+        "duty_manager": "g-okafor",
+    }
+    centre = {**london, "name": "centre", "open": True, "opens_at": None}
+    desk = Desk(tmp_path, {(ROUTING, "GET", "/v1/desks"): ok({"desks": [london, centre]})})
+    _, first, second = desk.run("desk", "list").stdout.splitlines()
+    ways = "+44 20 7946 0100, desk@helio.example g-okafor"
+    assert " ".join(first.split()) == f"london 1 closed until 2026-03-05 09:00:00 UTC 2 7 4 {ways}"
+    assert " ".join(second.split()) == f"centre 1 always open 2 7 4 {ways}"
+    assert [d["name"] for d in desk.json("desk", "list")] == ["london", "centre"]

@@ -102,6 +102,7 @@ def _reading(router: APIRouter, reader: Reader) -> None:
             agent=state.agent,
             opens_at=state.opens_at,
             contact_desk=state.contact_desk,
+            unattended=state.unattended,
             person_at=state.person_at,
             queued=state.queued_because,
             assigned=state.assigned_because,

@@ -197,6 +197,8 @@ class ExplainView(_Answer):
     opens_at: Instant | None
     contact_desk: str | None = None
     """The desk that is the requester's contact, once they were referred to one."""
+    unattended: bool = False
+    """It is at tier 0: with its requester and automation, and with no agent."""
     person_at: Instant | None = None
     """At tier 0: when it goes to a person by itself."""
     queued: Explanation | None

@@ -44,7 +44,8 @@ def listed_group(
     except UnknownName as error:
         raise CommandRejected("unknown-queue", str(error), field="queue", status=422) from error
     if desk is not None and group.desk.name != desk:
-        reason = f"{queue} is a queue of {group.desk.name}, not of {desk}"
+        whose = f"a queue of {group.desk.name}" if group.queue else "another desk's own"
+        reason = f"{queue} is {whose}, not of {desk}"
         raise CommandRejected("unknown-queue", reason, field="queue", status=422)
     return group.desk.name, queue
 
