@@ -162,7 +162,13 @@ class MemoryProjection:
         counted = (*OPEN, Status.RESOLVED, None)
         return Counts(
             rows=tuple(
-                Count(t.routing.status, t.routing.desk, t.routing.agent, 1)
+                Count(
+                    t.routing.status,
+                    t.routing.desk,
+                    t.routing.agent,
+                    1,
+                    unattended=(t.routing.status, t.routing.tier) == (Status.QUEUED, 0),
+                )
                 for t in self._tickets(tenant)
                 if t.routing.status in counted
             )

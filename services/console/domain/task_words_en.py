@@ -1,13 +1,14 @@
-"""English words of the page of open tasks."""
+"""English words of the page of open tasks, and of tier 0 beside the desks."""
 
 from __future__ import annotations
 
 from typing import Final
 
 TASK_ENGLISH: Final[dict[str, str]] = {
+    "desks.unattended": "{count} at tier 0",
     "nav.tasks": "Tasks",
     "tasks.title": "Open tasks",
-    "tasks.lead": "Parts of a ticket's work that others were asked for; open ones keep it open.",
+    "tasks.lead": "Parts of the work on tickets, for others to do. A ticket is not resolved while tasks of it are open.",
     "tasks.tab.mine": "For me and my desks",
     "tasks.tab.all": "All",
     "tasks.for": "For {whose}",

@@ -1,10 +1,11 @@
-"""Chinese words of the page of open tasks."""
+"""Chinese words of the page of open tasks, and of tier 0 beside the desks."""
 
 from __future__ import annotations
 
 from typing import Final
 
 TASK_CHINESE: Final[dict[str, str]] = {
+    "desks.unattended": "0 级：{count}",
     "nav.tasks": "任务",
     "tasks.title": "未完成的任务",
     "tasks.lead": "请他人完成的部分工作；有未完成的任务时，工单不能解决。",
