@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 TASK_CHINESE: Final[dict[str, str]] = {
-    "desks.unattended": "0 级：{count}",
+    "desks.unattended": "层级 0：{count}",
     "nav.tasks": "任务",
     "tasks.title": "未完成的任务",
-    "tasks.lead": "请他人完成的部分工作；有未完成的任务时，工单不能解决。",
+    "tasks.lead": "请他人完成的部分工作；有未完成的任务时，工单不能标记为已解决。",
     "tasks.tab.mine": "我和我的服务台",
     "tasks.tab.all": "全部",
     "tasks.for": "由 {whose} 处理",
