@@ -68,6 +68,8 @@ def brief(  # noqa: PLR0917, RUF100 -- each is an option of its own.
         body: dict[str, Any] = {"next": step.value} if step else {}
         body |= {"agent": agent} if agent else {}
         if text:
+            # A note about what is in no handover would stay behind.
+            api.get(path)
             body["note"] = write_note(context, ticket, text, key=context.clock.unique())
         found = api.call("POST", f"{path}/brief", body, params={"lang": lang.value})
     if as_json:

@@ -350,6 +350,16 @@ def test_each_field_at_fault_is_named(home: Path) -> None:
     assert "  site: unknown\n" in result.stderr
 
 
+def test_one_fault_is_said_once_with_its_field(home: Path) -> None:
+    """Where the detail is the reason alone, the field stands before it."""
+    reason = "there is no site 'atlantis'"
+    for said, detail in ((f"site: {reason}", reason), (f"site: {reason}", f"site: {reason}")):
+        errors = [{"field": "site", "reason": reason}]
+        routes = {(INTAKE, "POST", "/v1/requests"): problem(422, detail, errors=errors)}
+        result = Desk(home, routes).run("ticket", "new", "Screen dark", "--mail", "a@b.example")
+        assert result.stderr == f"intake: {said} (422)\n"
+
+
 def test_an_answer_that_is_no_json_is_somebody_else_s(home: Path) -> None:
     """Another server on the port is told apart from Heliodesk."""
     page = httpx.Response(200, text="<html>hello</html>")

@@ -115,6 +115,9 @@ def test_a_brief_is_shown_and_put_right(tmp_path: Path) -> None:
     assert json.loads(note.content) == {"text": "He is back at 3.", "visibility": "internal"}
     assert json.loads(put.content) == {"next": "call-contact", "agent": "ann", "note": "m-9"}
     assert desk.run("handover", "brief", "h-1", "T-000001", "--next", "dance").exit_code == 2
+    asked = len(desk.asked)
+    assert desk.run("handover", "brief", "h-1", "T-9", "--text", "Hello").exit_code == 1
+    assert [one.method for one in desk.asked[asked:]] == ["GET"]
 
 
 def test_what_is_at_tier_0_or_referred_says_so(tmp_path: Path) -> None:
