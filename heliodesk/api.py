@@ -106,13 +106,12 @@ def error_of(service: str, response: httpx.Response) -> CliError:
         found = None
     problem: dict[str, Any] = found if isinstance(found, dict) else {}
     detail = problem.get("detail") or response.reason_phrase or "no reason was given"
-    lines = [
-        ": ".join(str(error[key]) for key in _PLACES if error.get(key))
-        for error in problem.get("errors", ())
-        if isinstance(error, dict)
-    ]
+    errors = [error for error in problem.get("errors", ()) if isinstance(error, dict)]
+    lines = [": ".join(str(e[key]) for key in _PLACES if e.get(key)) for e in errors]
     status = response.status_code
-    # The one problem of a list is usually in the detail already.
+    # The one problem of a list is usually in the detail already, now and then without its place.
+    if len(errors) == 1 and errors[0].get("reason") == detail:
+        detail = lines[0]
     lines = [line for line in lines if line and line not in str(detail)]
     kind = str(problem.get("type", "")).removeprefix("urn:heliodesk:problem:")
     code = _EXITS.get(kind) or _exit_of(status)

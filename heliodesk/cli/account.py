@@ -9,7 +9,7 @@ import typer
 from heliodesk.api import Api
 from heliodesk.cli.context import context_of
 from heliodesk.cli.output import print_json, print_line, print_table
-from heliodesk.errors import CliError
+from heliodesk.errors import CliError, Exit
 from heliodesk.product.first_start import new_password
 
 PATH = "/v1/identities"
@@ -55,22 +55,35 @@ def password(
     account = _account(control, name)
     chosen = new_password(context.clock)
     control.send("PUT", f"{PATH}/{account['id']}/password", json={"password": chosen})
-    if as_json:
-        print_json({"name": name, "password": chosen})
-        return
-    print_line(f"{name} signs in with the password {chosen} from now on.")
+    _told(name, chosen, as_json=as_json)
 
 
 @app.command()
 def add(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="The integration's name in the configuration.")],
+    name: Annotated[
+        str, typer.Argument(help="The integration's name in the configuration, or the agent's id.")
+    ],
     *,
-    label: Annotated[str, typer.Option("--label", help="What its token is for.")] = "",
+    agent: Annotated[bool, typer.Option("--agent", help="It is a person, who signs in.")] = False,
+    admin: Annotated[
+        bool, typer.Option("--admin", help="A person who administers as well.")
+    ] = False,
+    label: Annotated[str, typer.Option("--label", help="What an integration's token is for.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Make the account of an integration, and print its token this once."""
-    control = context_of(ctx).api("control")
+    """Make an account, and print its token, or the password of a person, this once."""
+    context = context_of(ctx)
+    control = context.api("control")
+    if agent or admin:
+        if label:
+            raise CliError("--label: it is an integration that has a token.", code=Exit.BAD_INPUT)
+        roles = ["admin", "agent"] if admin else ["agent"]
+        chosen = new_password(context.clock)
+        person = {"kind": "agent", "name": name, "roles": roles, "password": chosen}
+        control.call("POST", PATH, person)
+        _told(name, chosen, as_json=as_json)
+        return
     body = {"kind": "integration", "name": name, "roles": ["integration"]}
     account = control.call("POST", PATH, body)
     issued = control.call("POST", f"{PATH}/{account['id']}/tokens", {"label": label})
@@ -98,12 +111,19 @@ def token(
     print_line(issued["token"])
 
 
+def _told(name: str, password: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"name": name, "password": password})
+        return
+    print_line(f"{name} signs in with the password {password} from now on.")
+
+
 def _account(control: Api, name: str) -> dict[str, Any]:
     found: list[dict[str, Any]] = control.get(PATH, name=name)
     if not found:
         message = (
             f"There is no account {name}: `heliodesk account list` shows them, "
-            "`heliodesk account add` makes that of an integration."
+            "`heliodesk account add` makes one."
         )
         raise CliError(message)
     return found[0]

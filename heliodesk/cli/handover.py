@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
 from heliodesk.cli.context import context_of
+from heliodesk.cli.handover_brief import Language, brief, on_clock, show_item
 from heliodesk.cli.output import (
-    heading,
     print_facts,
     print_json,
     print_line,
@@ -19,9 +18,9 @@ from heliodesk.cli.output import (
     print_text,
     printable,
 )
-from shared.calendar.zones import zone
 
 app = typer.Typer(no_args_is_help=True, help="Shift handovers: list, briefs, reports, signatures.")
+app.command(name="brief")(brief)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Id = Annotated[str, typer.Argument(help="The handover's id; see `heliodesk handover list`.")]
@@ -32,13 +31,6 @@ As = Annotated[
 Zone = Annotated[
     str | None, typer.Option("--zone", help="IANA zone of times; else the taking desk's.")
 ]
-
-
-class Language(StrEnum):
-    """Languages in which briefs and reports are rendered."""
-
-    EN = "en"
-    ZH = "zh"
 
 
 class Side(StrEnum):
@@ -77,7 +69,7 @@ def list_handovers(
         (
             h["id"],
             f"{h['desk']} → {h['to']}",
-            _on_clock(h["closes_at"], h["time_zone"]),
+            on_clock(h["closes_at"], h["time_zone"]),
             h["stage"],
             ", ".join(h["unsigned"]) or "-",
             ", ".join(a["reason"] for a in h["alarms"]) or "-",
@@ -107,7 +99,7 @@ def show(
         {
             "desks": f"{found['desk']} → {found['to']}",
             "whose shift ends": ", ".join(found["agents"]) or None,
-            "end of shift": _on_clock(found["closes_at"], clock),
+            "end of shift": on_clock(found["closes_at"], clock),
             "times": f"of {clock}; in brackets UTC",
             "stage": found["stage"],
             **{f"{side} side": _answering(who) for side, who in found["answering"].items()},
@@ -117,7 +109,7 @@ def show(
         }
     )
     for item in found["items"]:
-        _show_item(item, clock)
+        show_item(item, clock)
     for matter in found["matters"]:
         noted = matter["noted"]
         said = f"{noted['state']}: {printable(noted['text'])}" if noted else "not said"
@@ -235,29 +227,7 @@ def _process(ctx: typer.Context, path: str, body: Mapping[str, Any], *, as_json:
     print_line(f"{answer['desk']} → {answer['to']}: {answer['stage']}; still to sign: {left}.")
 
 
-def _on_clock(at: str | None, zone_name: str) -> str:
-    """Return an instant on the clock of a zone, and in brackets in UTC; empty for none."""
-    if at is None:
-        return ""
-    when = datetime.fromisoformat(at)
-    local, utc = when.astimezone(zone(zone_name)), when.astimezone(UTC)
-    same_day = local.date() == utc.date()
-    return f"{local:%Y-%m-%d %H:%M} ({utc:{'%H:%M' if same_day else '%Y-%m-%d %H:%M'}} UTC)"
-
-
 def _answering(who: Mapping[str, Any]) -> str:
     """Return who signs for a side."""
     signs = f"{who['on_duty']} is on duty" if who["on_duty"] else "nobody in particular is on duty"
     return f"{signs}; duty manager {who['duty_manager']}" if who["duty_manager"] else signs
-
-
-def _show_item(item: Mapping[str, Any], clock: str) -> None:
-    heading(printable(item["told"]))
-    for line in item["lines"]:
-        print_line(f"  {printable(line)}")
-    for quote in item["quotes"]:
-        text = printable(" ".join(quote["text"].split()))
-        more = "" if quote["whole"] else " …"
-        print_line(
-            f"  > {printable(quote['author'])}, {_on_clock(quote['at'], clock)}: {text}{more}"
-        )

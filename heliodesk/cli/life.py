@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from heliodesk.cli.context import context_of
+from heliodesk.cli.notes import write_note
 from heliodesk.cli.output import print_json, print_line, print_table
 from heliodesk.errors import CliError, Exit
 
@@ -135,12 +136,7 @@ def task(  # noqa: PLR0917, RUF100 -- each is an option of its own.
     name = key or context.clock.unique()
     body = {"code": code, **_given(desk=desk, agent=agent)}
     if text:
-        # Intake knows tickets by their id alone.
-        named = context.api("routing").get(f"/v1/tickets/{ticket}")["id"]
-        said = {"text": text, "visibility": "internal"}
-        headers = {"Idempotency-Key": f"{name}-note"}
-        path = f"/v1/tickets/{named}/messages"
-        body["note"] = context.api("intake").call("POST", path, said, headers=headers)["message"]
+        body["note"] = write_note(context, ticket, text, key=f"{name}-note")
     headers = {"Idempotency-Key": name}
     path = f"/v1/tickets/{ticket}/tasks"
     _listed(context.api("routing").call("POST", path, body, headers=headers), as_json=as_json)
@@ -182,7 +178,9 @@ def watch(
     if as_json:
         print_json(found)
         return
-    print_line(f"{found['number']}: {found['watchers']} follow it.")
+    count = found["watchers"]
+    who = {0: "nobody follows", 1: "1 follows"}.get(count, f"{count} follow")
+    print_line(f"{found['number']}: {who} it.")
 
 
 def _given(**fields: str | None) -> dict[str, Any]:

@@ -31,6 +31,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "tail": "heliodesk.cli.tail",
     "parked": "heliodesk.cli.parked",
     "agent": "heliodesk.cli.agent",
+    "desk": "heliodesk.cli.desk",
     "route": "heliodesk.cli.route",
     "handover": "heliodesk.cli.handover",
     "sla": "heliodesk.cli.sla",

@@ -46,13 +46,16 @@ def explain(
 
 
 @app.command(name="simulate")
-def simulate_request(
+def simulate_request(  # noqa: PLR0917, RUF100 -- each is an option of its own.
+    ctx: typer.Context,
     request: Annotated[Path, typer.Argument(help="The request as JSON or YAML; - reads stdin.")],
     folder: Annotated[
         Path, typer.Argument(help="The directory with the configuration's YAML files.")
     ] = Path(),
     *,
-    at: Annotated[str, typer.Option("--at", help="When, such as 2027-03-28T00:30Z.")],
+    at: Annotated[
+        str | None, typer.Option("--at", help="When, such as 2027-03-28T00:30Z; else now.")
+    ] = None,
     agents: Annotated[
         Path | None,
         typer.Option("--agents", help="How agents stand, as JSON or YAML; else all are free."),
@@ -66,10 +69,9 @@ def simulate_request(
     solver, last_agent.
     """
     configuration = _configuration(folder)
+    when = _instant(at) if at else instant(context_of(ctx).clock.now())
     try:
-        found = simulate(
-            configuration, _content(request), _content(agents) if agents else {}, _instant(at)
-        )
+        found = simulate(configuration, _content(request), _content(agents) if agents else {}, when)
     except SimulationInvalid as error:
         source = request if error.what == "request" else agents
         message = f"{source} is not right:"
@@ -86,8 +88,14 @@ def simulation_lines(answer: dict[str, Any]) -> list[str]:
     """Return a simulation as lines for people."""
     agent = answer["agent"]
     queue = f", queue {answer['queue']}" if answer["queue"] else ""
-    where = f"At {answer['at']} it goes to {answer['desk']}{queue}"
-    lines = [f"{where}, to {agent}." if agent else f"{where}, and waits."]
+    place = f"{answer['desk']}{queue}"
+    lines, where = [], f"At {answer['at']} it goes to {place}"
+    if answer["unattended"]:
+        lines = [f"At {answer['at']} it is at tier 0: with its requester and automation."]
+        until = answer["person_at"]
+        where = f"At {until}" if until else "When a person is asked for,"
+        where += f" it goes to {place}"
+    lines.append(f"{where}, to {agent}." if agent else f"{where}, and waits.")
     if answer["unrouted"]:
         lines.append("ALARM: no topology takes it; the fallback desk has it.")
     if answer["takes_over"]:
@@ -106,6 +114,8 @@ def _plain(found: Simulation) -> dict[str, Any]:
         "desk": found.desk,
         "queue": found.queue,
         "unrouted": found.unrouted,
+        "unattended": found.unattended,
+        "person_at": rfc3339(found.person_at) if found.person_at else None,
         "agent": decision.agent,
         "takes_over": decision.desk if decision.desk != found.desk else None,
         "weight": decision.weight,

@@ -27,6 +27,12 @@ def explanation_lines(found: Mapping[str, Any]) -> list[str]:
     lines = [f"{where}, with {found['agent']}." if found["agent"] else f"{where}."]
     if found.get("unrouted"):
         lines.append("ALARM: no topology takes it; the fallback desk has it.")
+    if found.get("unattended"):
+        until = found.get("person_at")
+        when = f"until {shown(until)}" if until else "until a person is asked for"
+        lines.append(f"It is at tier 0: with its requester and automation, {when}.")
+    if found.get("contact_desk"):
+        lines.append(f"The requester's contact is {found['contact_desk']}.")
     if found["opens_at"]:
         lines.append(f"Nobody was open as it was queued; somebody opens at {found['opens_at']}.")
     for title, part in (("Desk", found["queued"]), ("Agent", found["assigned"])):

@@ -1,4 +1,4 @@
-"""`heliodesk ticket`: list, look into, hand in; the commands on its life are in `life`."""
+"""`heliodesk ticket`: list, look into, hand in; more commands are in `life` and `contacting`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from heliodesk.cli import life
+from heliodesk.cli import contacting, life
 from heliodesk.cli.context import Context, context_of
 from heliodesk.cli.moments import ago, business_span, shown
 from heliodesk.cli.output import (
@@ -30,6 +30,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 app = typer.Typer(no_args_is_help=True, help="List tickets, look into one, hand one in, work.")
 life.add_to(app)
+contacting.add_to(app)
 
 
 class StatusWord(StrEnum):
@@ -43,6 +44,18 @@ class StatusWord(StrEnum):
     PENDING = "pending"
     RESOLVED = "resolved"
     CLOSED = "closed"
+
+
+class ChannelWord(StrEnum):
+    """How a request can have come."""
+
+    EMAIL = "email"
+    WEB = "web"
+    CHAT = "chat"
+    PHONE = "phone"
+    WALK_UP = "walk-up"
+    API = "api"
+    MONITORING = "monitoring"
 
 
 class PriorityWord(StrEnum):
@@ -60,6 +73,7 @@ def list_tickets(  # noqa: PLR0917, RUF100 -- each is an option of its own.
     ctx: typer.Context,
     *,
     desk: Annotated[str | None, typer.Option("--desk", help="At this desk.")] = None,
+    queue: Annotated[str | None, typer.Option("--queue", help="In this queue of a desk.")] = None,
     status: Annotated[StatusWord | None, typer.Option("--status", help="In this state.")] = None,
     agent: Annotated[str | None, typer.Option("--agent", help="With this agent.")] = None,
     priority: Annotated[
@@ -76,6 +90,7 @@ def list_tickets(  # noqa: PLR0917, RUF100 -- each is an option of its own.
     page = context.api("routing").get(
         "/v1/tickets",
         desk=desk,
+        queue=queue,
         status=status.value if status else None,
         agent=agent,
         priority=priority.value if priority else None,
@@ -90,8 +105,9 @@ def list_tickets(  # noqa: PLR0917, RUF100 -- each is an option of its own.
         (
             ticket["number"],
             ticket["priority"],
-            ticket["status"] + (" (parked)" if ticket["parked"] else ""),
+            _status(ticket),
             ticket["desk"],
+            ticket["queue"] or "",
             ticket["agent"] or "",
             ticket["kind"],
             ticket["channel"],
@@ -102,9 +118,17 @@ def list_tickets(  # noqa: PLR0917, RUF100 -- each is an option of its own.
     if not rows:
         print_line("There are no such tickets.")
         return
-    print_table(("ticket", "prio", "status", "desk", "agent", "kind", "by", "accepted"), rows)
+    print_table(
+        ("ticket", "prio", "status", "desk", "queue", "agent", "kind", "by", "accepted"), rows
+    )
     if page["next"]:
         note(f"There are more: --after {page['next']}")
+
+
+def _status(ticket: Mapping[str, Any]) -> str:
+    unattended = ticket["status"] == "queued" and ticket["tier"] == 0
+    notes = ["tier 0"] * unattended + ["parked"] * ticket["parked"]
+    return f"{ticket['status']} ({', '.join(notes)})" if notes else str(ticket["status"])
 
 
 @app.command()
@@ -140,6 +164,9 @@ def new(  # noqa: PLR0917, RUF100 -- each is an option of its own.
         str, typer.Option("--text", help="What it is about; - reads standard input.")
     ] = "",
     kind: Annotated[str | None, typer.Option("--kind", help="incident, inquiry …")] = None,
+    channel: Annotated[
+        ChannelWord | None, typer.Option("--channel", help="How it came; else by the API.")
+    ] = None,
     service: Annotated[str | None, typer.Option("--service", help="Such as payroll.")] = None,
     site: Annotated[str | None, typer.Option("--site", help="Where the contact is.")] = None,
     region: Annotated[str | None, typer.Option("--region", help="Where the contact is.")] = None,
@@ -160,6 +187,7 @@ def new(  # noqa: PLR0917, RUF100 -- each is an option of its own.
     """Hand in a request for somebody, and print its ticket's number."""
     facts = {
         "kind": kind,
+        "channel": channel.value if channel else None,
         "service": service,
         "site": site,
         "region": region,
@@ -244,6 +272,7 @@ def _show_facts(whole: Mapping[str, Any], now: datetime) -> None:
             "kind": f"{facts['kind']}, by {facts['channel']}" if facts else None,
             "about": about or None,
             "contact": _contact(contact) if contact else None,
+            "contact desk": standing.get("contact_desk"),
             "where": where or None,
             "language": facts.get("language"),
             "tags": ", ".join(facts.get("tags") or ()) or None,
@@ -256,11 +285,14 @@ def _show_facts(whole: Mapping[str, Any], now: datetime) -> None:
 
 
 def _standing(standing: Mapping[str, Any]) -> str:
-    text = f"{standing['status']} at {standing['desk']} (tier {standing['tier']})"
+    queue = f", queue {standing['queue']}" if standing.get("queue") else ""
+    text = f"{standing['status']} at {standing['desk']}{queue} (tier {standing['tier']})"
     if standing["agent"]:
         text += f", {standing['agent']}"
     if standing.get("answer_by"):
         text += f", answer by {shown(standing['answer_by'])}"
+    if standing.get("person_at"):
+        text += f", goes to a person at {shown(standing['person_at'])}"
     if standing["pend_reason"]:
         until = f" until {shown(standing['pend_until'])}" if standing["pend_until"] else ""
         text += f", waits for {standing['pend_reason']}{until}"
@@ -271,7 +303,8 @@ def _course(standing: Mapping[str, Any]) -> str:
     """Return how a ticket has gone so far; empty where there is nothing to tell."""
     parts = [f"moved {moves}×"] if (moves := standing.get("moves")) else []
     parts += [f"given back {returns}×"] if (returns := standing.get("returns")) else []
-    parts += [f"{tasks} open tasks"] if (tasks := standing.get("tasks_open")) else []
+    tasks = standing.get("tasks_open")
+    parts += [f"{tasks} open {'task' if tasks == 1 else 'tasks'}"] if tasks else []
     if standing.get("resolver"):
         parts.append(f"solved by {standing['resolver']} (tier {standing.get('resolver_tier')})")
     if standing.get("close_at"):

@@ -264,6 +264,7 @@ class MongoProjection:
                         "status": "$routing.status",
                         "desk": "$routing.desk",
                         "agent": "$routing.agent",
+                        "tier": "$routing.tier",
                     },
                     "tickets": {"$sum": 1},
                 }
@@ -387,4 +388,5 @@ def _count_from(group: Mapping[str, Any]) -> Count:
         desk=key.get("desk"),
         agent=key.get("agent"),
         tickets=int(group["tickets"]),
+        unattended=status == Status.QUEUED and key.get("tier") == 0,
     )

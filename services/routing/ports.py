@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -22,9 +22,19 @@ class TicketFilter:
     """Which tickets are listed: those that fit each field that is not None."""
 
     desk: str | None = None
+    queue: str | None = None
+    """The desk's own where it is the name of ``desk``."""
     status: Status | None = None
     agent: str | None = None
     priority: Priority | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeskCounts:
+    """How many open tickets a desk has. What is at tier 0 waits for no agent and is apart."""
+
+    by_status: Mapping[Status, int] = field(default_factory=dict)
+    unattended: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +175,6 @@ class Tickets(Protocol):
         """Return how many open tickets no topology took."""
         ...
 
-    async def counts(self, tenant: str) -> Mapping[str, Mapping[Status, int]]:
-        """Return desk to status to number of open tickets."""
+    async def counts(self, tenant: str) -> Mapping[str, DeskCounts]:
+        """Return how many open tickets each desk has; desks without one are left out."""
         ...

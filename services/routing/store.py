@@ -12,6 +12,7 @@ from services.routing.domain.tickets import ACTIVE as ACTIVE_STATUSES
 from services.routing.domain.tickets import HELD, TICKETS
 from services.routing.ports import (
     AgentDocument,
+    DeskCounts,
     Place,
     QueuePlace,
     TicketDocument,
@@ -280,6 +281,8 @@ class MongoTickets:
         query: Query = {"tenant": tenant, "state.status": {"$ne": None}}
         if wanted.desk is not None:
             query["state.desk"] = wanted.desk
+        if wanted.queue is not None:
+            query["state.queue"] = None if wanted.queue == wanted.desk else wanted.queue
         if wanted.status is not None:
             query["state.status"] = str(wanted.status)
         if wanted.agent is not None:
@@ -299,24 +302,36 @@ class MongoTickets:
         async with infrastructure():
             return int(await self._tickets.count_documents(query))
 
-    async def counts(self, tenant: str) -> Mapping[str, Mapping[Status, int]]:
-        """Return desk to status to number of open tickets."""
+    async def counts(self, tenant: str) -> Mapping[str, DeskCounts]:
+        """Return how many open tickets each desk has; desks without one are left out."""
         steps: list[Query] = [
             {"$match": {"tenant": tenant, "state.status": {"$in": OPEN}}},
             {
                 "$group": {
-                    "_id": {"desk": "$state.desk", "status": "$state.status"},
+                    "_id": {
+                        "desk": "$state.desk",
+                        "status": "$state.status",
+                        "tier": "$state.tier",
+                    },
                     "tickets": {"$sum": 1},
                 }
             },
         ]
         async with infrastructure():
             rows = await self._tickets.aggregate(steps).to_list(None)
-        counts: dict[str, dict[Status, int]] = {}
+        statuses: dict[str, dict[Status, int]] = {}
+        unattended: dict[str, int] = {}
         for row in rows:
-            of_desk = counts.setdefault(row["_id"]["desk"], {})
-            of_desk[Status(row["_id"]["status"])] = row["tickets"]
-        return counts
+            desk, status = row["_id"]["desk"], Status(row["_id"]["status"])
+            if status is Status.QUEUED and row["_id"]["tier"] == 0:
+                unattended[desk] = row["tickets"]
+            else:
+                counted = statuses.setdefault(desk, {})
+                counted[status] = counted.get(status, 0) + row["tickets"]
+        return {
+            desk: DeskCounts(statuses.get(desk, {}), unattended.get(desk, 0))
+            for desk in {*statuses, *unattended}
+        }
 
     async def _found(
         self, query: Query, order: Sequence[tuple[str, int]], limit: int

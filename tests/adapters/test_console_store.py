@@ -63,13 +63,20 @@ def routed(
     desk: str = "london",
     agent: str | None = None,
     due_minutes: int | None = None,
+    tier: int = 1,
     **changed: Any,
 ) -> str:
     """Tell of a ticket that stands so; return its id."""
     ticket = ticket_id(number)
     known = facts(number, **changed)
     stories.say(ticket, intake.RequestAccepted(facts=known, message=f"m-{number}"), at=NOON)
-    stand: dict[str, Any] = {"facts": known, "status": status, "desk": desk, "agent": agent}
+    stand: dict[str, Any] = {
+        "facts": known,
+        "status": status,
+        "desk": desk,
+        "agent": agent,
+        "tier": tier,
+    }
     stories.say(ticket, routing.TicketRegarded(**stand), at=NOON)
     if due_minutes is not None:
         clock = sla.ClockView(
@@ -169,9 +176,12 @@ async def test_counts_leave_closed_tickets_out(projection: Projection) -> None:
     routed(stories, "HD-2", status="accepted", agent="h-clarke")
     routed(stories, "HD-3", status="resolved", agent="h-clarke")
     routed(stories, "HD-4", status="closed", agent="h-clarke")
+    routed(stories, "HD-5", status="queued", desk="new-york", tier=0)
     await tell(projection, stories)
     counts = await projection.counts("main")
-    assert counts.of(QueueFilter()) == 2
+    assert counts.of(QueueFilter()) == 3
+    assert counts.of(QueueFilter(tab=Tab.WAITING, desk="new-york")) == 1
+    assert (counts.unattended("new-york"), counts.unattended("london")) == (1, 0)
     assert counts.of(QueueFilter(tab=Tab.WAITING, desk="london")) == 1
     assert counts.of(QueueFilter(tab=Tab.WAITING, desk="shanghai")) == 0
     assert counts.of(QueueFilter(tab=Tab.MINE, agent="h-clarke")) == 1

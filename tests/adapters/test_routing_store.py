@@ -11,7 +11,7 @@ import pytest
 from services.routing.domain.agents import AGENTS, AgentState, agent_stream
 from services.routing.domain.sidework import Task, TaskStatus
 from services.routing.domain.tickets import TICKETS, TicketState
-from services.routing.ports import Place, QueuePlace, TicketFilter, Tickets
+from services.routing.ports import DeskCounts, Place, QueuePlace, TicketFilter, Tickets
 from services.routing.store import MongoTickets
 from shared.aggregate import Document, Write
 from shared.clock import SystemClock
@@ -345,32 +345,40 @@ async def test_a_list_is_the_newest_first_filtered_and_continued(filled: Filled)
     await filled.put("c", facts=of(2), status=Status.CLOSED, agent="ann")
     await filled.put("d", facts=of(0), tenant="rival")
     await filled.put("e", facts=None, status=None)
+    await filled.put("f", facts=of(0), desk="new-york", queue="network")
+    await filled.put("g", facts=of(0), desk="new-york")
     everything = TicketFilter()
     page = filled.tickets.page
-    assert ids(await page("main", everything, after=None, limit=9)) == ["c", "b", "a"]
+    assert ids(await page("main", everything, after=None, limit=9)) == ["c", "b", "a", "g", "f"]
     after = Place(accepted_at=at(9, 2), id="c")
-    assert ids(await page("main", everything, after=after, limit=9)) == ["b", "a"]
+    assert ids(await page("main", everything, after=after, limit=2)) == ["b", "a"]
     for wanted, expected in [
         (TicketFilter(desk="shanghai"), ["b"]),
         (TicketFilter(status=Status.CLOSED), ["c"]),
         (TicketFilter(agent="ann"), ["c"]),
-        (TicketFilter(priority=Priority.P3), ["c", "a"]),
-        (TicketFilter(priority=Priority.P3, status=Status.QUEUED), ["a"]),
+        (TicketFilter(priority=Priority.P3), ["c", "a", "g", "f"]),
+        (TicketFilter(priority=Priority.P3, status=Status.QUEUED), ["a", "g", "f"]),
+        (TicketFilter(desk="new-york", queue="network"), ["f"]),
+        (TicketFilter(desk="new-york", queue="new-york"), ["g"]),
     ]:
         assert ids(await page("main", wanted, after=None, limit=9)) == expected
 
 
 async def test_open_tickets_are_counted_by_desk_and_status(filled: Filled) -> None:
-    """What is over is not counted, nor is another tenant's."""
+    """What is over is not counted, nor is another tenant's; tier 0 is counted apart."""
     await filled.put("a")
     await filled.put("b")
     await filled.put("c", status=Status.PENDING, agent="ann")
     await filled.put("d", desk="shanghai")
     await filled.put("e", status=Status.RESOLVED)
     await filled.put("f", tenant="rival")
+    await filled.put("g", tier=0)
+    await filled.put("h", tier=2)
+    await filled.put("i", desk="new-york", tier=0)
     assert await filled.tickets.counts("main") == {
-        "london": {Status.QUEUED: 2, Status.PENDING: 1},
-        "shanghai": {Status.QUEUED: 1},
+        "london": DeskCounts({Status.QUEUED: 3, Status.PENDING: 1}, unattended=1),
+        "new-york": DeskCounts(unattended=1),
+        "shanghai": DeskCounts({Status.QUEUED: 1}),
     }
 
 

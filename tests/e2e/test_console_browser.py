@@ -10,16 +10,20 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from heliodesk.product.directory import read_directory
 from services.console.adapters import HttpOwners
 from shared.clock import SystemClock
 from shared.contracts import intake, routing, sla
+from shared.contracts.facts import Channel
 from shared.contracts.routing import Explanation
+from shared.organisation import Configuration, parse_sections
 from tests.support.console import MemoryConsole, Stories, facts, project, ticket_id
 from tests.support.console_services import FakeServices, served
 from tests.support.console_signer import Signer
@@ -38,6 +42,7 @@ FLAGS = [
 ]
 PASSWORD = "right"
 PRODUCT_PASSWORD = "daylight-round-the-clock"
+SEVEN = Path(__file__).parents[2] / "deploy" / "examples" / "seven"
 EVIL = "<img src=x onerror='window.broken=1'><script>window.broken=2</script>"
 
 
@@ -50,6 +55,11 @@ def chromium() -> str:
     if os.environ.get("CI") == "true" or os.environ.get("HELIODESK_REQUIRE_BROWSER"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+def seven() -> Configuration:
+    """Return the example with all seven topologies: one refers, one visits."""
+    return parse_sections(read_directory(SEVEN))
 
 
 class World:
@@ -68,14 +78,22 @@ class World:
         self._told = len(self.stories.events)
         await project(self.console.projector, new)
 
-    def ticket(self, number: str, subject: str, *, agent: str | None = None) -> str:
-        """Begin a ticket at London with a clock of ten minutes."""
+    def ticket(
+        self,
+        number: str,
+        subject: str,
+        *,
+        agent: str | None = None,
+        desk: str = "london",
+        **changed: Any,
+    ) -> str:
+        """Begin a ticket at a desk with a clock of ten minutes."""
         now = self.console.clock.now()
-        ticket, known = ticket_id(number), facts(number, accepted_at=now)
+        ticket, known = ticket_id(number), facts(number, accepted_at=now, **changed)
         say = self.stories.say
         say(ticket, intake.RequestAccepted(facts=known, message=f"m-{number}"), at=now)
         because = Explanation(topology="t", shape="local", rule="the only one")
-        stand: dict[str, Any] = {"facts": known, "desk": "london"}
+        stand: dict[str, Any] = {"facts": known, "desk": desk}
         queued = routing.TicketQueued(**stand, status="queued", reason="new", explanation=because)
         say(ticket, queued, at=now)
         if agent:
@@ -106,7 +124,7 @@ class World:
         revision = 2 if agent else 1
         self.services.standings[ticket] = {
             "status": "accepted" if agent else "queued",
-            "desk": "london",
+            "desk": desk,
             "agent": agent,
             "revision": revision,
         }
@@ -246,6 +264,51 @@ async def test_an_agent_works_on_a_ticket(browser: Browser, world: World) -> Non
         "text": "We are looking at",
         "visibility": "public",
     }
+    assert complaints == []
+
+
+async def test_an_agent_refers_the_requester(browser: Browser, world: World) -> None:
+    """The desk of the topology's tables is named; what became of it is where one looks."""
+    world.console.configurations.install("main", seven())
+    ticket = world.ticket("HD-1", "Printer jams", desk="operations", channel=Channel.CHAT)
+    await world.tell()
+    complaints: list[str] = []
+    page = await signed_in(browser, world.url, complaints)
+    await page.goto(f"{world.url}/tickets/HD-1")
+    await page.set_viewport_size({"width": 1280, "height": 500})
+    await page.get_by_text("Refer to the regional desk").first.click()
+    form = page.locator("#do-refer")
+    choice = form.get_by_label("Which desk becomes the contact")
+    await expect(choice).to_have_value("london")
+    await expect(choice.locator("option").first).to_have_text(
+        "London Service Desk (by the topology)"
+    )
+    await form.get_by_role("button").click()
+    outcome = page.get_by_text("The requester is referred; the desk is the contact from now on.")
+    await expect(outcome).to_be_in_viewport()
+    await expect(form).to_be_hidden()
+    sent = world.services.received[-1]
+    assert (sent["ticket"], sent["verb"], sent["desk"]) == (ticket, "refer", "london")
+    assert complaints == []
+
+
+async def test_an_agent_sends_somebody_to_the_site(browser: Browser, world: World) -> None:
+    """On a telephone and in Chinese: the desk that goes there is named, and nothing runs over."""
+    world.console.configurations.install("main", seven())
+    ticket = world.ticket("HD-1", "Printer jams", site="hudson-yards", region="americas")
+    await world.tell()
+    complaints: list[str] = []
+    page = await signed_in(browser, world.url, complaints)
+    await page.set_viewport_size({"width": 390, "height": 700})
+    await page.goto(f"{world.url}/language?to=zh&next=/tickets/HD-1")
+    await page.get_by_text("派人到现场").first.click()
+    await expect(page.locator("#do-visit")).to_contain_text("New York Service Desk")
+    await page.locator("#do-visit").get_by_role("button").click()
+    await expect(page.get_by_text("工单已交给派人到现场的服务台。")).to_be_in_viewport()
+    sent = world.services.received[-1]
+    assert (sent["ticket"], sent["verb"]) == (ticket, "visit")
+    width = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert await page.evaluate(width) == 0
     assert complaints == []
 
 

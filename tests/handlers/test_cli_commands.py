@@ -36,6 +36,7 @@ TICKET: dict[str, Any] = {
     "number": "T-000001",
     "status": "assigned",
     "desk": "london",
+    "queue": None,
     "tier": 1,
     "agent": "a-novak",
     "priority": "P2",
@@ -349,6 +350,16 @@ def test_each_field_at_fault_is_named(home: Path) -> None:
     assert "  site: unknown\n" in result.stderr
 
 
+def test_one_fault_is_said_once_with_its_field(home: Path) -> None:
+    """Where the detail is the reason alone, the field stands before it."""
+    reason = "there is no site 'atlantis'"
+    for said, detail in ((f"site: {reason}", reason), (f"site: {reason}", f"site: {reason}")):
+        errors = [{"field": "site", "reason": reason}]
+        routes = {(INTAKE, "POST", "/v1/requests"): problem(422, detail, errors=errors)}
+        result = Desk(home, routes).run("ticket", "new", "Screen dark", "--mail", "a@b.example")
+        assert result.stderr == f"intake: {said} (422)\n"
+
+
 def test_an_answer_that_is_no_json_is_somebody_else_s(home: Path) -> None:
     """Another server on the port is told apart from Heliodesk."""
     page = httpx.Response(200, text="<html>hello</html>")
@@ -375,15 +386,19 @@ def test_an_unknown_command_is_bad_input(home: Path) -> None:
 
 def test_tickets_are_listed_without_colours_when_piped(home: Path) -> None:
     """What a program reads has no escape codes and is cut nowhere."""
-    page = {"tickets": [TICKET | {"agent": "a" * 70}], "next": None}
+    page = {"tickets": [TICKET | {"agent": "a" * 70, "queue": "network"}], "next": None}
     desk = Desk(home, {(ROUTING, "GET", "/v1/tickets"): ok(page)})
-    result = desk.run("ticket", "list", "--desk", "london", "--status", "assigned")
+    result = desk.run(
+        "ticket", "list", "--desk", "london", "--queue", "network", "--status", "assigned"
+    )
     assert result.exit_code == 0
+    assert "network" in result.stdout
     assert "\x1b" not in result.stdout
     assert "a" * 70 in result.stdout
     assert "T-000001" in result.stdout
     assert dict(desk.asked[-1].url.params) == {
         "desk": "london",
+        "queue": "network",
         "status": "assigned",
         "limit": "20",
     }
@@ -418,13 +433,14 @@ def test_a_new_ticket_has_a_key_and_a_number(home: Path) -> None:
     """`ticket new` sends what was said and nothing else, under a key of its own."""
     answer = {"ticket": "t-1", "number": "T-000001", "link": "x", "receipt": "r"}
     desk = Desk(home, {(INTAKE, "POST", "/v1/requests"): httpx.Response(202, json=answer)})
-    said = ("--site", "berlin", "--tag", "vpn", "--tag", "mfa")
-    made = desk.json("ticket", "new", "Screen dark", "--mail", "a@b.example", *said)
+    where = ("--site", "berlin", "--channel", "web", "--tag", "vpn", "--tag", "mfa")
+    made = desk.json("ticket", "new", "Screen dark", "--mail", "a@b.example", *where)
     assert made["number"] == "T-000001"
     assert json.loads(desk.asked[-1].content) == {
         "subject": "Screen dark",
         "text": "",
         "contact": {"mail": "a@b.example"},
+        "channel": "web",
         "site": "berlin",
         "tags": ["vpn", "mfa"],
     }
@@ -621,7 +637,7 @@ def test_logs_show_the_last_lines_of_each(home: Path) -> None:
 @pytest.mark.parametrize(
     "command",
     ["", "up", "down", "status", "logs", "demo", "config", "account", "ticket", "tail", "parked",
-     "agent", "route", "sla", "topics"],
+     "agent", "desk", "route", "sla", "topics"],
 )  # fmt: skip
 def test_every_command_has_help(home: Path, command: str) -> None:
     """`--help` works without anything running."""
@@ -646,3 +662,25 @@ def test_the_account_of_an_integration_is_made_with_its_token(home: Path) -> Non
         "name": "zabbix-berlin",
         "roles": ["integration"],
     }
+
+
+@pytest.mark.parametrize(
+    ("flag", "roles"), [("--agent", ["agent"]), ("--admin", ["admin", "agent"])]
+)
+def test_the_account_of_a_person_is_made_with_a_password(
+    home: Path, flag: str, roles: list[str]
+) -> None:
+    """An agent who joined the organisation signs in with what is printed this once."""
+    desk = Desk(home, {(CONTROL, "POST", "/v1/identities"): ok({"id": "i-9"})})
+    made = desk.json("account", "add", "m-rossi", flag)
+    sent = json.loads(desk.asked[-1].content)
+    assert sent == {
+        "kind": "agent",
+        "name": "m-rossi",
+        "roles": roles,
+        "password": made["password"],
+    }
+    shown = desk.run("account", "add", "m-rossi", flag).stdout
+    password = json.loads(desk.asked[-1].content)["password"]
+    assert shown == f"m-rossi signs in with the password {password} from now on.\n"
+    assert desk.run("account", "add", "m-rossi", flag, "--label", "x").exit_code == 2

@@ -54,7 +54,8 @@ async def test_a_hybrid_topology_offers_to_refer(seven: Configuration) -> None:
         await client.post(f"/tickets/{TICKET}/do/refer", data={**form, "desk": "london"})
     form_of_refer = page[page.index('id="do-refer"') :]
     form_of_refer = form_of_refer[: form_of_refer.index("</form>")]
-    assert 'value="london"' in form_of_refer
+    assert 'value="london">London Service Desk (by the topology)' in form_of_refer
+    assert form_of_refer.count('value="london"') == 1
     assert 'value="operations"' not in form_of_refer
     assert 'id="do-visit"' not in page
     assert "the contact from now on" in done.text
@@ -62,6 +63,18 @@ async def test_a_hybrid_topology_offers_to_refer(seven: Configuration) -> None:
         ("refer", {}, 1),
         ("refer", {"desk": "london"}, 1),
     ]
+
+
+async def test_where_no_table_says_a_desk_one_is_chosen(seven: Configuration) -> None:
+    """The form cannot be sent without; the desk that is the contact already is not offered."""
+    console = await shown(seven, channel=Channel.CHAT, region=None, site=None)
+    async with console.client() as client:
+        page = (await client.get(f"/tickets/{TICKET}")).text
+    assert '<select name="desk" required><option value="">Choose a desk</option>' in page
+    known = facts("HD-1", channel=Channel.CHAT)
+    assert ways_of(seven, known).refer_to == "london"
+    there = ways_of(seven, known, referred="london")
+    assert (there.refer_to, set(there.refer)) == (None, {"new-york", "shanghai"})
 
 
 async def test_a_site_that_is_visited_offers_a_visit(seven: Configuration) -> None:
@@ -73,6 +86,23 @@ async def test_a_site_that_is_visited_offers_a_visit(seven: Configuration) -> No
     assert "派人到现场" in page
     assert 'id="do-refer"' not in page
     assert [sent[2:] for sent in console.fakes.sent] == [("visit", {}, 1)]
+
+
+async def test_what_is_at_tier_0_waits_for_no_agent(seven: Configuration) -> None:
+    """The desks page has a figure of its own for it, and the queue says so of the ticket."""
+    console = MemoryConsole(ManualClock(NOON), configuration=seven)
+    stories, known = Stories(), facts("HD-1", channel=Channel.WEB)
+    stories.say(TICKET, intake.RequestAccepted(facts=known, message="m-1"), at=NOON)
+    stand: dict[str, Any] = {"facts": known, "status": "queued", "desk": "london", "tier": 0}
+    queued = routing.TicketQueued(**stand, reason="new", explanation=BECAUSE)
+    stories.say(TICKET, queued, at=NOON)
+    await project(console.projector, stories.events)
+    async with console.client() as client:
+        desks = (await client.get("/desks")).text
+        queue = (await client.get("/")).text
+    assert "1 at tier 0" in desks
+    assert "<b>1</b>" not in desks
+    assert '<span class="tag">Tier 0</span>' in queue
 
 
 async def test_where_it_waits_already_nobody_is_sent_again(seven: Configuration) -> None:

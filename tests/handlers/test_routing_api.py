@@ -206,6 +206,8 @@ async def test_a_list_is_filtered_and_paged_the_newest_first(api: Api) -> None:
         ("status=queued&priority=P1", ["HD-3"]),
         ("agent=h-clarke", ["HD-5"]),
         ("desk=shanghai", []),
+        ("queue=london&status=queued&priority=P1", ["HD-3"]),
+        ("queue=shanghai", []),
     ]:
         found = (await api.call("GET", f"/tickets?{query}")).json()["tickets"]
         assert [ticket["number"] for ticket in found] == numbers, query
@@ -213,7 +215,14 @@ async def test_a_list_is_filtered_and_paged_the_newest_first(api: Api) -> None:
 
 @pytest.mark.parametrize(
     ("query", "field"),
-    [("limit=0", "limit"), ("status=lost", "status"), ("after=nonsense", "after")],
+    [
+        ("limit=0", "limit"),
+        ("status=lost", "status"),
+        ("after=nonsense", "after"),
+        ("desk=atlantis", "desk"),
+        ("queue=atlantis", "queue"),
+        ("desk=london&queue=shanghai", "queue"),
+    ],
 )
 async def test_a_query_that_does_not_fit_names_the_parameter(
     api: Api, query: str, field: str
@@ -274,7 +283,20 @@ async def test_desks_say_who_is_open_and_how_much_waits(api: Api) -> None:
     )
     assert (london["queued"], new_york["queued"]) == (1, 0)
     assert (desks["operations"]["closes_at"], desks["operations"]["tier"]) == (None, 2)
-    assert (desks["operations"]["on_duty"], desks["operations"]["duty_manager"]) == (None, None)
+    assert desks["operations"]["on_duty"] is None
+    assert (london["unattended"], london["email"], london["phone"]) == (
+        0,
+        "desk.london@helio.example",
+        None,
+    )
+    assert london["hours"][:2] == [
+        {"opens_at": f"2026-03-0{day}T08:00:00Z", "closes_at": f"2026-03-0{day}T17:00:00Z"}
+        for day in (2, 3)
+    ]
+    assert (london["duty_manager"], desks["people-services"]["duty_manager"]) == (
+        "o-adeyemi",
+        "chen-jing",
+    )
 
 
 async def test_a_parked_ticket_refuses_commands_and_says_so(api: Api) -> None:

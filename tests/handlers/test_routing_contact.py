@@ -17,6 +17,7 @@ from services.routing.domain.requests import decide_request
 from services.routing.domain.self_service import decide_complete, decide_person, decide_waited
 from services.routing.domain.tickets import TicketState, evolve_ticket
 from services.routing.domain.visits import decide_visit
+from services.routing.ports import DeskCounts
 from shared.auth import Authenticator
 from shared.contracts.envelope import Body, Event, numbered
 from shared.contracts.intake import Direction, MessageAdded, RequestAccepted
@@ -385,6 +386,46 @@ async def test_a_visit_needs_a_site_that_somebody_goes_to(site: str | None, code
     with pytest.raises(CommandRejected) as refused:
         await routing.contacting.visit(routing.caller("t1"))
     assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("topologies", "why"),
+    [
+        (None, "the visits of the topology sun do not name it"),
+        (HYBRID, "the topology both (hybrid) makes no visits"),
+        ("fallback: centre", "no topology takes the ticket"),
+    ],
+)
+async def test_why_nobody_is_sent_is_a_sentence(topologies: str | None, why: str) -> None:
+    """The topology that makes no visits is named, where there is one."""
+    routing = portal()
+    if topologies is not None:
+        routing = Routing(configuration=works(topologies))
+    await routing.feed("t1", accepted(site="dover"))
+    with pytest.raises(CommandRejected) as refused:
+        await routing.contacting.visit(routing.caller("t1"))
+    assert refused.value.reason == f"nobody is sent to dover: {why}; transfer it instead"
+
+
+async def test_what_no_topology_takes_is_referred_by_nobody() -> None:
+    """The refusal says so in words."""
+    routing = Routing(configuration=works("fallback: centre"))
+    await routing.feed("t1", accepted("HD-1"))
+    with pytest.raises(CommandRejected) as refused:
+        await routing.contacting.refer(routing.caller("t1"), desk=None)
+    assert refused.value.reason == (
+        "HD-1 cannot be referred: no topology takes it, and only a hybrid one refers; "
+        "transfer it instead"
+    )
+
+
+async def test_a_desk_counts_tier_0_apart() -> None:
+    """Nobody waits for an agent there, so that the queue of the desk is not longer by it."""
+    routing = portal()
+    await routing.feed("t1", accepted(channel="web"))
+    await routing.feed("t2", accepted("HD-2", site="leeds"))
+    desk = next(d for d in await routing.reader.desks(TENANT) if d.desk.name == "leeds")
+    assert desk.counts == DeskCounts({Status.QUEUED: 1}, unattended=1)
 
 
 class Api:

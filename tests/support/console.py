@@ -48,7 +48,7 @@ from services.console.ports import (
     Standing,
     Submitted,
 )
-from services.console.ports.work import SideWork
+from services.console.ports.work import OpenTask, SideWork
 from shared.auth import Authenticator
 from shared.clock import Clock
 from shared.configuration import Configurations
@@ -162,7 +162,13 @@ class MemoryProjection:
         counted = (*OPEN, Status.RESOLVED, None)
         return Counts(
             rows=tuple(
-                Count(t.routing.status, t.routing.desk, t.routing.agent, 1)
+                Count(
+                    t.routing.status,
+                    t.routing.desk,
+                    t.routing.agent,
+                    1,
+                    unattended=(t.routing.status, t.routing.tier) == (Status.QUEUED, 0),
+                )
                 for t in self._tickets(tenant)
                 if t.routing.status in counted
             )
@@ -441,6 +447,9 @@ class FakeWork:
     """`Work` by hand."""
 
     side: SideWork = field(default_factory=SideWork)
+    open: list[OpenTask] = field(default_factory=list)
+    texts: dict[str, str] | None = field(default_factory=dict)
+    """Of notes, by id; None: intake is down."""
     verdicts: dict[tuple[str, str], VerdictAnswer] = field(default_factory=dict)
     down: bool = False
     sent: list[tuple[Any, ...]] = field(default_factory=list)
@@ -453,6 +462,19 @@ class FakeWork:
         """Read what hangs on a ticket."""
         self._ask()
         return self.side
+
+    async def open_tasks(
+        self, caller: Caller, *, desk: str | None = None, agent: str | None = None
+    ) -> list[OpenTask]:
+        """List open tasks as routing does."""
+        self._ask()
+        return [t for t in self.open if desk in {None, t.desk} and agent in {None, t.agent}]
+
+    async def notes(self, tenant: str, notes: Collection[str]) -> dict[str, str]:
+        """Read notes."""
+        if self.texts is None:
+            raise Infrastructure("intake: it is down")
+        return {note: self.texts[note] for note in notes if note in self.texts}
 
     async def add_task(self, caller: Caller, ticket: str, **asked: Any) -> None:
         """Take a task."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -31,6 +32,7 @@ from services.routing.handlers.taking import Taking
 from services.routing.handlers.writing import TicketWriter
 from services.routing.ports import (
     AgentDocument,
+    DeskCounts,
     Place,
     QueuePlace,
     TicketDocument,
@@ -346,6 +348,8 @@ class MemoryTickets:
             if document.tenant != tenant or state.status is None or state.facts is None:
                 continue
             place = (state.facts.accepted_at, document.id)
+            if wanted.queue is not None and wanted.queue != (state.queue or state.desk):
+                continue
             asked = (wanted.desk, wanted.status, wanted.agent, wanted.priority)
             has = (state.desk, state.status, state.agent, state.facts.priority)
             fits = all(a is None or a == h for a, h in zip(asked, has, strict=True))
@@ -362,18 +366,19 @@ class MemoryTickets:
             if document.tenant == tenant and state.unrouted and state.status not in over
         )
 
-    async def counts(self, tenant: str) -> Mapping[str, Mapping[Status, int]]:
-        """Return desk to status to number of open tickets."""
-        counts: dict[str, dict[Status, int]] = {}
-        for document, state in self._all():
-            if document.tenant == tenant and state.status not in (
-                None,
-                Status.RESOLVED,
-                Status.CLOSED,
-            ):
-                desk = counts.setdefault(state.desk, {})
-                desk[state.status] = desk.get(state.status, 0) + 1
-        return counts
+    async def counts(self, tenant: str) -> Mapping[str, DeskCounts]:
+        """Return how many open tickets each desk has; desks without one are left out."""
+        over = {None, Status.RESOLVED, Status.CLOSED}
+        states = [s for d, s in self._all() if d.tenant == tenant and s.status not in over]
+        return {
+            desk: DeskCounts(
+                Counter(
+                    s.status for s in states if s.desk == desk and s.status and not s.unattended
+                ),
+                sum(s.unattended for s in states if s.desk == desk),
+            )
+            for desk in {s.desk for s in states}
+        }
 
 
 class Routing:

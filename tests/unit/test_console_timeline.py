@@ -215,6 +215,10 @@ def test_the_choice_of_an_agent_is_told_in_the_readers_language(
     line = Teller(words=Words(language), names=NAMES).tell(row(body))
     assert ["".join(piece.text for piece in detail) for detail in line.details] == said
     assert [c.verdict for c in line.considered] == ["25%"]
+    alone = body.model_copy(update={"explanation": because.model_copy(update={"free": 1})})
+    line = Teller(words=Words(language), names=NAMES).tell(row(alone))
+    only = {Language.EN: "is the only one who is free.", Language.ZH: "是唯一的空闲人员。"}
+    assert "".join(piece.text for piece in line.details[0]).endswith(only[language])
 
 
 def test_a_sent_notice_is_named_by_what_was_planned() -> None:

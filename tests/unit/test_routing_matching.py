@@ -239,9 +239,7 @@ rules:
     assert (found.agent, found.left_out) == (None, {"full": 1, "language": 2})
     assert [(c.what, c.name) for c in found.changes] == [("language", "en"), ("any-language", "")]
     instead = decided(known, full, of=ticket(waited=300, language="zh")).explanation()
-    assert (
-        instead.rule == "en is the least loaded of 1 free agent of london; speaks en instead of zh"
-    )
+    assert instead.rule == "en is the only free agent of london; speaks en instead of zh"
 
 
 RINGS = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,12 @@ import pytest
 from typer.testing import CliRunner
 
 from heliodesk.cli.root import app
+from heliodesk.context import Context
+from heliodesk.product.directory import read_directory
 from services.routing.domain.simulation import SimulationInvalid, simulate
+from shared.directions import PERSON_KEY
+from shared.organisation import parse_sections
+from shared.testing.clock import ManualClock
 from tests.support.routing import SAMPLE, at, sample
 
 
@@ -67,6 +73,38 @@ def test_a_request_that_is_none_is_refused_with_the_field(
     assert problem in str(refused.value)
 
 
+SEVEN = SAMPLE.parent / "examples" / "seven"
+
+
+def test_what_begins_at_tier_0_is_given_to_nobody_until_its_time_comes() -> None:
+    """The desk and the agent are those of that instant; who asks for a person has none before."""
+    known = parse_sections(read_directory(SEVEN))
+    request = {"channel": "web", "site": "berlin"}
+    found = simulate(known, request, {}, at(14, 55))
+    assert (found.unattended, found.person_at) == (True, at(15, 5))
+    # New York opens at three, and is before London in the order.
+    assert (found.at, found.desk) == (at(14, 55), "new-york")
+    waited = simulate(known, request | {"queued_at": "2026-03-02T14:40:00Z"}, {}, at(14, 55))
+    assert (waited.unattended, waited.person_at, waited.desk) == (False, None, "london")
+    assert waited.decision.ticket.since == at(14, 50)
+    person = simulate(known, request | {"choice": PERSON_KEY}, {}, at(14, 55))
+    assert (person.unattended, person.desk) == (False, "london")
+
+
+def test_tier_0_is_said_in_words(tmp_path: Path) -> None:
+    """Until when, or that a person must be asked for."""
+    path = tmp_path / "seven"
+    shutil.copytree(SEVEN, path)
+    given = ("-", str(path), "--at", "2026-03-02T10:00Z")
+    request = '{"channel": "web"}'
+    said = run(*given, stdin=request).stdout
+    assert "is at tier 0: with its requester and automation.\nAt 2026-03-02T10:10:00.000Z" in said
+    assert json.loads(run(*given, "--json", stdin=request).stdout)["person_at"].startswith("2026")
+    topologies = path / "topologies.yaml"
+    topologies.write_text(topologies.read_text().replace("    wait: 10m\n", ""))
+    assert "When a person is asked for, it goes to london" in run(*given, stdin=request).stdout
+
+
 def run(*arguments: str, stdin: str = "{}") -> Any:
     """Run the command line."""
     return CliRunner().invoke(app, ["route", "simulate", *arguments], input=stdin)
@@ -90,6 +128,14 @@ def test_the_command_prints_words_or_json(tmp_path: Path) -> None:
         "payroll",
     )
     assert plain["explanation"]["left_out"] == {"away": 1, "full": 1}
+
+
+def test_without_an_instant_it_is_now() -> None:
+    """The clock of the command says when."""
+    context = Context(clock=ManualClock(at(3)))
+    arguments = ["route", "simulate", "-", str(SAMPLE), "--json"]
+    found = CliRunner().invoke(app, arguments, input='{"service": "payroll"}', obj=context)
+    assert json.loads(found.stdout)["at"] == "2026-03-02T03:00:00.000Z"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -12,8 +13,14 @@ from services.console.adapters.notes import keyed, write_note
 from services.console.adapters.sending import Addresses, name, read, send
 from services.console.ports import Caller
 from services.console.ports.owners import Answer
-from services.console.ports.work import Course, SideWork, Task, Watcher
-from shared.contracts.internal import VERDICTS_PATH, VerdictAnswer
+from services.console.ports.work import Course, OpenTask, SideWork, Task, Watcher
+from shared.contracts.internal import (
+    BATCH_MAX,
+    MESSAGES_PATH,
+    VERDICTS_PATH,
+    MessagesAnswer,
+    VerdictAnswer,
+)
 
 
 class HttpWork:
@@ -38,6 +45,32 @@ class HttpWork:
             tasks=read("routing", TypeAdapter(_Tasks), tasks).tasks,
             watchers=read("routing", TypeAdapter(_Watchers), watchers).watchers,
         )
+
+    async def open_tasks(
+        self, caller: Caller, *, desk: str | None = None, agent: str | None = None
+    ) -> Sequence[OpenTask]:
+        """Read the open tasks, of a desk and an agent where they are named."""
+        params = {"desk": desk, "agent": agent}
+        answer = await self._send(
+            "routing",
+            "GET",
+            f"{self._at.routing}/v1/tasks",
+            caller,
+            params={name: value for name, value in params.items() if value is not None},
+        )
+        return read("routing", TypeAdapter(_OpenTasks), answer).tasks
+
+    async def notes(self, tenant: str, notes: Collection[str]) -> Mapping[str, str]:
+        """Read what notes say by their ids from intake."""
+        wanted = list(dict.fromkeys(notes))
+        found: dict[str, str] = {}
+        for start in range(0, len(wanted), BATCH_MAX):
+            body = {"tenant": tenant, "ids": wanted[start : start + BATCH_MAX]}
+            url = f"{self._at.intake}{MESSAGES_PATH}"
+            answer = await send(self._client, "intake", "POST", url, token=self._token, json=body)
+            messages = read("intake", TypeAdapter(MessagesAnswer), answer).messages
+            found |= {message.id: message.text for message in messages}
+        return found
 
     async def add_task(
         self,
@@ -94,6 +127,10 @@ class HttpWork:
 
 class _Tasks(Answer):
     tasks: tuple[Task, ...] = ()
+
+
+class _OpenTasks(Answer):
+    tasks: tuple[OpenTask, ...] = ()
 
 
 class _Watchers(Answer):

@@ -55,6 +55,7 @@ SENTENCES: Final[dict[str, str]] = {
     "say.note": "“{note}”",
     "say.explanation": "Topology {topology}, {shape}.",
     "say.decided.least-loaded": "{agent} is the least loaded of {free} who are free.",
+    "say.decided.least-loaded.one": "{agent} is the only one who is free.",
     "say.decided.next": "{agent} asked for the next one.",
     "say.decided.affinity": "{agent} knows the ticket already.",
     "say.spoken": "Works on it in {language}.",

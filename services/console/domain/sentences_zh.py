@@ -55,6 +55,7 @@ SENTENCES: Final[dict[str, str]] = {
     "say.note": "“{note}”",
     "say.explanation": "拓扑 {topology}，{shape}。",
     "say.decided.least-loaded": "在 {free} 位空闲人员中，{agent} 的负荷最低。",
+    "say.decided.least-loaded.one": "{agent} 是唯一的空闲人员。",
     "say.decided.next": "{agent} 领取了下一单。",
     "say.decided.affinity": "{agent} 已经熟悉该工单。",
     "say.spoken": "以 {language} 处理。",

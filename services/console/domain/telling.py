@@ -135,6 +135,8 @@ class Teller:
         key = f"say.decided.{explanation.decided}"
         if chosen is None or not self._scope.words.has(key):
             return [(Piece(explanation.rule),)] if explanation.rule else []
+        if explanation.free == 1 and self._scope.words.has(f"{key}.one"):
+            key = f"{key}.one"
         fields = {"agent": self._scope.names.agent(chosen), "free": explanation.free or 0}
         spoken = "say.spoken" if explanation.language else "say.unspoken"
         language = {"language": explanation.language} if explanation.language else {}

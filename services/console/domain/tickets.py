@@ -255,6 +255,8 @@ class Count:
     desk: str | None
     agent: str | None
     tickets: int
+    unattended: bool = False
+    """At tier 0: with their requesters and automation; they wait for no agent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +275,10 @@ class Counts:
             and chosen.desk in (None, row.desk)
             and chosen.agent in (None, row.agent)
         )
+
+    def unattended(self, desk: str) -> int:
+        """Return how many tickets of tier 0 a desk is behind; they are among those that wait."""
+        return sum(row.tickets for row in self.rows if row.unattended and row.desk == desk)
 
 
 @dataclass(frozen=True, slots=True)

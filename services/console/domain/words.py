@@ -11,6 +11,8 @@ from services.console.domain.handover_words_en import HANDOVER_ENGLISH
 from services.console.domain.handover_words_zh import HANDOVER_CHINESE
 from services.console.domain.life_words_en import LIFE_ENGLISH
 from services.console.domain.life_words_zh import LIFE_CHINESE
+from services.console.domain.task_words_en import TASK_ENGLISH
+from services.console.domain.task_words_zh import TASK_CHINESE
 from services.console.domain.words_en import ENGLISH
 from services.console.domain.words_zh import CHINESE
 
@@ -28,8 +30,8 @@ class Language(StrEnum):
 
 
 CATALOGUES: Mapping[Language, Mapping[str, str]] = {
-    Language.EN: {**ENGLISH, **LIFE_ENGLISH, **HANDOVER_ENGLISH},
-    Language.ZH: {**CHINESE, **LIFE_CHINESE, **HANDOVER_CHINESE},
+    Language.EN: {**ENGLISH, **LIFE_ENGLISH, **HANDOVER_ENGLISH, **TASK_ENGLISH},
+    Language.ZH: {**CHINESE, **LIFE_CHINESE, **HANDOVER_CHINESE, **TASK_CHINESE},
 }
 
 

@@ -103,6 +103,9 @@ class DeskView:
 
     band: DeskBand
     waiting: int
+    """For an agent."""
+    unattended: int
+    """At tier 0."""
     in_work: int
     agents: Mapping[str, AgentNow]
 
@@ -222,7 +225,9 @@ class Views:
         )
         now = self._clock.now()
         configuration = self.configuration(caller.tenant)
-        ways = ways_of(configuration, found.facts)
+        contact = found.referred.desk
+        referred = contact if contact == found.routing.desk else None
+        ways = ways_of(configuration, found.facts, referred=referred)
         clocks = [
             ClockShown(
                 clock=clock,
@@ -270,7 +275,9 @@ class Views:
         desks = [
             DeskView(
                 band=band,
-                waiting=counts.of(QueueFilter(tab=Tab.WAITING, desk=band.desk.name)),
+                waiting=counts.of(QueueFilter(tab=Tab.WAITING, desk=band.desk.name))
+                - counts.unattended(band.desk.name),
+                unattended=counts.unattended(band.desk.name),
                 in_work=counts.of(QueueFilter(tab=Tab.OPEN, desk=band.desk.name))
                 - counts.of(QueueFilter(tab=Tab.WAITING, desk=band.desk.name)),
                 agents=agents,

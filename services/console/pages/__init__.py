@@ -25,6 +25,7 @@ from services.console.pages.queue import queue_router
 from services.console.pages.reviews import review_router
 from services.console.pages.session import session_router
 from services.console.pages.suggestions import suggestion_router
+from services.console.pages.tasks import tasks_router
 from services.console.pages.ticket import ticket_router
 from services.console.pages.waiting import waiting_router
 from services.console.pages.work import work_router
@@ -52,6 +53,7 @@ def install(app: FastAPI, console: Console) -> None:
         queue_router(frame),
         ticket_router(frame),
         work_router(frame),
+        tasks_router(frame),
         answer_router(frame),
         link_router(frame),
         review_router(frame),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final, Protocol
 
 from services.console.ports.owners import Answer, Caller
 from shared.contracts.facts import Code, Id, Instant
 from shared.contracts.internal import VerdictAnswer
 from shared.contracts.lifecycle import WatcherKind
 from shared.contracts.routing import Resolver
+
+TASK_TICKETS_MAX: Final = 200
+"""Tickets whose open tasks routing gives at once."""
 
 
 class Task(Answer):
@@ -26,6 +30,16 @@ class Task(Answer):
     def is_open(self) -> bool:
         """Whether somebody still has to do it."""
         return self.status in {"open", "started"}
+
+
+class OpenTask(Task):
+    """A task that somebody still has to do, with the ticket whose it is."""
+
+    ticket: Id
+    number: Code
+    by: Code
+    """Who asked for it."""
+    added_at: Instant
 
 
 class Watcher(Answer):
@@ -65,6 +79,19 @@ class Work(Protocol):
 
     async def of_ticket(self, caller: Caller, ticket: str) -> SideWork:
         """Read a ticket's tasks, watchers and course."""
+        ...
+
+    async def open_tasks(
+        self, caller: Caller, *, desk: str | None = None, agent: str | None = None
+    ) -> Sequence[OpenTask]:
+        """Read the open tasks, of a desk and an agent where they are named; newest tickets first.
+
+        Those of more than `TASK_TICKETS_MAX` tickets are cut.
+        """
+        ...
+
+    async def notes(self, tenant: str, notes: Collection[str]) -> Mapping[str, str]:
+        """Read what notes say by their ids from intake; unknown ids are left out."""
         ...
 
     async def add_task(

@@ -96,6 +96,17 @@
     },
     true,
   );
+  /* What became of a command is read at the top: it comes into view, and a form that did its
+     work is put away, so that it is not sent again. */
+  const outcome = document.getElementById("outcome");
+  if (outcome) {
+    new MutationObserver(() => {
+      const notice = outcome.querySelector(".notice");
+      if (!notice) return;
+      if (notice.classList.contains("good")) close(null);
+      notice.scrollIntoView({ block: "nearest" });
+    }).observe(outcome, { childList: true });
+  }
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-print]")) window.print();
     if (!event.target.closest("details.menu")) {

@@ -6,13 +6,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
+from services.routing.api.desk_views import DesksView, DeskView
 from services.routing.api.door import answer
 from services.routing.api.requests import acting
 from services.routing.api.views import (
     AgentsView,
     AgentView,
-    DesksView,
-    DeskView,
     SetPresence,
     TicketView,
 )
@@ -73,7 +72,7 @@ def people_router(reader: Reader, commands: TicketCommands) -> APIRouter:
 
     @router.get("/desks")
     async def list_desks(actor: Actor = read) -> DesksView:
-        """List the configured desks: who is open, until when, and how much waits."""
+        """List the configured desks: who is open, how much waits, and the ways to each."""
         return DesksView(desks=tuple(DeskView.of(d) for d in await reader.desks(actor.tenant)))
 
     return router

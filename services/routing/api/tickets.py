@@ -57,15 +57,20 @@ def _reading(router: APIRouter, reader: Reader) -> None:
         *,
         actor: Actor = read,
         desk: Filter = None,
+        queue: Filter = None,
         status: StatusWord | None = None,
         agent: Filter = None,
         priority: PriorityWord | None = None,
         limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 50,
         after: Cursor = None,
     ) -> TicketPage:
-        """List tickets, the newest first; give ``next`` as ``after`` for the next page."""
+        """List tickets, the newest first; give ``next`` as ``after`` for the next page.
+
+        ``queue`` is one of a desk, or the name of a desk for the desk's own.
+        """
         wanted = TicketFilter(
             desk=desk,
+            queue=queue,
             status=Status(status) if status else None,
             agent=agent,
             priority=Priority(priority) if priority else None,
@@ -97,6 +102,7 @@ def _reading(router: APIRouter, reader: Reader) -> None:
             agent=state.agent,
             opens_at=state.opens_at,
             contact_desk=state.contact_desk,
+            unattended=state.unattended,
             person_at=state.person_at,
             queued=state.queued_because,
             assigned=state.assigned_because,

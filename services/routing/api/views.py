@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.routing.domain.matching import Decision
-from services.routing.handlers.reading import AgentNow, DeskNow
+from services.routing.handlers.reading import AgentNow
 from services.routing.ports import TicketDocument
 from shared.contracts.facts import Channel, Instant, Kind, Priority
 from shared.contracts.routing import Explanation, PendReason, Presence, Resolver, Status
@@ -199,6 +199,8 @@ class ExplainView(_Answer):
     opens_at: Instant | None
     contact_desk: str | None = None
     """The desk that is the requester's contact, once they were referred to one."""
+    unattended: bool = False
+    """It is at tier 0: with its requester and automation, and with no agent."""
     person_at: Instant | None = None
     """At tier 0: when it goes to a person by itself."""
     queued: Explanation | None
@@ -250,63 +252,6 @@ class AgentsView(_Answer):
     """The configured agents."""
 
     agents: tuple[AgentView, ...]
-
-
-class DeskView(_Answer):
-    """A desk as things stand."""
-
-    name: str
-    title: str
-    region: str | None
-    tier: int
-    time_zone: str
-    languages: tuple[str, ...]
-    escalates_to: str | None
-    open: bool
-    opens_at: Instant | None
-    """While it is closed: when it opens."""
-    closes_at: Instant | None
-    """While it is open: when it closes; None where it never does."""
-    on_duty: str | None
-    """The person on duty now; None: nobody in particular."""
-    duty_manager: str | None
-    """Who answers for the desk, whoever is on duty."""
-    queued: int
-    offered: int
-    assigned: int
-    accepted: int
-    in_progress: int
-    pending: int
-
-    @classmethod
-    def of(cls, now: DeskNow) -> DeskView:
-        """Return the view of a desk."""
-        return cls(
-            name=now.desk.name,
-            title=now.desk.title,
-            region=now.desk.region,
-            tier=now.desk.tier,
-            time_zone=now.time_zone,
-            languages=now.desk.languages,
-            escalates_to=now.desk.escalates_to,
-            open=now.is_open,
-            opens_at=now.opens_at,
-            closes_at=now.closes_at,
-            on_duty=now.on_duty,
-            duty_manager=now.desk.duty_manager,
-            queued=now.counts.get(Status.QUEUED, 0),
-            offered=now.counts.get(Status.OFFERED, 0),
-            assigned=now.counts.get(Status.ASSIGNED, 0),
-            accepted=now.counts.get(Status.ACCEPTED, 0),
-            in_progress=now.counts.get(Status.IN_PROGRESS, 0),
-            pending=now.counts.get(Status.PENDING, 0),
-        )
-
-
-class DesksView(_Answer):
-    """The configured desks."""
-
-    desks: tuple[DeskView, ...]
 
 
 class Act(BaseModel):

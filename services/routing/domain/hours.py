@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import NamedTuple
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
 
-from shared.calendar import CalendarError, CompiledCalendar
+from shared.calendar import CalendarError, CompiledCalendar, OpenWindow
+from shared.calendar.zones import zone
 from shared.organisation import Configuration, UnknownName
+
+WEEK_DAYS: Final = 7
+
+
+def coming_week(configuration: Configuration, desk: str, now: datetime) -> tuple[OpenWindow, ...]:
+    """Return when a desk is open from today's midnight in its time zone on, for seven days."""
+    local = zone(configuration.desk_time_zone(desk))
+    start = now.astimezone(local).replace(hour=0, minute=0, second=0, microsecond=0)
+    # On the wall: a day on which the clocks change is one as well.
+    return configuration.desk_calendar(desk).windows(start, start + timedelta(days=WEEK_DAYS))
 
 
 class Standing(NamedTuple):

@@ -195,9 +195,10 @@ def sentence(decision: Decision) -> str:
         case "affinity":
             return f"{decision.agent} knows it already; {_spoken(decision)}"
         case "least-loaded":
-            agents = "free agent" if decision.free == 1 else "free agents"
-            who = f"{decision.agent} is the least loaded of {decision.free} {agents} of {desks}"
-            return f"{who}; {_spoken(decision)}"
+            who = f"the least loaded of {decision.free} free agents of {desks}"
+            if decision.free == 1:
+                who = f"the only free agent of {desks}"
+            return f"{decision.agent} is {who}; {_spoken(decision)}"
         case "affinity-wait":
             return "it waits for the agent who knows it already"
         case "nobody-open":

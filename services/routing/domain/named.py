@@ -24,6 +24,32 @@ def require_queue(configuration: Configuration, queue: str | None, *, desk: str)
         raise CommandRejected("unknown-queue", reason, field="queue", status=422)
 
 
+def listed_group(
+    configuration: Configuration, desk: str | None, queue: str | None
+) -> tuple[str | None, str | None]:
+    """Return the desk and the queue of which tickets are listed; a desk's own has its name.
+
+    Raises:
+        CommandRejected: ``unknown-desk``, or ``unknown-queue``.
+    """
+    if desk is not None:
+        try:
+            configuration.desk(desk)
+        except UnknownName as error:
+            raise CommandRejected("unknown-desk", str(error), field="desk", status=422) from error
+    if queue is None:
+        return desk, None
+    try:
+        group = configuration.group(queue)
+    except UnknownName as error:
+        raise CommandRejected("unknown-queue", str(error), field="queue", status=422) from error
+    if desk is not None and group.desk.name != desk:
+        whose = f"a queue of {group.desk.name}" if group.queue else "another desk's own"
+        reason = f"{queue} is {whose}, not of {desk}"
+        raise CommandRejected("unknown-queue", reason, field="queue", status=422)
+    return group.desk.name, queue
+
+
 def require_supplier(
     configuration: Configuration, supplier: str | None, *, reason: PendReason
 ) -> None:

@@ -84,10 +84,14 @@ def _hybrid(configuration: Configuration, facts: TicketFacts, number: str) -> Hy
     if topology is not None:
         topology = configuration.behind(topology)
     if not isinstance(topology, Hybrid):
-        name = f"{topology.name} ({topology.shape.replace('_', '-')})" if topology else "none"
+        where = "no topology takes it"
+        if topology is not None:
+            shape = topology.shape.replace("_", "-")
+            where = f"it goes by the topology {topology.name} ({shape})"
         raise CommandRejected(
             "not-hybrid",
-            f"{number} goes by the topology {name}: only a hybrid one refers; transfer it instead",
+            f"{number} cannot be referred: {where}, and only a hybrid one refers; "
+            "transfer it instead",
         )
     return topology
 

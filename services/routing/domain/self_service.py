@@ -40,20 +40,27 @@ Who = Literal["contact", "automation"]
 def at_tier_0(
     configuration: Configuration, facts: TicketFacts, first: TicketQueued, now: datetime
 ) -> TicketQueued:
-    """Return how a new ticket waits: at tier 0 in the scope of self-service, else as it was.
+    """Return how a new ticket waits: at tier 0 in the scope of self-service, else as it was."""
+    topology = self_service_of(configuration, facts)
+    if topology is None:
+        return first
+    return first.model_copy(update={"tier": TIER, "person_at": person_from(topology, now)})
+
+
+def self_service_of(configuration: Configuration, facts: TicketFacts) -> SelfService | None:
+    """Return the topology in which a new ticket begins at tier 0; None where it does not.
 
     Who has chosen a person in the telephone's menu is not left to themselves.
     """
     topology = topology_of(configuration, facts)
-    if not isinstance(topology, SelfService) or facts.choice == PERSON_KEY:
-        return first
-    wait = topology.wait
-    return first.model_copy(
-        update={
-            "tier": TIER,
-            "person_at": None if wait is None else now + timedelta(seconds=wait),
-        }
-    )
+    if isinstance(topology, SelfService) and facts.choice != PERSON_KEY:
+        return topology
+    return None
+
+
+def person_from(topology: SelfService, since: datetime) -> datetime | None:
+    """Return when what is at tier 0 since an instant goes to a person by itself; None: never."""
+    return None if topology.wait is None else since + timedelta(seconds=topology.wait)
 
 
 def to_person(

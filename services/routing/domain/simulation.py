@@ -20,6 +20,7 @@ from services.routing.domain.desks import (
     redirected,
 )
 from services.routing.domain.matching import AgentView, Decision, Waiting
+from services.routing.domain.self_service import person_from, self_service_of
 from shared.contracts.facts import Channel, Kind, Level, Priority, TicketFacts
 from shared.contracts.routing import Explanation, Presence
 from shared.kernel import HeliodeskError
@@ -118,6 +119,11 @@ class Simulation(NamedTuple):
     opens_at: datetime | None
     """When somebody opens, where nobody of the desks is open."""
     decision: Decision
+    unattended: bool = False
+    """It is at tier 0 then: its requester and automation have it, and no agent is given it. The
+    desk and the decision are those of ``person_at``, or of now where that is None."""
+    person_at: datetime | None = None
+    """At tier 0: when it goes to a person by itself; None: when one is asked for."""
 
 
 def simulate(
@@ -138,6 +144,11 @@ def simulate(
     standing = _read(SimulatedAgents, "agents", agents)
     _check(configuration, said, standing, at)
     facts = _facts(configuration, said, at)
+    asked, portal = at, self_service_of(configuration, facts) if said.desk is None else None
+    person_at = person_from(portal, said.queued_at or at) if portal else None
+    unattended = portal is not None and (person_at is None or person_at > at)
+    if unattended and person_at is not None:
+        at = person_at
     if said.desk is None:
         choice = choose_desk(configuration, facts, at)
     else:
@@ -153,7 +164,7 @@ def simulate(
         facts=facts,
         desk=choice.desk.name,
         tier=choice.desk.tier,
-        since=said.queued_at or at,
+        since=(person_at if portal else None) or said.queued_at or at,
         reopened=said.reopened,
         last_agent=said.last_agent,
         solver=said.solver,
@@ -161,13 +172,15 @@ def simulate(
         queue=choice.queue,
     )
     return Simulation(
-        at=at,
+        at=asked,
         desk=choice.desk.name,
         queue=choice.queue,
         unrouted=choice.unrouted,
         queued=choice.explanation,
         opens_at=choice.opens_at,
         decision=board.decide(ticket, at),
+        unattended=unattended,
+        person_at=person_at if unattended else None,
     )
 
 

@@ -14,7 +14,7 @@ from services.routing.domain.tickets import OVER, TicketState
 from shared.contracts.envelope import Body
 from shared.contracts.routing import QueueReason, Status
 from shared.kernel import CommandRejected
-from shared.organisation import Configuration, Virtual
+from shared.organisation import Configuration, Topology, Virtual
 
 VISIT: Final = "visit"
 """Note of the event, and shape of its explanation: who goes somewhere hands it to no open desk
@@ -44,8 +44,7 @@ def decide_visit(
         raise CommandRejected("site-unknown", f"{known.number} names no site to go to")
     name = topology.visits.by_site.get(site) if isinstance(topology, Virtual) else None
     if name is None:
-        where = f"the topology {topology.name}" if topology is not None else "no topology"
-        raise CommandRejected("no-visits", f"nobody visits {site} by {where}: transfer it instead")
+        raise CommandRejected("no-visits", f"{_nobody(topology, site)}; transfer it instead")
     if status is Status.QUEUED and known.desk == name and known.shape == VISIT:
         return []
     rule = f"{by} asked for a visit: {name} goes to {site}"
@@ -60,3 +59,15 @@ def decide_visit(
         note=VISIT,
     )
     return [counted(known, moved)]
+
+
+def _nobody(topology: Topology | None, site: str) -> str:
+    """Return why nobody goes to a site."""
+    if topology is None:
+        return f"nobody is sent to {site}: no topology takes the ticket"
+    if isinstance(topology, Virtual):
+        return (
+            f"nobody is sent to {site}: the visits of the topology {topology.name} do not name it"
+        )
+    shape = topology.shape.replace("_", "-")
+    return f"nobody is sent to {site}: the topology {topology.name} ({shape}) makes no visits"

@@ -10,7 +10,7 @@ from services.routing.domain.desks import choose_desk
 from services.routing.domain.shifts import on_shift
 from services.routing.domain.tickets import TICKETS
 from services.routing.handlers.writing import TicketWriter
-from services.routing.ports import AgentDocument, Tickets
+from services.routing.ports import AgentDocument, DeskCounts, Tickets
 from shared.clock import Clock
 from shared.commit import Committer
 from shared.configuration import Configurations
@@ -79,12 +79,12 @@ class Directing:
             raise CommandRejected("not-configured", str(error), status=409) from error
         if found is None:
             return None
-        counts = (await self._tickets.counts(question.tenant)).get(found.stand.way.desk, {})
         way = found.stand.way
+        counts = (await self._tickets.counts(question.tenant)).get(way.desk, DeskCounts())
         return answer_of(
             found,
             free=manned[way.queue or way.desk].free,
-            waiting=counts.get(Status.QUEUED, 0),
+            waiting=counts.by_status.get(Status.QUEUED, 0),
         )
 
     async def standings(self, tenant: str, ids: tuple[str, ...]) -> list[TicketStanding]:

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.routing.domain.desks import first_opening, is_open
+from services.routing.domain.hours import coming_week
 from services.routing.domain.matching import Decision, Waiting
+from services.routing.domain.named import listed_group
 from services.routing.domain.tickets import TICKETS
 from services.routing.handlers.crew import Crew
 from services.routing.handlers.writing import TicketWriter
 from services.routing.ports import (
     AgentDocument,
+    DeskCounts,
     Place,
     TicketDocument,
     TicketFilter,
     Tickets,
 )
+from shared.calendar import OpenWindow
 from shared.clock import Clock
 from shared.commit import Committer
 from shared.configuration import Configurations
-from shared.contracts.routing import Presence, Status
+from shared.contracts.routing import Presence
 from shared.kernel import CommandRejected
 from shared.organisation import Agent, Desk, UnknownName
 from shared.organisation.duty import on_duty
@@ -49,8 +53,13 @@ class DeskNow:
     is_open: bool
     opens_at: datetime | None
     closes_at: datetime | None
+    hours: Sequence[OpenWindow]
+    """The openings of the coming week, today's whole."""
     on_duty: str | None
-    counts: Mapping[Status, int]
+    """The person on duty now; None: nobody in particular."""
+    duty_manager: str | None
+    """The agent who answers for it."""
+    counts: DeskCounts
 
 
 class Reader:
@@ -112,7 +121,13 @@ class Reader:
     async def page(
         self, tenant: str, wanted: TicketFilter, *, after: Place | None, limit: int
     ) -> tuple[Sequence[TicketDocument], Place | None]:
-        """Return one page of tickets, the newest first, and where the next one begins."""
+        """Return one page of tickets, the newest first, and where the next one begins.
+
+        Raises:
+            CommandRejected: ``unknown-desk``, ``unknown-queue``.
+        """
+        desk, queue = listed_group(self._configurations.current(tenant), wanted.desk, wanted.queue)
+        wanted = replace(wanted, desk=desk, queue=queue)
         found = await self._tickets.page(tenant, wanted, after=after, limit=limit + 1)
         page = found[:limit]
         if len(found) <= limit:
@@ -169,8 +184,10 @@ class Reader:
                     is_open=opened,
                     opens_at=first_opening(configuration, [desk.name], now),
                     closes_at=calendar.next_close(now) if opened else None,
+                    hours=coming_week(configuration, desk.name, now),
                     on_duty=person.id if person is not None else None,
-                    counts=counts.get(desk.name, {}),
+                    duty_manager=desk.duty_manager or configuration.lifecycle.manager_of(desk.name),
+                    counts=counts.get(desk.name, DeskCounts()),
                 )
             )
         return answer
