@@ -160,11 +160,14 @@ def want_words(want: Want) -> str:
 
 def _terms(terms: Terms) -> str:
     parts = [f"skill {skill} at level {level}" for skill, level in terms.skills]
+    parts += [f"skill {skill} at level {level} at first" for skill, level in terms.optional]
     if terms.speaks:
         parts.append("the language")
     if terms.weight:
         by = f" by {terms.channel}" if terms.channel else ""
         parts.append(f"room for weight {terms.weight}{by}")
+    if terms.load:
+        parts.append("room that is not kept for graver work")
     if terms.open_at_least:
         parts.append(f"a desk open for {hours_words(1_000 * terms.open_at_least)} more")
     return " and ".join(parts) or "nothing"

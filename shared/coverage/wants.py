@@ -26,6 +26,7 @@ from shared.coverage.conditions import (
     combinations,
 )
 from shared.coverage.demands import Candidates, RequestScope
+from shared.coverage.reserves import Room, Rooms, kept_from
 from shared.organisation import Configuration
 from shared.organisation.routing import WEIGHT_MAX, LanguageNeed
 from shared.organisation.routing_rules import Course
@@ -47,19 +48,25 @@ class Stage:
     any_language: bool
     ring: tuple[str, ...]
     """Desks and queues whose agents may take it, too."""
+    optional: tuple[tuple[str, int], ...] = ()
+    """What is still asked for until a later stage."""
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What is asked of the agents at one desk. Skills that drop out by themselves are left out."""
+    """What is asked of the agents at one desk."""
 
     skills: tuple[tuple[str, int], ...] = ()
+    optional: tuple[tuple[str, int], ...] = ()
+    """Skills, or levels above those, that drop out as a request grows old."""
     speaks: bool = False
     """Whether the request's language is required."""
     weight: int = 0
     """What the work takes of a capacity; 0 where it fits into that of anybody."""
     channel: ChannelName | None = None
     """Where some agent has too little capacity for the channel."""
+    load: int = 0
+    """The weight of the work, where it may not use room that is kept for graver work."""
     open_at_least: int = 0
     """So many seconds the desk must still be open."""
     stages: tuple[Stage, ...] = ()
@@ -79,6 +86,8 @@ class Want:
     when: tuple[tuple[str, tuple[Value, ...]], ...] = ()
     """Field to values, of those that do not hold for all requests; None is a request without."""
     undecided: bool = False
+    kept: tuple[Room, ...] = ()
+    """The room that may not be used."""
 
     @property
     def asks_nothing(self) -> bool:
@@ -92,6 +101,7 @@ class Want:
 
 
 NOTHING: Final = Terms()
+_Key = tuple[tuple[Terms, ...], str | None, bool, tuple[Room, ...]]
 
 
 class Wants:
@@ -100,6 +110,7 @@ class Wants:
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
         self.rulings = Rulings(configuration)
+        self._rooms = Rooms(configuration)
         able = [agent for agent in configuration.all_agents() if agent.capacity > 0]
         self._least = min((agent.capacity for agent in able), default=WEIGHT_MAX)
         self._by_channel: dict[str, int] = {}
@@ -194,25 +205,28 @@ class Wants:
         held = self._held(facts, candidates)
         relevant = [self.rulings.relevant(at, language) for at in held]
         rules = list(dict.fromkeys(rule for of_desk in relevant for rule in of_desk))
-        choices = self._choices(rules, language)
+        kept = self._near(candidates, rules)
+        choices = self._choices(rules, language, graded=bool(kept))
         combined = combinations(choices)
         if combined is None:
-            return (self._undecided(relevant, candidates, language, channel),)
-        found: dict[tuple[tuple[Terms, ...], str | None, bool], list[tuple[Facts, set[str]]]] = {}
+            return (self._undecided(relevant, candidates, language, channel, kept),)
+        found: dict[_Key, list[tuple[Facts, set[str]]]] = {}
         for more in combined:
             spoken = more.get("language")
             courses = [
                 self.rulings.possible({**at, **more}, of_desk)
                 for at, of_desk in zip(held, relevant, strict=True)
             ]
+            priority = more.get("priority")
+            room = kept_from(kept, str(priority)) if kept else ()
             terms = tuple(
-                self._terms(several, group, [more.get("kind")], channel)
+                self._terms(several, group, [more.get("kind")], channel, loads=bool(room))
                 for several, group in zip(courses, self._groups(candidates), strict=True)
             )
             speaks = language is None and any(each.speaks for each in terms)
             undecided = any(len(several) > 1 for several in courses)
             named = {c.name for several in courses for c in several if c.name and _asks(c)}
-            key = (terms, str(spoken) if speaks and spoken else None, undecided)
+            key = (terms, str(spoken) if speaks and spoken else None, undecided, room)
             found.setdefault(key, []).append((more, named))
         return tuple(
             Want(
@@ -223,19 +237,35 @@ class Wants:
                 language=spoken,
                 when=_when([more for more, _ in group], choices),
                 undecided=undecided and any(each != NOTHING for each in terms),
+                kept=room,
             )
-            for (terms, spoken, undecided), group in found.items()
+            for (terms, spoken, undecided, room), group in found.items()
         )
 
     def _groups(self, candidates: Candidates) -> tuple[str, ...]:
         """Return the queue or the desks that hold the work."""
         return candidates.every_desk if candidates.queue is None else (candidates.queue,)
 
-    def _choices(self, rules: Iterable[Rule], language: str | None) -> list[Choices]:
+    def _near(self, candidates: Candidates, rules: Iterable[Rule]) -> tuple[Room, ...]:
+        """Return the room that desks keep for grave work, and these requests could touch."""
+        if not self._rooms.all:
+            return ()
+        several = [rule.course.rule for rule in rules]
+        rings = (name for rule in several for ring in rule.overflow for name in ring.desks)
+        weights = [*self._configuration.routing.weights.values()]
+        weights += [rule.weight for rule in several if rule.weight is not None]
+        groups = (*self._groups(candidates), *rings)
+        return self._rooms.near(groups, weight=max((1, *weights)))
+
+    def _choices(
+        self, rules: Iterable[Rule], language: str | None, *, graded: bool
+    ) -> list[Choices]:
         several = list(rules)
         fields = {field for rule in several for field in rule.fields} - BY_SCOPE
         if self._weighs([self.rulings.default, *(rule.course for rule in several)]):
             fields.add("kind")
+        if graded:
+            fields |= {"priority", "kind"} if self._configuration.routing.weights else {"priority"}
         if any(rule.course.rule.language.required for rule in several):
             fields.add("language")
         ordered = [field for field in LABELLED if field in fields]
@@ -256,6 +286,7 @@ class Wants:
         candidates: Candidates,
         language: str | None,
         channel: ChannelName | None,
+        kept: tuple[Room, ...],
     ) -> Want:
         """Return all that may be asked for, as there is too much to look at each."""
         kinds = list(self.rulings.choices("kind").members)
@@ -263,13 +294,13 @@ class Wants:
         named: set[str] = set()
         for of_desk, group in zip(relevant, self._groups(candidates), strict=True):
             courses = [*(rule.course for rule in of_desk), self.rulings.default]
-            terms.append(self._terms(courses, group, kinds, channel))
+            terms.append(self._terms(courses, group, kinds, channel, loads=bool(kept)))
             named |= {course.name for course in courses if course.name and _asks(course)}
         spoken = None
         if language is None and any(each.speaks for each in terms):
             # Whoever speaks them all will do for any.
             spoken = ANY
-        return Want(tuple(terms), tuple(sorted(named)), spoken, (), undecided=True)
+        return Want(tuple(terms), tuple(sorted(named)), spoken, (), undecided=True, kept=kept)
 
     def _terms(
         self,
@@ -277,8 +308,10 @@ class Wants:
         group: str,
         kinds: Sequence[Value],
         channel: ChannelName | None,
+        *,
+        loads: bool,
     ) -> Terms:
-        """Return what a rule asks for at a desk; of several, all that any of them does."""
+        """Return what a rule asks for at a desk; of several, all that any of them requires."""
         skills: dict[str, int] = {}
         for course in courses:
             for skill, level in course.rule.skills.items():
@@ -290,13 +323,16 @@ class Wants:
         )
         limit = self._by_channel.get(channel, weight) if channel is not None else weight
         binds = weight > self._least or weight > limit
+        alone = courses[0] if len(courses) == 1 else None
         return Terms(
             skills=tuple(sorted(skills.items())),
+            optional=_optional(alone, 0) if alone is not None else (),
             speaks=any(course.rule.language.required for course in courses),
             weight=weight if binds else 0,
             channel=channel if weight > limit else None,
+            load=weight if loads else 0,
             open_at_least=max(course.rule.open_at_least or 0 for course in courses),
-            stages=_stages(courses[0], group) if len(courses) == 1 else (),
+            stages=_stages(alone, group) if alone is not None else (),
         )
 
 
@@ -305,6 +341,7 @@ def _asks(course: Course) -> bool:
     rule = course.rule
     return bool(
         rule.skills
+        or rule.optional_skills
         or rule.language.required
         or rule.weight is not None
         or rule.open_at_least
@@ -328,15 +365,22 @@ def _stages(course: Course, group: str) -> tuple[Stage, ...]:
                 if name != group
             )
         )
-        stage = Stage(seconds, languages, anyone, ring)
-        last = found[-1] if found else Stage(0, (), any_language=False, ring=())
-        if (stage.languages, stage.any_language, stage.ring) != (
-            last.languages,
-            last.any_language,
-            last.ring,
-        ):
+        stage = Stage(seconds, languages, anyone, ring, _optional(course, seconds))
+        last = (
+            found[-1]
+            if found
+            else Stage(0, (), any_language=False, ring=(), optional=_optional(course, 0))
+        )
+        if replace(stage, after=last.after) != last:
             found.append(stage)
     return tuple(found)
+
+
+def _optional(course: Course, age: int) -> tuple[tuple[str, int], ...]:
+    """Return the skills that a rule asks for at an age beyond those that it requires."""
+    need = course.need(age_seconds=age, desk="", language="")
+    required = course.rule.skills
+    return tuple((skill, level) for skill, level in need.skills if level > required.get(skill, 0))
 
 
 def _when(

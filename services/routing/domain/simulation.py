@@ -137,7 +137,7 @@ def simulate(
     _check(configuration, said, standing, at)
     facts = _facts(configuration, said, at)
     if said.desk is None:
-        choice = choose_desk(configuration, facts, at)
+        choice = choose_desk(configuration, facts, at, reopened=said.reopened)
     else:
         desk = configuration.desk(said.desk)
         rule = f"the request says that it waits at {said.queue or desk.name}"
