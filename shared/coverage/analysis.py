@@ -10,7 +10,9 @@ What it takes as given, so that it can be exact:
   will do is what routing does: of the open desks it chooses the one at which somebody may have
   the work the soonest (`shared.organisation.ability`), and not merely the first.
 - What the routing rules want of agents holds as well (`shared.coverage.wants`): skills with their
-  levels, the language, room for the work's weight, a desk that stays open. Whom a rule lets take
+  levels, the language, room for the work's weight, a desk that stays open (at the very instant at
+  which that ends, routing still gives work; a stretch holds its first instant and not its last).
+  Whom a rule lets take
   the work only after some time in the queue (an optional skill that drops out, another language,
   the ring of an open candidate or, while none is open, of the desk that holds the work) covers
   *late*: that is no gap, and it is told with the time. Late is said of an instant: those who are

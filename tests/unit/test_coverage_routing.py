@@ -2,7 +2,8 @@
 
 The reference is the choice of a desk and then the board, with everybody who is on shift signed in
 and idle. What coverage calls covered, late or a gap at an instant is what they find at that
-instant for a request that has just come, has waited, or has waited for ever.
+instant for a request that has just come, has waited, or has waited for ever. The bounds, which
+are whole minutes, are the matter of the scan of every minute.
 """
 
 from __future__ import annotations
@@ -141,7 +142,7 @@ def hold_against_routing(sections: dict[str, Any], start: datetime, dice: Random
             references[ask] = Reference(required(sections, ask))
         decided = []
         for minute in minutes:
-            now = start + timedelta(minutes=minute)
+            now = start + timedelta(minutes=minute, seconds=30)
             facts = facts_of(demand, request, now)
             decided.append((to_ms(now), *references[ask].found(facts, now, request["reopened"])))
         # What a row says of its fields it says of each alone: several may be for a request.
