@@ -21,8 +21,8 @@ from shared.coverage.demands import CHANNELS, OTHER, Candidates, Place, RequestS
 from shared.coverage.reach import OutOfReach, out_of_reach
 from shared.coverage.report import BrokenPromise, CoverageView
 from shared.coverage.telling import kept_words
+from shared.coverage.terms import Terms, Want
 from shared.coverage.timeline import Timeline, Window
-from shared.coverage.wants import Terms, Want
 
 __all__ = [
     "CHANNELS",

@@ -3,14 +3,23 @@
 What it takes as given, so that it can be exact:
 
 - A request is known by its place, service, channel, language, skill and priority. Its topology
-  gives the candidate desks; its language and the skill it needs give the agents who count.
+  gives the candidate desks. A language or a skill that is asked for counts as if every routing
+  rule required it.
 - An agent counts while a candidate desk of the agent's is open, the agent is on shift there and
-  not on leave. Who may hold no work at all (capacity 0) never counts.
+  not on leave. Who may hold no work at all (capacity 0) never counts. That any open candidate
+  will do is what routing does: of the open desks it chooses the one at which somebody may have
+  the work the soonest (`shared.organisation.ability`), and not merely the first.
 - What the routing rules want of agents holds as well (`shared.coverage.wants`): skills with their
-  levels, the language, room for the work's weight, a desk that stays open. Whom a rule lets take
-  the work only after some time in the queue covers *late*: that is no gap, and it is told.
-  Optional skills are nobody's gap, since they drop out.
+  levels, the language, room for the work's weight, a desk that stays open (at the very instant at
+  which that ends, routing still gives work; a stretch holds its first instant and not its last).
+  Whom a rule lets take
+  the work only after some time in the queue (an optional skill that drops out, another language,
+  the ring of an open candidate or, while none is open, of the desk that holds the work) covers
+  *late*: that is no gap, and it is told with the time. Late is said of an instant: those who are
+  there then may take what has waited for so long.
 - Rules with hours count by their calendars at each instant: rows are then for a part of the time.
+- All who are at work are there and idle. Loads, presence and ramps are not foreseen; a ramp
+  delays by minutes and only after signing in. Room that a desk keeps for graver work is kept.
 - A desk without agents in any roster counts by its hours alone, for the languages it names, but
   not where a rule requires a skill.
 """
@@ -26,9 +35,9 @@ from shared.coverage.asks import Ask, all_asks, asks_of
 from shared.coverage.cover import Demand, Late, Times, demands_of
 from shared.coverage.demands import Candidates, RequestScope, merged
 from shared.coverage.intervals import Stretches, intersection, union, without
-from shared.coverage.presence import Presence
+from shared.coverage.presence import Presence, Where
+from shared.coverage.terms import Want
 from shared.coverage.timeline import Timeline
-from shared.coverage.wants import Want
 from shared.organisation import ALWAYS, Configuration, Promise
 
 DAYS: Final = 400
@@ -213,7 +222,7 @@ def _row(times: Times, demand: Demand, promises: list[Promise], *, agents_min: i
         want=demand.want,
         candidates=candidates,
         agents=tuple(sorted(who.agents)),
-        by_hours=tuple(desk for desk in candidates.every_desk if desk in who.by_hours),
+        by_hours=tuple(where.desk for where in _in_order(candidates, who.by_hours)),
         zones=tuple(dict.fromkeys(zones)),
         promises=tuple(promise.name for promise in promises),
         timeline=timeline,
@@ -224,6 +233,10 @@ def _row(times: Times, demand: Demand, promises: list[Promise], *, agents_min: i
         broken=union(intersection(gaps, when) for _, when in hours),
         provisional=union(presence.provisional(name) for name in calendars),
     )
+
+
+def _in_order(candidates: Candidates, places: Iterable[Where]) -> list[Where]:
+    return sorted(places, key=lambda where: candidates.every_desk.index(where.desk))
 
 
 def _clipped(late: Iterable[Late], within: Stretches | None) -> tuple[Late, ...]:

@@ -6,15 +6,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shared.coverage.demands import Candidates
-from shared.coverage.wants import Stage, Terms, Want
+from shared.coverage.presence import Touch, Where
+from shared.coverage.terms import Stage, Terms, Want
 from shared.organisation import Agent, Configuration, Promise
+from shared.organisation.ability import is_able, may_touch
 from shared.organisation.languages import primary
 from shared.organisation.topologies.scope import ANY
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What a request needs of an agent; None is nothing in particular."""
+    """What a request needs of an agent, as if every routing rule required it and never let go.
+
+    None is nothing in particular: only what the rules themselves require.
+    """
 
     language: str | None = None
     skill: str | None = None
@@ -45,8 +50,8 @@ def asks_of(promise: Promise) -> tuple[Ask, ...]:
     )
 
 
-Seats = frozenset[tuple[str, tuple[str, ...]]]
-"""Agents, each with the desks at which the agent counts."""
+Seats = frozenset[tuple[str, tuple[Where, ...]]]
+"""Agents, each with the places at which the agent counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +71,7 @@ class Who:
     """Agents at desks, and desks that count by their hours alone."""
 
     seats: Seats
-    by_hours: frozenset[str]
-    open_at_least: tuple[int, ...]
-    """Seconds for which each candidate desk must still be open."""
+    by_hours: frozenset[Where]
     later: tuple[Later, ...] = ()
     """By their times; each holds those before it."""
 
@@ -93,7 +96,7 @@ class People:
         staffed = [desk for desk in desks if self._configuration.agents_of(desk)]
         terms = dict(zip(desks, want.terms, strict=True))
         by_hours = frozenset(
-            desk
+            Where(desk, terms[desk].open_at_least)
             for desk in desks
             if desk not in staffed and self._hours_do(desk, ask, want, terms[desk])
         )
@@ -105,8 +108,7 @@ class People:
             last = later[-1] if later else Later(0, seats, (frozenset(),) * len(desks))
             if (stage.seats, stage.rings) != (last.seats, last.rings):
                 later.append(stage)
-        closing = tuple(each.open_at_least for each in want.terms)
-        return Who(seats, by_hours, closing, tuple(later))
+        return Who(seats, by_hours, tuple(later))
 
     def _seats(
         self,
@@ -118,38 +120,34 @@ class People:
     ) -> Seats:
         """Return the agents of the candidates who fit at an age; None is at once."""
         terms = dict(zip(candidates.every_desk, want.terms, strict=True))
-        serving: dict[str, list[str]] = {}
+        serving: dict[str, list[Where]] = {}
         for desk in staffed:
             group = desk if candidates.queue is None else candidates.queue
             stage = _stage(terms[desk], after)
             for agent in self._configuration.members_of(group):
                 if self._fits(agent, ask, want, terms[desk], stage):
-                    serving.setdefault(agent.id, []).append(desk)
+                    where = _where(desk, agent, want, terms[desk])
+                    serving.setdefault(agent.id, []).append(where)
         return frozenset((agent, tuple(held)) for agent, held in serving.items())
 
     def _ring(self, ask: Ask, want: Want, terms: Terms, after: int) -> Seats:
         """Return the agents of other desks and queues who fit at an age."""
         stage = _stage(terms, after)
-        serving: dict[str, list[str]] = {}
+        serving: dict[str, dict[Where, None]] = {}
         for name in stage.ring if stage is not None else ():
             desk = self._configuration.group(name).desk.name
             for agent in self._configuration.members_of(name):
                 if self._fits(agent, ask, want, terms, stage):
-                    held = serving.setdefault(agent.id, [])
-                    if desk not in held:
-                        held.append(desk)
+                    where = _where(desk, agent, want, terms)
+                    serving.setdefault(agent.id, {})[where] = None
         return frozenset((agent, tuple(sorted(held))) for agent, held in serving.items())
 
     def _fits(self, agent: Agent, ask: Ask, want: Want, terms: Terms, stage: Stage | None) -> bool:
-        if agent.capacity < max(1, terms.weight):
-            return False
-        if terms.channel is not None:
-            room = agent.capacity_by_channel.get(terms.channel)
-            if room is not None and room < terms.weight:
-                return False
         if ask.skill is not None and ask.skill not in agent.skills:
             return False
-        if any(agent.skills.get(skill, 0) < level for skill, level in terms.skills):
+        optional = terms.optional if stage is None else stage.optional
+        skills = (*terms.skills, *optional)
+        if not is_able(agent, skills, weight=terms.weight, channel=terms.channel):
             return False
         return self._understood(self._spoken[agent.id], ask, want, terms, stage)
 
@@ -175,6 +173,16 @@ class People:
         """Return whether a desk without a roster counts: of nobody there a skill is known."""
         spoken = _primaries(self._configuration.desk(desk).languages)
         return not terms.skills and self._understood(spoken, ask, want, terms, None)
+
+
+def _where(desk: str, agent: Agent, want: Want, terms: Terms) -> Where:
+    """Return at which desk an agent counts, and what of other work the agent has to keep."""
+    touches = tuple(
+        Touch(room, terms.load if room.reserve.share is not None else 0)
+        for room in want.kept
+        if agent.id in room.agents and may_touch(room.reserve, agent, terms.load)
+    )
+    return Where(desk, terms.open_at_least, touches)
 
 
 def _stage(terms: Terms, after: int | None) -> Stage | None:

@@ -149,6 +149,7 @@ class Rulings:
         self._exact = frozenset(f for r in readings if not r.is_plain for f in r.fields)
         self.hours_fields = frozenset(f for rule in self.rules for f, _ in rule.hours)
         self._weighed = frozenset(configuration.routing.weights)
+        self._graded = any(said.reserves for said in configuration.routing.desks.values())
 
     def named(self, field: str) -> list[str]:
         """Return the texts with which conditions compare a field."""
@@ -175,7 +176,9 @@ class Rulings:
         if field in OPEN:
             known = tuple(dict.fromkeys((*known, *self.named(field), ANY, None)))
         weighs = self._weighed if field == "kind" else frozenset[KindName]()
-        if field in self._exact or field == "language":
+        # Reserves tell every priority apart.
+        each = field == "language" or (field == "priority" and self._graded)
+        if each or field in self._exact:
             return Choices(field, {value: (value,) for value in known})
         alone: set[Value] = {
             value for value in known if value in self._named[field] or value in weighs

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from shared.coverage.asks import Ask, People, Seats, Who
 from shared.coverage.demands import Candidates, ScopeClass, scope_classes
 from shared.coverage.intervals import Stretches, intersection, union, without
-from shared.coverage.presence import Presence
+from shared.coverage.presence import Change, Group, Presence, Where
+from shared.coverage.terms import Opened, Want
 from shared.coverage.timeline import Timeline, sweep
-from shared.coverage.wants import Opened, Want, Wants
+from shared.coverage.wants import Wants
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,17 +149,18 @@ def _without_idle_stages(
 
 def _timeline(presence: Presence, candidates: Candidates, who: Who) -> Timeline:
     desks = candidates.every_desk
-    places = dict(zip(desks, who.open_at_least, strict=True))
-    changes = [c for desk in who.by_hours for c in presence.open_changes((desk, places[desk]))]
-    by_desks: dict[tuple[str, ...], set[str]] = {}
+    changes: list[Change] = []
+    for where in who.by_hours:
+        changes += presence.open_changes(where)
+    at_desk: dict[str, dict[Where, set[str]]] = {}
     for agent, serves in who.seats:
-        by_desks.setdefault(serves, set()).add(agent)
-    for desk in desks:
-        there = frozenset(agent for agent, serves in who.seats if desk in serves)
-        changes += presence.desk_changes((desk, places[desk]), there) if there else []
-    for serves, several in by_desks.items():
-        where = tuple((desk, places[desk]) for desk in serves)
-        changes += presence.agent_changes(where, frozenset(several))
+        for where in serves:
+            at_desk.setdefault(where.desk, {}).setdefault(where, set()).add(agent)
+    for desk, there in at_desk.items():
+        groups = frozenset(((where,), frozenset(several)) for where, several in there.items())
+        changes += presence.desk_changes(desk, groups)
+    for group in _groups(who.seats):
+        changes += presence.agent_changes(*group)
     bits = {desk: 1 << presence.number(desk) for desk in desks}
     return sweep(
         changes,
@@ -166,7 +168,7 @@ def _timeline(presence: Presence, candidates: Candidates, who: Who) -> Timeline:
         end=presence.end_ms,
         desks=tuple((bits[desk], desk) for desk in desks),
         fallback=sum(bits[desk] for desk in desks if desk not in candidates.desks),
-        by_hours=sum(bits[desk] for desk in who.by_hours),
+        by_hours=sum(bits[where.desk] for where in who.by_hours),
     )
 
 
@@ -175,35 +177,37 @@ def _late(
 ) -> tuple[Late, ...]:
     """Return when gaps are covered after some time.
 
-    Which candidate desk holds the work in a gap is not looked at: the agents of rings count while
-    somebody is in the rings of each of them.
+    The rings of a desk count while it is open, or else may hold the work as none is.
     """
     found: list[Late] = []
-    places = dict(zip(candidates.every_desk, who.open_at_least, strict=True))
+    desks = candidates.every_desk
+    opened = {desk: presence.desk(Where(desk)) for desk in desks}
+    none_open = without(((presence.start_ms, presence.end_ms),), union(opened.values()))
+    opened[candidates.held_by] = union((opened[candidates.held_by], none_open))
     for later in who.later:
         if not gaps:
             break
-        in_rings = [
-            _somebody(presence, ring, {desk: least for _, serves in ring for desk in serves})
-            for ring, least in zip(later.rings, who.open_at_least, strict=True)
+        there = [_somebody(presence, later.seats)]
+        there += [
+            intersection(opened[desk], _somebody(presence, ring))
+            for desk, ring in zip(desks, later.rings, strict=True)
+            if ring
         ]
-        everywhere: Stretches = in_rings[0]
-        for others in in_rings[1:]:
-            everywhere = intersection(everywhere, others)
-        own = _somebody(presence, later.seats, places)
-        covered = intersection(gaps, union((own, everywhere)))
+        covered = intersection(gaps, union(there))
         if covered:
             found.append(Late(later.after, covered))
             gaps = without(gaps, covered)
     return tuple(found)
 
 
-def _somebody(presence: Presence, seats: Seats, least: Mapping[str, int]) -> Stretches:
-    """Return when one of some agents is at a desk that stays open for so many seconds."""
-    by_desks: dict[tuple[str, ...], set[str]] = {}
-    for agent, serves in seats:
-        by_desks.setdefault(serves, set()).add(agent)
-    return union(
-        presence.somebody(tuple((desk, least[desk]) for desk in serves), frozenset(several))
-        for serves, several in by_desks.items()
-    )
+def _somebody(presence: Presence, seats: Seats) -> Stretches:
+    """Return when one of some agents is at one of the agent's places."""
+    return union(presence.somebody(*group) for group in _groups(seats))
+
+
+def _groups(seats: Seats) -> list[Group]:
+    """Return agents by their places."""
+    found: dict[tuple[Where, ...], set[str]] = {}
+    for agent, places in seats:
+        found.setdefault(places, set()).add(agent)
+    return [(places, frozenset(several)) for places, several in found.items()]

@@ -58,6 +58,13 @@ class Candidates:
     """Who takes it while the desk is closed, in order."""
     queue: str | None = None
     """The queue of the only desk whose members alone take it; None: any agent of the desks."""
+    holder: str | None = None
+    """One of the desks which holds it while none is open, where that is not the first."""
+
+    @property
+    def held_by(self) -> str:
+        """Who holds it while none is open."""
+        return self.holder or self.fallback or self.desks[0]
 
     @property
     def every_desk(self) -> tuple[str, ...]:
@@ -210,7 +217,10 @@ def candidates_of(
         case CallCentreMenu():
             found = _of_group(configuration, behind.default)
         case Virtual(desks=desks, fallback=fallback):
-            found = Candidates(desks, None if fallback in desks else fallback)
+            if fallback in desks:
+                found = Candidates(desks, holder=None if fallback == desks[0] else fallback)
+            else:
+                found = Candidates(desks, fallback)
         case Hybrid():
             found = Candidates((behind.centre,))
         case SelfService():

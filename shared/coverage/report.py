@@ -156,12 +156,16 @@ class TermsView(View):
 
     desk: str
     skills: dict[str, int]
+    optional_skills: dict[str, int]
+    """Those that drop out as a request grows old."""
     language: bool
     """Whether the agent must speak the request's language."""
     weight: int
     """Of the work; 0 where it fits into anybody's capacity."""
     channel: str | None
     """Where the capacity for a channel limits it."""
+    uses_reserves: bool
+    """Whether room that a desk keeps for graver work may be used, as far as any is."""
     open_at_least_seconds: int
 
 
@@ -304,9 +308,11 @@ def _want(row: Row) -> WantView:
             TermsView(
                 desk=desk,
                 skills=dict(terms.skills),
+                optional_skills=dict(terms.optional),
                 language=terms.speaks,
                 weight=terms.weight,
                 channel=terms.channel,
+                uses_reserves=not terms.load,
                 open_at_least_seconds=terms.open_at_least,
             )
             for desk, terms in zip(row.candidates.every_desk, want.terms, strict=True)

@@ -14,7 +14,7 @@ from shared.coverage.conditions import Value
 from shared.coverage.demands import CHANNELS, OTHER, Place, RequestScope
 from shared.coverage.intervals import total
 from shared.coverage.patterns import Pattern
-from shared.coverage.wants import Opened, Terms, Want
+from shared.coverage.terms import Opened, Terms, Want
 
 HOUR_MS: Final = 3_600_000
 WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -162,11 +162,14 @@ def want_words(want: Want) -> str:
 
 def _terms(terms: Terms) -> str:
     parts = [f"skill {skill} at level {level}" for skill, level in terms.skills]
+    parts += [f"skill {skill} at level {level} at first" for skill, level in terms.optional]
     if terms.speaks:
         parts.append("the language")
     if terms.weight:
         by = f" by {terms.channel}" if terms.channel else ""
         parts.append(f"room for weight {terms.weight}{by}")
+    if terms.load:
+        parts.append("room that is not kept for graver work")
     if terms.open_at_least:
         parts.append(f"a desk open for {hours_words(1_000 * terms.open_at_least)} more")
     return " and ".join(parts) or "nothing"

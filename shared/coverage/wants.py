@@ -16,7 +16,7 @@ while it is closed. A want then holds for some time only: it names the states of
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from shared.coverage.conditions import (
@@ -30,8 +30,10 @@ from shared.coverage.conditions import (
     hours_field,
 )
 from shared.coverage.demands import Candidates, RequestScope
+from shared.coverage.reserves import Room, Rooms, kept_from
+from shared.coverage.terms import NOTHING, Opened, Terms, Want, optional_at, stages_of
 from shared.organisation import Configuration
-from shared.organisation.routing import WEIGHT_MAX, LanguageNeed
+from shared.organisation.routing import WEIGHT_MAX
 from shared.organisation.routing_rules import Course, calendars_of
 from shared.organisation.topologies.scope import ANY
 from shared.organisation.words import ChannelName
@@ -40,76 +42,13 @@ LABELLED: Final[tuple[str, ...]] = ("priority", "kind")
 """The first fields by which a want tells for which requests it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """What becomes possible once a request has waited for so long."""
-
-    after: int
-    """Seconds."""
-    languages: tuple[str, ...]
-    """What will do instead of the request's own."""
-    any_language: bool
-    ring: tuple[str, ...]
-    """Desks and queues whose agents may take it, too."""
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What is asked of the agents at one desk. Skills that drop out by themselves are left out."""
-
-    skills: tuple[tuple[str, int], ...] = ()
-    speaks: bool = False
-    """Whether the request's language is required."""
-    weight: int = 0
-    """What the work takes of a capacity; 0 where it fits into that of anybody."""
-    channel: ChannelName | None = None
-    """Where some agent has too little capacity for the channel."""
-    open_at_least: int = 0
-    """So many seconds the desk must still be open."""
-    stages: tuple[Stage, ...] = ()
-    """In order of their times."""
-
-
-Opened = tuple[tuple[str, bool], ...]
-"""Calendars, each with whether it is open."""
-
-
-@dataclass(frozen=True, slots=True)
-class Want:
-    """What requests ask for, by candidate desk, and for which requests that is."""
-
-    terms: tuple[Terms, ...]
-    """In the order of `Candidates.every_desk`."""
-    rules: tuple[str, ...] = ()
-    """The rules that say so; empty where none asks for anything."""
-    language: str | None = None
-    """The requests' language, where a rule requires it and nobody asked for one."""
-    when: tuple[tuple[str, tuple[Value, ...]], ...] = ()
-    """Field to values, of those that do not hold for all requests; None is a request without."""
-    hours: tuple[Opened, ...] = ()
-    """It holds only while calendars are as one of these says; none: at any time."""
-    undecided: bool = False
-
-    @property
-    def asks_nothing(self) -> bool:
-        """Whether anybody of the desks will do."""
-        return all(terms == NOTHING for terms in self.terms)
-
-    def concerns(self, priorities: Sequence[str]) -> bool:
-        """Return whether it is for requests of one of some priorities; none are all."""
-        held = dict(self.when).get("priority")
-        return not priorities or held is None or any(p in held for p in priorities)
-
-
-NOTHING: Final = Terms()
-
-
 class _Asked(NamedTuple):
     """What tells one want from another, but for the time at which it holds."""
 
     terms: tuple[Terms, ...]
     language: str | None
     undecided: bool
+    kept: tuple[Room, ...]
 
 
 class Wants:
@@ -118,6 +57,7 @@ class Wants:
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
         self.rulings = Rulings(configuration)
+        self._rooms = Rooms(configuration)
         able = [agent for agent in configuration.all_agents() if agent.capacity > 0]
         self._least = min((agent.capacity for agent in able), default=WEIGHT_MAX)
         self._by_channel: dict[str, int] = {}
@@ -212,12 +152,13 @@ class Wants:
         held = self._held(facts, candidates)
         relevant = [self.rulings.relevant(at, language) for at in held]
         rules = list(dict.fromkeys(rule for of_desk in relevant for rule in of_desk))
-        choices = self._choices(rules, language)
+        kept = self._near(candidates, rules)
+        choices = self._choices(rules, language, graded=bool(kept))
         calendars = calendars_of(rule.course for rule in rules)
         by_hours = [self.rulings.choices(hours_field(name)) for name in calendars]
         combined = combinations([*choices, *by_hours])
         if combined is None:
-            return (self._undecided(relevant, candidates, language, channel),)
+            return (self._undecided(relevant, candidates, language, channel, kept),)
         found: dict[_Asked, list[tuple[Facts, set[str]]]] = {}
         for more in combined:
             spoken = more.get("language")
@@ -225,14 +166,16 @@ class Wants:
                 self.rulings.possible({**at, **more}, of_desk)
                 for at, of_desk in zip(held, relevant, strict=True)
             ]
+            priority = more.get("priority")
+            room = kept_from(kept, str(priority)) if kept else ()
             terms = tuple(
-                self._terms(several, group, [more.get("kind")], channel)
+                self._terms(several, group, [more.get("kind")], channel, loads=bool(room))
                 for several, group in zip(courses, self._groups(candidates), strict=True)
             )
             speaks = language is None and any(each.speaks for each in terms)
             undecided = any(len(several) > 1 for several in courses)
             named = {c.name for several in courses for c in several if c.name and _asks(c)}
-            key = _Asked(terms, str(spoken) if speaks and spoken else None, undecided)
+            key = _Asked(terms, str(spoken) if speaks and spoken else None, undecided, room)
             found.setdefault(key, []).append((more, named))
         return tuple(
             Want(
@@ -244,8 +187,9 @@ class Wants:
                 when=_when([more for more, _ in group], choices),
                 hours=hours,
                 undecided=undecided and any(each != NOTHING for each in terms),
+                kept=room,
             )
-            for (terms, spoken, undecided), every in found.items()
+            for (terms, spoken, undecided, room), every in found.items()
             for hours, group in _by_hours(every, choices, calendars)
         )
 
@@ -253,11 +197,26 @@ class Wants:
         """Return the queue or the desks that hold the work."""
         return candidates.every_desk if candidates.queue is None else (candidates.queue,)
 
-    def _choices(self, rules: Iterable[Rule], language: str | None) -> list[Choices]:
+    def _near(self, candidates: Candidates, rules: Iterable[Rule]) -> tuple[Room, ...]:
+        """Return the room that desks keep for grave work, and these requests could touch."""
+        if not self._rooms.all:
+            return ()
+        several = [rule.course.rule for rule in rules]
+        rings = (name for rule in several for ring in rule.overflow for name in ring.desks)
+        weights = [*self._configuration.routing.weights.values()]
+        weights += [rule.weight for rule in several if rule.weight is not None]
+        groups = (*self._groups(candidates), *rings)
+        return self._rooms.near(groups, weight=max((1, *weights)))
+
+    def _choices(
+        self, rules: Iterable[Rule], language: str | None, *, graded: bool
+    ) -> list[Choices]:
         several = list(rules)
         fields = {field for rule in several for field in rule.fields} - BY_SCOPE
         if self._weighs([self.rulings.default, *(rule.course for rule in several)]):
             fields.add("kind")
+        if graded:
+            fields |= {"priority", "kind"} if self._configuration.routing.weights else {"priority"}
         if any(rule.course.rule.language.required for rule in several):
             fields.add("language")
         ordered = [field for field in LABELLED if field in fields]
@@ -278,6 +237,7 @@ class Wants:
         candidates: Candidates,
         language: str | None,
         channel: ChannelName | None,
+        kept: tuple[Room, ...],
     ) -> Want:
         """Return all that may be asked for, as there is too much to look at each."""
         kinds = list(self.rulings.choices("kind").members)
@@ -285,13 +245,13 @@ class Wants:
         named: set[str] = set()
         for of_desk, group in zip(relevant, self._groups(candidates), strict=True):
             courses = [*(rule.course for rule in of_desk), self.rulings.default]
-            terms.append(self._terms(courses, group, kinds, channel))
+            terms.append(self._terms(courses, group, kinds, channel, loads=bool(kept)))
             named |= {course.name for course in courses if course.name and _asks(course)}
         spoken = None
         if language is None and any(each.speaks for each in terms):
             # Whoever speaks them all will do for any.
             spoken = ANY
-        return Want(tuple(terms), tuple(sorted(named)), spoken, (), undecided=True)
+        return Want(tuple(terms), tuple(sorted(named)), spoken, (), undecided=True, kept=kept)
 
     def _terms(
         self,
@@ -299,8 +259,10 @@ class Wants:
         group: str,
         kinds: Sequence[Value],
         channel: ChannelName | None,
+        *,
+        loads: bool,
     ) -> Terms:
-        """Return what a rule asks for at a desk; of several, all that any of them does."""
+        """Return what a rule asks for at a desk; of several, all that any of them requires."""
         skills: dict[str, int] = {}
         for course in courses:
             for skill, level in course.rule.skills.items():
@@ -312,13 +274,16 @@ class Wants:
         )
         limit = self._by_channel.get(channel, weight) if channel is not None else weight
         binds = weight > self._least or weight > limit
+        alone = courses[0] if len(courses) == 1 else None
         return Terms(
             skills=tuple(sorted(skills.items())),
+            optional=optional_at(alone, 0) if alone is not None else (),
             speaks=any(course.rule.language.required for course in courses),
             weight=weight if binds else 0,
             channel=channel if weight > limit else None,
+            load=weight if loads else 0,
             open_at_least=max(course.rule.open_at_least or 0 for course in courses),
-            stages=_stages(courses[0], group) if len(courses) == 1 else (),
+            stages=stages_of(alone, group) if alone is not None else (),
         )
 
 
@@ -327,38 +292,12 @@ def _asks(course: Course) -> bool:
     rule = course.rule
     return bool(
         rule.skills
+        or rule.optional_skills
         or rule.language.required
         or rule.weight is not None
         or rule.open_at_least
         or rule.overflow
     )
-
-
-def _stages(course: Course, group: str) -> tuple[Stage, ...]:
-    """Return what a rule lets pass as a request grows old."""
-    said: LanguageNeed = course.rule.language
-    found: list[Stage] = []
-    for seconds in sorted({step.seconds for step in course.steps}):
-        languages = tuple(f.language for f in said.fallbacks if f.after <= seconds)
-        anyone = said.any_after is not None and said.any_after <= seconds
-        ring = tuple(
-            dict.fromkeys(
-                name
-                for each in course.rule.overflow
-                if each.after <= seconds
-                for name in each.desks
-                if name != group
-            )
-        )
-        stage = Stage(seconds, languages, anyone, ring)
-        last = found[-1] if found else Stage(0, (), any_language=False, ring=())
-        if (stage.languages, stage.any_language, stage.ring) != (
-            last.languages,
-            last.any_language,
-            last.ring,
-        ):
-            found.append(stage)
-    return tuple(found)
 
 
 def _by_hours(

@@ -49,6 +49,8 @@ class Takers(NamedTuple):
     fallback: str | None = None
     stand_ins: tuple[str, ...] = ()
     queue: str | None = None
+    holder: str | None = None
+    """Who holds it while none is open."""
 
 
 class Wanted(NamedTuple):
@@ -62,6 +64,8 @@ class Wanted(NamedTuple):
     skill: str | None
     kind: str
     channel: str
+    priority: str
+    holder: str
 
 
 class Cover(NamedTuple):
@@ -107,6 +111,8 @@ class Scan:
         self.agents = sections["agents"]["agents"]
         self.queues = {queue["name"]: queue for queue in sections["desks"].get("queues", [])}
         self._lasting: dict[tuple[str, int], int] = {}
+        self._at_work: dict[str, bytes] = {}
+        self._left: dict[tuple[str, int, int], int] = {}
 
     def _shown(self, zone: str) -> list[datetime]:
         return wall(zone, self._first, self.minutes + 2 * MARGIN)
@@ -156,6 +162,10 @@ class Scan:
     def at_desk(self, agent: Mapping[str, Any], desk: str, seconds: int = 0) -> int:
         """Return when an agent is at a desk that will be open for so long."""
         opened = self._open(self.desks[desk]["calendar"], seconds)
+        return opened & self._on_shift(agent, opened)
+
+    def _on_shift(self, agent: Mapping[str, Any], opened: int) -> int:
+        """Return when an agent is on shift and not on leave; without hours it is while opened."""
         shift = opened if not agent["hours"] else 0
         for name in agent["hours"]:
             shift |= self.calendars[name]
@@ -168,7 +178,59 @@ class Scan:
             behind = datetime.fromisoformat(leave["last"]) + timedelta(days=1)
             low, high = bisect_left(shown, midnight), bisect_left(shown, behind)
             away[low:high] = b"\1" * (high - low)
-        return opened & shift & ~self._series(away)
+        return shift & ~self._series(away)
+
+    def _given(
+        self, agent: Mapping[str, Any], desk: str, wanted: Wanted, rule: Mapping[str, Any]
+    ) -> int:
+        """Return when an agent is at a desk and no reserve keeps the agent from the work."""
+        found = self.at_desk(agent, desk, rule.get("open_at_least", 0))
+        weight = self._weight(wanted, rule)
+        for name, said in self._sections.get("routing", {}).get("desks", {}).items():
+            for number, reserve in enumerate(said.get("reserves", [])):
+                if name in agent["desks"] and wanted.priority > reserve["priority"]:
+                    if reserve.get("skill") and reserve["skill"] not in agent["skills"]:
+                        continue
+                    if "agents" in reserve and agent["capacity"] > weight:
+                        continue
+                    found &= self._room_left(name, number, reserve, weight)
+        return found
+
+    def _room_left(self, desk: str, number: int, reserve: Mapping[str, Any], weight: int) -> int:
+        """Return when work of a weight leaves what a reserve keeps, minute by minute."""
+        known = self._left.get((desk, number, weight))
+        if known is not None:
+            return known
+        keepers = [
+            (agent["capacity"], self._minutes_at_work(agent))
+            for agent in self.agents
+            if desk in agent["desks"] and agent["capacity"]
+            if not reserve.get("skill") or reserve["skill"] in agent["skills"]
+        ]
+        flags = bytearray(self.minutes)
+        for minute in range(self.minutes):
+            here = [capacity for capacity, there in keepers if there[minute]]
+            if "agents" in reserve:
+                flags[minute] = len(here) > reserve["agents"]
+            else:
+                # In whole percents, so that nothing is rounded.
+                kept = -(-round(100 * reserve["share"]) * sum(here) // 100)
+                flags[minute] = sum(here) - weight >= kept
+        found = self._left[desk, number, weight] = int.from_bytes(flags)
+        return found
+
+    def _minutes_at_work(self, agent: Mapping[str, Any]) -> bytes:
+        known = self._at_work.get(agent["id"])
+        if known is None:
+            opened = 0
+            for desk in agent["desks"]:
+                opened |= self.calendars[self.desks[desk]["calendar"]]
+            known = self._at_work[agent["id"]] = self.bytes_of(self._on_shift(agent, opened))
+        return known
+
+    def _weight(self, wanted: Wanted, rule: Mapping[str, Any]) -> int:
+        weights = self._sections.get("routing", {}).get("weights", {})
+        return int(rule.get("weight") or weights.get(wanted.kind, 1))
 
     def cover(self, wanted: Wanted) -> Cover:
         """Return for each minute how many agents, which desks (a bit each), and so on."""
@@ -179,7 +241,7 @@ class Scan:
             for number, (desk, rule) in enumerate(zip(desks, wanted.rules, strict=True)):
                 group = desk if wanted.queue is None else wanted.queue
                 if self._fits(agent, group, wanted, rule, -1):
-                    there = self.at_desk(agent, desk, rule.get("open_at_least", 0))
+                    there = self._given(agent, desk, wanted, rule)
                     present[number] |= there
                     here |= there
             counts += here
@@ -214,23 +276,28 @@ class Scan:
             said = rule.get("language", {})
             ages |= {fallback["after"] for fallback in said.get("fallbacks", [])}
             ages |= {said["any_after"]} if "any_after" in said else set()
+            ages |= {optional["after"] for optional in rule.get("optional_skills", [])}
+        opened = {d: self.calendars[self.desks[d]["calendar"]] for d in wanted.desks}
+        closed = self.everything
+        for series in opened.values():
+            closed &= ~series
+        opened[wanted.holder] |= closed
         found: dict[int, bytes] = {}
         for age in sorted(ages):
-            own, rings = 0, self.everything
+            own, rings = 0, 0
             for desk, rule in zip(wanted.desks, wanted.rules, strict=True):
-                seconds = rule.get("open_at_least", 0)
                 group = desk if wanted.queue is None else wanted.queue
                 reached = [r for r in rule.get("overflow", []) if r["after"] <= age]
                 others = {name for ring in reached for name in ring["desks"] if name != group}
                 in_ring = 0
                 for agent in self.agents:
                     if self._fits(agent, group, wanted, rule, age):
-                        own |= self.at_desk(agent, desk, seconds)
+                        own |= self._given(agent, desk, wanted, rule)
                     for name in others:
                         if self._fits(agent, name, wanted, rule, age):
                             at = self.queues[name]["desk"] if name in self.queues else name
-                            in_ring |= self.at_desk(agent, at, seconds)
-                rings &= in_ring
+                            in_ring |= self._given(agent, at, wanted, rule)
+                rings |= in_ring & opened[desk]
             covered = gaps & (own | rings)
             if covered:
                 found[age] = self.bytes_of(covered)
@@ -252,14 +319,19 @@ class Scan:
                 return False
         elif group not in agent["desks"]:
             return False
-        weights = self._sections.get("routing", {}).get("weights", {})
-        weight = rule.get("weight") or weights.get(wanted.kind, 1)
+        weight = self._weight(wanted, rule)
         room = agent.get("capacity_by_channel", {}).get(wanted.channel, agent["capacity"])
         if min(room, agent["capacity"]) < weight:
             return False
         if wanted.skill is not None and wanted.skill not in agent["skills"]:
             return False
-        if any(agent["skills"].get(s, 0) < level for s, level in rule.get("skills", {}).items()):
+        skills = list(rule.get("skills", {}).items())
+        skills += [
+            (optional["skill"], optional["level"])
+            for optional in rule.get("optional_skills", [])
+            if optional["after"] > age
+        ]
+        if any(agent["skills"].get(skill, 0) < level for skill, level in skills):
             return False
         if not _speaks(agent["languages"], wanted.asked):
             return False
@@ -349,6 +421,8 @@ class Scan:
             demand.skill,
             request["kind"],
             demand.channel,
+            request["priority"],
+            takers.holder or takers.fallback or takers.desks[0],
         )
 
     @staticmethod
@@ -406,7 +480,7 @@ class Scan:
                 return Takers((topology["centre"],))
             case _:
                 desks, fallback = tuple(topology["desks"]), topology["fallback"]
-                return Takers(desks, None if fallback in desks else fallback)
+                return Takers(desks, None if fallback in desks else fallback, holder=fallback)
 
     def _group(self, name: str) -> Takers:
         if name in self.queues:

@@ -36,6 +36,7 @@ REASONS = (
     "reserved",
     "affinity",
     "later-in-order",
+    "unable",
 )
 """Why routing leaves a desk or an agent out."""
 

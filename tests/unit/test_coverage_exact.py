@@ -120,7 +120,7 @@ def rosters(draw: st.DrawFn) -> tuple[dict[str, Any], datetime]:
                 "desks": draw(st.lists(st.sampled_from(places), min_size=1, unique=True)),
                 "languages": draw(st.sampled_from([["en"], ["zh"], ["zh-Hant-TW", "en-GB"]])),
                 "skills": draw(st.sampled_from([{}, {}, {"vpn": 2}])),
-                "capacity": draw(st.sampled_from([10, 10, 10, 2, 0])),
+                "capacity": draw(st.sampled_from([10, 10, 2, 1, 1, 0])),
                 "capacity_by_channel": draw(st.sampled_from([{}, {}, {"phone": 0}])),
                 "hours": draw(st.lists(st.sampled_from(names), max_size=2, unique=True)),
                 "time_zone": draw(st.one_of(st.none(), zones)),
@@ -160,6 +160,7 @@ def rosters(draw: st.DrawFn) -> tuple[dict[str, Any], datetime]:
         "routing": {
             "weights": draw(st.sampled_from([{}, {}, {"incident": 4, "change": 11}])),
             "rules": draw(rules([*places, *of_desk], agents, names)),
+            "desks": draw(reserves(places, agents)),
         },
     }
     return sections, start
@@ -222,6 +223,23 @@ def rules(
         if lasting is not None:
             rule["open_at_least"] = lasting
         found.append(rule)
+    return found
+
+
+@st.composite
+def reserves(
+    draw: st.DrawFn, desks: list[str], agents: list[dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Return what some desks keep for grave work."""
+    found: dict[str, dict[str, Any]] = {}
+    for desk in draw(st.lists(st.sampled_from(desks), max_size=2, unique=True)):
+        kept: dict[str, Any] = {"priority": draw(st.sampled_from(["P1", "P1", "P4"]))}
+        kept |= draw(
+            st.sampled_from([{"agents": 1}, {"agents": 2}, {"share": 0.1}, {"share": 0.5}])
+        )
+        if _has_vpn([a for a in agents if desk in a["desks"]]) and draw(st.booleans()):
+            kept["skill"] = "vpn"
+        found[desk] = {"reserves": [kept]}
     return found
 
 
@@ -303,7 +321,7 @@ class Told:
         self._scan = scan
         self._whole = {id(row): cover_of(scan, row) for row in found.rows}
         self._parts: dict[tuple[int, int], Cover] = {}
-        self._tags = frozenset(t for t in ("mfa", "urgent") if f'"{t}" in tags' in conditions)
+        self._tags = named_tags(conditions)
         self.states = scan.states()
 
     def of(self, row: Row) -> Cover:
@@ -346,6 +364,11 @@ def agrees(scan: Scan, row: Row, told: Cover, promises: dict[str, dict[str, Any]
         thin |= hours & int.from_bytes(few)
     assert flags(scan, row.broken) == scan.bytes_of(broken)
     assert flags(scan, row.thin) == scan.bytes_of(thin)
+
+
+def named_tags(conditions: str) -> frozenset[str]:
+    """Return the tags that conditions name."""
+    return frozenset(t for t in ("mfa", "urgent") if f'"{t}" in tags' in conditions)
 
 
 def meets(row: Row, request: dict[str, Any], tags: frozenset[str]) -> bool:
@@ -426,7 +449,9 @@ def hold_against_a_scan(sections: dict[str, Any], start: datetime, days: int) ->
             found_takers.fallback,
             found_takers.stand_ins,
             found_takers.queue,
+            takers.holder,
         )
+        assert found_takers.held_by == (takers.holder or takers.desks[0])
         asked_by = [
             name
             for name, promise in promises.items()

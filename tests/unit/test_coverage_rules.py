@@ -207,3 +207,27 @@ def test_a_rule_that_reaches_nobody_with_its_skill_is_told() -> None:
 def test_only_comparisons_with_texts_are_plain(text: str, is_plain: bool) -> None:  # noqa: FBT001
     """Whatever is not surely a comparison of a field with texts counts as more."""
     assert read_condition(text).is_plain == is_plain
+
+
+def test_an_optional_skill_is_late_and_no_gap() -> None:
+    """Nobody at the centre has vpn 3; after five minutes anybody will do."""
+    rule = "rules: [{name: best, optional_skills: [{skill: vpn, level: 3, after: 5m}]}]"
+    (row,) = pay(look(rule))
+    assert row.gaps == []
+    assert [late.after for late in row.late] == [300]
+    words = kept_words(look(rule).promises[0])
+    assert "only late" in words
+
+
+def test_what_is_kept_for_grave_work_is_no_cover_for_the_rest() -> None:
+    """Two agents fill up with work of weight 10 and two must keep room: only P1 is covered."""
+    reserve = "desks: {centre: {reserves: [{priority: P1, agents: 2}]}}"
+    rule = f"rules: [{{name: heavy, weight: 10}}]\n{reserve}"
+    grave, rest = sorted(pay(look(rule)), key=lambda row: len(row.gaps))
+    assert (grave.gaps, grave.want.when) == ([], (("priority", ("P1",)),))
+    assert len(rest.gaps) == 1
+    assert rest.want.when == (("priority", ("P2", "P3", "P4", "P5")),)
+    (whole,) = look(rule.replace("agents: 2", "agents: 1"), PROMISE.replace("P1", "P3")).promises
+    assert whole.holds
+    (light,) = pay(look(reserve))
+    assert light.gaps == []

@@ -165,3 +165,88 @@ def test_every_minute_of_a_winter_day_has_its_desk(minute: int) -> None:
     choice = choose_desk(sample(), facts(), at(minute // 60, minute % 60))
     assert (choice.desk.name, choice.opens_at) == (expected, None)
     assert sum(candidate.chosen for candidate in choice.explanation.candidates) == 1
+
+
+ABLE = {
+    "desks": """
+desks:
+  - {name: one, title: One, calendar: day}
+  - {name: two, title: Two, calendar: day, languages: [en, zh]}
+  - {name: fall, title: Fallback, calendar: always}
+""",
+    "agents": """
+agents:
+  - {id: ann, name: Ann, email: a@example.org, desks: [one], capacity: 1}
+  - {id: bo, name: Bo, email: b@example.org, desks: [two], languages: [zh, en], skills: [vpn]}
+  - {id: cy, name: Cy, email: c@example.org, desks: [fall], skills: {vpn: 3}}
+""",
+    "topologies": """
+topologies:
+  - {name: sun, shape: virtual, desks: [one, two], fallback: fall}
+""",
+}
+
+
+def able(routing: str = "{}", **changes: str) -> Configuration:
+    """Return desks that are open together and differ by their people."""
+    return organisation(**(ABLE | {"routing": routing} | changes))
+
+
+@pytest.mark.parametrize(
+    ("routing", "language", "chosen", "decided"),
+    [
+        ("{}", "en", "one", "first-open"),
+        ("{}", "zh", "two", "first-able"),
+        ("{}", "fr", "one", "first-open"),
+        ("rules: [{name: all, skills: {vpn: 1}}]", "en", "two", "first-able"),
+        ("rules: [{name: all, skills: {vpn: 3}}]", "en", "fall", "first-able"),
+        ("rules: [{name: all, weight: 2}]", "en", "two", "first-able"),
+        ("rules: [{name: all, weight: 11}]", "en", "one", "first-open"),
+        (
+            "rules: [{name: all, optional_skills: [{skill: vpn, level: 1, after: 5m}]}]",
+            "en",
+            "two",
+            "first-able",
+        ),
+        ("desks: {one: {reserves: [{priority: P1, agents: 1}]}}", "en", "two", "first-able"),
+    ],
+)
+def test_of_open_desks_it_is_the_one_where_somebody_may_have_it(
+    routing: str, language: str, chosen: str, decided: str
+) -> None:
+    """Ann speaks English and has room for one; Bo speaks Chinese and has vpn 1; Cy has vpn 3."""
+    choice = choose_desk(able(routing), facts(language=language), at(10))
+    assert (choice.desk.name, choice.explanation.decided) == (chosen, decided)
+
+
+def test_leave_lets_an_open_desk_be_passed_over_and_says_why() -> None:
+    """Ann is away: nobody is at the first desk, and it is told."""
+    away = ABLE["agents"].replace("capacity: 1", "leave: [{first: 2026-03-02, last: 2026-03-02}]")
+    found = choose_desk(able(agents=away), facts(), at(10)).explanation
+    assert found.candidates[0] == Candidate(name="two", chosen=True)
+    assert found.left_out == {"unable": 1}
+    spoken = choose_desk(able(), facts(language="zh"), at(10)).explanation
+    assert spoken.left_out == {"language": 1}
+
+
+def test_a_local_desk_overflows_while_nobody_there_may_have_it() -> None:
+    """Its own desk is open; the neighbour has the skill."""
+    local = (
+        "topologies: [{name: here, shape: local_contact_point, by_region: {}, by_site: {s: one}, "
+        "fallback: one, overflow: {policy: neighbour, neighbours: {one: [two]}}}]"
+    )
+    places = "regions: [{name: r, title: R}]\nsites: [{name: s, title: S, region: r}]\n"
+    rule = "rules: [{name: all, skills: {vpn: 1}}]"
+    plain = choose_desk(able(topologies=local, organisation=places), facts(site="s"), at(10))
+    assert plain.explanation.decided == "local-site"
+    found = choose_desk(able(rule, topologies=local, organisation=places), facts(site="s"), at(10))
+    assert (found.desk.name, found.explanation.decided) == ("two", "overflow-able")
+    assert found.explanation.left_out == {"unable": 1}
+
+
+def test_who_takes_over_is_able_too() -> None:
+    """The first desk that is open has nobody with the skill."""
+    rule = "rules: [{name: all, skills: {vpn: 1}}]"
+    choice = successor(able(rule), facts(), at(10), tier_min=0)
+    assert choice is not None
+    assert choice.desk.name == "two"

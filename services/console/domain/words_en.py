@@ -406,6 +406,7 @@ ENGLISH: Final[dict[str, str]] = {
     "reject.silent": "did nothing about it",
     "left.affinity": "it waits for another",
     "left.unknown": "presence unknown",
+    "left.unable": "open, but nobody there could have it as soon",
     "left.later-in-order": "open too, later in the order",
     "actor.system": "the system",
     "actor.monitoring": "monitoring",

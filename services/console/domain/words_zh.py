@@ -406,6 +406,7 @@ CHINESE: Final[dict[str, str]] = {
     "reject.silent": "未处理",
     "left.affinity": "等待另一位人员",
     "left.unknown": "状态未知",
+    "left.unable": "开放，但那里无人能同样及时处理",
     "left.later-in-order": "也开放，但次序靠后",
     "actor.system": "系统",
     "actor.monitoring": "监控",

@@ -101,10 +101,14 @@ def decide_desk_closed(
     if state.unattended and desk_named(configuration, state.desk) is not None:
         return []  # At tier 0 it waits for nobody at that desk; a person is looked for when asked.
     if desk_named(configuration, state.desk) is None:
-        choice: DeskChoice | None = choose_desk(configuration, state.facts, now)
+        choice: DeskChoice | None = choose_desk(
+            configuration, state.facts, now, reopened=state.reopened
+        )
     else:
         tier_min = state.tier if state.escalated else 0
-        choice = successor(configuration, state.facts, now, tier_min=tier_min)
+        choice = successor(
+            configuration, state.facts, now, tier_min=tier_min, reopened=state.reopened
+        )
     if choice is None:
         return []
     moved = queued_by(choice, state.facts, QueueReason.DESK_CLOSED, released=state.holder)
@@ -130,7 +134,8 @@ def reopen(
     known = contact_choice(
         configuration, state.contact_desk, state.queued_because, now, why="reopened"
     )
-    choice = known or _back(state, facts, now, configuration, why="reopened")
+    solved = state.model_copy(update={"reopened": True})
+    choice = known or _back(solved, facts, now, configuration, why="reopened")
     again = queued_by(choice, facts, QueueReason.REOPENED, by=by)
     if known is not None and state.tier:
         # A referral is no change of tier, and neither is coming back to the contact.
@@ -176,7 +181,7 @@ def _back(
     """Return the desk that had a ticket, while it is open; else the one that its topology says."""
     desk = desk_named(configuration, state.desk)
     if desk is None or not is_open(configuration, desk.name, now):
-        return choose_desk(configuration, facts, now)
+        return choose_desk(configuration, facts, now, reopened=state.reopened)
     rule = f"{why}: back to {desk.name}, which had it"
     queue = queue_named(configuration, state.queue, desk=desk.name)
     because = redirected(state.queued_because, rule, queue or desk.name)

@@ -208,7 +208,9 @@ def back_in_queue(
     _, facts, _ = required(state)
     desk = desk_named(configuration, state.desk)
     if desk is None:
-        choice = choose_desk(configuration, facts, now)
+        choice = choose_desk(
+            configuration, facts, now, reopened=state is not None and state.reopened
+        )
     else:
         queue = queue_named(configuration, state.queue, desk=desk.name)
         rule = f"{why}: back to the queue of {queue or desk.name}"

@@ -7,13 +7,13 @@ somebody of the reserve, so that nobody else can have used their room meanwhile.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
 
 from services.routing.domain.pools import Member
 from services.routing.domain.tickets import RANKS
 from shared.contracts.facts import Priority
 from shared.organisation import Reserve
+from shared.organisation.ability import reserved
 
 
 class Kept:
@@ -78,8 +78,7 @@ class Kept:
 
     @property
     def _reserved(self) -> int:
-        # Rounded first: 0.1 of 30 is 3, and not the 4 of 3.0000000000000004.
-        return math.ceil(round((self.share or 0.0) * self._capacity, 6))
+        return reserved(self.share or 0.0, self._capacity)
 
     def refuses(self, member: Member, weight: int) -> bool:
         """Return whether giving an agent so much work would touch the reserve, where it is tight."""

@@ -150,7 +150,7 @@ def simulate(
     if unattended and person_at is not None:
         at = person_at
     if said.desk is None:
-        choice = choose_desk(configuration, facts, at)
+        choice = choose_desk(configuration, facts, at, reopened=said.reopened)
     else:
         desk = configuration.desk(said.desk)
         rule = f"the request says that it waits at {said.queue or desk.name}"

@@ -1,7 +1,8 @@
-"""Which desk takes a ticket: by the topology of its scope, and by who is open."""
+"""Which desk takes a ticket: by the topology of its scope, by who is open, and who could do it."""
 
 from __future__ import annotations
 
+from services.routing.domain.desks.able import soonest_desk
 from services.routing.domain.desks.choosing import (
     AT_POINT,
     DISTRIBUTES,
@@ -33,6 +34,7 @@ __all__ = [
     "is_open",
     "queue_named",
     "redirected",
+    "soonest_desk",
     "successor",
     "topology_of",
 ]

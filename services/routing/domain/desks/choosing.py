@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, assert_never
 
+from services.routing.domain.desks.able import Soonest, soonest_desk
 from services.routing.domain.desks.opening import first_opening, is_open
 from services.routing.domain.versions import stamped
 from shared.contracts.facts import TicketFacts
@@ -33,6 +34,10 @@ AT_POINT: Final = frozenset({"distributed-by-hand", "distributed-by-operator"})
 """What decided where a ticket waits at a central contact point until somebody distributes it."""
 CLOSED: Final = "closed"
 LATER: Final = "later-in-order"
+UNABLE: Final = "unable"
+"""Nobody there could be given the ticket, or not as soon."""
+LANGUAGE: Final = "language"
+"""Nobody there speaks it, and somebody at the chosen desk does."""
 DISTRIBUTES: Final = "distributes"
 """The point recorded the ticket and gave it to a support group."""
 SUGGESTED: Final = "suggested"
@@ -64,10 +69,18 @@ def topology_of(configuration: Configuration, facts: TicketFacts) -> Topology | 
 
 
 @stamped
-def choose_desk(configuration: Configuration, facts: TicketFacts, now: datetime) -> DeskChoice:
+def choose_desk(
+    configuration: Configuration, facts: TicketFacts, now: datetime, *, reopened: bool = False
+) -> DeskChoice:
     """Choose the desk and the queue of a ticket.
 
     Of self-service it is where the topology behind it says that a person is found.
+
+    Args:
+        configuration: a checked one.
+        facts: of the ticket.
+        now: the instant.
+        reopened: whether it was solved before, which routing rules may ask for.
 
     Raises:
         UnknownName: the configuration refers to what it does not have, which control excludes.
@@ -76,7 +89,7 @@ def choose_desk(configuration: Configuration, facts: TicketFacts, now: datetime)
     if topology is None:
         return _unrouted(configuration, now)
     behind = configuration.behind(topology)
-    choice = _Choosing(configuration, behind, facts, now).choose()
+    choice = _Choosing(configuration, behind, facts, now, reopened=reopened).choose()
     if behind is topology:
         return choice
     rule = f"behind {topology.name}: {choice.explanation.rule}"[:300]
@@ -106,12 +119,19 @@ class _Choosing:
     """One choice under one topology."""
 
     def __init__(
-        self, configuration: Configuration, topology: Topology, facts: TicketFacts, now: datetime
+        self,
+        configuration: Configuration,
+        topology: Topology,
+        facts: TicketFacts,
+        now: datetime,
+        *,
+        reopened: bool,
     ) -> None:
         self._configuration = configuration
         self._topology = topology
         self._facts = facts
         self._now = now
+        self._reopened = reopened
         self._region = configuration.region_of(region=facts.region, site=facts.site)
 
     def choose(self) -> DeskChoice:
@@ -174,18 +194,24 @@ class _Choosing:
             rule = f"{found.name} is the desk of the {found.table} {found.key}"
             decided = f"local-{found.table}"
         after = topology.overflow.after(found.name)
-        if not after or self._is_open(found.name):
+        if not after:
             return self._alone(found.name, decided, rule)
-        opened = [desk for desk in after if self._is_open(desk)]
-        if not opened:
+        opened = [desk for desk in (found.name, *after) if self._is_open(desk)]
+        chosen, soonest = self._soonest(opened)
+        if chosen == found.name:
+            return self._alone(found.name, decided, rule)
+        if chosen is None:
             rule = f"{rule}; it is closed, and so is whoever takes its work meanwhile"
             return self._given(
                 found.name, decided, rule, [Candidate(name=desk, left_out=CLOSED) for desk in after]
             )
-        rule = f"{rule}; it is closed, and {opened[0]} takes its work meanwhile"
-        others = [Candidate(name=found.name, left_out=CLOSED)]
-        others += self._others(after, chosen=opened[0], opened=opened)
-        return self._given(opened[0], f"overflow-{topology.overflow.policy}", rule, others)
+        why = "nobody there could have it as soon" if opened[0] == found.name else "it is closed"
+        rule = f"{rule}; {why}, and {chosen} takes its work meanwhile"
+        others = self._others((found.name, *after), chosen, opened, soonest)
+        decided = f"overflow-{topology.overflow.policy}"
+        if opened[0] == found.name:
+            decided = "overflow-able"
+        return self._given(chosen, decided, rule, others)
 
     def _by_menu(self, topology: CallCentreMenu) -> DeskChoice:
         choice = self._facts.choice
@@ -198,15 +224,27 @@ class _Choosing:
         return self._alone(topology.default, "menu-default", rule)
 
     def _by_the_sun(self, topology: Virtual) -> DeskChoice:
-        """Return the first open desk in order; while none is open, the fallback holds the work."""
+        """Return the open desk that may have it the soonest, the first of equal ones.
+
+        While none is open, the fallback holds the work. It is asked like another desk where it
+        is open and nobody at the others could be given the ticket, or not as soon.
+        """
         opened = [desk for desk in topology.desks if self._is_open(desk)]
-        chosen = opened[0] if opened else topology.fallback
-        others = self._others(topology.desks, chosen=chosen, opened=opened)
-        if opened:
+        if not opened:
+            chosen = topology.fallback
+            others = self._others(topology.desks, chosen, opened, {})
+            rule = f"no desk of {topology.name} is open; {chosen} holds the work"
+            return self._given(chosen, "none-open", rule, others, openers=topology.desk_names)
+        asked = [desk for desk in topology.desk_names if self._is_open(desk)]
+        found, soonest = self._soonest(asked, preferred=topology.desks)
+        chosen = found or opened[0]
+        named = topology.desk_names if chosen not in topology.desks else topology.desks
+        others = self._others(named, chosen, asked, soonest)
+        if chosen == opened[0]:
             rule = f"{chosen} is the first open desk in the order of {topology.name}"
             return self._given(chosen, "first-open", rule, others)
-        rule = f"no desk of {topology.name} is open; {chosen} holds the work"
-        return self._given(chosen, "none-open", rule, others, openers=topology.desk_names)
+        rule = f"{chosen} is the first open desk of {topology.name} where somebody may have it"
+        return self._given(chosen, "first-able", rule, others)
 
     def _alone(self, group: str, decided: str, rule: str) -> DeskChoice:
         return self._given(group, decided, rule, [])
@@ -233,13 +271,39 @@ class _Choosing:
     def _is_open(self, desk: str) -> bool:
         return is_open(self._configuration, desk, self._now)
 
+    def _soonest(
+        self, opened: Iterable[str], *, preferred: Iterable[str] = ()
+    ) -> tuple[str | None, dict[str, Soonest | None]]:
+        return soonest_desk(
+            self._configuration,
+            opened,
+            self._facts,
+            self._now,
+            preferred=preferred,
+            reopened=self._reopened,
+        )
+
     @staticmethod
-    def _others(desks: Iterable[str], *, chosen: str, opened: Sequence[str]) -> list[Candidate]:
-        return [
-            Candidate(name=desk, left_out=LATER if desk in opened else CLOSED)
-            for desk in desks
-            if desk != chosen
-        ]
+    def _others(
+        desks: Iterable[str],
+        chosen: str,
+        opened: Sequence[str],
+        soonest: Mapping[str, Soonest | None],
+    ) -> list[Candidate]:
+        """Return the desks that were not chosen, and why."""
+        found = []
+        best = soonest.get(chosen)
+        for desk in desks:
+            why = LATER if desk in opened else CLOSED
+            if desk in soonest and best is not None:
+                other = soonest[desk]
+                if other is None or other.after > best.after:
+                    why = UNABLE
+                elif best.speaks and not other.speaks and desk in opened[: opened.index(chosen)]:
+                    why = LANGUAGE
+            if desk != chosen:
+                found.append(Candidate(name=desk, left_out=why))
+        return found
 
 
 def explained(

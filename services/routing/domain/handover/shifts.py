@@ -11,6 +11,7 @@ from services.routing.domain.desks import (
     is_open,
     queue_named,
     redirected,
+    soonest_desk,
     topology_of,
 )
 from services.routing.domain.tickets import TicketState
@@ -79,13 +80,16 @@ def successor(
 ) -> DeskChoice | None:
     """Return the desk that takes over a ticket now; None while nobody is open who may.
 
+    It is the first of the open ones at which somebody may have it the soonest.
     What is left at a desk that is configured no more goes where a new ticket would.
     """
     if state.facts is None:
         return None
-    for name in candidates(configuration, policy, state, giving=giving):
-        if is_open(configuration, name, now):
-            return _choice(configuration, state, name, giving)
+    names = candidates(configuration, policy, state, giving=giving)
+    opened = [name for name in names if is_open(configuration, name, now)]
+    name, _ = soonest_desk(configuration, opened, state.facts, now, reopened=state.reopened)
+    if name is not None:
+        return _choice(configuration, state, name, giving)
     if desk_named(configuration, giving) is None:
         return choose_desk(configuration, state.facts, now)
     return None
