@@ -100,6 +100,7 @@ def test_a_brief_is_shown_and_put_right(tmp_path: Path) -> None:
         tmp_path,
         {
             (ROUTING, "GET", path): ok(ITEM),
+            (ROUTING, "GET", "/v1/handovers/h-1"): ok({"time_zone": "Europe/London"}),
             (ROUTING, "POST", f"{path}/brief"): ok(ITEM),
             (ROUTING, "GET", "/v1/tickets/T-000001"): ok(TICKET),
             (INTAKE, "POST", "/v1/tickets/t-1/messages"): ok({"message": "m-9"}),
