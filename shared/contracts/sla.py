@@ -18,7 +18,20 @@ class Metric(Word):
     """What a clock measures."""
 
     RESPONSE = "response"
+    """The first reply with content, by a person or by automation that solves."""
+    NEXT_RESPONSE = "next-response"
+    """Each further message of the requester, until it is answered: a cycle each."""
+    UPDATE = "update"
+    """The longest time without a word to the requester: a cycle each."""
     RESOLUTION = "resolution"
+    OWN = "own"
+    """Until somebody has taken it; an offer is not enough."""
+    WAIT = "wait"
+    """All time in which the requester waits for us, suppliers' included."""
+    HOLD = "hold"
+    """How long one desk has it: a clock for each desk (OLA)."""
+    SUPPLIER = "supplier"
+    """How long it waits for one supplier: a clock for each (UC)."""
     UNKNOWN = "unknown"
 
 
@@ -63,7 +76,23 @@ class ClockView(BaseModel):
     next_at: Instant | None = None
     """The earliest thing that is still to be done for the clock: warn, breach, escalate."""
     warned_at: Instant | None = None
-    steps_done: Annotated[int, Field(ge=0, le=20)] = 0
+    steps_done: Annotated[int, Field(ge=0, le=2_100)] = 0
+    """How many steps of escalation were done, repetitions included."""
+    kind: Code = "sla"
+    """sla, ola or uc: with the customer, between desks, with a supplier."""
+    agreement: Code | None = None
+    """The agreement whose target it is; None: the policy's own."""
+    cycle: Annotated[int, Field(ge=1)] = 1
+    subject: Code | None = None
+    """The desk or the supplier of which it is the clock, for ``hold`` and ``supplier``."""
+    zone: Code | None = None
+    """The zone in which a floating calendar counts now."""
+    elapsed_seconds: Annotated[float, Field(ge=0)] = 0
+    """Calendar time in which the clock was neither paused nor stopped, up to the event."""
+    warnings_done: Annotated[int, Field(ge=0, le=10)] = 0
+    """How many of the policy's warning points were told of, the earliest first."""
+    calendar_due_at: Instant | None = None
+    """``started_at`` plus the target in calendar time: the second figure."""
 
 
 class WorkEntry(BaseModel):
@@ -78,6 +107,10 @@ class WorkEntry(BaseModel):
     agent: Code | None = None
     reason: Code | None = None
     """Whom or what a pending ticket waits for."""
+    supplier: Code | None = None
+    """Which supplier it waits for, where that was said."""
+    change: Code = ""
+    """The word for what happened: queued, offered, assigned, accepted, paused and so on."""
     by: Code = "system"
     configversion: Annotated[int, Field(ge=0)] = 0
     """The version with which routing decided: it says which calendar the desk has."""
@@ -97,6 +130,10 @@ class DeskSpan(BaseModel):
     ended_at: Instant | None = None
     used_seconds: Annotated[float, Field(ge=0)] = 0
     """Business seconds of the whole stretch; 0 while it lasts."""
+    zone: Code | None = None
+    """The zone in which a floating calendar was counted."""
+    supplier: Code | None = None
+    """Whom it waited for, where that is whose hours count."""
     merged: Annotated[int, Field(ge=0)] = 0
     """How many older lines this one stands for; 0 for a line of its own."""
 

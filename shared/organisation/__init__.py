@@ -7,6 +7,7 @@ on the bus, one message each; `Configuration.from_sections` reads them on the ot
 
 from __future__ import annotations
 
+from shared.organisation.agreements import BINDING, Agreement, AgreementsSection, Measures, Parties
 from shared.organisation.catalogue import (
     CatalogueSection,
     ConfigurationItem,
@@ -68,11 +69,18 @@ from shared.organisation.places import (
     Site,
 )
 from shared.organisation.policies import (
+    CALENDAR_SOURCES,
     DESK_CALENDAR,
+    ITEM_CALENDAR,
+    SITE_CALENDAR,
+    SUPPLIER_CALENDAR,
     TICKET_FIELDS,
+    WORK_FIELDS,
     EscalationStep,
     Policy,
+    Repeat,
     SlaSection,
+    WarningPoint,
 )
 from shared.organisation.problems import ConfigurationInvalid, Problem
 from shared.organisation.routing import (
@@ -116,10 +124,13 @@ from shared.organisation.topologies import (
 __all__ = [
     "ALERT_FIELDS",
     "ALWAYS",
+    "BINDING",
     "BY_SUN",
+    "CALENDAR_SOURCES",
     "DEFAULT_RULE",
     "DESK_CALENDAR",
     "ESCALATION_REASONS",
+    "ITEM_CALENDAR",
     "MAIL_DOORS",
     "REJECT_REASONS",
     "REQUEST_FIELDS",
@@ -127,11 +138,16 @@ __all__ = [
     "ROUTING_FIELDS",
     "SECTION_BYTES_MAX",
     "SECTION_MODELS",
+    "SITE_CALENDAR",
+    "SUPPLIER_CALENDAR",
     "TICKET_FIELDS",
     "UNROUTED",
+    "WORK_FIELDS",
     "Ageing",
     "Agent",
     "AgentsSection",
+    "Agreement",
+    "AgreementsSection",
     "AlertOpening",
     "AlertPolicy",
     "Business",
@@ -168,10 +184,12 @@ __all__ = [
     "Limits",
     "LocalContactPoint",
     "Maintenance",
+    "Measures",
     "MenuEntry",
     "Offers",
     "OrganisationSection",
     "Overflow",
+    "Parties",
     "Picking",
     "Policy",
     "PriorityDimension",
@@ -185,6 +203,7 @@ __all__ = [
     "Reclaim",
     "Region",
     "RejectReason",
+    "Repeat",
     "RequestDefaults",
     "Reserve",
     "RoutingRule",
@@ -205,6 +224,7 @@ __all__ = [
     "UnknownName",
     "Virtual",
     "Visits",
+    "WarningPoint",
     "canonical_json",
     "diff",
     "digest",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from pydantic import ValidationError
 
 from shared.calendar import CompiledCalendar, compile_calendar
+from shared.organisation.agreements import AgreementsSection
 from shared.organisation.catalogue import CatalogueSection, ConfigurationItem, Form, Service
 from shared.organisation.coverage import CoverageSection
 from shared.organisation.handover import HandoverSection
@@ -55,6 +56,7 @@ SECTION_MODELS: Final[Mapping[str, type[Model]]] = {
     "lifecycle": LifecycleSection,
     "handover": HandoverSection,
     "sla": SlaSection,
+    "agreements": AgreementsSection,
     "integrations": IntegrationsSection,
     "intake": IntakeSection,
     "catalogue": CatalogueSection,
@@ -102,6 +104,7 @@ class Configuration(Places):
     lifecycle: LifecycleSection = field(default_factory=LifecycleSection)
     handover: HandoverSection = field(default_factory=HandoverSection)
     sla: SlaSection = field(default_factory=SlaSection)
+    agreements: AgreementsSection = field(default_factory=AgreementsSection)
     integrations: IntegrationsSection = field(default_factory=IntegrationsSection)
     intake: IntakeSection = field(default_factory=IntakeSection)
     catalogue: CatalogueSection = field(default_factory=CatalogueSection)

@@ -48,6 +48,8 @@ class Site(Model):
     time_zone: ZoneName | None = None
     country: CountryCode | None = None
     """None: that of the region."""
+    calendar: Name | None = None
+    """The hours in which people work there."""
 
 
 class Business(Model):

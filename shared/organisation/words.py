@@ -41,7 +41,11 @@ KindName = Literal[
     "compliment",
 ]
 ChannelName = Literal["email", "web", "chat", "phone", "walk-up", "api", "monitoring"]
-MetricName = Literal["response", "resolution"]
+MetricName = Literal[
+    "response", "next-response", "update", "resolution", "own", "wait", "hold", "supplier"
+]
+"""First reply; each further reply; the longest silence; solved; taken by somebody; what the customer
+waits in all; how long a desk holds it; how long a supplier does."""
 StaffingName = Literal["call-operator", "logger", "skilled", "expert"]
 """Records and transfers; works by standard procedure; solves by documented solutions; solves."""
 GroupingName = Literal["region", "function"]

@@ -116,7 +116,7 @@ def step_at(clock: Clock, promise: Promise, rules: Rules) -> datetime | None:
     if clock.view.steps_done >= len(promise.steps):
         return None
     share = promise.steps[clock.view.steps_done].at_share
-    return reached_at(clock, share_ms(ms_of(clock.view.target_seconds), share), rules)
+    return reached_at(clock, share_ms(ms_of(clock.view.target_seconds), share or 0), rules)
 
 
 def reached_at(clock: Clock, business_ms: int, rules: Rules) -> datetime | None:

@@ -259,7 +259,7 @@ def _steps(clock: Clock, rules: Rules) -> tuple[Step, ...]:
         Step(
             step=number,
             at_share=step.at_share,
-            at=reached_at(clock, share_ms(target_ms, step.at_share), rules),
+            at=reached_at(clock, share_ms(target_ms, step.at_share or 0), rules),
             done=number <= clock.view.steps_done,
         )
         for number, step in enumerate(promise_of(clock.view, rules).steps, start=1)

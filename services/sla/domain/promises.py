@@ -34,8 +34,9 @@ def promise_of(view: ClockView, rules: Rules) -> Promise:
     """Return what the policy of a clock says, as of the clock's version."""
     for policy in rules(view.configversion).sla.policies:
         if policy.name == view.policy:
-            steps = sorted(policy.escalations, key=lambda step: step.at_share)
-            return Promise(warning_share=policy.warning_share, steps=tuple(steps))
+            steps = sorted(policy.escalations, key=lambda step: step.at_share or 0)
+            shares = [p.share for p in policy.warnings if p.share is not None]
+            return Promise(warning_share=min(shares, default=None), steps=tuple(steps))
     message = f"version {view.configversion} has no policy {view.policy!r}"
     raise LookupError(message)
 
