@@ -165,7 +165,7 @@ async def test_the_explanation_is_json_and_on_demand_text(http: httpx.AsyncClien
     )
     english = await http.get("/v1/clocks/HD-1/explain", params={"lang": "en"})
     assert english.headers["content-type"].startswith("text/plain")
-    assert "Target 8 h, used 10 min, 7 h 50 min left" in english.text
+    assert "Business time: 10 min used, 7 h 50 min left" in english.text
     chinese = await http.get("/v1/clocks/HD-1/explain", params={"lang": "zh"})
-    assert "目标 8小时，已用 10分，剩余 7小时50分" in chinese.text
+    assert "工作时间：已用 10分，剩余 7小时50分" in chinese.text
     assert (await http.get("/v1/clocks/HD-1/explain", params={"lang": "tlh"})).status_code == 422

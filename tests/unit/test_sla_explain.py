@@ -84,7 +84,9 @@ async def test_each_window_is_the_one_of_the_table() -> None:
     assert clock.desk_seconds == {"london": 4 * HOUR, "shanghai": 3.5 * HOUR}
     assert (clock.state, clock.used_seconds, clock.left_seconds) == ("met", 7.5 * HOUR, 0.5 * HOUR)
     assert (clock.due_at, clock.ended_at) == (utc(3, 10, 30), utc(3, 10))
-    assert clock.elapsed_seconds == 20 * HOUR
+    # Twenty hours from start to end, of which four and a half were a pause.
+    assert (clock.elapsed_seconds, clock.calendar_left_seconds) == (15.5 * HOUR, -7.5 * HOUR)
+    assert clock.calendar_due_at == utc(2, 22)
 
 
 async def test_the_due_time_before_the_hand_over_is_by_the_hours_of_the_desk_that_has_it() -> None:
@@ -128,9 +130,10 @@ ENGLISH = """\
 Ticket HD-1 as of 2026-07-03 12:00 UTC: resolved, desk london, agent none
 
 Response, policy answer (configuration 1): met
-  Target 1 h, used 10 min, 50 min left; 10 min on the calendar since 2026-07-02 14:00 UTC.
+  Target 1 h, since 2026-07-02 14:00 UTC.
+  Business time: 10 min used, 50 min left.
+  Calendar time: 10 min used, 50 min left; by it due 2026-07-02 15:00 UTC.
   Due 2026-07-02 15:00 UTC.
-  Warning point 2026-07-02 14:30 UTC.
   Ended 2026-07-02 14:10 UTC.
   Counted:
   - london, calendar london-day (Europe/London, configuration 1), \
@@ -138,9 +141,10 @@ Response, policy answer (configuration 1): met
       Thu 2026-07-02 15:00 to Thu 2026-07-02 15:10: 10 min, together 10 min
 
 Resolution, policy fix (configuration 1): met
-  Target 8 h, used 7 h 30 min, 30 min left; 20 h on the calendar since 2026-07-02 14:00 UTC.
+  Target 8 h, since 2026-07-02 14:00 UTC.
+  Business time: 7 h 30 min used, 30 min left.
+  Calendar time: 15 h 30 min used, 7 h 30 min over; by it due 2026-07-02 22:00 UTC.
   Due 2026-07-03 10:30 UTC.
-  Warning point 2026-07-03 08:30 UTC.
   Ended 2026-07-03 10:00 UTC.
   Counted:
   - london, calendar london-day (Europe/London, configuration 1), \
@@ -177,7 +181,8 @@ async def test_the_text_is_there_in_chinese() -> None:
     text = render(await explanation(sla, utc(3, 12)), lang="zh")
     assert len(text.splitlines()) == len(ENGLISH.splitlines())
     assert "解决，策略 fix（配置版本 1）：已达成" in text
-    assert "目标 8小时，已用 7小时30分，剩余 30分" in text
+    assert "工作时间：已用 7小时30分，剩余 30分" in text
+    assert "日历时间：已用 15小时30分，超出 7小时30分；按日历时间到期 2026-07-02 22:00 UTC" in text
     assert "周五 2026-07-03 15:30 至 周五 2026-07-03 17:00：1小时30分，累计 6小时30分" in text
     assert "等待联系人（操作者 ann）" in text
 
@@ -189,6 +194,7 @@ async def test_steps_and_a_running_clock_are_told_in_words() -> None:
     text = render(await explanation(sla, utc(3, 9, 30)))
     assert "  Still to come until the due time, by london-day (Europe/London):" in text
     assert "      Fri 2026-07-03 10:30 to Fri 2026-07-03 11:30: 1 h, together 8 h" in text
+    assert "  Warnings:\n  - 75 %: done" in text
     assert "  - step 1 at 50 %: done" in text
     assert "  - step 2 at 100 %: due 2026-07-03 10:30 UTC" in text
     assert "  - step 3 at 150 %: due 2026-07-03 14:30 UTC" in text
