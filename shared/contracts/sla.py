@@ -250,6 +250,8 @@ class ClocksChanged(ClocksCounted):
     """What the ticket is, where that changed."""
     facts_since: Instant | None = None
     """From when on it is that; None: from ``at`` on."""
+    configversion: Annotated[int, Field(ge=0)] | None = None
+    """The version whose policies apply, where that is another than was taken for it."""
 
 
 class ClockWarned(ClocksEvent):

@@ -284,7 +284,7 @@ def _pause(rest: Rest, policy: Policy, now: datetime) -> Pause:
         Rule.STOPS_WHEN: policy.stops_when,
     }
     reason = moment.waits_for or ("resolved" if moment.over else rest.rule.value)
-    if rest.rule in {Rule.GIVEN_UP, Rule.MERGED}:
+    if rest.rule in {Rule.GIVEN_UP, Rule.MERGED, Rule.PAUSES_WHEN}:
         reason = rest.rule.value
     return Pause(
         reason=reason,
