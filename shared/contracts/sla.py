@@ -241,8 +241,8 @@ class ClocksChanged(ClocksCounted):
     type: ClassVar[str] = "heliodesk.clocks.changed.v1"
 
     change: Code
-    """desk-changed, responded, wrote, paused, resumed, resolved, reopened, closed, queued, offered,
-    assigned, accepted, started, regarded, facts-changed."""
+    """desk-changed, responded, replied, wrote, paused, resumed, resolved, reopened, closed, queued,
+    offered, assigned, accepted, started, regarded, facts-changed."""
     status: Code
     """Status of the ticket that the clocks obey from now on; empty while routing has not spoken."""
     desk: Code | None = None

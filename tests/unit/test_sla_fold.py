@@ -365,7 +365,7 @@ def told(story: Story, at: datetime, move: Move) -> Event[Any]:
             return event
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(
     first=st.builds(
         Move,

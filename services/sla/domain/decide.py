@@ -265,6 +265,8 @@ def _changed(state: ClocksState, news: News, before: History, after: History) ->
     elif entry is None and message is None:
         change = "facts-changed"
     replied = message is not None and message.change == REPLIED
+    if replied and state.responded_at is not None:
+        change = REPLIED
     return ClocksChanged(
         number=state.number,
         clocks=(),
