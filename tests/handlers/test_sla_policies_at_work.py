@@ -481,3 +481,37 @@ async def test_both_figures_are_exact() -> None:
     view = (await sla.clock_of("fix")).view
     assert (view.used_seconds, view.elapsed_seconds) == (4 * HOUR - 1, 19 * HOUR - 1)
     assert view.calendar_due_at == utc(2, 22, 0, 1)
+
+
+@pytest.mark.parametrize("ticked", [True, False])
+async def test_a_promise_that_was_broken_stays_whoever_ran_the_ticker(*, ticked: bool) -> None:
+    """A lower priority after the due time saves nothing; after the end it changes nothing."""
+    sla, story = Sla(), Story()
+    await sla.feed(story.accepted(), story.queued(utc(2, 14)))
+    if ticked:
+        await sla.tick(utc(2, 15, 30))
+    await sla.feed(story.prioritised(utc(2, 16), Priority.P3))
+    await sla.tick(utc(2, 16, 1))
+    view = (await sla.clock_of("answer")).view
+    assert (view.target_seconds, view.breached_at) == (HOUR, utc(2, 15))
+    await sla.feed(story.resolved(utc(2, 16, 30)), story.prioritised(utc(2, 17), Priority.P1))
+    view = (await sla.clock_of("fix")).view
+    assert (view.target_seconds, view.state) == (24 * HOUR, ClockState.MET)
+
+
+async def test_the_version_of_the_acceptance_counts_whichever_topic_is_read_first() -> None:
+    """Routing may decide by a newer version, and carry newer facts, before intake was read."""
+    newer = organisation(
+        sla="policies: [{name: new, metric: resolution, targets: {P1: 1h, P2: 1h}}]"
+    )
+    first, second = Sla(), Sla()
+    intake, routing = Story(), Story(version=2, facts=facts(priority=Priority.P1))
+    accepted, queued = intake.accepted(), routing.queued(utc(2, 14, 5))
+    corrected = intake.prioritised(utc(2, 14, 4), Priority.P1)
+    for sla in (first, second):
+        sla.configurations.install("main", newer, version=2)
+    await first.feed(accepted, corrected, queued)
+    await second.feed(queued, accepted, corrected)
+    assert (await first.state()) == (await second.state())
+    assert [c.view.policy for c in (await second.state()).clocks] == ["answer", "fix"]
+    assert [entry.facts.priority for entry in (await second.state()).facts_log] == ["P2", "P1"]
