@@ -357,6 +357,7 @@ async def test_a_merged_ticket_has_no_clocks_that_count_until_it_is_unmerged() -
         None,
         ClockState.MET,
     )
+    assert fix.view.cancelled_for == "merged"
     assert (await sla.state()).due_at is None
     await sla.feed(story.reopened(utc(2, 15)))
     view = (await sla.clock_of("fix")).view
@@ -365,6 +366,19 @@ async def test_a_merged_ticket_has_no_clocks_that_count_until_it_is_unmerged() -
         1800,
         utc(3, 13, 30),
     )
+
+
+async def test_a_merge_does_not_undo_what_was_missed() -> None:
+    """A clock that was late when its ticket was merged is missed, told of by a ticker or not."""
+    sla, story = Sla(), Story()
+    await sla.feed(
+        story.accepted(), story.queued(utc(2, 14)), story.closed(utc(2, 15, 30), "merged")
+    )
+    answer, fix = await sla.clock_of("answer"), await sla.clock_of("fix")
+    assert (answer.view.state, answer.view.ended_at) == (ClockState.MISSED, utc(2, 15, 30))
+    assert (answer.view.cancelled_for, fix.view.state) == (None, ClockState.CANCELLED)
+    await sla.tick()
+    assert (await sla.clock_of("answer")).view.breached_at == utc(2, 15)
 
 
 async def test_a_breach_of_a_clock_that_never_was_is_withdrawn() -> None:

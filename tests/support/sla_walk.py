@@ -287,7 +287,7 @@ class Walk:
             if late and not self._broken(cycle, chosen[2], unfit):
                 return self._void(cycle, chosen[2], unfit)
         if cycle.state == "void":
-            return self._void(cycle, chosen[2], ended)
+            return self._void(cycle, chosen[2], ended, merged=cycle.by_merge)
         due = cycle.reached.get(chosen[2])
         breached = self._broken(cycle, chosen[2], self.end)
         used, elapsed = cycle.seen[min(ended or self.end, self.end)]
@@ -297,11 +297,14 @@ class Walk:
             state = ClockState.MISSED if late else ClockState.MET
         return Answer(cycle.number, chosen[2], used, elapsed, due, ended, breached, state)
 
-    def _void(self, cycle: Cycle, target: int, at: datetime | None) -> Answer:
+    def _void(
+        self, cycle: Cycle, target: int, at: datetime | None, *, merged: bool = False
+    ) -> Answer:
         used, elapsed = cycle.seen[at or self.end]
         broke = self._broken(cycle, target, at)
         due = cycle.reached[target] if broke else None
-        return Answer(cycle.number, target, used, elapsed, due, at, broke, ClockState.CANCELLED)
+        state = ClockState.MISSED if broke and merged else ClockState.CANCELLED
+        return Answer(cycle.number, target, used, elapsed, due, at, broke, state)
 
     def _broken(self, cycle: Cycle, target: int, by: datetime | None) -> bool:
         due = cycle.reached.get(target)

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from services.sla.domain.history import MERGED
 from services.sla.domain.hours import calendar_of, hours_of
-from services.sla.domain.machine import Course, Phase, Run
+from services.sla.domain.machine import Course, Phase, Rule, Run
 from services.sla.domain.model import Clock, Rules, ms_of
 from services.sla.domain.promises import Point, policy_of, steps_of, warnings_of
 from shared.calendar import CalendarError
@@ -54,6 +55,7 @@ def counted(view: ClockView, course: Course, account: Account, *, at: datetime) 
             "started_at": course.started_at,
             "ended_at": course.ended_at,
             "state": _STATES.get(course.phase, ClockState.RUNNING),
+            "cancelled_for": MERGED if course.ended_by is Rule.MERGED else None,
         }
     )
     return timed(Clock(view=view, spans=spans), rules)
@@ -65,9 +67,11 @@ def timed(clock: Clock, rules: Rules) -> Clock:
     due_at = reached_at(clock, target_ms, rules)
     update: dict[str, object] = {"due_at": due_at}
     if view.state is ClockState.CANCELLED:
-        # What broke before it was cancelled did break.
+        # What broke before it was cancelled did break; a merge does not make it of no account.
         broke = due_at is not None and view.ended_at is not None and due_at < view.ended_at
         update = {"due_at": due_at if broke else None, "calendar_due_at": None}
+        if broke and view.cancelled_for == MERGED:
+            update |= {"state": ClockState.MISSED, "cancelled_for": None}
     else:
         update["calendar_due_at"] = elapsed_at(clock, target_ms)
         if view.ended_at is not None:
