@@ -265,3 +265,16 @@ policies:
     assert "供应商用时（cables），策略 uc（配置版本 1）：已达成" in chinese
     assert "；pauses_when：desk" in chinese
     assert len(english.splitlines()) == len(chinese.splitlines())
+
+
+async def test_the_time_in_another_ticket_is_shown() -> None:
+    """An undone merge is among what is not counted."""
+    sla, story = Sla(), Story()
+    await sla.feed(
+        story.accepted(),
+        story.queued(utc(2, 14)),
+        story.closed(utc(2, 14, 30), "merged"),
+        story.reopened(utc(2, 15)),
+    )
+    text = render(await explanation(sla, utc(2, 16)))
+    assert "  - went on in another ticket, then taken back (by system), 2026-07-02 14:30" in text
