@@ -5,6 +5,7 @@ Pure: every answer depends on a configuration and an instant alone.
 
 from __future__ import annotations
 
+from shared.service_levels.agreement_views import AgreementView, agreement_views
 from shared.service_levels.agreements import (
     AgreementWarning,
     StateChange,
@@ -22,6 +23,7 @@ from shared.service_levels.policy_check import check_policies
 from shared.service_levels.report import ServiceLevels, service_levels
 
 __all__ = [
+    "AgreementView",
     "AgreementWarning",
     "LateChain",
     "NoTargets",
@@ -29,6 +31,7 @@ __all__ = [
     "ServiceLevels",
     "StateChange",
     "agreement_for",
+    "agreement_views",
     "agreement_warnings",
     "binds_at",
     "check_chains",

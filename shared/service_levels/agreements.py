@@ -196,7 +196,10 @@ def _missing_parties(agreement: Agreement) -> Iterator[str]:
 
 
 def _overlapping(configuration: Configuration, at: dt.datetime) -> Iterator[AgreementWarning]:
-    """Yield agreements that compete for the same tickets at the same time from now on."""
+    """Yield agreements that compete for the same tickets at the same time from now on.
+
+    A special case that stands before the general one is meant so, and none of these.
+    """
     tickets = Tickets(configuration)
     alive = [
         (number, agreement)
@@ -206,18 +209,35 @@ def _overlapping(configuration: Configuration, at: dt.datetime) -> Iterator[Agre
     for (_, one), (number, other) in combinations(alive, 2):
         if not _compete(one, other):
             continue
-        try:
-            shared = common_ticket(tickets, (takes(one), takes(other)))
-        except SearchTooLong:
-            continue
-        if shared is not None:
-            yield AgreementWarning(
-                agreement=other.name,
-                number=number,
-                what="overlap",
-                text=f"{one.name} takes tickets of it too, such as one with "
-                f"{ticket_words(shared.facts)}; {one.name}, which comes first, counts",
-            )
+        text = _overlap_words(tickets, one, other)
+        if text is not None:
+            yield AgreementWarning(agreement=other.name, number=number, what="overlap", text=text)
+
+
+def _overlap_words(tickets: Tickets, one: Agreement, other: Agreement) -> str | None:
+    questions = (takes(one), takes(other))
+    try:
+        shared = common_ticket(tickets, questions)
+        if shared is None:
+            return None
+        if _within(tickets, questions[1], questions[0]):
+            return f"{one.name}, which comes first, takes all of its tickets: it never counts"
+        if _within(tickets, *questions):
+            return None
+    except SearchTooLong:
+        return f"there are too many kinds of ticket to tell whether {one.name} takes some of its"
+    return (
+        f"{one.name} takes tickets of it too, such as one with {ticket_words(shared.facts)}; "
+        f"{one.name}, which comes first, counts"
+    )
+
+
+def _within(tickets: Tickets, one: Question, other: Question) -> bool:
+    """Whether an agreement takes only tickets that another takes too."""
+    found = tickets.search(
+        (one, other), stop=lambda answers: answers[0] is False or bool(answers[1])
+    )
+    return next(found, None) is None
 
 
 def _compete(one: Agreement, other: Agreement) -> bool:
