@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from heliodesk.product.addresses import repository
 from heliodesk.yaml_lists import Item, NotAppendable, items_of, with_figures, with_items
-from shared.organisation import ConfigurationInvalid, parse_sections
+from shared.organisation import ConfigurationInvalid, Problem, parse_sections
 from shared.organisation.words import duration_seconds, duration_text
-from shared.organisation.yaml_text import load_yaml
+from shared.organisation.yaml_text import YamlInvalid, load_yaml
 
 FOLDER: Final = repository() / "deploy" / "templates" / "service-levels"
 START: Final = "start"
@@ -189,6 +189,11 @@ def files_with(
         NotAppendable: nothing can be added to a file as it is written.
         ConfigurationInvalid: the whole would not be a right configuration.
     """
+    for file, text in present.items():
+        try:
+            load_yaml(text)
+        except YamlInvalid as error:
+            raise ConfigurationInvalid([Problem(file, error.line, "", error.reason)]) from error
     names = {file.rsplit(".", 1)[0]: file for file in present}
     wanted = _wanted(template, set(names))
     there = [names[s] for s in wanted if s in names and _is_new(wanted[s], present[names[s]], s)]
@@ -205,7 +210,8 @@ def files_with(
                 written[file] = _added(old, text, section)
             except NotAppendable as error:
                 raise NotAppendable(f"{file}: {error}") from error
-    return _with_named_services({**present}, written, names)
+    names_any_service = "catalogue" not in names or overwrite
+    return _checked(present, written, names.get("catalogue", "catalogue.yaml"), names_any_service)
 
 
 def figures_there(template: Template, present: Mapping[str, str]) -> str | None:
@@ -264,8 +270,11 @@ def _takes_all(agreement: Mapping[str, Any]) -> bool:
     return not agreement.get("scope") and agreement.get("condition", "true") == "true"
 
 
-def _with_named_services(
-    present: Mapping[str, str], written: dict[str, str], names: Mapping[str, str]
+def _checked(
+    present: Mapping[str, str],
+    written: dict[str, str],
+    catalogue: str,
+    names_any_service: bool,  # noqa: FBT001
 ) -> dict[str, str]:
     """Return the files, where need be with the services that the configuration named so far.
 
@@ -274,16 +283,14 @@ def _with_named_services(
     try:
         parse_sections({**present, **written})
     except ConfigurationInvalid as error:
-        if "catalogue" in names:
-            raise
         named = sorted({n for p in error.problems for n in _UNKNOWN_SERVICE.findall(p.reason)})
-        if not named:
+        if not named or not names_any_service:
             raise
         items = [
             Item({"name": name, "title": name}, [f"  - {{name: {name}, title: {name}}}"])
             for name in named
         ]
-        text = with_items(written["catalogue.yaml"], "services", items, lambda _: None)
-        written = {**written, "catalogue.yaml": text}
+        text = with_items(written[catalogue], LISTS["catalogue"], items, lambda _: None)
+        written = {**written, catalogue: text}
         parse_sections({**present, **written})
     return written

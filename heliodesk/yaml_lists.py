@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from shared.organisation.yaml_text import load_yaml
+from shared.organisation.yaml_text import YamlInvalid, load_yaml
 
 
 class NotAppendable(ValueError):
@@ -60,11 +60,15 @@ def with_items(
     for item in items:
         at = place(item)
         groups.setdefault(len(present) if at is None else at, []).append(item)
-    for at in sorted(groups, reverse=True):
-        text = _put(text, key, groups[at], at if at < len(present) else None)
-        present[at:at] = [item.content for item in groups[at]]
+    try:
+        for at in sorted(groups, reverse=True):
+            text = _put(text, key, groups[at], at if at < len(present) else None)
+            present[at:at] = [item.content for item in groups[at]]
+        after = load_yaml(text).content
+    except YamlInvalid:
+        after = None
     wanted[key] = present
-    if load_yaml(text).content != wanted:
+    if after != wanted:
         message = f"its {key} are not written one below the other: nothing can be added there"
         raise NotAppendable(message)
     return text

@@ -99,12 +99,9 @@ def import_template(
         raise CliError("--add or --overwrite: not both.", code=Exit.BAD_INPUT)
     template = _template(name, lang, response, handling)
     present = read_directory(directory) if _has_files(directory) else {}
-    there = figures_there(template, present)
-    if (response or handling) and there is not None and not overwrite:
-        message = f"{directory / there} has {name} already: change its targets there."
-        raise CliError(message, code=Exit.CONFLICT)
     try:
         written = files_with(template, present, add=add, overwrite=overwrite)
+        there = figures_there(template, present)
     except FilesThere as error:
         message = (
             f"{directory} has {', '.join(error.files)} already: --add puts in what is missing, "
@@ -118,6 +115,9 @@ def import_template(
         message = f"With the template {directory} would be wrong. Nothing was written:"
         lines = [str(problem) for problem in error.problems]
         raise CliError(message, code=Exit.BAD_INPUT, lines=lines) from error
+    if (response or handling) and there is not None and not overwrite:
+        message = f"{directory / there} has {name} already: change its targets there."
+        raise CliError(message, code=Exit.CONFLICT)
     for file, text in written.items():
         if dry_run:
             print_text(f"# --- {file}\n{text}\n")

@@ -14,14 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from heapq import heappop, heappush
 from typing import Final, Protocol
 
 from shared.service_levels.lines import NEVER, Line
 
-PIECES_MIN: Final = 16
-"""A stretch with fewer bounds is looked at bound by bound."""
-STRETCHES: Final = 512
-"""Into so many parts the starts are cut at first."""
+WIDTH_MS: Final = 3_600_000
+"""A stretch of starts that is not longer is looked at piece by piece."""
+ROUND_MS: Final = 864_000_000
+"""Ten days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def _late(ends: int, due: int) -> int:
 
 
 def worst_start(
-    steps: Sequence[Step], target: int, first: int, last: int, *, stretches: int = STRETCHES
+    steps: Sequence[Step], target: int, first: int, last: int, *, width: int = WIDTH_MS
 ) -> Worst | None:
     """Return the worst start from ``first`` to ``last``, both included; None: all are in time.
 
@@ -74,7 +76,7 @@ def worst_start(
         target: of the promise, above 0 as each step's.
         first: a start, as all instants here.
         last: a later one, or the same.
-        stretches: into how many parts the starts are cut before any is looked at.
+        width: a stretch of starts that is not longer is looked at piece by piece.
 
     Raises:
         LineTooShort: a line ends before an answer is found.
@@ -82,12 +84,14 @@ def worst_start(
     steps = _joined(steps)
     if len({id(step.by) for step in steps}) == 1:
         return _search(
-            _Rising(steps, (Step(steps[0].by, target, steps[0].by),)), first, last, stretches
+            _Rising(steps, (Step(steps[0].by, target, steps[0].by),)), first, last, width
         )
     if all(step.line is step.by for step in steps):
         due = _within(steps, target)
-        return _search(_Rising(steps, due), first, last, stretches) if due else None
-    return _search(_Counted(steps, target), first, last, stretches)
+        return _search(_Rising(steps, due), first, last, width) if due else None
+    if _most_counted(steps, first, last) < target:
+        return None
+    return _search(_Counted(steps, target), first, last, width)
 
 
 def _joined(steps: Iterable[Step]) -> tuple[Step, ...]:
@@ -112,6 +116,27 @@ def _within(steps: Sequence[Step], target: int) -> tuple[Step, ...]:
     return ()
 
 
+def _most_counted(steps: Sequence[Step], first: int, last: int) -> int:
+    """Return what the promise's time is at most after all steps, each at its own worst."""
+    total, until = 0, last
+    for step in steps:
+        # Rounded up, so that steps of many chains are the same question.
+        until += -(until - first) % ROUND_MS
+        total += step.target if step.line is step.by else _most_of(step, first, until)
+        until = step.line.add(until, step.target)
+    return total
+
+
+@lru_cache(maxsize=64)
+def _most_of(step: Step, first: int, last: int) -> int:
+    """Return the most of a promise's time that passes in a step."""
+    pieces = sorted(set(_bounds((step,), first, last, counted=True)))
+    return max(
+        step.by.used(step.line.add(at, step.target)) - step.by.used(at)
+        for at in _ends_of(pieces, first, last)
+    )
+
+
 def _end(steps: Sequence[Step], start: int) -> int:
     at = start
     for step in steps:
@@ -131,33 +156,41 @@ class _Question(Protocol):
     def pieces(self, low: int, high: int) -> list[int]:
         """Return the last start of each piece but the last, in order."""
 
-    def cuts(self, low: int, high: int) -> Iterable[int]:
-        """Return starts inside a piece at which the lateness may bend, and those around."""
+    def cuts(self, low: int, high: int, floor: int) -> Iterable[int]:
+        """Return starts inside a piece at which the lateness may bend, and those around.
+
+        None are wanted where it exceeds the floor nowhere.
+        """
 
 
-def _search(question: _Question, first: int, last: int, parts: int) -> Worst | None:
-    """Return the first of the worst starts, without a look at what cannot be worse."""
-    best: Worst | None = None
-    floor = 0
-    cuts = [*range(first, last, max(1, (last - first) // parts)), last]
-    ahead = list(zip(cuts, [*cuts[1:], last], strict=True))
-    ahead.reverse()
+def _search(question: _Question, first: int, last: int, width: int) -> Worst | None:
+    """Return the first of the worst starts, without a look at what cannot be worse.
+
+    The stretch that may hold the worst is halved first, until it is short enough to be looked at
+    piece by piece.
+    """
+    best, floor = last, 0
+    ahead = [(-question.at_most(first, last), first, last)]
     while ahead:
-        low, high = ahead.pop()
-        if question.at_most(low, high) <= floor:
+        bound, low, high = heappop(ahead)
+        if -bound < max(floor, 1):
+            break
+        if -bound == floor and low >= best:
             continue
-        pieces = question.pieces(low, high)
-        if len(pieces) > PIECES_MIN:
-            middle = pieces[len(pieces) // 2]
-            ahead += [(middle + 1, high), (low, middle)]
+        if high - low > width:
+            middle = (low + high) // 2
+            for part in ((low, middle), (middle + 1, high)):
+                if (most := question.at_most(*part)) >= max(floor, 1):
+                    heappush(ahead, (-most, *part))
             continue
-        starts = _ends_of(pieces, low, high)
+        starts = _ends_of(question.pieces(low, high), low, high)
         for before, start in zip([low, *starts], starts, strict=False):
-            inside = question.cuts(before, start) if start - before > 1 else ()
+            inside = question.cuts(before, start, floor) if start - before > 1 else ()
             for each in (*inside, start):
-                if (late := question.late(each)) > floor:
-                    best, floor = Worst(each, late), late
-    return best
+                late = question.late(each)
+                if late > floor or (late == floor > 0 and each < best):
+                    best, floor = each, late
+    return Worst(best, floor) if floor else None
 
 
 class _Rising:
@@ -175,8 +208,8 @@ class _Rising:
     def pieces(self, low: int, high: int) -> list[int]:
         return sorted({*_bounds(self._steps, low, high), *_bounds(self._due, low, high)})
 
-    def cuts(self, low: int, high: int) -> Iterable[int]:
-        del low, high
+    def cuts(self, low: int, high: int, floor: int) -> Iterable[int]:
+        del low, high, floor
         return ()
 
 
@@ -195,20 +228,24 @@ class _Counted:
 
     def at_most(self, low: int, high: int) -> int:
         begins, ends, total, due = low, high, 0, None
-        for step in self._steps:
+        for number, step in enumerate(self._steps, 1):
             begun = step.by.used(begins)
             earliest, ends = step.line.add(begins, step.target), step.line.add(ends, step.target)
             passed = step.by.used(ends) - begun
             if due is None and total + passed >= self._target:
-                # It is due in this step, or else after it.
-                due = min(step.by.add(begins, self._target - total), earliest)
+                due = step.by.add(begins, self._target - total)
+                if number < len(self._steps):
+                    # Or else it is due in a later step.
+                    due = min(due, earliest)
             begins, total = earliest, total + passed
         return 0 if due is None else _late(ends, due)
 
     def pieces(self, low: int, high: int) -> list[int]:
         return sorted(set(_bounds(self._steps, low, high, counted=True)))
 
-    def cuts(self, low: int, high: int) -> Iterable[int]:
+    def cuts(self, low: int, high: int, floor: int) -> Iterable[int]:
+        if self.at_most(low, high) < max(floor, 1):
+            return ()
         return _crossings(self._steps, self._target, low, high)
 
 

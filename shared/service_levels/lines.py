@@ -42,20 +42,25 @@ class Line:
         left = self.closes[index] - at
         return self.spent[index] - left if left > 0 else self.spent[index]
 
-    def reached(self, used: int) -> int:
-        """Return the first instant until which so much (above 0) is used; `NEVER` without one.
+    def add(self, at: int, amount: int) -> int:
+        """Return when so much (above 0) after an instant is used up; `NEVER` without an end.
 
         Raises:
             LineTooShort: it lies beyond the end.
         """
-        index = bisect_left(self.spent, used)
+        if at >= NEVER:
+            return NEVER
+        # As `used`, in one function: this is asked a hundred thousand times.
+        index = bisect_right(self.opens, at) - 1
+        if index >= 0:
+            left = self.closes[index] - at
+            if left >= amount:
+                return at + amount
+            amount += self.spent[index] - left if left > 0 else self.spent[index]
+        index = bisect_left(self.spent, amount, max(index, 0))
         if index == len(self.spent):
             return self._beyond()
-        return self.closes[index] - (self.spent[index] - used)
-
-    def add(self, at: int, amount: int) -> int:
-        """Return when so much (above 0) after an instant is used up; `NEVER` without an end."""
-        return NEVER if at >= NEVER else self.reached(self.used(at) + amount)
+        return self.closes[index] - (self.spent[index] - amount)
 
     def last(self, used: int) -> int:
         """Return the last instant until which no more than so much is used."""
