@@ -18,9 +18,18 @@ GOLD = {"name": "gold", "title": "Gold", "state": "draft", "parties": {"customer
 def backed(hours: int, **gold: Any) -> dict[str, Any]:
     """Return the sample; London has so long for a P2 that is promised in 8 office hours."""
     sections = sample_sections()
-    hold = {"name": "london-hold", "kind": "ola", "metric": "hold", "desk": "london"}
+    hold: dict[str, Any] = {
+        "name": "london-hold",
+        "kind": "ola",
+        "metric": "hold",
+        "desk": "london",
+    }
     hold |= {"targets": {"P2": hours * 3600}, "calendar": "london-office"}
-    promise = {"name": "office", "metric": "resolution", "targets": {"P2": 8 * 3600}}
+    promise: dict[str, Any] = {
+        "name": "office",
+        "metric": "resolution",
+        "targets": {"P2": 8 * 3600},
+    }
     promise |= {"calendar": "london-office", "backed_by": ["london-hold"]}
     policies = [*sections["sla"]["policies"], promise, hold]
     agreements = {"agreements": [{**GOLD, **gold}]}
@@ -32,7 +41,7 @@ async def test_a_chain_that_is_too_late_is_refused_and_the_running_version_stays
     world = World(clock=ManualClock(MONDAY))
     keeper = world.configuration
     await keeper.apply(backed(8), actor=ADMIN, note="", expected=None)
-    with pytest.raises(PromisesBroken, match="a P2 ticket .* would be late by ") as caught:
+    with pytest.raises(PromisesBroken, match=r"a P2 ticket .* would be late by ") as caught:
         await keeper.apply(backed(9), actor=ADMIN, note="", expected=1)
     assert [late.policy for late in caught.value.late] == ["office"]
     current = await keeper.in_force("acme")
