@@ -74,9 +74,9 @@ def uc(target: Any) -> dict[str, Any]:
 def test_the_refusal_names_the_ticket_that_would_be_late() -> None:
     """By hand: 4 h of London's desk and 4 h of the supplier's morning, promised in 8 office hours.
 
-    Opened just after 13:00 on Thursday, London has used 4 h just after 09:00 on Friday, the
-    supplier 4 h just after 09:00 on Saturday (it opens from 8 to 12 and has passed an hour). The
-    promise was due just after 13:00 on Friday.
+    Opened just after 13:00 on a Monday, London has used 4 h just after 09:00 on Tuesday, and the
+    supplier, who works from 8 to 12, 4 h just after 09:00 on Wednesday. The promise was due just
+    after 13:00 on Tuesday: 20 hours before.
     """
     found = organisation(
         [sla("8h", "london-hold", "telco-repair", calendar="day"), ola("london", "4h"), uc("4h")]
@@ -84,6 +84,13 @@ def test_the_refusal_names_the_ticket_that_would_be_late() -> None:
     (late,) = check_chains(found, SPRING, days=7).late
     assert late.certain
     assert (late.policy, late.priority, late.number) == ("resolution", "P2", 0)
+    moment = timedelta(milliseconds=1)
+    monday = datetime(2027, 3, 22, 13, tzinfo=UTC) + moment
+    assert (late.opened_at, late.late_seconds) == (monday, 20 * 3600)
+    assert [step.ends_at for step in late.steps] == [
+        datetime(2027, 3, day, 9, tzinfo=UTC) + moment for day in (23, 24)
+    ]
+    assert late.due_at == monday + timedelta(days=1)
     worst, ticket = brute(found, late, SPRING, 7)
     assert late.late_seconds == pytest.approx(worst, abs=60)
     assert late_of(found, late, late.opened_at) == late.late_seconds
