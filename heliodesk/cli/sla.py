@@ -1,4 +1,4 @@
-"""`heliodesk sla explain`: how each clock of a ticket came to stand as it does."""
+"""`heliodesk sla`: how clocks came to stand as they do, and what is promised."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import typer
 
 from heliodesk.cli.context import context_of
 from heliodesk.cli.output import print_json, print_text
+from heliodesk.cli.service_levels import agreements, check, targets
+from heliodesk.cli.sla_templates import app as templates
 
-app = typer.Typer(no_args_is_help=True, help="Clocks of tickets.")
+app = typer.Typer(no_args_is_help=True, help="Clocks of tickets, policies and agreements.")
 
 
 class Language(StrEnum):
@@ -22,7 +24,7 @@ class Language(StrEnum):
 
 @app.callback()
 def sla() -> None:
-    """Clocks of tickets."""
+    """Clocks of tickets, policies and agreements."""
 
 
 @app.command()
@@ -41,3 +43,9 @@ def explain(
         return
     text = api.send("GET", path, params={"lang": lang.value}).text
     print_text(text if text.endswith("\n") else f"{text}\n")
+
+
+app.command()(check)
+app.command()(agreements)
+app.command()(targets)
+app.add_typer(templates, name="template")

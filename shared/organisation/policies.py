@@ -232,6 +232,10 @@ class Policy(Model):
         tuple[Annotated[WarningPoint, BeforeValidator(_point)], ...], Field(max_length=10)
     ] = WARNINGS_DEFAULT
     escalations: Annotated[tuple[EscalationStep, ...], Field(max_length=20)] = ()
+    desk: Name | None = None
+    """Of kind ``ola``: the desk whose work it counts, and no other's. None: whichever holds it."""
+    supplier: Name | None = None
+    """Of kind ``uc``: the supplier for whom the ticket waits while it counts. None: any."""
     overlaps: Annotated[tuple[Name, ...], Field(max_length=100)] = ()
     """Policies of the same metric that are meant to apply to the same tickets."""
     backed_by: Annotated[tuple[Name, ...], Field(max_length=20)] = ()
@@ -255,6 +259,16 @@ class Policy(Model):
     def _calendar_fits(self) -> Self:
         if self.otherwise is not None and self.calendar not in CALENDAR_SOURCES[1:]:
             message = "otherwise is for a calendar that may be missing: site, item or supplier"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _party_fits(self) -> Self:
+        if self.desk is not None and self.kind != "ola":
+            message = f"desk is for a policy of kind ola, and this is of kind {self.kind}"
+            raise ValueError(message)
+        if self.supplier is not None and self.kind != "uc":
+            message = f"supplier is for a policy of kind uc, and this is of kind {self.kind}"
             raise ValueError(message)
         return self
 

@@ -20,6 +20,8 @@ def policy_faults(configuration: Configuration) -> Iterator[tuple[Path, str]]:
     """Yield path and reason of each name in a policy that stands for nothing."""
     calendars = {calendar.name for calendar in configuration.calendars.calendars}
     people = {agent.id for agent in configuration.all_agents()} | set(NOTIFY_ROLES)
+    desks = {desk.name for desk in configuration.desks.desks}
+    suppliers = {supplier.name for supplier in configuration.suppliers.suppliers}
     policies: dict[str, Policy] = {}
     for index, policy in enumerate(configuration.sla.policies):
         if policy.name in policies:
@@ -31,6 +33,8 @@ def policy_faults(configuration: Configuration) -> Iterator[tuple[Path, str]]:
             yield from _refer((*at, "calendar"), "calendar", policy.calendar, calendars)
         if policy.otherwise is not None:
             yield from _refer((*at, "otherwise"), "calendar", policy.otherwise, calendars)
+        yield from _refer((*at, "desk"), "desk", policy.desk, desks)
+        yield from _refer((*at, "supplier"), "supplier", policy.supplier, suppliers)
         for number, step in enumerate(policy.escalations):
             for place, told in enumerate(step.notify):
                 path = (*at, "escalations", number, "notify", place)

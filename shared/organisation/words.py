@@ -77,6 +77,15 @@ def duration_seconds(value: object) -> object:
     )
 
 
+def duration_text(seconds: int) -> str:
+    """Return seconds as `duration_seconds` reads them, with hours as the largest unit: ``26h30m``.
+
+    Of business time a day has no fixed length.
+    """
+    parts = zip((seconds // 3_600, seconds % 3_600 // 60, seconds % 60), "hms", strict=True)
+    return "".join(f"{count}{unit}" for count, unit in parts if count) or "0s"
+
+
 TargetSeconds = Annotated[
     int,
     BeforeValidator(duration_seconds),

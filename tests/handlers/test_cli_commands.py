@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 from heliodesk.cli import app
 from heliodesk.context import Context
 from heliodesk.product.secrets import COMMAND_LINE_TOKEN, Secrets
+from shared.service_levels import ServiceLevels
 from shared.testing.clock import ManualClock
 
 SAMPLE = Path(__file__).resolve().parents[2] / "deploy" / "sample"
@@ -103,8 +104,9 @@ def home(tmp_path: Path) -> Path:
 def test_a_right_directory_is_said_to_be_right(home: Path) -> None:
     """`config check` of the sample succeeds without asking any service."""
     desk = Desk(home, {})
-    right = {"valid": True, "problems": [], "broken_promises": [], "short_overlaps": []}
-    right["out_of_reach"] = []
+    right: dict[str, Any] = {"valid": True, "problems": []}
+    right |= {"broken_promises": [], "short_overlaps": []}
+    right |= {"out_of_reach": [], "service_levels": ServiceLevels().model_dump(mode="json")}
     assert desk.json("config", "check", str(SAMPLE)) == right
     assert desk.run("config", "check", str(SAMPLE)).exit_code == 0
     assert desk.asked == []
