@@ -12,7 +12,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from shared.calendar import BusinessCalendar, CompiledCalendar, HolidaySource, WeeklyHours
+from shared.calendar import (
+    BusinessCalendar,
+    CompiledCalendar,
+    HolidaySource,
+    WeeklyHours,
+    compile_calendar,
+)
 from tests.benchmarks.measure import Circumstances, Spread, cores, load_average, ratios
 from tests.benchmarks.report import Grid, Result, against, rows_of, shown
 
@@ -79,7 +85,7 @@ class _Case:
 def run(*, rounds: int, calls: int = CALLS) -> Result:
     """Ask both the same questions in turns, and compare CPU time per question."""
     load = load_average()
-    compiled = CompiledCalendar(
+    compiled = compile_calendar(
         BusinessCalendar(
             name="berlin",
             time_zone="Europe/Berlin",

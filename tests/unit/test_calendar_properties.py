@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.calendar import BusinessCalendar, CompiledCalendar, WeeklyHours
-from shared.calendar.model import WEEKDAYS
+from shared.calendar import BusinessCalendar, CompiledCalendar, WeeklyHours, compile_calendar
+from shared.calendar.hours import WEEKDAYS
 
 MINUTE = timedelta(minutes=1)
 DAY_MINUTES = 1440
@@ -105,7 +105,7 @@ def pair(hours: WeeklyHours, place: tuple[str, str]) -> tuple[CompiledCalendar, 
     zone, text = place
     moment = datetime.fromisoformat(text).replace(tzinfo=UTC)
     configured = BusinessCalendar(name="tried", time_zone=zone, hours=hours)
-    return CompiledCalendar(configured), Oracle(hours, zone, moment)
+    return compile_calendar(configured), Oracle(hours, zone, moment)
 
 
 @settings(max_examples=40, deadline=None)

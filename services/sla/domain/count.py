@@ -177,7 +177,7 @@ def seen_at(clock: Clock, at: datetime, rules: Rules) -> ClockView:
 
 def calendar_of(span: DeskSpan, rules: Rules) -> CompiledCalendar:
     """Return the calendar by which a line of a ledger is counted."""
-    return rules(span.configversion).calendar(span.calendar)
+    return rules(span.configversion).calendar_at(span.calendar, span.desk)
 
 
 def merged(spans: Sequence[DeskSpan], *, until: datetime) -> tuple[DeskSpan, ...]:

@@ -174,7 +174,7 @@ def _line(span: DeskSpan, until: datetime, total_ms: int, rules: Rules) -> DeskL
     return DeskLine(
         desk=span.desk,
         calendar=span.calendar,
-        time_zone=calendar.calendar.time_zone,
+        time_zone=calendar.time_zone,
         configversion=span.configversion,
         started_at=span.started_at,
         ended_at=span.ended_at,
@@ -188,7 +188,7 @@ def _line(span: DeskSpan, until: datetime, total_ms: int, rules: Rules) -> DeskL
 def _windows(
     calendar: CompiledCalendar, start: datetime, end: datetime, total_ms: int
 ) -> tuple[Window, ...]:
-    zone = ZoneInfo(calendar.calendar.time_zone)
+    zone = ZoneInfo(calendar.time_zone)
     found = []
     for window in calendar.windows(start, end):
         lasted = calendar.between_ms(window.opens, window.closes)
