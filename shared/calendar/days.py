@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from shared.calendar.model import AnnouncedDays, BusinessCalendar, HolidaySource
 
 EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+EPOCH_ON_THE_WALL: Final = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - no zone is meant.
 MS: Final = dt.timedelta(milliseconds=1)
 
 
@@ -45,12 +46,18 @@ def reached_ms(local: dt.datetime, zone: ZoneInfo) -> int:
     A local time that comes twice means its first coming; one that a change of the clocks skips
     means the instant of the change.
     """
-    instant = local.replace(tzinfo=zone, fold=0).astimezone(dt.UTC)
-    if instant.astimezone(zone).replace(tzinfo=None) == local:
-        return to_ms(instant)
+    first = zone.utcoffset(local)
+    second = zone.utcoffset(local.replace(fold=1))
+    if first is None or second is None:
+        message = f"{zone.key} has no offset"
+        raise ValueError(message)
+    after = (local - EPOCH_ON_THE_WALL - first) // MS
+    if first >= second:
+        # It comes once, or twice, and then first with the larger offset.
+        return after
     # The time is skipped. With fold=0 it was read with the offset before the change, which lands
     # after the change; with fold=1 it lands before it. The change lies between the two.
-    before, after = to_ms(local.replace(tzinfo=zone, fold=1)), to_ms(instant)
+    before = (local - EPOCH_ON_THE_WALL - second) // MS
     while after - before > 1:
         middle = (before + after) // 2
         if from_ms(middle).astimezone(zone).replace(tzinfo=None) >= local:

@@ -98,9 +98,7 @@ def _never_open(
     calendar: Configured, known: Mapping[str, Configured], calendars: Calendars
 ) -> str | None:
     """Return why a calendar cannot be used, where its form alone does not show it."""
-    if isinstance(calendar, BusinessCalendar) and not (
-        calendar.valid_from or calendar.valid_until or calendar.closed_days or calendar.half_days
-    ):
+    if isinstance(calendar, BusinessCalendar) and not (calendar.valid_from or calendar.valid_until):
         return None
     inside = _inside(calendar, known)
     if inside is None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Annotated, Final
-from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,6 +17,7 @@ from services.sla.domain.course import segments
 from services.sla.domain.model import Clock, ClocksState, Phase, Rules, ms_of
 from services.sla.domain.promises import promise_of
 from shared.calendar import CompiledCalendar
+from shared.calendar.zones import zone
 from shared.contracts.facts import Code, Instant
 from shared.contracts.sla import ClockState, ClockView, DeskSpan
 
@@ -188,7 +188,7 @@ def _line(span: DeskSpan, until: datetime, total_ms: int, rules: Rules) -> DeskL
 def _windows(
     calendar: CompiledCalendar, start: datetime, end: datetime, total_ms: int
 ) -> tuple[Window, ...]:
-    zone = ZoneInfo(calendar.time_zone)
+    where = zone(calendar.time_zone)
     found = []
     for window in calendar.windows(start, end):
         lasted = calendar.between_ms(window.opens, window.closes)
@@ -197,8 +197,8 @@ def _windows(
             Window(
                 started_at=window.opens,
                 ended_at=window.closes,
-                local_from=_local(window.opens, zone),
-                local_to=_local(window.closes, zone),
+                local_from=_local(window.opens, where),
+                local_to=_local(window.closes, where),
                 seconds=lasted / 1_000,
                 total_seconds=total_ms / 1_000,
             )
@@ -206,9 +206,9 @@ def _windows(
     return tuple(found)
 
 
-def _local(at: datetime, zone: ZoneInfo) -> str:
+def _local(at: datetime, where: tzinfo) -> str:
     """Return an instant on a wall clock; seconds only where there are any."""
-    local = at.astimezone(zone)
+    local = at.astimezone(where)
     text = local.strftime("%a %Y-%m-%d %H:%M")
     return text + local.strftime(":%S") if local.second or local.microsecond else text
 
