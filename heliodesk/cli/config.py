@@ -254,6 +254,22 @@ def configuration_of(folder: Path) -> Configuration:
         raise _invalid(folder, error) from error
 
 
+def source_of(context: Context, directory: Path | None) -> tuple[Configuration, str]:
+    """Return the configuration of a directory, or else the one in force, and what it is called."""
+    if directory is not None:
+        return configuration_of(directory), str(directory)
+    control = context.api("control")
+    version = control.get(PATH)["version"]
+    if not version:
+        message = (
+            "No configuration has been applied yet: name a directory, such as deploy/sample, or "
+            "apply one with `heliodesk config apply DIR`."
+        )
+        raise CliError(message)
+    sections = control.get(f"{PATH}/versions/{version}")["sections"]
+    return Configuration.from_sections(sections), f"version {version}"
+
+
 def _sections(folder: Path) -> dict[str, Any]:
     return configuration_of(folder).sections()
 

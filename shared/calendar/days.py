@@ -135,7 +135,7 @@ class DayPlan:
         if not self._half:
             return windows
         half = self._half.get(day) or self._half.get(f"{day:%m-%d}")
-        return windows if half is None else _cut(windows, half)
+        return windows if half is None else cut(windows, half)
 
     def _is_closed(self, day: dt.date) -> bool:
         return bool(self._closed) and (day in self._closed or f"{day:%m-%d}" in self._closed)
@@ -144,7 +144,7 @@ class DayPlan:
         return self._versions[bisect_right(self._starts, day)]
 
 
-def _cut(windows: tuple[WallWindow, ...], half: HalfDay) -> tuple[WallWindow, ...]:
+def cut(windows: tuple[WallWindow, ...], half: HalfDay) -> tuple[WallWindow, ...]:
     """Return what a half day leaves of windows."""
     cut = (
         WallWindow(
