@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from services.sla.domain.count import calendar_of
 from shared.calendar import CalendarError, ZoneNeeded
+from shared.contracts.sla import DeskSpan
 from shared.organisation import Configuration, ConfigurationInvalid, parse_sections
 from shared.organisation.configuration import Hours
 from tests.unit.organisation_files import FILES
@@ -218,3 +221,27 @@ def test_a_stored_circle_is_an_error_and_no_endless_way() -> None:
     stored = Configuration.from_sections({"calendars": section})
     with pytest.raises(CalendarError, match="in itself"):
         stored.calendar("one")
+
+
+def test_the_example_of_the_documentation_is_right() -> None:
+    """What people copy from docs/calendars.md is read, with every form of calendar in it."""
+    page = (Path(__file__).parents[2] / "docs" / "calendars.md").read_text(encoding="utf-8")
+    example = page.split("```yaml\n")[1].split("```")[0]
+    files = {
+        name: text.replace("calendar: day", "calendar: london") for name, text in FILES.items()
+    }
+    found = parse_sections(files | {"calendars.yaml": example})
+    assert not found.calendar("london").is_open(utc("2026-12-24T13:00"))
+    assert found.calendar("china").is_open(utc("2027-02-20T04:00"))
+    assert found.calendar("on-call").is_open(utc("2026-12-24T13:00"))
+
+
+def test_a_line_of_a_ledger_is_counted_in_the_zone_of_its_desk() -> None:
+    """With a floating calendar the desk that held the work says which hours were used."""
+    desks = FILES["desks.yaml"].replace("calendar: china, time", "calendar: local, time")
+    found = parsed(FLOATING, desks=desks)
+    at = utc("2026-01-14T00:00")
+    line = DeskSpan(desk="shanghai", calendar="local", configversion=1, started_at=at)
+    calendar = calendar_of(line, lambda version: found)
+    assert calendar.between(at, utc("2026-01-14T01:00")) == 3_600
+    assert calendar.time_zone == "Asia/Hong_Kong"
