@@ -254,6 +254,23 @@ def test_announced_days_beat_the_package_and_make_the_year_official() -> None:
     )
 
 
+def test_what_may_change_in_a_part_may_change_in_the_combination() -> None:
+    """Each stretch once, from whichever part; the years of each country once."""
+    china = compiled(name="china", time_zone="Asia/Shanghai", holidays=CHINA)
+    later = compiled(name="later", time_zone="UTC", holidays=CHINA, valid_from="2040-01-04")
+    span = utc("2040-01-02T16:00"), utc("2040-01-05T00:00")
+    found = {"china": china, "later": later, "always": parts()["always"]}
+    for made in (
+        CombinedCalendar(name="made", union=("later", "china")),
+        CombinedCalendar(name="made", intersection=("always", "later"), without=("china",)),
+    ):
+        calendar = combine(made, found)
+        assert calendar.provisional(*span) == (OpenWindow(*span),)
+        assert calendar.holiday_years() == china.holiday_years()
+    alone = combine(CombinedCalendar(name="made", union=("later", "always")), found)
+    assert alone.provisional(*span) == (OpenWindow(utc("2040-01-04T00:00"), span[1]),)
+
+
 def test_the_years_that_are_announced_count_as_official() -> None:
     """One more year than the package has, and only if there is no gap before it."""
     calendar = configured(holidays=CHINA)
