@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shared.calendar.recurrence import recurrence
 from shared.expressions import ExpressionInvalid, compile_condition
+from shared.organisation.calendar_checks import calendar_faults, floating_faults
 from shared.organisation.configuration import ROSTER_PREFIX
 from shared.organisation.doors import known_doors, settings_faults
 from shared.organisation.group_checks import queue_faults, supplier_faults
@@ -15,7 +16,6 @@ from shared.organisation.intake import REQUEST_FIELDS
 from shared.organisation.integrations import ALERT_FIELDS
 from shared.organisation.lifecycle_checks import lifecycle_faults
 from shared.organisation.partial import Names, SectionUnreadable
-from shared.organisation.policies import CALENDAR_SOURCES
 from shared.organisation.problems import unknown_name
 from shared.organisation.promises import promise_faults
 from shared.organisation.routing_checks import routing_faults
@@ -52,9 +52,11 @@ def findings(configuration: Configuration) -> Iterator[Finding]:
         _classification(configuration),
         _alerts(configuration),
         _maintenance(configuration, names),
+        (Finding(*fault) for fault in floating_faults(configuration)),
         *(
             _of_section(section, faults(configuration))
             for section, faults in (
+                ("calendars", calendar_faults),
                 ("desks", queue_faults),
                 ("suppliers", supplier_faults),
                 ("topologies", topology_faults),
@@ -97,14 +99,6 @@ def _unique(section: str, key: str, kind: str, names: Iterable[str]) -> Iterator
 
 
 def _places(configuration: Configuration, names: Names) -> Iterator[Finding]:
-    calendars = configuration.calendars.calendars
-    yield from _unique("calendars", "calendars", "calendar", (item.name for item in calendars))
-    for index, calendar in enumerate(calendars):
-        if calendar.name in CALENDAR_SOURCES:
-            reason = (
-                f"{calendar.name!r} means the calendar of the {calendar.name}; take another name"
-            )
-            yield Finding("calendars", ("calendars", index, "name"), reason)
     organisation = configuration.organisation
     regions, sites = organisation.regions, organisation.sites
     yield from _unique("organisation", "regions", "region", (item.name for item in regions))

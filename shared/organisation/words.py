@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from shared.calendar.model import NAME_PATTERN
+from shared.calendar.dates import NAME_PATTERN
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN, description="Lower case, digits, hyphens.")]
 """What other sections refer to."""

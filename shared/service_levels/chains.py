@@ -181,7 +181,7 @@ class Chains:
             ticket=ticket_of(facts),
             certain=case.certain,
             agreements=case.agreements,
-            time_zone=calendars[0][1].calendar.time_zone,
+            time_zone=calendars[0][1].time_zone,
             target_seconds=case.target,
             opened_at=from_ms(worst.start),
             due_at=from_ms(due_time(steps, 1_000 * case.target, worst.start)),

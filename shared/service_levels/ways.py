@@ -38,10 +38,11 @@ class Party:
 
 @dataclass(frozen=True)
 class Way:
-    """One way of a chain: the parties in order, and the calendar of the item, where it counts."""
+    """One way of a chain: the parties in order, and what counts of the item."""
 
     parties: tuple[Party, ...]
     item_calendar: str | None = None
+    item_zone: str | None = None
 
 
 def ways(configuration: Configuration, policy: Policy, links: Sequence[Policy]) -> list[Way]:
@@ -62,12 +63,12 @@ def ways(configuration: Configuration, policy: Policy, links: Sequence[Policy]) 
         else:
             options.append(list(desks))
     suppliers = [_suppliers(configuration, link) for link in links]
-    items = _item_calendars(configuration, [policy, *links])
+    items = _items(configuration, [policy, *links])
     count = prod(map(len, options)) * prod(map(len, suppliers)) * len(items)
     if count > WAYS_MAX:
         raise WaysTooMany
     return [
-        Way(tuple(_parties(links, held, supplied)), item)
+        Way(tuple(_parties(links, held, supplied)), *item)
         for held in product(*options)
         for supplied in product(*suppliers)
         for item in items
@@ -116,10 +117,22 @@ def _suppliers(configuration: Configuration, link: Policy) -> list[str | None]:
     return list(found.values()) or [None]
 
 
-def _item_calendars(configuration: Configuration, policies: Sequence[Policy]) -> list[str | None]:
-    if all(policy.calendar != ITEM_CALENDAR for policy in policies):
-        return [None]
-    return list(dict.fromkeys([None, *(item.calendar for item in configuration.catalogue.items)]))
+def _items(
+    configuration: Configuration, policies: Sequence[Policy]
+) -> list[tuple[str | None, str | None]]:
+    """Return calendar and zone of the items, as far as they count."""
+    by_item = any(policy.calendar == ITEM_CALENDAR for policy in policies)
+    named = _named(configuration)
+    floats = any(
+        configuration.is_floating(name)
+        for policy in policies
+        for name in (policy.calendar, policy.otherwise)
+        if name in named and name is not None
+    )
+    if not (by_item or floats):
+        return [(None, None)]
+    found = ((item.calendar, item.time_zone) for item in configuration.catalogue.items)
+    return list(dict.fromkeys([(None, None), *found]))
 
 
 def calendar_of(
@@ -137,8 +150,15 @@ def calendar_of(
             supplier = party.supplier
             name = configuration.supplier(supplier).calendar if supplier is not None else None
         case named:
-            return configuration.calendar(named)
+            name = named
     name = name or policy.otherwise
     if name is not None:
-        return configuration.calendar(name)
+        return configuration.calendar(name, _zone(configuration, party, way, site))
     return configuration.desk_calendar(party.desk) if party.desk is not None else None
+
+
+def _zone(configuration: Configuration, party: Party, way: Way, site: str | None) -> str:
+    """Return where a floating calendar is read: at the item, the site, or the desk."""
+    at_site = configuration.site(site).time_zone if site is not None else None
+    at_desk = configuration.desk(party.desk).time_zone if party.desk is not None else None
+    return way.item_zone or at_site or at_desk or "UTC"

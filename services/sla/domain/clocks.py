@@ -117,7 +117,7 @@ class _Fold:
 
     def _subjects(self, row: Row) -> list[str | None]:
         """Return whose clocks a policy gives: one of the ticket, or one of each desk or supplier."""
-        match row.defaults.subject:
+        match row.subject:
             case None:
                 return [None]
             case "desk":
@@ -125,12 +125,13 @@ class _Fold:
             case "supplier":
                 found = [moment.supplier for moment in self._moments]
         before = [c.view.subject for c in self._known.values() if c.view.policy == row.policy.name]
-        return [name for name in dict.fromkeys([*before, *found]) if name is not None]
+        names = [name for name in dict.fromkeys([*before, *found]) if name is not None]
+        return [name for name in names if row.only in {None, name}]
 
     def _of(self, index: int, row: Row, subject: str | None) -> Iterator[Folded]:
         mine = _mine(row, subject)
         desk, tier = self._history.desk, self._history.tier
-        if row.defaults.subject == "desk":
+        if row.subject == "desk":
             desk = subject
             held = (m.entry.tier for m in self._moments if m.entry and m.desk == subject)
             tier = next(held, self._history.tier)
@@ -280,7 +281,7 @@ class _Fold:
 
 
 def _mine(row: Row, subject: str | None) -> _Whose | None:
-    return None if row.defaults.subject is None else _Whose(row.defaults.subject, subject)
+    return None if row.subject is None else _Whose(row.subject, subject)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Annotated, Final
-from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,6 +15,7 @@ from services.sla.domain.machine import Course, Rest, Rule
 from services.sla.domain.model import Clock, ClocksState, Rules, ms_of
 from services.sla.domain.promises import Point, policy_of, steps_of, warnings_of
 from shared.calendar import CompiledCalendar
+from shared.calendar.zones import zone
 from shared.contracts.facts import Code, Instant
 from shared.contracts.sla import ClockState, ClockView, DeskSpan
 from shared.organisation import Policy
@@ -227,7 +227,7 @@ def _line(span: DeskSpan, until: datetime, total_ms: int, rules: Rules) -> DeskL
     return DeskLine(
         desk=span.desk,
         calendar=span.calendar,
-        time_zone=span.zone or calendar.calendar.time_zone,
+        time_zone=span.zone or calendar.time_zone,
         configversion=span.configversion,
         started_at=span.started_at,
         ended_at=span.ended_at,
@@ -243,7 +243,7 @@ def _line(span: DeskSpan, until: datetime, total_ms: int, rules: Rules) -> DeskL
 def _windows(
     calendar: CompiledCalendar, span: DeskSpan, end: datetime, total_ms: int
 ) -> tuple[Window, ...]:
-    zone = ZoneInfo(span.zone or calendar.calendar.time_zone)
+    where = zone(span.zone or calendar.time_zone)
     found = []
     for window in calendar.windows(span.started_at, end):
         lasted = calendar.between_ms(window.opens, window.closes)
@@ -252,8 +252,8 @@ def _windows(
             Window(
                 started_at=window.opens,
                 ended_at=window.closes,
-                local_from=_local(window.opens, zone),
-                local_to=_local(window.closes, zone),
+                local_from=_local(window.opens, where),
+                local_to=_local(window.closes, where),
                 seconds=lasted / 1_000,
                 total_seconds=total_ms / 1_000,
             )
@@ -261,9 +261,9 @@ def _windows(
     return tuple(found)
 
 
-def _local(at: datetime, zone: ZoneInfo) -> str:
+def _local(at: datetime, where: tzinfo) -> str:
     """Return an instant on a wall clock; seconds only where there are any."""
-    local = at.astimezone(zone)
+    local = at.astimezone(where)
     text = local.strftime("%a %Y-%m-%d %H:%M")
     return text + local.strftime(":%S") if local.second or local.microsecond else text
 

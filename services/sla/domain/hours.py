@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from services.sla.domain.promises import terms_of
 from shared.contracts.facts import TicketFacts
 from shared.organisation import DESK_CALENDAR, ITEM_CALENDAR, SITE_CALENDAR, SUPPLIER_CALENDAR
 from shared.organisation.lookup import UnknownName
@@ -53,15 +51,14 @@ def hours_of(
         name = policy.otherwise
     if name is None:
         return _desk_hours(moment, rules)
-    if name not in terms_of(rules(version)).floating:
+    if not rules(version).is_floating(name):
         return Hours(name, version)
     return Hours(name, version, _zone(rules(version), facts, moment))
 
 
 def calendar_of(span: DeskSpan, rules: Rules) -> CompiledCalendar:
     """Return the calendar by which a line of a ledger is counted."""
-    ask: Callable[..., CompiledCalendar] = rules(span.configversion).calendar
-    return ask(span.calendar) if span.zone is None else ask(span.calendar, span.zone)
+    return rules(span.configversion).calendar(span.calendar, span.zone)
 
 
 def _desk_hours(moment: Moment, rules: Rules) -> Hours | None:
@@ -69,7 +66,7 @@ def _desk_hours(moment: Moment, rules: Rules) -> Hours | None:
         return None
     configuration = rules(moment.held)
     desk = configuration.desk(moment.desk)
-    if desk.calendar not in terms_of(configuration).floating:
+    if not configuration.is_floating(desk.calendar):
         return Hours(desk.calendar, moment.held)
     return Hours(desk.calendar, moment.held, desk.time_zone or "UTC")
 

@@ -6,7 +6,7 @@ import math
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from services.sla.domain.machine import Conditions
 from services.sla.domain.metrics import METRICS, Defaults
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from shared.contracts.sla import ClockView
 
 _KNOWN_MAX: Final = 4_096
-FLOATING: Final = "floating"
-"""The zone of a calendar whose hours are read in the zone of whoever it is asked for."""
 
 
 class PoliciesTooMany(HeliodeskError):
@@ -63,6 +61,18 @@ class Row:
     own: Mapping[str, Condition]
     """The conditions of the clock's course that it names, by name."""
 
+    @property
+    def subject(self) -> Literal["desk", "supplier"] | None:
+        """Of whom there is a clock each; None: there is one of the ticket."""
+        if self.policy.desk is not None:
+            return "desk"
+        return "supplier" if self.policy.supplier is not None else self.defaults.subject
+
+    @property
+    def only(self) -> str | None:
+        """The desk or the supplier that alone has a clock; None: each has that had the work."""
+        return self.policy.desk or self.policy.supplier
+
     def conditions(self, facts: Mapping[str, object]) -> Conditions:
         """Return the policy's own conditions over moments, for a ticket with these facts."""
         if not self.own:
@@ -90,11 +100,6 @@ class Terms:
     def __init__(self, configuration: Configuration) -> None:
         self.rows = tuple(_row(policy) for policy in configuration.sla.policies)
         self.by_name = {row.policy.name: row for row in self.rows}
-        self.floating = frozenset(
-            calendar.name
-            for calendar in configuration.calendars.calendars
-            if calendar.time_zone == FLOATING
-        )
         self._agreements = tuple(
             (agreement, _fits(agreement.condition))
             for agreement in configuration.agreements.agreements
@@ -300,7 +305,6 @@ def _target(policy: Policy, facts: TicketFacts, taking: Sequence[Agreement]) -> 
 
 
 __all__ = [
-    "FLOATING",
     "Point",
     "PoliciesTooMany",
     "Row",
