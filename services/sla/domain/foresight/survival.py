@@ -1,7 +1,7 @@
 """The survival estimate: how long clocks last, in business seconds.
 
-Durations are kept in bins whose bounds are spaced evenly by logarithm, so that a pool of clocks
-has a bounded size however many they are. A value on a bound belongs to the bin that it ends. The
+Durations are kept in bins, eight even ones for each doubling of time, so that a pool of clocks has
+a bounded size however many they are. A value on a bound belongs to the bin that it ends. The
 hazard of a bin is the share of the clocks that reached it and ended in it: the Kaplan-Meier
 estimate at the bounds of the bins. A small pool borrows from the next wider one.
 """
@@ -13,13 +13,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-FIRST_SECONDS: Final = 60.0
+FIRST_SECONDS: Final = 56.25
+"""An hour is 64 of them: whole hours, and what targets are made of, fall on bounds, so that many
+clocks which end just before their target are not smeared over it."""
 BINS_PER_OCTAVE: Final = 8
 OCTAVES: Final = 17
-"""Up to 2,184 business hours; longer ones share the last bin."""
-EDGES: Final = (
+"""Up to 2,048 business hours; longer ones share the last bin."""
+EDGES: Final[tuple[float, ...]] = (
     0.0,
-    *(FIRST_SECONDS * 2 ** (k / BINS_PER_OCTAVE) for k in range(OCTAVES * BINS_PER_OCTAVE + 1)),
+    *(
+        FIRST_SECONDS * (1 << octave) * (1 + part / BINS_PER_OCTAVE)
+        for octave in range(OCTAVES)
+        for part in range(BINS_PER_OCTAVE)
+    ),
+    FIRST_SECONDS * (1 << OCTAVES),
 )
 """Bin k holds the durations of ``(EDGES[k], EDGES[k + 1]]``; 0 is in bin 0; the last has no end."""
 BINS: Final = len(EDGES)
