@@ -29,7 +29,13 @@ def create_app(settings: SlaSettings, *, clock: Clock | None = None) -> FastAPI:
     foreseen = MongoForesight(runtime.database)
     runtime.prepare.append(foreseen.ensure_indexes)
     foresight = Foresight(
-        store=foreseen, rules=handlers.rules, clock=clock, at_risk=settings.at_risk
+        store=foreseen,
+        rules=handlers.rules,
+        clock=clock,
+        at_risk=settings.at_risk,
+        failed=lambda ticket, reason: runtime.log.error(
+            "foresight_failed", ticket=ticket, reason=reason
+        ),
     )
     ticker = ClockTicker(
         index=index,

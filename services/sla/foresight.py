@@ -8,7 +8,7 @@ two processes do not write in the order of their clocks; what was counted is not
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -36,6 +36,7 @@ from services.sla.domain.model import OPEN_STATES, Clock, ClocksState, Rules
 from services.sla.foresight_ports import AtRisk, Cursor, ForesightStore, Visit, Watched
 from shared.aggregate import Document
 from shared.clock import Clock as Time
+from shared.kernel import Infrastructure
 
 OVERLAP: Final = timedelta(minutes=2)
 BATCH: Final = 200
@@ -104,6 +105,7 @@ class Foresight:
         at_risk: the probability from which a ticket is at risk.
         levels: the probabilities that somebody else waits for.
         tell: is given the tickets of which such a level is reached; at least once.
+        failed: is told of a ticket that could not be judged; it is left alone until it changes.
     """
 
     def __init__(
@@ -115,6 +117,7 @@ class Foresight:
         at_risk: float,
         levels: Levels = no_levels,
         tell: Tell = tell_nobody,
+        failed: Callable[[str, str], None] = lambda _ticket, _reason: None,
     ) -> None:
         self.at_risk = at_risk
         self._store = store
@@ -122,6 +125,7 @@ class Foresight:
         self._clock = clock
         self._levels = levels
         self._tell = tell
+        self._failed = failed
         self._estimates: dict[tuple[str, str], Estimate] = {}
         self._cursor: Cursor | None = None
         self._newest = BEGINNING
@@ -165,9 +169,15 @@ class Foresight:
             if document.state is None:
                 continue
             before = watched.get(document.id) or Watched(document.id, document.tenant)
-            after = self._seen(document, document.state, before, round_)
+            try:
+                after = self._seen(document, document.state, before, round_)
+                told = self._reached(document, document.state, after, round_)
+            except Infrastructure:
+                raise
+            except Exception as error:  # noqa: BLE001 - one ticket's defect must not stop the others
+                self._failed(document.id, f"{type(error).__name__}: {error}")
+                after, told = _left_alone(document, before, round_.now), None
             visits.append(Visit(before, after, difference(after.counted, before.counted)))
-            told = self._reached(document, document.state, after, round_)
             if told is not None:
                 expected.append(told)
         if visits and not await self._store.apply(visits):
@@ -250,8 +260,10 @@ class Foresight:
         rules = self._rules(document.tenant)
         found = []
         for clock in state.clocks:
+            if clock.view.state not in OPEN_STATES:
+                continue
             levels = self._levels(clock, rules)
-            if not levels or clock.view.state not in OPEN_STATES:
+            if not levels:
                 continue
             traits = traits_of(state, clock, watched.seen.get(clock.view.clock))
             estimate = round_.estimates.get((document.tenant, traits.chain()[-1]))
@@ -340,6 +352,18 @@ def _forecast(
     clock: Clock, traits: Traits, estimate: Estimate, now: datetime, rules: Rules
 ) -> Forecast | None:
     return forecast(clock, traits, estimate.curve, widest=estimate.widest, now=now, rules=rules)
+
+
+def _left_alone(document: Document[ClocksState], before: Watched, now: datetime) -> Watched:
+    """Return what is kept of a ticket that cannot be judged: what was counted, and no more."""
+    return replace(
+        before,
+        version=before.version + 1,
+        seq=document.seq,
+        at=document.at,
+        visited_at=now,
+        open=False,
+    )
 
 
 def _made(clock: Clock, estimate: Estimate, used: float, now: datetime) -> Made | None:

@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from services.sla.api import clock_router
+from services.sla.domain.model import Clock, Rules
 from services.sla.foresight import Expected, Foresight
 from services.sla.foresight_api import prediction_router
 from shared.auth import Actor
@@ -270,3 +271,30 @@ async def test_who_waits_for_a_level_is_told_when_it_is_reached(world: World) ->
     await world.run()
     assert [item.ticket for item in world.told] == ["new"]
     assert world.told[0].forecasts[0].probability >= 0.8
+
+
+async def test_one_ticket_that_cannot_be_judged_holds_up_no_other() -> None:
+    """It is told of once and left alone until it changes; the others are counted."""
+    world = World()
+    failures: list[str] = []
+
+    def levels(clock: Clock, _rules: Rules) -> tuple[float, ...]:
+        if clock.view.started_at == utc(2, 15):
+            message = "a defect"
+            raise ValueError(message)
+        return ()
+
+    world.foresight = foresight_of(
+        world.sla, world.store, levels=levels, failed=lambda ticket, _: failures.append(ticket)
+    )
+    story = Story(ticket="bad", facts=facts("BAD", accepted_at=utc(2, 15)), desk="global")
+    await world.sla.feed(story.accepted(utc(2, 15)), story.queued(utc(2, 15)))
+    await world.open("good", utc(2, 16))
+    await world.run()
+    assert failures == ["bad"]
+    assert world.store.kept["good"].open
+    assert not world.store.kept["bad"].open
+    assert sum(world.store.counts["main", "pool|resolution"]["open"].values()) == 1
+    await world.sla.feed(story.resolved(utc(2, 17)))
+    await world.run()
+    assert "2026-07" in world.store.counts["main", "pool|resolution"]

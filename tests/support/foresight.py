@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -113,6 +113,7 @@ def foresight_of(
     *,
     levels: Levels = no_levels,
     tell: Tell = tell_nobody,
+    failed: Callable[[str, str], None] = lambda _ticket, _reason: None,
 ) -> Foresight:
     """Return foresight on the documents of a wired sla."""
     return Foresight(
@@ -122,4 +123,5 @@ def foresight_of(
         at_risk=0.5,
         levels=levels,
         tell=tell,
+        failed=failed,
     )
