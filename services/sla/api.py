@@ -18,7 +18,7 @@ from services.sla.domain.evolve import TICKET_CLOCKS
 from services.sla.domain.explain import TicketExplanation
 from services.sla.domain.explain_text import render
 from services.sla.domain.foresight.forecast import MODEL, Forecast
-from services.sla.domain.foresight.words import reason
+from services.sla.domain.foresight.words import outlook, reason
 from services.sla.domain.model import NEVER, OPEN_STATES, ClocksState
 from services.sla.foresight import Foresight
 from services.sla.foresight_ports import AtRisk
@@ -179,13 +179,16 @@ def clock_router(
     ) -> TicketExplanation | Response:
         """Explain each clock: every window, pause and desk, the sums, and the due time.
 
-        JSON; with ``lang`` the same as plain text in that language.
+        JSON; with ``lang`` the same as plain text in that language, and what is expected.
         """
         document, state = await found(actor, ticket)
         explanation = handlers.explain(document, state, clock.now())
         if lang is None:
             return explanation
-        return PlainTextResponse(render(explanation, lang=lang))
+        seen = (await predicted([document]))[0]
+        ahead = outlook([(p.clock, p.probability, p.because[lang]) for p in seen.predictions], lang)
+        text = render(explanation, lang=lang)
+        return PlainTextResponse(f"{text.rstrip()}\n\n{ahead}" if ahead else text)
 
     return router
 

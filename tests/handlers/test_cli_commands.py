@@ -599,7 +599,7 @@ def test_tickets_at_risk_are_listed_with_the_reason(home: Path) -> None:
         "limit": "100",
         "desk": "london",
     }
-    nothing = {"items": [], "next": None}
+    nothing: dict[str, object] = {"items": [], "next": None}
     desk = Desk(home, {(SLA, "GET", "/v1/clocks"): httpx.Response(200, json=nothing)})
     assert desk.run("sla", "risks").stdout == "No ticket is at risk.\n"
 

@@ -125,6 +125,10 @@ async def test_a_prediction_follows_the_history(world: World, http: httpx.AsyncC
     assert isinstance(because, dict)
     assert "lasted 3 h 0 min" in because["en"]
     assert "已用时 3 小时 0 分" in because["zh"]
+    for lang, head in (("en", "Outlook: "), ("zh", "预测")):
+        text = (await http.get("/v1/clocks/new/explain", params={"lang": lang})).text
+        assert f"\n\n{head}" in text
+        assert text.rstrip().endswith(because[lang])
 
 
 async def test_with_little_history_nothing_is_said() -> None:

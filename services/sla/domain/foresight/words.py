@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, Literal
 
@@ -11,6 +12,15 @@ from services.sla.domain.foresight.outcomes import LEVELS
 Language = Literal["en", "zh"]
 _HOUR: Final = 3_600
 _MINUTE: Final = 60
+
+
+def outlook(found: Iterable[tuple[str, float, str]], lang: Language) -> str:
+    """Return a paragraph of (clock, probability, reason); empty where there are none."""
+    lines = [f"  {clock}: {_percent(probability)} %. {why}" for clock, probability, why in found]
+    if not lines:
+        return ""
+    head = "Outlook: how probable it is that the target is passed"
+    return "\n".join([head if lang == "en" else "预测:超过目标的概率", *lines, ""])
 
 
 def reason(found: Forecast, lang: Language, *, paused: bool = False) -> str:
