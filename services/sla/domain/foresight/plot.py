@@ -25,7 +25,7 @@ text { font: 12px system-ui, "Segoe UI", "Noto Sans", "Noto Sans CJK SC", sans-s
 
 def reliability_svg(found: Mapping[str, Reliability]) -> str:
     """Return the plot as an SVG document; the diagonal is what good predictions lie on."""
-    width, height = LEFT + SIZE + 330, TOP + SIZE + 56
+    width, height = LEFT + SIZE + 390, TOP + SIZE + 56
     parts = [
         (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
