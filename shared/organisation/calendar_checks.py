@@ -32,7 +32,9 @@ def calendar_faults(configuration: Configuration) -> Iterator[Fault]:
         if calendar.name in known:
             yield (*at, "name"), f"a second calendar is named {calendar.name!r}"
         if calendar.name in CALENDAR_SOURCES:
-            reason = f"{calendar.name!r} means that of the {calendar.name}; take another name"
+            reason = (
+                f"{calendar.name!r} means the calendar of the {calendar.name}; take another name"
+            )
             yield (*at, "name"), reason
         known.setdefault(calendar.name, calendar)
     yield from _public_days(configuration)

@@ -11,6 +11,7 @@ from services.sla.api import clock_router
 from shared.auth import Actor
 from shared.contracts.control import IdentityKind, Role
 from shared.http import equip
+from tests.support.foresight import foresight_of
 from tests.support.sla import Sla, Story, facts, utc
 
 
@@ -56,7 +57,14 @@ async def http(sla: Sla) -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
     equip(app)
     app.state.authenticator = Tokens()
-    app.include_router(clock_router(index=sla.index, handlers=sla.handlers, clock=sla.clock))
+    app.include_router(
+        clock_router(
+            index=sla.index,
+            handlers=sla.handlers,
+            foresight=foresight_of(sla),
+            clock=sla.clock,
+        )
+    )
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app),
         base_url="http://sla",
