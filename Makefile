@@ -58,7 +58,7 @@ bench: $(STAMP) ## Benchmarks, as ratios to a floor in the same run
 	$(BIN)/python -m tests.benchmarks
 
 chaos: $(STAMP) ## The long forms of the fault tests
-	HELIODESK_CHAOS=1 $(BIN)/python -m pytest -q tests/sim tests/handlers/test_intake_fuzz.py tests/unit/test_coverage_exact.py tests/e2e
+	HELIODESK_CHAOS=1 $(BIN)/python -m pytest -q tests/sim tests/handlers/test_intake_fuzz.py tests/unit/test_coverage_exact.py tests/unit/test_calendar_laws.py tests/e2e
 
 docs: $(STAMP) ## Write the generated documents
 	$(BIN)/python -m heliodesk.documents write

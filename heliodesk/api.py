@@ -14,7 +14,10 @@ REQUEST_SECONDS_MAX: Final = 15.0
 _BAD_INPUT: Final = frozenset({400, 405, 406, 413, 415, 422})
 _CONFLICT: Final = frozenset({409, 412, 428})
 _PLACES: Final = ("file", "line", "path", "field", "reason")
-_EXITS: Final[Mapping[str, Exit]] = {"promises-uncovered": Exit.FAILED}
+_EXITS: Final[Mapping[str, Exit]] = {
+    "promises-uncovered": Exit.FAILED,
+    "chain-too-late": Exit.FAILED,
+}
 """Problems whose status says too little: what was sent is right, and still nothing happened."""
 _NOT_NOW: Final = frozenset({429, 502, 503, 504})
 

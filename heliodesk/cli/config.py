@@ -21,12 +21,22 @@ from heliodesk.cli.output import (
     print_table,
     print_text,
 )
-from heliodesk.cli.promises import HINT, Because, Force, forcing, show_broken
+from heliodesk.cli.promises import (
+    HINT,
+    Because,
+    Force,
+    forcing,
+    levels_of,
+    show_broken,
+    show_levels,
+    show_skipped,
+)
 from heliodesk.errors import CliError, Exit
 from heliodesk.product.directory import read_directory
 from shared.coverage import BrokenPromise, analyse, out_of_reach
 from shared.coverage.overlaps import short_overlaps
 from shared.organisation import Configuration, ConfigurationInvalid, parse_sections
+from shared.service_levels import ServiceLevels, service_levels
 
 PATH: Final = "/v1/configuration"
 VALUE_CHARACTERS_MAX: Final = 100
@@ -54,9 +64,10 @@ app = typer.Typer(no_args_is_help=True, help="Check, compare, apply and roll bac
 def check(ctx: typer.Context, folder: Folder, *, as_json: AsJson = False) -> None:
     """Check a directory without asking anybody.
 
-    Exit code 2 where it is wrong, 1 where it leaves promised time uncovered. Shifts that overlap
-    for less than a policy of handovers wants are warned of, 400 days ahead, and so are routing
-    rules that require what nobody has whom their requests can reach.
+    Exit code 2 where it is wrong, 1 where it leaves promised time uncovered or a chain of targets
+    too late. Shifts that overlap for less than a policy of handovers wants are warned of, 400 days
+    ahead, and so are routing rules that require what nobody has whom their requests can reach,
+    policies that overlap or are missing, and agreements that need somebody.
     """
     try:
         found = parse_sections(read_directory(folder))
@@ -65,6 +76,7 @@ def check(ctx: typer.Context, folder: Folder, *, as_json: AsJson = False) -> Non
             problems = _problems_json(error)
             found_wrong = {"valid": False, "problems": problems}
             found_wrong |= {"broken_promises": [], "short_overlaps": [], "out_of_reach": []}
+            found_wrong["service_levels"] = ServiceLevels().model_dump(mode="json")
             print_json(found_wrong)
             raise typer.Exit(Exit.BAD_INPUT) from error
         raise _invalid(folder, error) from error
@@ -74,11 +86,14 @@ def check(ctx: typer.Context, folder: Folder, *, as_json: AsJson = False) -> Non
         for kept in analyse(found, start, promised_only=True).broken
     ]
     short, unmet = short_overlaps(found, start), out_of_reach(found)
+    levels = service_levels(found, start)
     if as_json:
         overlaps = [overlap.model_dump(mode="json") for overlap in short]
         right = {"valid": True, "problems": [], "broken_promises": broken}
         rules = [each.model_dump(mode="json") for each in unmet]
-        print_json({**right, "short_overlaps": overlaps, "out_of_reach": rules})
+        told = levels.model_dump(mode="json")
+        right |= {"short_overlaps": overlaps, "out_of_reach": rules, "service_levels": told}
+        print_json(right)
     else:
         print_line(f"{folder} is right: {_size(found)}.")
         show_broken(broken)
@@ -86,7 +101,8 @@ def check(ctx: typer.Context, folder: Folder, *, as_json: AsJson = False) -> Non
             print_line(f"warning: handover: {overlap.words()}")
         for each in unmet:
             print_line(f"warning: routing: {each.words()}")
-    if broken:
+        show_levels(levels)
+    if broken or levels.refused:
         raise typer.Exit(Exit.FAILED)
 
 
@@ -116,6 +132,8 @@ def _diff(
         if dry is not None:
             dry.show()
         show_broken(found["broken_promises"])
+        show_levels(levels_of(found))
+        show_skipped(found)
     if dry is not None:
         dry.end()
 
@@ -135,8 +153,9 @@ def apply(
 ) -> None:
     """Put a directory in force, unless somebody else has changed the configuration meanwhile.
 
-    What leaves promised time uncovered is refused, unless it is forced with a reason. Which open
-    tickets will move is said before; where routing does not answer, that is said instead.
+    What leaves promised time uncovered, or a chain of targets too late, is refused, unless it is
+    forced with a reason. Which open tickets will move is said before; where routing does not
+    answer, that is said instead.
     """
     reason = forcing(because, force=force)
     context, sections = context_of(ctx), _sections(folder)
@@ -158,6 +177,8 @@ def apply(
     if applied["is_new"]:
         print_line(f"Version {applied['version']} is in force. {_count(found['changes'])}")
         show_broken(found["broken_promises"], hint=False)
+        show_levels(levels_of(found), hint=False)
+        show_skipped(found)
     else:
         print_line(f"Nothing to change: version {applied['version']} is just so.")
 
@@ -214,7 +235,7 @@ def show(
     print_text(f"# {by}{': ' + found['note'] if found['note'] else ''}\n")
     if found["forced_because"]:
         reason = " ".join(found["forced_because"].split())
-        print_text(f"# forced, although promised time is not covered: {reason}\n")
+        print_text(f"# forced, although a promise is not kept: {reason}\n")
     # Through the model, which knows the order in which people write the fields.
     ordered = Configuration.from_sections(found["sections"]).sections()
     for name in sorted(sections):
@@ -284,7 +305,7 @@ def _put(control: Api, method: str, path: str, body: Any, *, seen: int) -> dict[
             method, path, body, headers={"If-Match": f'"{seen}"'}
         )
     except CliError as error:
-        if error.problem == "promises-uncovered":
+        if error.problem in {"promises-uncovered", "chain-too-late"}:
             raise CliError(error.message, code=error.code, lines=(*error.lines, HINT)) from error
         if error.code is not Exit.CONFLICT:
             raise

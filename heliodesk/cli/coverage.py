@@ -11,9 +11,9 @@ from typing import Annotated, Final
 import typer
 from rich.text import Text
 
-from heliodesk.cli.config import PATH, configuration_of
-from heliodesk.cli.context import Context, context_of
+from heliodesk.cli.context import context_of
 from heliodesk.cli.output import heading, note, print_json, print_line, print_table
+from heliodesk.cli.sources import Directory, configuration_from
 from heliodesk.coverage_svg import coverage_svg
 from heliodesk.errors import CliError, Exit
 from shared.calendar import CalendarError
@@ -40,7 +40,6 @@ from shared.coverage.telling import (
     scope_words,
     want_words,
 )
-from shared.organisation import Configuration
 
 LINES_MAX: Final = 12
 """Of one kind in one row; --json has them all."""
@@ -67,10 +66,7 @@ app = typer.Typer(help="Who is there for which request, and when nobody is.")
 @app.command()
 def coverage(
     ctx: typer.Context,
-    directory: Annotated[
-        Path | None,
-        typer.Argument(help="The configuration's directory; without it the version in force."),
-    ] = None,
+    directory: Directory = None,
     *,
     first: Annotated[
         datetime | None,
@@ -89,7 +85,7 @@ def coverage(
 ) -> None:
     """Show gaps, thin cover and overlaps; exit code 1 where a promise is broken."""
     context = context_of(ctx)
-    configuration, source = _source(context, directory)
+    configuration, source = configuration_from(context, directory)
     day = (first or context.clock.now()).date()
     start = datetime.combine(day, time(), tzinfo=UTC)
     try:
@@ -105,22 +101,6 @@ def coverage(
         _show(found, source, only)
     if found.broken:
         raise typer.Exit(Exit.FAILED)
-
-
-def _source(context: Context, directory: Path | None) -> tuple[Configuration, str]:
-    """Return the configuration of a directory, or else the one in force, and what it is called."""
-    if directory is not None:
-        return configuration_of(directory), str(directory)
-    control = context.api("control")
-    version = control.get(PATH)["version"]
-    if not version:
-        message = (
-            "No configuration has been applied yet: name a directory, such as deploy/sample, or "
-            "apply one with `heliodesk config apply DIR`."
-        )
-        raise CliError(message)
-    sections = control.get(f"{PATH}/versions/{version}")["sections"]
-    return Configuration.from_sections(sections), f"version {version}"
 
 
 def _write(path: Path, text: str) -> None:

@@ -26,6 +26,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "demo": "heliodesk.cli.demo",
     "config": "heliodesk.cli.config",
     "coverage": "heliodesk.cli.coverage",
+    "calendar": "heliodesk.cli.calendar",
     "account": "heliodesk.cli.account",
     "ticket": "heliodesk.cli.tickets",
     "tail": "heliodesk.cli.tail",

@@ -1,16 +1,19 @@
-"""`heliodesk sla explain`: how each clock of a ticket came to stand as it does."""
+"""`heliodesk sla`: how clocks stand, which are at risk, and what is promised."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from heliodesk.cli.context import context_of
 from heliodesk.cli.output import print_json, print_text
+from heliodesk.cli.service_levels import agreements, check, targets
+from heliodesk.cli.sla_templates import app as templates
 
-app = typer.Typer(no_args_is_help=True, help="Clocks of tickets.")
+app = typer.Typer(no_args_is_help=True, help="Clocks of tickets, policies and agreements.")
 
 
 class Language(StrEnum):
@@ -22,7 +25,7 @@ class Language(StrEnum):
 
 @app.callback()
 def sla() -> None:
-    """Clocks of tickets."""
+    """Clocks of tickets, policies and agreements."""
 
 
 @app.command()
@@ -41,3 +44,75 @@ def explain(
         return
     text = api.send("GET", path, params={"lang": lang.value}).text
     print_text(text if text.endswith("\n") else f"{text}\n")
+
+
+@app.command()
+def risks(
+    ctx: typer.Context,
+    *,
+    desk: Annotated[str | None, typer.Option("--desk", help="Of this desk only.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=500, help="At most so many.")] = 100,
+    lang: Annotated[Language, typer.Option("--lang", help="Language of the reason.")] = Language.EN,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List tickets that are likely to pass a target, with the reason; the first due come first."""
+    api = context_of(ctx).api("sla")
+    page = api.get("/v1/clocks", at_risk="true", limit=limit, desk=desk)
+    if as_json:
+        print_json(page)
+        return
+    lines = [
+        (
+            f"{item['number']}  {prediction['clock']}  {prediction['probability']:.0%}  "
+            f"{prediction['because'][lang.value]}"
+        )
+        for item in page["items"]
+        for prediction in item["predictions"]
+        if prediction["at_risk"]
+    ]
+    none = {"en": "No ticket is at risk.", "zh": "没有面临超时风险的工单。"}[lang.value]
+    print_text("".join(f"{line}\n" for line in lines) or f"{none}\n")
+    if page["next"]:
+        print_text(f"... ({limit})\n")
+
+
+@app.command()
+def calibration(
+    ctx: typer.Context,
+    *,
+    months: Annotated[
+        int, typer.Option("--months", min=1, max=24, help="Clocks that ended in so many months.")
+    ] = 3,
+    svg: Annotated[
+        Path | None, typer.Option("--svg", help="Draw the reliability into this file.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show how good predictions were: what was said, what came, and the Brier score."""
+    api = context_of(ctx).api("sla")
+    path = "/v1/predictions/calibration"
+    if svg is not None:
+        picture = api.send("GET", path, params={"months": months, "format": "svg"}).text
+        svg.write_text(picture, encoding="utf-8")
+    found = api.get(path, months=months)
+    if as_json:
+        print_json(found)
+        return
+    lines = []
+    for row in found["rows"]:
+        lines.append(
+            f"{row['metric']} at {row['share']:.0%} of the target: {row['n']} scored, "
+            f"Brier {row['brier']:.4f} (base rate {row['base_brier']:.4f})"
+        )
+        lines += [
+            f"  {band['low']:.0%}-{band['high']:.0%}: {band['n']} predictions, "
+            f"said {band['said']:.1%}, came {band['came']:.1%}"
+            for band in row["bands"]
+        ]
+    print_text("\n".join(lines or ["No prediction has been scored yet."]) + "\n")
+
+
+app.command()(check)
+app.command()(agreements)
+app.command()(targets)
+app.add_typer(templates, name="template")

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
+from shared.calendar.zones import zone as rules_of
 from shared.organisation import Configuration, UnknownName, Virtual
 
 CLOSED_CALENDAR: Final = "demonstration-closed"
+CLOSED_DAYS: Final = "demo-closed-days"
 OPEN_CALENDAR: Final = "demonstration-open"
 REASON: Final = "The demonstration closes this desk for a moment."
 STAYS_OPEN: Final = timedelta(minutes=15)
@@ -55,7 +56,7 @@ def handover(configuration: Configuration, *, closing: str, now: datetime) -> Ha
     taking = following[topology.desks.index(closing) + 1]
     try:
         its_calendar = configuration.desk_calendar(taking)
-        configuration.desk(closing)
+        zone = configuration.desk_calendar(closing).time_zone
     except UnknownName:
         return None
     is_open = its_calendar.is_open(now) and its_calendar.is_open(now + STAYS_OPEN)
@@ -63,11 +64,11 @@ def handover(configuration: Configuration, *, closing: str, now: datetime) -> Ha
     desks = {desk["name"]: desk for desk in sections["desks"]["desks"]}
     calendars = sections["calendars"]["calendars"]
     by_name = {calendar["name"]: calendar for calendar in calendars}
-    calendars.append(closed_copy(by_name[desks[closing]["calendar"]], now))
+    calendars += closed_copy(by_name[desks[closing]["calendar"]], zone, now)
     desks[closing]["calendar"] = CLOSED_CALENDAR
     if not is_open:
-        zone = by_name[desks[taking]["calendar"]]["time_zone"]
-        calendars.append({"name": OPEN_CALENDAR, "time_zone": zone, "hours": "24x7"})
+        there = its_calendar.time_zone
+        calendars.append({"name": OPEN_CALENDAR, "time_zone": there, "hours": "24x7"})
         desks[taking]["calendar"] = OPEN_CALENDAR
     earlier = topology.desks[: topology.desks.index(taking)]
     if any(_opens_soon(configuration, desk, now) for desk in earlier if desk != closing):
@@ -93,18 +94,24 @@ def _put_first(sections: dict[str, Any], topology: str, desk: str) -> None:
             found["desks"] = [desk, *(name for name in found["desks"] if name != desk)]
 
 
-def closed_copy(calendar: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """Return a calendar that is closed on the local days around an instant.
+def closed_copy(calendar: Mapping[str, Any], zone: str, now: datetime) -> list[dict[str, Any]]:
+    """Return a calendar that is closed on the local days around an instant, and what it needs.
 
     Yesterday too: a window over midnight belongs to the day on which it opens.
     """
-    today = now.astimezone(ZoneInfo(calendar["time_zone"])).date()
+    today = now.astimezone(rules_of(zone)).date()
     dates = {(today + timedelta(days=n)).isoformat() for n in (-1, 0, 1)}
+    if "closed_days" not in calendar:
+        whole = [{"date": date, "windows": [["00:00", "24:00"]]} for date in sorted(dates)]
+        gap = {"name": CLOSED_DAYS, "time_zone": zone, "openings": whole}
+        without = [*calendar["without"], CLOSED_DAYS]
+        return [{**calendar, "name": CLOSED_CALENDAR, "without": without}, gap]
     kept = [day for day in calendar["closed_days"] if day["date"] not in dates]
     closed = [{"date": date, "reason": REASON} for date in sorted(dates)]
-    return {
+    copy = {
         **calendar,
         "name": CLOSED_CALENDAR,
         "closed_days": [*kept, *closed],
         "openings": [o for o in calendar["openings"] if o["date"] not in dates],
     }
+    return [copy]

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeVar
-from zoneinfo import ZoneInfo
 
 from services.notify.domain.answers import AnswerLinks
 from services.notify.domain.delivery import retry
@@ -21,6 +20,7 @@ from services.notify.domain.mail import (
 from services.notify.domain.notices import CODE, NOTICES, REQUEST, RESOLUTION, Notice, Notices
 from services.notify.domain.ways import reply_to, ways_of
 from services.notify.ports import Directory, Later, Refused, Words
+from shared.calendar.zones import zone as rules_of
 from shared.clock import Clock
 from shared.commit import Command, Committer
 from shared.configuration import Configurations
@@ -349,7 +349,7 @@ def _due(due_at: str | None, desk: str, configuration: Configuration) -> str:
         zone = configuration.desk_time_zone(desk)
     except UnknownName:
         zone = "UTC"
-    local = datetime.fromisoformat(due_at).astimezone(ZoneInfo(zone))
+    local = datetime.fromisoformat(due_at).astimezone(rules_of(zone))
     return f"{local:%Y-%m-%d %H:%M} ({zone})"
 
 

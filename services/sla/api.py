@@ -17,7 +17,11 @@ from services.sla.domain.count import seen_at
 from services.sla.domain.evolve import TICKET_CLOCKS
 from services.sla.domain.explain import TicketExplanation
 from services.sla.domain.explain_text import render
+from services.sla.domain.foresight.forecast import MODEL, Forecast
+from services.sla.domain.foresight.words import outlook, reason
 from services.sla.domain.model import NEVER, OPEN_STATES, ClocksState
+from services.sla.foresight import Foresight
+from services.sla.foresight_ports import AtRisk
 from services.sla.handlers import ClockHandlers
 from services.sla.ports import PAGE_MAX, ClockIndex, Place, Wanted
 from shared.aggregate import Document
@@ -25,10 +29,40 @@ from shared.auth import Action, Actor
 from shared.clock import Clock
 from shared.contracts.facts import Instant
 from shared.contracts.internal import CLOCKS_PATH, ClocksAnswer, ClocksView, IdsRequest
-from shared.contracts.sla import ClockView
+from shared.contracts.sla import ClockState, ClockView
 from shared.http import Problem, allowed
 from shared.kernel import instant, rfc3339
 from shared.streams import StreamStore
+
+
+class Prediction(BaseModel):
+    """What is expected of an open clock, given the business time that it has used."""
+
+    model_config = ConfigDict(frozen=True)
+
+    clock: str
+    probability: float
+    """Of passing the target: from 0 to 1."""
+    expected_at: Instant | None
+    """When it ends on average; None while it is paused: nobody knows when it goes on."""
+    median_at: Instant | None
+    """Until when half of the clocks like it end."""
+    expected_seconds: float
+    """Business time left on average."""
+    at_risk: bool
+    """The target is not passed yet, and will be by at least the probability that is set."""
+    model: str
+    pool: tuple[str, ...]
+    """The pools that it rests on: metric, priority, first desk, category, band of the queue."""
+    level: str
+    """The finest of them that has clocks of its own."""
+    n: int
+    """How many clocks of that pool have ended, older ones counting for less."""
+    queue: int | None
+    """Open tickets of the desk when the clock began, where that is known."""
+    used_share: float
+    closed_until: Instant | None
+    because: dict[Literal["en", "zh"], str]
 
 
 class TicketClocks(BaseModel):
@@ -47,6 +81,10 @@ class TicketClocks(BaseModel):
     agent: str | None
     breached: bool
     clocks: tuple[ClockView, ...]
+    at_risk: bool = False
+    """Whether one of the predictions is."""
+    predictions: tuple[Prediction, ...] = ()
+    """Of the open clocks; none where too few clocks of the kind have ended."""
 
 
 class ClocksPage(BaseModel):
@@ -58,7 +96,9 @@ class ClocksPage(BaseModel):
     next: str | None
 
 
-def clock_router(*, index: ClockIndex, handlers: ClockHandlers, clock: Clock) -> APIRouter:
+def clock_router(
+    *, index: ClockIndex, handlers: ClockHandlers, foresight: Foresight, clock: Clock
+) -> APIRouter:
     """Return the routes below ``/v1/clocks``. All are read with the right to read."""
     router = APIRouter(prefix="/v1/clocks", tags=["clocks"])
     read: Any = allowed(Action.READ)
@@ -69,10 +109,24 @@ def clock_router(*, index: ClockIndex, handlers: ClockHandlers, clock: Clock) ->
             raise Problem(404, "not-found", f"no clocks are known of ticket {ticket[:80]}")
         return document, document.state
 
+    async def predicted(documents: Sequence[Document[ClocksState]]) -> tuple[TicketClocks, ...]:
+        found = await foresight.forecasts(documents)
+        now = clock.now()
+        return tuple(
+            foretold(
+                shown(document, document.state, now, handlers),
+                found.get(document.id, ()),
+                foresight.at_risk,
+            )
+            for document in documents
+            if document.state is not None
+        )
+
     @router.get("")
     async def list_clocks(
         *,
         breached: bool | None = None,
+        at_risk: bool = False,
         due_before: AwareDatetime | None = None,
         desk: Annotated[str | None, Query(max_length=80)] = None,
         after: Annotated[str | None, Query(max_length=120)] = None,
@@ -82,8 +136,22 @@ def clock_router(*, index: ClockIndex, handlers: ClockHandlers, clock: Clock) ->
         """List tickets with their clocks, the earliest due time first.
 
         ``due_before`` asks for tickets with a clock that runs and is due before then; ``breached``
-        for those where a target has passed, or none has.
+        for those where a target has passed, or none has; ``at_risk`` for those that are likely to
+        pass one. Which tickets are looked at is at most a quarter of an hour old; whether they
+        are at risk is of now, so a page may be shorter than ``limit``.
         """
+        if at_risk and not (breached is None and due_before is None):
+            text = "at_risk: ask for it without `breached` and `due_before`"
+            raise Problem(422, "invalid", text, errors=[{"field": "at_risk", "reason": text}])
+        if at_risk:
+            risky = AtRisk(
+                tenant=actor.tenant, now=clock.now(), desk=desk, after=_place(after), limit=limit
+            )
+            rows, documents = await foresight.risks(risky)
+            items = tuple(item for item in await predicted(documents) if item.at_risk)
+            last = rows[-1] if len(rows) >= limit else None
+            following = f"{rfc3339(last.rank_at or NEVER)}~{last.ticket}" if last else None
+            return ClocksPage(items=items, next=following)
         wanted = Wanted(
             tenant=actor.tenant,
             breached=breached,
@@ -93,20 +161,15 @@ def clock_router(*, index: ClockIndex, handlers: ClockHandlers, clock: Clock) ->
             limit=limit,
         )
         documents = await index.listed(wanted)
-        now = clock.now()
-        items = tuple(
-            shown(document, document.state, now, handlers)
-            for document in documents
-            if document.state is not None
-        )
+        items = await predicted(documents)
         return ClocksPage(items=items, next=_next(documents, limit))
 
     @router.get("/{ticket}")
     async def read_clocks(ticket: str, response: Response, actor: Actor = read) -> TicketClocks:
         """Return the clocks of a ticket, by its id or its number."""
-        document, state = await found(actor, ticket)
+        document, _state = await found(actor, ticket)
         response.headers["ETag"] = f'"{document.seq}"'
-        return shown(document, state, clock.now(), handlers)
+        return (await predicted([document]))[0]
 
     @router.get("/{ticket}/explain", response_model=TicketExplanation)
     async def explain_clocks(
@@ -116,13 +179,16 @@ def clock_router(*, index: ClockIndex, handlers: ClockHandlers, clock: Clock) ->
     ) -> TicketExplanation | Response:
         """Explain each clock: every window, pause and desk, the sums, and the due time.
 
-        JSON; with ``lang`` the same as plain text in that language.
+        JSON; with ``lang`` the same as plain text in that language, and what is expected.
         """
         document, state = await found(actor, ticket)
         explanation = handlers.explain(document, state, clock.now())
         if lang is None:
             return explanation
-        return PlainTextResponse(render(explanation, lang=lang))
+        seen = (await predicted([document]))[0]
+        ahead = outlook([(p.clock, p.probability, p.because[lang]) for p in seen.predictions], lang)
+        text = render(explanation, lang=lang)
+        return PlainTextResponse(f"{text.rstrip()}\n\n{ahead}" if ahead else text)
 
     return router
 
@@ -168,6 +234,41 @@ def shown(
         breached=state.breached,
         clocks=tuple(sorted(views, key=_pressing)),
     )
+
+
+def foretold(shown: TicketClocks, found: Sequence[Forecast], level: float) -> TicketClocks:
+    """Return what callers see of a document, with what is expected of its open clocks."""
+    views = {view.clock: view for view in shown.clocks}
+    predictions = tuple(
+        Prediction(
+            clock=one.clock,
+            probability=one.probability,
+            expected_at=one.expected_at,
+            median_at=one.median_at,
+            expected_seconds=one.expected_seconds,
+            at_risk=level <= one.probability and views[one.clock].breached_at is None,
+            model=MODEL,
+            pool=tuple(one.traits.chain()[-1].split("|")),
+            level=one.level,
+            n=one.n,
+            queue=one.traits.queue,
+            used_share=one.used_share,
+            closed_until=one.closed_until,
+            because={
+                lang: reason(one, lang, paused=views[one.clock].state is ClockState.PAUSED)
+                for lang in LANGUAGES
+            },
+        )
+        for one in found
+        if one.clock in views
+    )
+    ranked = tuple(sorted(predictions, key=lambda p: (-p.probability, p.clock)))
+    return shown.model_copy(
+        update={"predictions": ranked, "at_risk": any(p.at_risk for p in ranked)}
+    )
+
+
+LANGUAGES: tuple[Literal["en"], Literal["zh"]] = ("en", "zh")
 
 
 def _pressing(view: ClockView) -> tuple[bool, datetime, str]:

@@ -7,6 +7,9 @@ from fastapi import FastAPI
 from services.sla.api import clock_router, internal_router
 from services.sla.consumers import on_requests, on_tickets
 from services.sla.domain.evolve import TICKET_CLOCKS
+from services.sla.foresight import Foresight
+from services.sla.foresight_api import prediction_router
+from services.sla.foresight_store import MongoForesight
 from services.sla.handlers import ClockHandlers
 from services.sla.settings import SlaSettings
 from services.sla.store import MongoClocks
@@ -23,6 +26,17 @@ def create_app(settings: SlaSettings, *, clock: Clock | None = None) -> FastAPI:
     index = MongoClocks(runtime.database)
     runtime.prepare.append(index.ensure_indexes)
     handlers = ClockHandlers(runtime.configurations)
+    foreseen = MongoForesight(runtime.database)
+    runtime.prepare.append(foreseen.ensure_indexes)
+    foresight = Foresight(
+        store=foreseen,
+        rules=handlers.rules,
+        clock=clock,
+        at_risk=settings.at_risk,
+        failed=lambda ticket, reason: runtime.log.error(
+            "foresight_failed", ticket=ticket, reason=reason
+        ),
+    )
     ticker = ClockTicker(
         index=index,
         caughtup=GroupCaughtup(runtime.bus, (REQUESTS, TICKETS), clock),
@@ -42,9 +56,11 @@ def create_app(settings: SlaSettings, *, clock: Clock | None = None) -> FastAPI:
     runtime.consume(REQUESTS, on_requests(handlers))
     runtime.consume(TICKETS, on_tickets(handlers))
     runtime.tick("clocks", ticker.run_once, seconds=settings.tick_seconds)
+    runtime.tick("foresight", foresight.run_once, seconds=settings.foresight_seconds)
     return runtime.application(
         routers=[
-            clock_router(index=index, handlers=handlers, clock=clock),
+            clock_router(index=index, handlers=handlers, foresight=foresight, clock=clock),
+            prediction_router(foresight),
             internal_router(store=runtime.committer.store, handlers=handlers, clock=clock),
         ],
         title="Heliodesk sla",

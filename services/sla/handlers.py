@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from services.sla.domain.course import MERGED
 from services.sla.domain.decide import News, decide
 from services.sla.domain.evolve import TICKET_CLOCKS
 from services.sla.domain.explain import TicketExplanation, explained
-from services.sla.domain.model import ClocksState, Rules
+from services.sla.domain.history import MERGED
+from services.sla.domain.model import REPLIED, WROTE, ClocksState, Rules
 from services.sla.domain.ticks import decide_tick
 from services.sla.ports import ConfigurationSource, Due
 from shared.aggregate import Document
@@ -23,11 +23,12 @@ from shared.contracts.intake import (
     ConversationReopened,
     Direction,
     MessageAdded,
+    ReplyVerdict,
     RequestAccepted,
     RequestReclassified,
 )
 from shared.contracts.routing import Status, TicketClosed, TicketEvent, TicketPended
-from shared.contracts.sla import WorkEntry
+from shared.contracts.sla import MessageEntry, WorkEntry
 from shared.kernel import CommandRejected
 
 TIMER_FAILED = "timer-failed"
@@ -59,18 +60,18 @@ class ClockHandlers:
     ) -> Sequence[Body]:
         """Start the clocks, or take note of what the ticket is now; intake owns that."""
         body = event.body
-        answered = (
-            isinstance(body, MessageAdded)
-            and body.direction is Direction.OUTBOUND
-            and body.author not in AUTOMATIC_AUTHORS
-        )
+        message = _message(event)
+        change = "facts-changed"
+        if message is not None:
+            change = "responded" if message.change == REPLIED else message.change
         news = News(
             at=event.time,
             version=self._version(event),
             facts=body.facts,
-            change="responded" if answered else "facts-changed",
-            responded_at=event.time if answered else None,
+            change=change,
+            message=message,
             owner=True,
+            first=isinstance(body, RequestAccepted),
         )
         return decide(state, news, self.rules(event.tenant))
 
@@ -85,7 +86,7 @@ class ClockHandlers:
             version=version,
             facts=body.facts,
             change=change,
-            entry=_entry(state, event, version),
+            entry=_entry(state, event, change, version),
         )
         return decide(state, news, self.rules(event.tenant))
 
@@ -103,25 +104,40 @@ class ClockHandlers:
         return explained(document.id, state, now, self.rules(document.tenant))
 
 
-def _entry(state: ClocksState | None, event: Event[TicketEvent], version: int) -> WorkEntry:
+def _message(event: Event[RequestEvent]) -> MessageEntry | None:
+    """Return what was said between the requester and the desk; None where nothing was.
+
+    A message that only says that the solution is one asks for no answer.
+    """
+    body = event.body
+    if not isinstance(body, MessageAdded):
+        return None
+    if body.direction is Direction.OUTBOUND and body.author not in AUTOMATIC_AUTHORS:
+        return MessageEntry(at=event.time, change=REPLIED)
+    if body.direction is Direction.INBOUND and body.verdict is not ReplyVerdict.SATISFIED:
+        return MessageEntry(at=event.time, change=WROTE)
+    return None
+
+
+def _entry(
+    state: ClocksState | None, event: Event[TicketEvent], change: str, version: int
+) -> WorkEntry:
     """Return how the work stands after an event of routing.
 
     A status that only a newer release knows changes nothing. An event that finds the ticket
-    pending, or closed, does not say why: what was said before holds.
+    pending, or closed as part of another, does not say why: what was said before holds.
     """
     body = event.body
     status = body.status.value
     if body.status is Status.UNKNOWN:
         status = state.status if state and state.status else Status.QUEUED.value
-    reason = None
+    reason = supplier = None
     if isinstance(body, TicketPended):
-        reason = body.reason.value
+        reason, supplier = body.reason.value, body.supplier
     elif isinstance(body, TicketClosed):
         reason = MERGED if body.reason == MERGED else None
-    elif state is not None and (
-        status == Status.PENDING or (status == state.status == Status.CLOSED)
-    ):
-        reason = state.reason
+    elif state is not None and status == state.status and status in _REASONED:
+        reason, supplier = state.reason, state.supplier
     return WorkEntry(
         at=event.time,
         status=status,
@@ -129,9 +145,15 @@ def _entry(state: ClocksState | None, event: Event[TicketEvent], version: int) -
         tier=body.tier,
         agent=body.agent,
         reason=reason,
+        supplier=supplier,
+        change=change,
         by=body.by,
         configversion=version,
     )
+
+
+_REASONED = frozenset({Status.PENDING.value, Status.CLOSED.value})
+"""Statuses for which a reason is given."""
 
 
 @dataclass(frozen=True, slots=True)

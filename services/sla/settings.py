@@ -29,6 +29,10 @@ class SlaSettings(ServiceSettings):
     right too, since overlap is harmless; it costs reads."""
     slot_index: Annotated[int, Field(ge=0, lt=SHARDS)] = 0
     """The number of this process among them, from 0."""
+    at_risk: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """The probability of passing a target from which a ticket is shown as at risk."""
+    foresight_seconds: Annotated[float, Field(gt=0)] = 5.0
+    """How often foresight looks for clocks that changed."""
     takeover_seconds: Annotated[float, Field(gt=0)] = 10.0
     """Shards whose clocks are overdue for so long have lost their process: others take them."""
 

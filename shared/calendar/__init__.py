@@ -1,6 +1,6 @@
 """Business time: when a desk is open, and how much of its time lies between two instants.
 
-The contract, in six sentences:
+The contract, in six sentences; ``docs/calendars.md`` has it with examples:
 
 - An open window is half-open: it holds its opening instant and not its closing instant.
 - Durations are elapsed time, counted in UTC. A local day on which the clocks change has 23 or
@@ -17,26 +17,38 @@ The contract, in six sentences:
 
 from __future__ import annotations
 
-from shared.calendar.compiled import CompiledCalendar, OpenWindow, compile_calendar
-from shared.calendar.errors import CalendarError, NotOpenWithinHorizon, OutsideSupportedYears
-from shared.calendar.model import (
-    BusinessCalendar,
-    ClosedDay,
-    HolidaySource,
-    SpecialOpening,
-    WallWindow,
-    Weekday,
-    WeeklyHours,
+from shared.calendar.compiled import CompiledCalendar, OpenWindow
+from shared.calendar.compiling import combine, compile_calendar
+from shared.calendar.dates import ClosedDay, HalfDay, SpecialOpening
+from shared.calendar.errors import (
+    CalendarError,
+    NotOpenWithinHorizon,
+    OutsideSupportedYears,
+    ZoneNeeded,
 )
-from shared.calendar.years import HolidayYears
+from shared.calendar.hours import WallWindow, Weekday, WeeklyHours
+from shared.calendar.model import (
+    AnnouncedDays,
+    BusinessCalendar,
+    Calendar,
+    CombinedCalendar,
+    HolidaySource,
+    HoursChange,
+)
+from shared.calendar.public import HolidayYears
 
 __all__ = [
+    "AnnouncedDays",
     "BusinessCalendar",
+    "Calendar",
     "CalendarError",
     "ClosedDay",
+    "CombinedCalendar",
     "CompiledCalendar",
+    "HalfDay",
     "HolidaySource",
     "HolidayYears",
+    "HoursChange",
     "NotOpenWithinHorizon",
     "OpenWindow",
     "OutsideSupportedYears",
@@ -44,5 +56,7 @@ __all__ = [
     "WallWindow",
     "Weekday",
     "WeeklyHours",
+    "ZoneNeeded",
+    "combine",
     "compile_calendar",
 ]

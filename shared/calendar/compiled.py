@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from datetime import UTC, datetime, time, timedelta
-from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from shared.calendar.days import DayPlan, from_ms, reached_ms, to_ms
+from shared.calendar.days import from_ms, to_ms
 from shared.calendar.errors import NotOpenWithinHorizon, OutsideSupportedYears
-from shared.calendar.years import (
-    YEAR_MAX,
-    YEAR_MIN,
-    CompiledYear,
-    HolidayYears,
-    compile_year,
-    holiday_years,
-)
-from shared.calendar.zones import zone
+from shared.calendar.model import YEAR_MAX, YEAR_MIN
 
 if TYPE_CHECKING:
-    from shared.calendar.model import BusinessCalendar
+    from collections.abc import Sequence
+
+    from shared.calendar.model import BusinessCalendar, CombinedCalendar
+    from shared.calendar.public import HolidayYears
+    from shared.calendar.years import CompiledYear
 
 HORIZON_YEARS: Final = 60
 """How far a search for open time goes. Ten years, the longest target, of a calendar that is open
@@ -38,6 +33,22 @@ class OpenWindow(NamedTuple):
     closes: datetime
 
 
+class Timetable(Protocol):
+    """Where a compiled calendar has its windows from."""
+
+    def year(self, year: int) -> CompiledYear:
+        """Compile a UTC year."""
+        ...
+
+    def provisional(self, start: datetime, end: datetime) -> Sequence[tuple[int, int]]:
+        """Return when public days may still change, in order and apart."""
+        ...
+
+    def holiday_years(self) -> tuple[HolidayYears, ...]:
+        """Return how far the public days are known."""
+        ...
+
+
 class CompiledCalendar:
     """A calendar ready to be asked. Years are compiled when first needed and kept.
 
@@ -46,11 +57,14 @@ class CompiledCalendar:
     and are cut to milliseconds; instants returned are in UTC.
     """
 
-    def __init__(self, calendar: BusinessCalendar) -> None:
+    def __init__(
+        self, calendar: BusinessCalendar | CombinedCalendar, time_zone: str, timetable: Timetable
+    ) -> None:
         self.calendar = calendar
         self.name = calendar.name
-        self._zone = zone(calendar.time_zone)
-        self._plan = DayPlan(calendar)
+        self.time_zone = time_zone
+        """In which its times are shown; of a floating calendar the one that it was asked for."""
+        self._timetable = timetable
         self._years: dict[int, CompiledYear] = {}
 
     def __repr__(self) -> str:
@@ -59,7 +73,7 @@ class CompiledCalendar:
     def is_open(self, at: datetime) -> bool:
         """Whether ``at`` lies in an open window: from its opening to before its closing."""
         at_ms, year = self._locate(at)
-        known = self._year(year)
+        known = self.year(year)
         index = bisect_right(known.opens, at_ms) - 1
         return index >= 0 and at_ms < known.closes[index]
 
@@ -73,7 +87,7 @@ class CompiledCalendar:
         """
         at_ms, first = self._locate(at)
         for year in range(first, first + HORIZON_YEARS):
-            known = self._year(year)
+            known = self.year(year)
             index = bisect_right(known.closes, at_ms)
             if index < len(known.opens):
                 return from_ms(max(at_ms, known.opens[index]))
@@ -90,7 +104,7 @@ class CompiledCalendar:
         opens = self.next_open(at)
         opens_ms, first = self._locate(opens)
         for year in range(first, first + CLOSE_HORIZON_YEARS):
-            known = self._year(year)
+            known = self.year(year)
             index = bisect_right(known.opens, opens_ms) - 1
             if index < 0:
                 # It closed at the bound of the years.
@@ -116,9 +130,9 @@ class CompiledCalendar:
         start_ms, first = self._locate(start)
         if business_ms == 0:
             return from_ms(start_ms)
-        goal = business_ms + _spent_until(self._year(first), start_ms)
+        goal = business_ms + _spent_until(self.year(first), start_ms)
         for year in range(first, first + HORIZON_YEARS):
-            known = self._year(year)
+            known = self.year(year)
             if goal <= known.total:
                 index = bisect_left(known.spent, goal)
                 return from_ms(known.closes[index] - (known.spent[index] - goal))
@@ -143,8 +157,8 @@ class CompiledCalendar:
         if end_ms < start_ms:
             message = f"the end {end.isoformat()} is before the start {start.isoformat()}"
             raise ValueError(message)
-        spent = _spent_until(self._year(last), end_ms) - _spent_until(self._year(first), start_ms)
-        return spent + sum(self._year(year).total for year in range(first, last))
+        spent = _spent_until(self.year(last), end_ms) - _spent_until(self.year(first), start_ms)
+        return spent + sum(self.year(year).total for year in range(first, last))
 
     def between(self, start: datetime, end: datetime) -> float:
         """Return the business seconds of ``[start, end)``, a whole number of thousandths.
@@ -168,7 +182,7 @@ class CompiledCalendar:
             raise ValueError(message)
         found: list[tuple[int, int]] = []
         for year in range(first, last + 1) if start_ms < end_ms else ():
-            known = self._year(year)
+            known = self.year(year)
             low = bisect_right(known.closes, start_ms)
             high = bisect_left(known.opens, end_ms)
             for index in range(low, high):
@@ -180,46 +194,29 @@ class CompiledCalendar:
 
     def holiday_years(self) -> tuple[HolidayYears, ...]:
         """Return how far the public days of each of the calendar's sources are known."""
-        return tuple(holiday_years(source) for source in self.calendar.holidays)
+        return self._timetable.holiday_years()
 
     def provisional(self, start: datetime, end: datetime) -> tuple[OpenWindow, ...]:
         """Return the stretches of ``[start, end)`` over which public days may still change.
 
-        Whole local days: those after the years whose swapped working days are published, and
-        those around a holiday that hangs on a sighting of the moon. A day for which the calendar
-        has an opening or a closed day of its own is settled.
+        Whole local days: those of years whose public days are not official, and those around a
+        holiday that hangs on a sighting of the moon. A day for which the calendar has an opening
+        or a closed day of its own is settled. Of a combined calendar the days of any of its parts.
         """
-        until = tuple(years.official_until for years in self.holiday_years())
-        if not until:
-            return ()
-        start_ms, end_ms = to_ms(start), to_ms(end)
-        day, last = start.astimezone(self._zone).date(), end.astimezone(self._zone).date()
-        found: list[tuple[int, int]] = []
-        while day <= last:
-            following = day + timedelta(days=1)
-            if self._plan.is_provisional(day, until):
-                begins, ends = (
-                    reached_ms(datetime.combine(midnight, time()), self._zone)
-                    for midnight in (day, following)
-                )
-                begins, ends = max(begins, start_ms), min(ends, end_ms)
-                if found and found[-1][1] == begins:
-                    begins = found.pop()[0]
-                if begins < ends:
-                    found.append((begins, ends))
-            day = following
+        found = self._timetable.provisional(start, end)
         return tuple(OpenWindow(from_ms(begins), from_ms(ends)) for begins, ends in found)
 
     def _locate(self, at: datetime) -> tuple[int, int]:
         """Return an instant as milliseconds, and its UTC year."""
         return to_ms(at), (at if at.tzinfo is UTC else at.astimezone(UTC)).year
 
-    def _year(self, year: int) -> CompiledYear:
+    def year(self, year: int) -> CompiledYear:
+        """Return a UTC year, compiled; raise OutsideSupportedYears."""
         known = self._years.get(year)
         if known is None:
             if not YEAR_MIN <= year <= YEAR_MAX:
                 raise OutsideSupportedYears(self.name, year, first=YEAR_MIN, last=YEAR_MAX)
-            known = self._years[year] = compile_year(self._plan, self._zone, year)
+            known = self._years[year] = self._timetable.year(year)
         return known
 
     def _not_open(self, after_ms: int, first: int, *, missing_ms: int = 0) -> NotOpenWithinHorizon:
@@ -238,12 +235,3 @@ def _spent_until(year: CompiledYear, at_ms: int) -> int:
         return 0
     left = year.closes[index] - at_ms
     return year.spent[index] - left if left > 0 else year.spent[index]
-
-
-@lru_cache(maxsize=1_024)
-def compile_calendar(calendar: BusinessCalendar) -> CompiledCalendar:
-    """Return the compiled form of a calendar; equal calendars share one.
-
-    Finding it costs a hash of the whole calendar, so keep the result where it is used often.
-    """
-    return CompiledCalendar(calendar)

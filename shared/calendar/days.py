@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
-from functools import lru_cache
+from bisect import bisect_right
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import holidays
+from shared.calendar.hours import WallWindow
+from shared.calendar.public import HolidayYears, PublicCalendar
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from shared.calendar.model import BusinessCalendar, HolidaySource, WallWindow
+    from shared.calendar.dates import HalfDay
+    from shared.calendar.hours import WeeklyHours
+    from shared.calendar.model import AnnouncedDays, BusinessCalendar, HolidaySource
 
 EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+EPOCH_ON_THE_WALL: Final = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - no zone is meant.
 MS: Final = dt.timedelta(milliseconds=1)
 
 
@@ -41,12 +46,18 @@ def reached_ms(local: dt.datetime, zone: ZoneInfo) -> int:
     A local time that comes twice means its first coming; one that a change of the clocks skips
     means the instant of the change.
     """
-    instant = local.replace(tzinfo=zone, fold=0).astimezone(dt.UTC)
-    if instant.astimezone(zone).replace(tzinfo=None) == local:
-        return to_ms(instant)
+    first = zone.utcoffset(local)
+    second = zone.utcoffset(local.replace(fold=1))
+    if first is None or second is None:
+        message = f"{zone.key} has no offset"
+        raise ValueError(message)
+    after = (local - EPOCH_ON_THE_WALL - first) // MS
+    if first >= second:
+        # It comes once, or twice, and then first with the larger offset.
+        return after
     # The time is skipped. With fold=0 it was read with the offset before the change, which lands
     # after the change; with fold=1 it lands before it. The change lies between the two.
-    before, after = to_ms(local.replace(tzinfo=zone, fold=1)), to_ms(instant)
+    before = (local - EPOCH_ON_THE_WALL - second) // MS
     while after - before > 1:
         middle = (before + after) // 2
         if from_ms(middle).astimezone(zone).replace(tzinfo=None) >= local:
@@ -56,89 +67,90 @@ def reached_ms(local: dt.datetime, zone: ZoneInfo) -> int:
     return after
 
 
-class PublicDays(NamedTuple):
-    """The holidays and the swapped working days of one year and one source."""
-
-    holidays: frozenset[dt.date]
-    workdays: frozenset[dt.date]
-
-
-@lru_cache(maxsize=4096)
-def public_days(country: str, subdivision: str | None, year: int) -> PublicDays:
-    """Return a year's public days; none of either outside the years that the package knows."""
-    known = holidays.country_holidays(country, subdiv=subdivision, years=year, expand=False)
-    return PublicDays(
-        frozenset(day for day in known if day.year == year),
-        frozenset(day for day in known.weekend_workdays if day.year == year),
-    )
-
-
-ESTIMATED_DAYS_AROUND: Final = 1
-"""A moon that is seen a night earlier or later moves a holiday by so much."""
-
-
-@lru_cache(maxsize=4096)
-def estimated_days(country: str, subdivision: str | None, year: int) -> frozenset[dt.date]:
-    """Return the days of a year that are a holiday or none by a sighting of the moon.
-
-    The package ``holidays`` marks in a holiday's name that its date is computed and not announced.
-    """
-    # In one language, whose mark is known. ``expand`` would add years that are asked for.
-    known = holidays.country_holidays(country, subdiv=subdivision, years=year, expand=False)
-    if "en_US" in known.supported_languages:
-        known = holidays.country_holidays(
-            country, subdiv=subdivision, years=year, expand=False, language="en_US"
-        )
-    mark = str(getattr(known, "estimated_label", "")).replace("%s", "").strip()
-    marks = {"(estimated)", mark} - {""}
-    around = range(-ESTIMATED_DAYS_AROUND, ESTIMATED_DAYS_AROUND + 1)
-    return frozenset(
-        day + dt.timedelta(days=shift)
-        for day, name in known.items()
-        if any(mark in name for mark in marks)
-        for shift in around
-    )
+class _Version(NamedTuple):
+    hours: WeeklyHours
+    week: tuple[tuple[WallWindow, ...], ...]
+    sources: tuple[HolidaySource, ...]
 
 
 class DayPlan:
-    """Which windows each local day of a calendar has."""
+    """Which windows each local day of a calendar has.
 
-    def __init__(self, calendar: BusinessCalendar) -> None:
-        self._week = calendar.hours.by_weekday
-        self._hours = calendar.hours
+    The first that speaks of a day decides: see `BusinessCalendar`.
+    """
+
+    def __init__(self, calendar: BusinessCalendar, announced: Iterable[AnnouncedDays] = ()) -> None:
+        self._first = calendar.valid_from or dt.date.min
+        self._last = calendar.valid_until or dt.date.max
         self._openings = {day.date: day.windows for day in calendar.openings}
-        self._closed = {day.date for day in calendar.closed_days}
-        self._sources = calendar.holidays
+        self._closed = {day.key for day in calendar.closed_days}
+        self._half = {day.key: day for day in calendar.half_days}
+        self._starts = [change.valid_from for change in calendar.changes]
+        self._versions = [_Version(calendar.hours, calendar.hours.by_weekday, calendar.holidays)]
+        for change in calendar.changes:
+            before = self._versions[-1].sources
+            sources = before if change.holidays is None else change.holidays
+            self._versions.append(_Version(change.hours, change.hours.by_weekday, sources))
+        self._public = PublicCalendar(announced)
 
-    def is_provisional(self, day: dt.date, official_until: tuple[int | None, ...]) -> bool:
-        """Return whether the public days that decide over a local day may still change.
+    @property
+    def has_sources(self) -> bool:
+        """Whether public days decide over any day."""
+        return any(version.sources for version in self._versions)
 
-        Args:
-            day: the local day.
-            official_until: of each of the calendar's sources, see `HolidayYears`.
-        """
-        if not self._sources or day in self._openings or day in self._closed:
+    def is_provisional(self, day: dt.date) -> bool:
+        """Return whether the public days that decide over a local day may still change."""
+        if not self._first <= day <= self._last or day in self._openings or self._is_closed(day):
             return False
-        return any(
-            (until is not None and day.year > until)
-            or day in estimated_days(source.country, source.subdivision, day.year)
-            for source, until in zip(self._sources, official_until, strict=True)
-        )
+        sources = self._version(day).sources
+        return any(self._public.may_change(source, day) for source in sources)
+
+    def holiday_years(self) -> tuple[HolidayYears, ...]:
+        """Return how far the public days of each source are known, each source once."""
+        sources = dict.fromkeys(source for version in self._versions for source in version.sources)
+        return tuple(dict.fromkeys(self._public.years(source) for source in sources))
 
     def windows(self, day: dt.date) -> tuple[WallWindow, ...]:
         """Return the windows that open on a local day, in order."""
+        if not self._first <= day <= self._last:
+            return ()
         special = self._openings.get(day)
         if special is not None:
             return special
-        if day in self._closed:
+        if self._is_closed(day):
             return ()
+        version = self._version(day)
         swapped: HolidaySource | None = None
-        for source in self._sources:
-            public = public_days(source.country, source.subdivision, day.year)
+        for source in version.sources:
+            public = self._public.days(source, day.year)
             if day in public.holidays:
                 return ()
             if swapped is None and day in public.workdays:
                 swapped = source
-        if swapped is not None:
-            return self._hours.of(swapped.swapped_hours)
-        return self._week[day.weekday()]
+        windows = (
+            version.week[day.weekday()]
+            if swapped is None
+            else version.hours.of(swapped.swapped_hours)
+        )
+        if not self._half:
+            return windows
+        half = self._half.get(day) or self._half.get(f"{day:%m-%d}")
+        return windows if half is None else cut(windows, half)
+
+    def _is_closed(self, day: dt.date) -> bool:
+        return bool(self._closed) and (day in self._closed or f"{day:%m-%d}" in self._closed)
+
+    def _version(self, day: dt.date) -> _Version:
+        return self._versions[bisect_right(self._starts, day)]
+
+
+def cut(windows: tuple[WallWindow, ...], half: HalfDay) -> tuple[WallWindow, ...]:
+    """Return what a half day leaves of windows."""
+    cut = (
+        WallWindow(
+            window.opens if half.opens is None else max(window.opens, half.opens),
+            window.closes if half.closes is None else min(window.closes, half.closes),
+        )
+        for window in windows
+    )
+    return tuple(window for window in cut if window.opens < window.closes)

@@ -47,3 +47,14 @@ class OutsideSupportedYears(CalendarError):
         )
         self.calendar = calendar
         self.year = year
+
+
+class ZoneNeeded(CalendarError):
+    """A floating calendar was asked without a zone in which its hours are read."""
+
+    def __init__(self, calendar: str) -> None:
+        super().__init__(
+            f"the calendar {calendar} is floating: it has hours only in the time zone of "
+            "somebody or something, and none was given"
+        )
+        self.calendar = calendar

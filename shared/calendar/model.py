@@ -3,210 +3,72 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
+from collections.abc import Mapping
 from itertools import pairwise
-from typing import Annotated, Any, Final, Literal, NamedTuple, Self, TypeVar, get_args
+from typing import Annotated, Any, Final, Self
 
 import holidays
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
+    Discriminator,
     Field,
-    PlainSerializer,
+    Tag,
     WithJsonSchema,
     model_validator,
 )
 
-from shared.calendar.zones import ZoneName
+from shared.calendar.dates import (
+    DATES_MAX,
+    NAME_PATTERN,
+    ClosedDays,
+    HalfDays,
+    Openings,
+)
+from shared.calendar.hours import FrozenModel, Weekday, WeeklyHours
+from shared.calendar.zones import ZONE_FORMAT, ZoneName, zone
 
-DAY_MINUTES: Final = 24 * 60
-NIGHT_MINUTES_MAX: Final = 12 * 60
-"""Longest window over midnight. A longer one is nearly always two times in the wrong order
-(``17:30``-``09:00``), and whoever means it can split it at midnight."""
-WINDOWS_PER_DAY_MAX: Final = 24
-DATES_MAX: Final = 5_000
-"""Closed days or openings of one calendar: decades of them, and a bound for what is compiled."""
-NAME_PATTERN: Final = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
-
-Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-WEEKDAYS: Final[tuple[Weekday, ...]] = get_args(Weekday)
-"""In the order of `datetime.date.weekday`."""
-
-_TIME = re.compile(r"([01]\d|2[0-4]):([0-5]\d)")
-
-
-class WallWindow(NamedTuple):
-    """A window on the wall clock, in minutes from the start of its local day.
-
-    ``0 <= opens < 1440`` and ``opens < closes <= opens + 1440``: a window over midnight has
-    ``closes > 1440`` and belongs to the day on which it opens.
-    """
-
-    opens: int
-    closes: int
+FLOATING: Final = "floating"
+"""Instead of a zone: the hours are on the wall clock of whoever is asked for."""
+YEAR_MIN: Final = 1971
+YEAR_MAX: Final = 2299
+"""Beyond any instant that a desk works with; the bound keeps arithmetic on dates from failing."""
+PARTS_MAX: Final = 50
+"""Calendars that one calendar combines."""
+SOURCES_MAX: Final = 20
 
 
-def _minutes(text: object) -> int:
-    found = _TIME.fullmatch(text) if isinstance(text, str) else None
-    minutes = int(found[1]) * 60 + int(found[2]) if found else DAY_MINUTES + 1
-    if minutes > DAY_MINUTES:
-        message = f"{text!r} is not a time of day; write it as 09:00, up to 24:00"
-        raise ValueError(message)
-    return minutes
+def _zone_or_floating(name: str) -> str:
+    return name if name == FLOATING else zone(name).key
 
 
-def _read_window(value: object) -> WallWindow:
-    if isinstance(value, WallWindow):
-        return value
-    if not isinstance(value, (list, tuple)) or len(value) != len(WallWindow._fields):
-        message = f"{value!r} is not a window; write it as [09:00, 17:30]"
-        raise ValueError(message)
-    opens, closes = _minutes(value[0]), _minutes(value[1])
-    if opens in (closes, DAY_MINUTES):
-        message = f"the window {value[0]}-{value[1]} is empty; all day is [00:00, 24:00]"
-        raise ValueError(message)
-    if closes < opens:
-        closes += DAY_MINUTES
-        if closes - opens > NIGHT_MINUTES_MAX:
-            message = (
-                f"the window {value[0]}-{value[1]} closes before it opens; over midnight it may "
-                f"last {NIGHT_MINUTES_MAX // 60} hours at most, so split a longer one at 24:00"
-            )
-            raise ValueError(message)
-    return WallWindow(opens, closes)
-
-
-def _clock_text(minutes: int) -> str:
-    minutes = minutes if minutes <= DAY_MINUTES else minutes - DAY_MINUTES
-    return f"{minutes // 60:02d}:{minutes % 60:02d}"
-
-
-def _write_window(window: WallWindow) -> list[str]:
-    return [_clock_text(window.opens), _clock_text(window.closes)]
-
-
-Window = Annotated[
-    WallWindow,
-    BeforeValidator(_read_window),
-    PlainSerializer(_write_window),
+ZoneOrFloating = Annotated[
+    str,
+    AfterValidator(_zone_or_floating),
     WithJsonSchema(
         {
-            "type": "array",
-            "prefixItems": [{"type": "string"}, {"type": "string"}],
-            "minItems": 2,
-            "maxItems": 2,
-            "description": "Opening and closing time, such as [09:00, 17:30] or [22:00, 06:00].",
+            "anyOf": [{"const": FLOATING}, {"type": "string", "format": ZONE_FORMAT}],
+            "description": "An IANA time zone, such as Asia/Shanghai, or floating: hours in the "
+            "zone of whoever is asked for.",
         }
     ),
 ]
 
-
-def _in_order(windows: tuple[WallWindow, ...]) -> tuple[WallWindow, ...]:
-    ordered = tuple(sorted(windows))
-    for before, after in pairwise(ordered):
-        if after.opens < before.closes:
-            message = (
-                f"the windows {'-'.join(_write_window(before))} and "
-                f"{'-'.join(_write_window(after))} overlap"
-            )
-            raise ValueError(message)
-    return ordered
+CalendarName = Annotated[str, Field(pattern=NAME_PATTERN)]
 
 
-DayWindows = Annotated[
-    tuple[Window, ...], Field(max_length=WINDOWS_PER_DAY_MAX), AfterValidator(_in_order)
-]
+def _known_place(country: str, subdivision: str | None) -> None:
+    known = holidays.list_supported_countries()
+    if country not in known:
+        message = f"the country {country!r} is not one whose holidays are known"
+        raise ValueError(message)
+    if subdivision is not None and subdivision not in known[country]:
+        message = f"{country} has no part {subdivision!r}; known are " + (
+            ", ".join(known[country]) or "none"
+        )
+        raise ValueError(message)
 
 
-def _expand_days(value: object) -> object:
-    """Turn ``24x7`` and keys such as ``mon-fri`` into one entry for each weekday."""
-    if value == "24x7":
-        return {day: [["00:00", "24:00"]] for day in WEEKDAYS}
-    if not isinstance(value, dict):
-        return value
-    days: dict[str, Any] = {}
-    for key, windows in value.items():
-        first, dash, last = str(key).partition("-")
-        span = [str(key)]
-        if dash and first in WEEKDAYS and last in WEEKDAYS:
-            start, end = WEEKDAYS.index(first), WEEKDAYS.index(last)
-            if end < start:
-                message = f"{key} runs backwards; name its days one by one"
-                raise ValueError(message)
-            span = list(WEEKDAYS[start : end + 1])
-        for day in span:
-            if day in days:
-                message = f"{day} is given twice"
-                raise ValueError(message)
-            days[day] = windows
-    return days
-
-
-def _also_short_forms(schema: dict[str, Any]) -> None:
-    """Tell editors of the forms that `_expand_days` reads."""
-    days = {"type": "object", "additionalProperties": False}
-    one_or_more = f"^({'|'.join(WEEKDAYS)})(-({'|'.join(WEEKDAYS)}))?$"
-    windows = schema["properties"]["mon"] | {"title": "Windows"}
-    windows.pop("default", None)
-    schema.pop("type", None)
-    schema.pop("additionalProperties", None)
-    schema.pop("properties", None)
-    schema["anyOf"] = [{"const": "24x7"}, days | {"patternProperties": {one_or_more: windows}}]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class WeeklyHours(_Model):
-    """The open windows of each weekday; a day that is left out is closed.
-
-    Also read from ``24x7`` and from keys for several days (``mon-fri``).
-    Invariant: no two windows overlap, also where one of them runs over midnight.
-    """
-
-    model_config = ConfigDict(json_schema_extra=_also_short_forms)
-
-    mon: DayWindows = ()
-    tue: DayWindows = ()
-    wed: DayWindows = ()
-    thu: DayWindows = ()
-    fri: DayWindows = ()
-    sat: DayWindows = ()
-    sun: DayWindows = ()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _expand(cls, value: object) -> object:
-        return _expand_days(value)
-
-    @model_validator(mode="after")
-    def _nights_do_not_overlap(self) -> Self:
-        for index, day in enumerate(WEEKDAYS):
-            following = WEEKDAYS[(index + 1) % len(WEEKDAYS)]
-            tonight, tomorrow = self.of(day), self.of(following)
-            if tonight and tomorrow and tonight[-1].closes - DAY_MINUTES > tomorrow[0].opens:
-                message = (
-                    f"{day} {'-'.join(_write_window(tonight[-1]))} overlaps "
-                    f"{following} {'-'.join(_write_window(tomorrow[0]))}"
-                )
-                raise ValueError(message)
-        return self
-
-    def of(self, day: Weekday) -> tuple[WallWindow, ...]:
-        """Return the windows that open on a weekday, in order."""
-        windows: tuple[WallWindow, ...] = getattr(self, day)
-        return windows
-
-    @property
-    def by_weekday(self) -> tuple[tuple[WallWindow, ...], ...]:
-        """Seven tuples of windows, Monday first."""
-        return tuple(self.of(day) for day in WEEKDAYS)
-
-
-class HolidaySource(_Model):
+class HolidaySource(FrozenModel):
     """The public holidays of a country, or of one of its parts, from the package ``holidays``."""
 
     country: Annotated[str, Field(description="ISO 3166-1 code, such as CN, GB or US.")]
@@ -218,70 +80,178 @@ class HolidaySource(_Model):
 
     @model_validator(mode="after")
     def _is_known(self) -> Self:
-        known = holidays.list_supported_countries()
-        if self.country not in known:
-            message = f"the country {self.country!r} is not one whose holidays are known"
-            raise ValueError(message)
-        if self.subdivision is not None and self.subdivision not in known[self.country]:
-            message = f"{self.country} has no part {self.subdivision!r}; known are " + (
-                ", ".join(known[self.country]) or "none"
-            )
-            raise ValueError(message)
+        _known_place(self.country, self.subdivision)
         return self
 
 
-class ClosedDay(_Model):
-    """A local day on which nothing opens."""
+class AnnouncedDays(FrozenModel):
+    """The public days of a country and a year, instead of what the package ``holidays`` says.
 
-    date: dt.date
-    reason: Annotated[str, Field(max_length=200)] = ""
-
-
-class SpecialOpening(_Model):
-    """The windows of one local day, instead of what the week, a holiday or a closed day says."""
-
-    date: dt.date
-    windows: Annotated[DayWindows, Field(min_length=1)]
-    reason: Annotated[str, Field(max_length=200)] = ""
-
-
-Dated = TypeVar("Dated", ClosedDay, SpecialOpening)
-
-
-def _unique_dates(days: tuple[Dated, ...]) -> tuple[Dated, ...]:
-    seen: set[dt.date] = set()
-    for day in days:
-        if day.date in seen:
-            message = f"{day.date} is given twice"
-            raise ValueError(message)
-        seen.add(day.date)
-    return tuple(sorted(days, key=lambda day: day.date))
-
-
-class BusinessCalendar(_Model):
-    """The business time of one desk or policy, as it is configured.
-
-    For a local day the first of these that speaks of it decides: a special opening, a closed
-    day, a public holiday, a swapped working day, the week. A window over midnight belongs to the
-    day on which it opens; the day after it being closed does not cut it short.
-
-    Invariant: it is open some time, as far as the week and the openings can tell.
+    Without a subdivision they are also those of each part that has none of its own here.
     """
 
-    name: Annotated[str, Field(pattern=NAME_PATTERN)]
-    time_zone: ZoneName
+    country: Annotated[str, Field(description="ISO 3166-1 code, such as CN.")]
+    subdivision: str | None = None
+    year: Annotated[int, Field(ge=YEAR_MIN, le=YEAR_MAX, strict=True)]
+    holidays: Annotated[tuple[dt.date, ...], Field(max_length=366)] = ()
+    workdays: Annotated[
+        tuple[dt.date, ...],
+        Field(max_length=366, description="Days off on which people work instead."),
+    ] = ()
+    official: Annotated[
+        bool, Field(description="Whether the state has announced them; else they may change.")
+    ] = True
+
+    @model_validator(mode="after")
+    def _are_of_the_year(self) -> Self:
+        _known_place(self.country, self.subdivision)
+        seen: set[dt.date] = set()
+        for day in (*self.holidays, *self.workdays):
+            if day.year != self.year:
+                message = f"{day} is not a day of {self.year}"
+                raise ValueError(message)
+            if day in seen:
+                message = f"{day} is given twice"
+                raise ValueError(message)
+            seen.add(day)
+        return self
+
+
+class HoursChange(FrozenModel):
+    """The hours from a local day on, until the next change."""
+
+    valid_from: dt.date
+    hours: WeeklyHours
+    holidays: Annotated[
+        tuple[HolidaySource, ...] | None,
+        Field(max_length=SOURCES_MAX, description="Left out: as before."),
+    ] = None
+
+
+def _in_turn(changes: tuple[HoursChange, ...]) -> tuple[HoursChange, ...]:
+    ordered = tuple(sorted(changes, key=lambda change: change.valid_from))
+    for before, after in pairwise(ordered):
+        if before.valid_from == after.valid_from:
+            message = f"two changes are valid from {after.valid_from}"
+            raise ValueError(message)
+    return ordered
+
+
+class BusinessCalendar(FrozenModel):
+    """The business time of one desk or policy, as it is configured.
+
+    For a local day the first of these that speaks of it decides: the span of validity, an
+    opening, a closed day, a public holiday, a swapped working day, the week. A half day then cuts
+    what the last two give; a dated one speaks before one of every year. A window over midnight
+    belongs to the day on which it opens; the day after it being closed does not cut it short.
+
+    Invariant: it is open some time, as far as the weeks and the openings can tell.
+    """
+
+    name: CalendarName
+    time_zone: ZoneOrFloating
     hours: WeeklyHours = WeeklyHours()
-    holidays: Annotated[tuple[HolidaySource, ...], Field(max_length=20)] = ()
-    closed_days: Annotated[
-        tuple[ClosedDay, ...], Field(max_length=DATES_MAX), AfterValidator(_unique_dates)
+    holidays: Annotated[tuple[HolidaySource, ...], Field(max_length=SOURCES_MAX)] = ()
+    closed_days: ClosedDays = ()
+    half_days: HalfDays = ()
+    openings: Openings = ()
+    changes: Annotated[
+        tuple[HoursChange, ...], Field(max_length=200), AfterValidator(_in_turn)
     ] = ()
-    openings: Annotated[
-        tuple[SpecialOpening, ...], Field(max_length=DATES_MAX), AfterValidator(_unique_dates)
-    ] = ()
+    valid_from: Annotated[dt.date | None, Field(description="Closed before this day.")] = None
+    valid_until: Annotated[dt.date | None, Field(description="Closed after this day.")] = None
 
     @model_validator(mode="after")
     def _opens_some_time(self) -> Self:
-        if not self.openings and not any(self.hours.by_weekday):
+        weeks = (self.hours, *(change.hours for change in self.changes))
+        if not self.openings and not any(any(week.by_weekday) for week in weeks):
             message = "the calendar is never open: it has neither weekly hours nor openings"
             raise ValueError(message)
         return self
+
+    @model_validator(mode="after")
+    def _is_valid_some_time(self) -> Self:
+        first, last = self.valid_from or dt.date.min, self.valid_until or dt.date.max
+        if last < first:
+            message = f"it is valid until {last}, before it is valid from {first}"
+            raise ValueError(message)
+        for day in (*(o.date for o in self.openings), *(c.valid_from for c in self.changes)):
+            if not first <= day <= last:
+                message = f"{day} is outside the days on which the calendar is valid"
+                raise ValueError(message)
+        return self
+
+    @property
+    def is_floating(self) -> bool:
+        """Whether its hours are on the wall clock of whoever is asked for."""
+        return self.time_zone == FLOATING
+
+
+Parts = Annotated[tuple[CalendarName, ...], Field(max_length=PARTS_MAX)]
+
+
+class CombinedCalendar(FrozenModel):
+    """Business time made of that of other calendars, whatever their zones.
+
+    Open while any calendar of the union is, or while all of the intersection are; never while one
+    of ``without`` is.
+    """
+
+    name: CalendarName
+    union: Parts = ()
+    intersection: Parts = ()
+    without: Parts = ()
+    time_zone: Annotated[
+        ZoneName | None,
+        Field(
+            description="In which times are shown, and floating parts are read; left out: that "
+            "of the first part, and that of whoever is asked for."
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if bool(self.union) == bool(self.intersection):
+            message = "either a union or an intersection of calendars"
+            raise ValueError(message)
+        return self
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The names of the calendars it is made of."""
+        return (*self.union, *self.intersection, *self.without)
+
+
+# No field has such a name: a place in an error message is made of fields alone.
+_WITH_HOURS: Final = "calendar with hours"
+_COMBINED: Final = "combined calendar"
+
+
+def _form_of(value: Any) -> str:
+    """Return which form a calendar is written in; what is of neither is read as one with hours."""
+    if isinstance(value, Mapping):
+        is_combined = bool({"union", "intersection", "without"} & value.keys())
+    else:
+        is_combined = isinstance(value, CombinedCalendar)
+    return _COMBINED if is_combined else _WITH_HOURS
+
+
+Calendar = Annotated[
+    Annotated[BusinessCalendar, Tag(_WITH_HOURS)] | Annotated[CombinedCalendar, Tag(_COMBINED)],
+    Discriminator(_form_of),
+]
+"""A calendar of the configuration, in either form."""
+
+__all__ = [
+    "DATES_MAX",
+    "FLOATING",
+    "NAME_PATTERN",
+    "YEAR_MAX",
+    "YEAR_MIN",
+    "AnnouncedDays",
+    "BusinessCalendar",
+    "Calendar",
+    "CombinedCalendar",
+    "HolidaySource",
+    "HoursChange",
+]

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from bisect import bisect_right
 from itertools import accumulate
-from typing import TYPE_CHECKING, Final, NamedTuple
-
-import holidays
+from typing import TYPE_CHECKING, NamedTuple
 
 from shared.calendar.days import DayPlan, reached_ms, to_ms
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from zoneinfo import ZoneInfo
-
-    from shared.calendar.model import HolidaySource
-
-YEAR_MIN: Final = 1971
-YEAR_MAX: Final = 2299
-"""Beyond any instant that a desk works with; the bound keeps arithmetic on dates from failing."""
 
 
 class CompiledYear(NamedTuple):
@@ -32,6 +26,26 @@ class CompiledYear(NamedTuple):
     closes: list[int]
     spent: list[int]
     total: int
+
+    @classmethod
+    def of(cls, windows: Iterable[tuple[int, int]]) -> CompiledYear:
+        """Return a year of windows in any order, which may overlap, touch or be empty."""
+        opens_at: list[int] = []
+        closes_at: list[int] = []
+        for opens, closes in sorted(windows):
+            if closes <= opens:
+                continue
+            if closes_at and opens <= closes_at[-1]:
+                closes_at[-1] = max(closes_at[-1], closes)
+            else:
+                opens_at.append(opens)
+                closes_at.append(closes)
+        spent = list(accumulate(c - o for o, c in zip(opens_at, closes_at, strict=True)))
+        return cls(opens_at, closes_at, spent, spent[-1] if spent else 0)
+
+    def windows(self) -> Iterable[tuple[int, int]]:
+        """Return the windows in order."""
+        return zip(self.opens, self.closes, strict=True)
 
 
 def compile_year(plan: DayPlan, zone: ZoneInfo, year: int) -> CompiledYear:
@@ -48,47 +62,46 @@ def compile_year(plan: DayPlan, zone: ZoneInfo, year: int) -> CompiledYear:
             closes = reached_ms(midnight + dt.timedelta(minutes=window.closes), zone)
             found.append((max(opens, starts), min(closes, ends)))
         day += dt.timedelta(days=1)
-    opens_at: list[int] = []
-    closes_at: list[int] = []
-    for opens, closes in sorted(found):
-        if closes <= opens:
-            continue
-        if closes_at and opens <= closes_at[-1]:
-            closes_at[-1] = max(closes_at[-1], closes)
+    return CompiledYear.of(found)
+
+
+def combine_years(
+    *,
+    union: Iterable[CompiledYear],
+    intersection: Iterable[CompiledYear],
+    without: Iterable[CompiledYear],
+) -> CompiledYear:
+    """Return one year of a combination: the union, or else the intersection, without the rest."""
+    found = CompiledYear.of(window for part in union for window in part.windows())
+    for number, part in enumerate(intersection):
+        found = part if number == 0 else CompiledYear.of(_common(found, part))
+    taken = CompiledYear.of(window for part in without for window in part.windows())
+    return CompiledYear.of(_left(found, taken)) if taken.total else found
+
+
+def _common(one: CompiledYear, other: CompiledYear) -> Iterable[tuple[int, int]]:
+    """Yield the stretches that lie in both, in order."""
+    mine = theirs = 0
+    while mine < len(one.opens) and theirs < len(other.opens):
+        opens = max(one.opens[mine], other.opens[theirs])
+        closes = min(one.closes[mine], other.closes[theirs])
+        if opens < closes:
+            yield opens, closes
+        if one.closes[mine] == closes:
+            mine += 1
         else:
-            opens_at.append(opens)
-            closes_at.append(closes)
-    spent = list(accumulate(c - o for o, c in zip(opens_at, closes_at, strict=True)))
-    return CompiledYear(opens_at, closes_at, spent, spent[-1] if spent else 0)
+            theirs += 1
 
 
-class HolidayYears(NamedTuple):
-    """How far the public days of one source reach.
-
-    ``official_until`` is the last year whose swapped working days are published, where the
-    country swaps days; later years are provisional. None where nothing is swapped: the
-    holidays then follow from rules.
-    """
-
-    country: str
-    subdivision: str | None
-    first_year: int
-    last_year: int
-    official_until: int | None
-
-
-def holiday_years(source: HolidaySource) -> HolidayYears:
-    """Return how far the public days of a source reach, as the installed package knows them."""
-    known = holidays.country_holidays(source.country, subdiv=source.subdivision)
-    swapped = getattr(known, "special_public_holidays", {}) if _swaps(known) else {}
-    return HolidayYears(
-        source.country,
-        source.subdivision,
-        known.start_year,
-        known.end_year,
-        max(swapped, default=None),
-    )
-
-
-def _swaps(known: holidays.HolidayBase) -> bool:
-    return bool(getattr(known, "has_substituted_holidays", False))
+def _left(year: CompiledYear, taken: CompiledYear) -> Iterable[tuple[int, int]]:
+    """Yield the stretches of a year that another does not take, in order."""
+    for opens, closes in year.windows():
+        begins = opens
+        index = bisect_right(taken.closes, opens)
+        while index < len(taken.opens) and taken.opens[index] < closes:
+            if begins < taken.opens[index]:
+                yield begins, taken.opens[index]
+            begins = taken.closes[index]
+            index += 1
+        if begins < closes:
+            yield begins, closes

@@ -39,7 +39,7 @@ class ConfigurationApplied(Body):
     actor: Code
     note: Annotated[str, Field(max_length=500)] = ""
     forced_because: Annotated[str, Field(max_length=500)] = ""
-    """Why it is in force although it leaves promised time uncovered; empty where it does not."""
+    """Why it is in force although it does not keep what it promises; empty where it does."""
 
 
 class IdentityKind(Word):

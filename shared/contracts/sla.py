@@ -18,7 +18,20 @@ class Metric(Word):
     """What a clock measures."""
 
     RESPONSE = "response"
+    """The first reply with content, by a person or by automation that solves."""
+    NEXT_RESPONSE = "next-response"
+    """Each further message of the requester, until it is answered: a cycle each."""
+    UPDATE = "update"
+    """The longest time without a word to the requester: a cycle each."""
     RESOLUTION = "resolution"
+    OWN = "own"
+    """Until somebody has taken it; an offer is not enough."""
+    WAIT = "wait"
+    """All time in which the requester waits for us, suppliers' included."""
+    HOLD = "hold"
+    """How long one desk has it: a clock for each desk (OLA)."""
+    SUPPLIER = "supplier"
+    """How long it waits for one supplier: a clock for each (UC)."""
     UNKNOWN = "unknown"
 
 
@@ -53,6 +66,7 @@ class ClockView(BaseModel):
     due_at: Instant | None = None
     """None while the clock is paused with time left, or waits for the first desk."""
     warn_at: Instant | None = None
+    """The next warning point, or the last one where all were told of."""
     breached_at: Instant | None = None
     """The due time that passed; the event that says so was made later."""
     ended_at: Instant | None = None
@@ -63,10 +77,29 @@ class ClockView(BaseModel):
     next_at: Instant | None = None
     """The earliest thing that is still to be done for the clock: warn, breach, escalate."""
     warned_at: Instant | None = None
-    steps_done: Annotated[int, Field(ge=0, le=20)] = 0
+    steps_done: Annotated[int, Field(ge=0, le=2_100)] = 0
+    """How many steps of escalation were done, repetitions included."""
+    kind: Code = "sla"
+    """sla, ola or uc: with the customer, between desks, with a supplier."""
+    agreement: Code | None = None
+    """The agreement whose target it is; None: the policy's own."""
+    cycle: Annotated[int, Field(ge=1)] = 1
+    subject: Code | None = None
+    """The desk or the supplier of which it is the clock, for ``hold`` and ``supplier``."""
+    zone: Code | None = None
+    """The zone in which a floating calendar counts now."""
+    elapsed_seconds: Annotated[float, Field(ge=0)] = 0
+    """Calendar time in which the clock was neither paused nor stopped, up to the event."""
+    warnings_done: Annotated[int, Field(ge=0, le=10)] = 0
+    """How many of the policy's warning points were told of, the earliest first."""
     cancelled_for: Code | None = None
     """Of a cancelled clock: ``merged`` where the ticket goes on in another one; None where no
-    policy promises it any more."""
+    policy promises it any more, or a condition of its own cancelled it."""
+    calendar_due_at: Instant | None = None
+    """When ``elapsed_seconds`` reach the target: the second figure, which no calendar bounds.
+
+    None while the clock is paused with calendar time left.
+    """
 
 
 class WorkEntry(BaseModel):
@@ -80,10 +113,61 @@ class WorkEntry(BaseModel):
     tier: Annotated[int, Field(ge=0, le=9)] = 1
     agent: Code | None = None
     reason: Code | None = None
-    """Whom or what a pending ticket waits for."""
+    """Whom or what a pending ticket waits for; ``merged`` where it was closed for that."""
+    supplier: Code | None = None
+    """Which supplier it waits for, where that was said."""
+    change: Code = ""
+    """The word for what happened: queued, offered, assigned, accepted, paused and so on."""
     by: Code = "system"
     configversion: Annotated[int, Field(ge=0)] = 0
     """The version with which routing decided: it says which calendar the desk has."""
+
+
+class MessageEntry(BaseModel):
+    """A word between the requester and the desk, as far as clocks care."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    at: Instant
+    change: Code
+    """``replied``, by a person or a solving automation; ``wrote``, by the requester."""
+
+
+class SettledClock(BaseModel):
+    """How the newest cycle of a clock stood where the history before is settled."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    clock: Code
+    state: Code
+    """running, paused, ended, cancelled."""
+    ended_at: Instant | None = None
+    ended_by: Code = ""
+    """The rule that ended it; see the explanation of clocks."""
+
+
+class Settled(BaseModel):
+    """What is kept of a history up to an instant, whose entries are let go.
+
+    Clocks go on from here. What comes later and is older counts a millisecond after it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    at: Instant
+    event: Code = ""
+    """The word for what happened then."""
+    entry: WorkEntry
+    """How the work stood; its ``configversion`` is that of the hand-over to the desk."""
+    waits_version: Annotated[int, Field(ge=0)] = 0
+    """The version as of which it waits for the supplier."""
+    answered: bool = False
+    """Whether the requester has had an answer at all."""
+    asked: bool = False
+    """Whether a later message of the requester waits for one."""
+    clocks: Annotated[tuple[SettledClock, ...], Field(max_length=CLOCKS_MAX)] = ()
+    messages: Annotated[int, Field(ge=0)] = 0
+    """How many messages are let go."""
 
 
 class DeskSpan(BaseModel):
@@ -100,8 +184,14 @@ class DeskSpan(BaseModel):
     ended_at: Instant | None = None
     used_seconds: Annotated[float, Field(ge=0)] = 0
     """Business seconds of the whole stretch; 0 while it lasts."""
+    zone: Code | None = None
+    """The zone in which a floating calendar was counted."""
+    supplier: Code | None = None
+    """Whom it waited for, where that is whose hours count."""
     merged: Annotated[int, Field(ge=0)] = 0
     """How many older lines this one stands for; 0 for a line of its own."""
+    elapsed_seconds: Annotated[float, Field(ge=0)] = 0
+    """Of merged lines: the sum of their calendar time, without the gaps; 0 for a line of its own."""
 
 
 class ClockLedger(BaseModel):
@@ -132,6 +222,9 @@ class ClocksCounted(ClocksEvent):
     """The desk ledgers that changed."""
     settled: Annotated[int, Field(ge=0)] = 0
     """How many of the oldest entries of the work are merged from now on."""
+    message: MessageEntry | None = None
+    settlement: Settled | None = None
+    """What is kept of the entries that are merged. None in events of release 0.1."""
 
 
 class ClocksStarted(ClocksCounted):
@@ -151,17 +244,21 @@ class ClocksChanged(ClocksCounted):
     type: ClassVar[str] = "heliodesk.clocks.changed.v1"
 
     change: Code
-    """desk-changed, responded, paused, resumed, resolved, reopened, closed, queued, assigned,
-    accepted, regarded, facts-changed."""
+    """desk-changed, responded, replied, wrote, paused, resumed, resolved, reopened, closed, queued,
+    offered, assigned, accepted, started, regarded, facts-changed."""
     status: Code
     """Status of the ticket that the clocks obey from now on; empty while routing has not spoken."""
     desk: Code | None = None
     facts: TicketFacts | None = None
     """What the ticket is, where that changed."""
+    facts_since: Instant | None = None
+    """From when on it is that; None: from ``at`` on."""
+    configversion: Annotated[int, Field(ge=0)] | None = None
+    """The version whose policies apply, where that is another than was taken for it."""
 
 
 class ClockWarned(ClocksEvent):
-    """A clock passed its warning point."""
+    """A clock passed one of its warning points. Once for each point."""
 
     type: ClassVar[str] = "heliodesk.clock.warned.v1"
 
@@ -170,6 +267,12 @@ class ClockWarned(ClocksEvent):
     due_at: Instant
     desk: Code | None = None
     agent: Code | None = None
+    point: Annotated[int, Field(ge=1, le=10)] = 1
+    """Its number: 1 for the earliest."""
+    share: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Where it stands at a share of the target."""
+    left_seconds: Annotated[float, Field(ge=0)] | None = None
+    """Where it stands at business time left."""
 
 
 class ClockBreached(ClocksEvent):
@@ -228,6 +331,9 @@ __all__ = [
     "ClocksEvent",
     "ClocksStarted",
     "DeskSpan",
+    "MessageEntry",
     "Metric",
+    "Settled",
+    "SettledClock",
     "WorkEntry",
 ]

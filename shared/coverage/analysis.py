@@ -39,6 +39,7 @@ from shared.coverage.presence import Presence, Where
 from shared.coverage.terms import Want
 from shared.coverage.timeline import Timeline
 from shared.organisation import ALWAYS, Configuration, Promise
+from shared.organisation.configuration import Hours
 
 DAYS: Final = 400
 """A year and the month in which the next one is planned."""
@@ -192,11 +193,15 @@ def analyse(
     kept = tuple(
         _kept(presence, promises[number], number, rows_of) for number, rows_of in enumerate(under)
     )
-    used = sorted({name for row in rows for name in _calendars(configuration, row)})
+    used = {
+        (hours.calendar, configuration.calendar(*hours).time_zone): hours
+        for row in rows
+        for hours in _calendars(presence, row)
+    }
     provisional = tuple(
-        Unsettled(name, configuration.calendar(name).calendar.time_zone, stretches)
-        for name in used
-        if (stretches := presence.provisional(name))
+        Unsettled(*name_and_zone, stretches)
+        for name_and_zone, hours in sorted(used.items())
+        if (stretches := presence.provisional(hours))
     )
     return Coverage(presence.start, presence.end, tuple(rows), kept, provisional)
 
@@ -212,9 +217,13 @@ def _row(times: Times, demand: Demand, promises: list[Promise], *, agents_min: i
     thin = [timeline.thin(agents_min)]
     thin += [intersection(timeline.thin(p.agents_min), when) for p, when in hours]
     configuration = presence.configuration
-    calendars = {configuration.desk(desk).calendar for desk in candidates.every_desk}
+    calendars = {presence.desk_hours(desk) for desk in candidates.every_desk}
     calendars |= _hours_of(demand.want)
-    calendars |= {name for agent in who.agents for name in configuration.agent(agent).hours}
+    calendars |= {
+        hours
+        for agent in who.agents
+        for hours in configuration.hours_of(configuration.agent(agent))
+    }
     zones = (configuration.desk_time_zone(desk) for desk in candidates.every_desk)
     return Row(
         scopes=merged(found.scope for found in demand.classes),
@@ -231,7 +240,7 @@ def _row(times: Times, demand: Demand, promises: list[Promise], *, agents_min: i
         late=late,
         overlaps=timeline.overlaps(),
         broken=union(intersection(gaps, when) for _, when in hours),
-        provisional=union(presence.provisional(name) for name in calendars),
+        provisional=union(presence.provisional(hours) for hours in calendars),
     )
 
 
@@ -246,15 +255,15 @@ def _clipped(late: Iterable[Late], within: Stretches | None) -> tuple[Late, ...]
     return tuple(each for each in parts if each.stretches)
 
 
-def _hours_of(want: Want) -> set[str]:
+def _hours_of(want: Want) -> set[Hours]:
     """Return the calendars on which it depends whether a want holds."""
-    return {name for opened in want.hours for name, _ in opened}
+    return {Hours(name, None) for opened in want.hours for name, _ in opened}
 
 
 def _hours(presence: Presence, promise: Promise) -> Stretches:
     if promise.hours == ALWAYS:
         return ((presence.start_ms, presence.end_ms),)
-    return presence.calendar(promise.hours)
+    return presence.calendar(Hours(promise.hours, None))
 
 
 def _kept(
@@ -282,9 +291,10 @@ def _kept(
     return Kept(promise, number, union(uncovered), union(thin), union(late), late_after, first)
 
 
-def _calendars(configuration: Configuration, row: Row) -> Iterable[str]:
+def _calendars(presence: Presence, row: Row) -> Iterable[Hours]:
+    configuration = presence.configuration
     for desk in row.candidates.every_desk:
-        yield configuration.desk(desk).calendar
+        yield presence.desk_hours(desk)
     yield from _hours_of(row.want)
     for agent in row.agents:
-        yield from configuration.agent(agent).hours
+        yield from configuration.hours_of(configuration.agent(agent))

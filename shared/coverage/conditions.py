@@ -13,7 +13,6 @@ under a name of its own (`hours_field`), and the answer then holds for that time
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice, product
@@ -21,6 +20,7 @@ from itertools import combinations as subsets
 from math import prod
 from typing import Final, get_args
 
+from shared.condition_reading import read_condition
 from shared.expressions import Condition
 from shared.organisation import ROUTING_FIELDS, Configuration
 from shared.organisation.routing_rules import Course, RuleBook
@@ -43,60 +43,10 @@ TAGS: Final = "tags"
 Value = str | int | bool | tuple[str, ...] | None
 Facts = dict[str, Value]
 
-_FIELD: Final = rf"\b(?:{'|'.join(ROUTING_FIELDS)})\b"
-_TEXT: Final = r"(?:\"[^\"\\\n]*\"|'[^'\\\n]*')"
-_LITERAL: Final = rf"(?:{_TEXT}|\btrue\b|\bfalse\b|-?\d+)"
-_ATOM: Final = re.compile(
-    rf"{_FIELD}\s*[!=]=\s*{_LITERAL}"
-    rf"|{_LITERAL}\s*[!=]=\s*{_FIELD}"
-    rf"|{_FIELD}\s+in\s*\[\s*{_LITERAL}(?:\s*,\s*{_LITERAL})*\s*,?\s*\]"
-    rf"|{_TEXT}\s+in\s+(?:present|tags)\b"
-    r"|\btier\s*[<>]=?\s*\d+"
-    rf"|{_FIELD}|\btrue\b|\bfalse\b"
-)
-_PLAIN: Final = re.compile(r"(?:[\s()!@]|&&|\|\|)*")
-_IN_PRESENT: Final = re.compile(rf"({_TEXT})\s+in\s+present")
-
 
 def hours_field(calendar: str) -> str:
     """Return the name under which it is looked at whether a calendar is open."""
     return f"hours:{calendar}"
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What a condition looks at."""
-
-    fields: frozenset[str]
-    named: Mapping[str, frozenset[str]]
-    """Field to the texts with which it is compared."""
-    is_plain: bool
-    """Whether it only compares fields with texts."""
-
-
-def read_condition(text: str) -> Reading:
-    """Return what a compiled condition looks at; whatever is not surely plain is not."""
-    atoms = _ATOM.findall(text)
-    left = _ATOM.sub("@", text)
-    texts = {quoted[1:-1] for atom in atoms for quoted in re.findall(_TEXT, atom)}
-    if _PLAIN.fullmatch(left) is None or ANY in texts:
-        fields = {name for name in ROUTING_FIELDS if re.search(rf"\b{name}\b", text)}
-        if re.search(r"\bpresent\b", text):
-            fields |= set(ROUTING_FIELDS) - {TAGS}
-        return Reading(frozenset(fields), {}, is_plain=False)
-    named: dict[str, set[str]] = {}
-    fields = set()
-    for atom in atoms:
-        asked = _IN_PRESENT.fullmatch(atom)
-        if asked is not None:
-            fields |= {asked[1][1:-1]} & set(ROUTING_FIELDS)
-            continue
-        quoted = re.findall(_TEXT, atom)
-        found = re.findall(_FIELD, re.sub(_TEXT, " ", atom))
-        fields.update(found)
-        for name in found:
-            named.setdefault(name, set()).update(each[1:-1] for each in quoted)
-    return Reading(frozenset(fields), {f: frozenset(n) for f, n in named.items()}, is_plain=True)
 
 
 class Rule:
@@ -105,10 +55,12 @@ class Rule:
     def __init__(self, condition: Condition, course: Course) -> None:
         self.course = course
         self._condition = condition
-        self.reading = read_condition(condition.text)
+        self.reading = read_condition(condition.text, ROUTING_FIELDS)
         self.hours = tuple((hours_field(name), wanted) for name, wanted in course.rule.hours)
         """By field, whether the calendar must be open."""
-        self.fields = tuple(f for f in ROUTING_FIELDS if f in self.reading.fields)
+        # That they have a value may be asked of all fields, and is known of tags.
+        without = set() if TAGS in condition.text else {TAGS}
+        self.fields = tuple(f for f in ROUTING_FIELDS if f in self.reading.fields - without)
         self._known: dict[tuple[Value, ...], bool | None] = {}
 
     def takes(self, facts: Mapping[str, Value]) -> bool | None:

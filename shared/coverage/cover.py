@@ -12,6 +12,7 @@ from shared.coverage.presence import Change, Group, Presence, Where
 from shared.coverage.terms import Opened, Want
 from shared.coverage.timeline import Timeline, sweep
 from shared.coverage.wants import Wants
+from shared.organisation.configuration import Hours
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Times:
         """Return when some calendars are open and others are closed."""
         found: Stretches = ((self.presence.start_ms, self.presence.end_ms),)
         for name, is_open in opened:
-            times = self.presence.calendar(name)
+            times = self.presence.calendar(Hours(name, None))
             found = intersection(found, times) if is_open else without(found, times)
         return found
 

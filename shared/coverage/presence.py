@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from shared.calendar.days import to_ms
 from shared.coverage.intervals import Stretches, intersection, union, without
 from shared.organisation.ability import is_touched
+from shared.organisation.configuration import Hours
 from shared.organisation.leave import leave_windows
 
 if TYPE_CHECKING:
@@ -56,44 +57,48 @@ class Presence:
         self.start, self.end = start, end
         self.start_ms, self.end_ms = to_ms(start), to_ms(end)
         self._numbers = {desk.name: n for n, desk in enumerate(configuration.desks.desks)}
-        self._calendars: dict[str, Stretches] = {}
+        self._calendars: dict[Hours, Stretches] = {}
         self._desks: dict[Where, Stretches] = {}
-        self._at_desk: dict[tuple[Where, tuple[str, ...]], Stretches] = {}
+        self._at_desk: dict[tuple[Where, tuple[Hours, ...]], Stretches] = {}
         self._leave: dict[str, Stretches] = {}
         self._agent_changes: dict[Group, list[Change]] = {}
         self._desk_changes: dict[frozenset[Group], list[Change]] = {}
         self._touched: dict[Touch, Stretches] = {}
-        self._provisional: dict[str, Stretches] = {}
+        self._provisional: dict[Hours, Stretches] = {}
 
     def number(self, desk: str) -> int:
         """Return the place of a desk in the file, by which its bit is known."""
         return self._numbers[desk]
 
-    def calendar(self, name: str) -> Stretches:
+    def calendar(self, hours: Hours) -> Stretches:
         """Return when a calendar is open."""
-        known = self._calendars.get(name)
+        known = self._calendars.get(hours)
         if known is None:
-            windows = self._compiled(name).windows(self.start, self.end)
-            known = self._calendars[name] = [(to_ms(w.opens), to_ms(w.closes)) for w in windows]
+            windows = self._compiled(hours).windows(self.start, self.end)
+            known = self._calendars[hours] = [(to_ms(w.opens), to_ms(w.closes)) for w in windows]
         return known
 
-    def provisional(self, name: str) -> Stretches:
+    def provisional(self, hours: Hours) -> Stretches:
         """Return when the public days of a calendar may still change."""
-        known = self._provisional.get(name)
+        known = self._provisional.get(hours)
         if known is None:
-            windows = self._compiled(name).provisional(self.start, self.end)
-            known = self._provisional[name] = [(to_ms(a), to_ms(b)) for a, b in windows]
+            windows = self._compiled(hours).provisional(self.start, self.end)
+            known = self._provisional[hours] = [(to_ms(a), to_ms(b)) for a, b in windows]
         return known
 
-    def _compiled(self, name: str) -> CompiledCalendar:
-        return self.configuration.calendar(name)
+    def desk_hours(self, desk: str) -> Hours:
+        """Return the calendar of a desk."""
+        return self.configuration.desk_hours(desk)
+
+    def _compiled(self, hours: Hours) -> CompiledCalendar:
+        return self.configuration.calendar(*hours)
 
     def desk(self, where: Where) -> Stretches:
         """Return when a desk is open, will be for long enough, and agents there may be given work."""
         desk, open_at_least, touches = where
-        name = self.configuration.desk(desk).calendar
+        hours = self.desk_hours(desk)
         if not open_at_least and not touches:
-            return self.calendar(name)
+            return self.calendar(hours)
         known = self._desks.get(where)
         if known is None and touches:
             touched = union(self.touched(touch) for touch in touches)
@@ -104,20 +109,24 @@ class Presence:
             short = 1_000 * open_at_least
             windows = (
                 (to_ms(w.opens), min(self.end_ms, to_ms(w.closes) - short))
-                for w in self._compiled(name).windows(self.start, beyond)
+                for w in self._compiled(hours).windows(self.start, beyond)
             )
             known = self._desks[where] = [(a, b) for a, b in windows if a < b]
         return known
 
-    def at_desk(self, where: Where, hours: tuple[str, ...]) -> Stretches:
+    def at_desk(self, where: Where, hours: tuple[Hours, ...]) -> Stretches:
         """Return when agents with such hours are at a desk, leave apart."""
         if not hours:
             return self.desk(where)
         known = self._at_desk.get((where, hours))
         if known is None:
-            shift = union(self.calendar(name) for name in hours)
+            shift = union(self.calendar(each) for each in hours)
             known = self._at_desk[where, hours] = intersection(self.desk(where), shift)
         return known
+
+    def _hours_of(self, agent: Agent) -> tuple[Hours, ...]:
+        found = set(self.configuration.hours_of(agent))
+        return tuple(sorted(found, key=lambda hours: (hours.calendar, hours.zone or "")))
 
     def leave(self, agent: Agent) -> Stretches:
         """Return when an agent is away."""
@@ -217,10 +226,10 @@ class Presence:
 
         ``anywhere``: they count in all of their own hours, whether a desk is open or not.
         """
-        by_hours: dict[tuple[str, ...], list[Agent]] = {}
+        by_hours: dict[tuple[Hours, ...], list[Agent]] = {}
         for name in agents:
             agent = self.configuration.agent(name)
-            by_hours.setdefault(tuple(sorted(set(agent.hours))), []).append(agent)
+            by_hours.setdefault(self._hours_of(agent), []).append(agent)
         changes: dict[int, int] = {}
         for hours, members in by_hours.items():
             if anywhere and hours:

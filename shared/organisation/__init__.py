@@ -7,6 +7,7 @@ on the bus, one message each; `Configuration.from_sections` reads them on the ot
 
 from __future__ import annotations
 
+from shared.organisation.agreements import BINDING, Agreement, AgreementsSection, Measures, Parties
 from shared.organisation.catalogue import (
     CatalogueSection,
     ConfigurationItem,
@@ -75,11 +76,18 @@ from shared.organisation.places import (
     Site,
 )
 from shared.organisation.policies import (
+    CALENDAR_SOURCES,
     DESK_CALENDAR,
+    ITEM_CALENDAR,
+    SITE_CALENDAR,
+    SUPPLIER_CALENDAR,
     TICKET_FIELDS,
+    WORK_FIELDS,
     EscalationStep,
     Policy,
+    Repeat,
     SlaSection,
+    WarningPoint,
 )
 from shared.organisation.problems import ConfigurationInvalid, Problem
 from shared.organisation.routing import (
@@ -123,11 +131,14 @@ from shared.organisation.topologies import (
 __all__ = [
     "ALERT_FIELDS",
     "ALWAYS",
+    "BINDING",
     "BY_SUN",
+    "CALENDAR_SOURCES",
     "DECLINE_REASONS",
     "DEFAULT_RULE",
     "DESK_CALENDAR",
     "ESCALATION_REASONS",
+    "ITEM_CALENDAR",
     "MAIL_DOORS",
     "REJECT_REASONS",
     "REQUEST_FIELDS",
@@ -136,12 +147,17 @@ __all__ = [
     "ROUTING_FIELDS",
     "SECTION_BYTES_MAX",
     "SECTION_MODELS",
+    "SITE_CALENDAR",
+    "SUPPLIER_CALENDAR",
     "TASK_OUTCOMES",
     "TICKET_FIELDS",
     "UNROUTED",
+    "WORK_FIELDS",
     "Ageing",
     "Agent",
     "AgentsSection",
+    "Agreement",
+    "AgreementsSection",
     "AlertOpening",
     "AlertPolicy",
     "Business",
@@ -178,10 +194,12 @@ __all__ = [
     "Limits",
     "LocalContactPoint",
     "Maintenance",
+    "Measures",
     "MenuEntry",
     "Offers",
     "OrganisationSection",
     "Overflow",
+    "Parties",
     "Picking",
     "Policy",
     "PriorityDimension",
@@ -195,6 +213,7 @@ __all__ = [
     "Reclaim",
     "Region",
     "RejectReason",
+    "Repeat",
     "RequestDefaults",
     "Reserve",
     "RoutingRule",
@@ -215,6 +234,7 @@ __all__ = [
     "UnknownName",
     "Virtual",
     "Visits",
+    "WarningPoint",
     "canonical_json",
     "diff",
     "digest",

@@ -14,7 +14,7 @@ from shared.organisation.lookup import UnknownName
 from shared.organisation.shift_ends import LOOK_BACK, Shift, Takeover, reopens_at
 
 if TYPE_CHECKING:
-    from shared.organisation.configuration import Configuration
+    from shared.organisation.configuration import Configuration, Hours
     from shared.organisation.handover import HandoverPolicy
     from shared.organisation.places import Agent
 
@@ -127,12 +127,13 @@ def _last_begun(
     """
     pause = timedelta(seconds=policy.pause_max)
     start, end = now - LOOK_BACK, now + timedelta(seconds=policy.opens) + pause + _INSTANT
-    of_hours: dict[tuple[str, ...], Windows] = {}
+    of_hours: dict[tuple[Hours, ...], Windows] = {}
     found = []
     for agent in agents:
-        if agent.hours not in of_hours:
-            of_hours[agent.hours] = _windows(configuration, agent.hours, start, end)
-        windows = _without(of_hours[agent.hours], _away(configuration, agent))
+        hours = configuration.hours_of(agent)
+        if hours not in of_hours:
+            of_hours[hours] = _windows(configuration, hours, start, end)
+        windows = _without(of_hours[hours], _away(configuration, agent))
         begun = [shift for shift in _joined(windows, pause) if shift.started_at <= now]
         if begun:
             found.append((agent, begun[-1]))
@@ -140,13 +141,13 @@ def _last_begun(
 
 
 def _windows(
-    configuration: Configuration, hours: Sequence[str], start: datetime, end: datetime
+    configuration: Configuration, hours: Sequence[Hours], start: datetime, end: datetime
 ) -> Windows:
     """Return when one of some calendars is open, in order; windows may overlap."""
     return sorted(
         (window.opens, window.closes)
-        for name in hours
-        for window in configuration.calendar(name).windows(start, end)
+        for each in hours
+        for window in configuration.calendar(*each).windows(start, end)
     )
 
 
@@ -186,9 +187,9 @@ def _begins(configuration: Configuration, agent: Agent, at: datetime) -> datetim
     away = leave_windows(configuration, agent)
     for _ in range(LEAVES_TRIED_MAX):
         openings = []
-        for name in agent.hours:
+        for hours in configuration.hours_of(agent):
             with suppress(CalendarError):
-                openings.append(configuration.calendar(name).next_open(at))
+                openings.append(configuration.calendar(*hours).next_open(at))
         if not openings:
             return None
         first = min(openings)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from shared.calendar.zones import ZoneName
 from shared.organisation.words import KindName, Model, Name, Title
 from shared.tags import Tags
 
@@ -28,6 +29,10 @@ class ConfigurationItem(Model):
     service: Name | None = None
     criticality: CriticalityName | None = None
     """None: that of its service."""
+    calendar: Name | None = None
+    """The hours in which it is supported."""
+    time_zone: ZoneName | None = None
+    """In which a floating calendar counts for it."""
     names: Annotated[
         tuple[Annotated[str, Field(min_length=1, max_length=200)], ...], Field(max_length=50)
     ] = ()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shared.calendar.recurrence import recurrence
 from shared.expressions import ExpressionInvalid, compile_condition
+from shared.organisation.calendar_checks import calendar_faults, floating_faults
 from shared.organisation.configuration import ROSTER_PREFIX
 from shared.organisation.doors import known_doors, settings_faults
 from shared.organisation.duty_checks import duty_faults
@@ -16,10 +17,10 @@ from shared.organisation.intake import REQUEST_FIELDS
 from shared.organisation.integrations import ALERT_FIELDS
 from shared.organisation.lifecycle_checks import lifecycle_faults
 from shared.organisation.partial import Names, SectionUnreadable
-from shared.organisation.policies import DESK_CALENDAR, NOTIFY_ROLES
 from shared.organisation.problems import unknown_name
 from shared.organisation.promises import promise_faults
 from shared.organisation.routing_checks import routing_faults
+from shared.organisation.sla_checks import agreement_faults, policy_faults
 from shared.organisation.topology_checks import topology_faults
 
 if TYPE_CHECKING:
@@ -47,15 +48,16 @@ def findings(configuration: Configuration) -> Iterator[Finding]:
         _desks(configuration, names),
         _agents(configuration, names),
         _promises(configuration),
-        _policies(configuration, names),
         _integrations(configuration, names),
         _catalogue(configuration),
         _classification(configuration),
         _alerts(configuration),
         _maintenance(configuration, names),
+        (Finding(*fault) for fault in floating_faults(configuration)),
         *(
             _of_section(section, faults(configuration))
             for section, faults in (
+                ("calendars", calendar_faults),
                 ("desks", queue_faults),
                 ("suppliers", supplier_faults),
                 ("topologies", topology_faults),
@@ -63,6 +65,8 @@ def findings(configuration: Configuration) -> Iterator[Finding]:
                 ("lifecycle", lifecycle_faults),
                 ("handover", handover_faults),
                 ("duty", duty_faults),
+                ("sla", policy_faults),
+                ("agreements", agreement_faults),
             )
         ),
     )
@@ -97,12 +101,6 @@ def _unique(section: str, key: str, kind: str, names: Iterable[str]) -> Iterator
 
 
 def _places(configuration: Configuration, names: Names) -> Iterator[Finding]:
-    calendars = configuration.calendars.calendars
-    yield from _unique("calendars", "calendars", "calendar", (item.name for item in calendars))
-    for index, calendar in enumerate(calendars):
-        if calendar.name == DESK_CALENDAR:
-            reason = f"{DESK_CALENDAR!r} means the calendar of the desk; take another name"
-            yield Finding("calendars", ("calendars", index, "name"), reason)
     organisation = configuration.organisation
     regions, sites = organisation.regions, organisation.sites
     yield from _unique("organisation", "regions", "region", (item.name for item in regions))
@@ -110,8 +108,10 @@ def _places(configuration: Configuration, names: Names) -> Iterator[Finding]:
     businesses = organisation.businesses
     yield from _unique("organisation", "businesses", "business", (b.name for b in businesses))
     for index, site in enumerate(sites):
-        path = ("sites", index, "region")
+        path: Path = ("sites", index, "region")
         yield from _refer("organisation", path, "region", site.region, names.regions)
+        path = ("sites", index, "calendar")
+        yield from _refer("organisation", path, "calendar", site.calendar, names.calendars)
 
 
 def _desks(configuration: Configuration, names: Names) -> Iterator[Finding]:
@@ -174,20 +174,6 @@ def _promises(configuration: Configuration) -> Iterator[Finding]:
         yield Finding("coverage", path, reason)
 
 
-def _policies(configuration: Configuration, names: Names) -> Iterator[Finding]:
-    policies = configuration.sla.policies
-    yield from _unique("sla", "policies", "policy", (policy.name for policy in policies))
-    for index, policy in enumerate(policies):
-        at: Path = ("policies", index)
-        if not policy.follows_desk:
-            path = (*at, "calendar")
-            yield from _refer("sla", path, "calendar", policy.calendar, names.calendars)
-        for number, step in enumerate(policy.escalations):
-            for place, told in enumerate(step.notify):
-                path = (*at, "escalations", number, "notify", place)
-                yield from _refer("sla", path, "agent", told, names.agents | set(NOTIFY_ROLES))
-
-
 def _door(integration: Integration, at: Path) -> Iterator[Finding]:
     """Yield what does not fit the door of an integration."""
     section, doors = "integrations", known_doors()
@@ -244,7 +230,10 @@ def _catalogue(configuration: Configuration) -> Iterator[Finding]:
     yield from _unique(section, "items", "item", (item.name for item in catalogue.items))
     services = {service.name for service in catalogue.services}
     owners: dict[str, str] = {}
+    calendars = {calendar.name for calendar in configuration.calendars.calendars}
     for index, item in enumerate(catalogue.items):
+        path: Path = ("items", index, "calendar")
+        yield from _refer(section, path, "calendar", item.calendar, calendars)
         at: Path = ("items", index)
         yield from _refer(section, (*at, "service"), "service", item.service, services)
         for number, name in enumerate(item.names):

@@ -7,11 +7,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from pydantic import ValidationError
 
-from shared.calendar import CompiledCalendar, compile_calendar
+from shared.calendar import CompiledCalendar
+from shared.organisation.agreements import AgreementsSection
+from shared.organisation.calendars import Calendars
 from shared.organisation.catalogue import CatalogueSection, ConfigurationItem, Form, Service
 from shared.organisation.coverage import CoverageSection
 from shared.organisation.duty import DutySection
@@ -57,6 +59,7 @@ SECTION_MODELS: Final[Mapping[str, type[Model]]] = {
     "duty": DutySection,
     "handover": HandoverSection,
     "sla": SlaSection,
+    "agreements": AgreementsSection,
     "integrations": IntegrationsSection,
     "intake": IntakeSection,
     "catalogue": CatalogueSection,
@@ -84,6 +87,13 @@ def digest(content: object) -> str:
     return hashlib.sha256(canonical_json(content)).hexdigest()
 
 
+class Hours(NamedTuple):
+    """A calendar, and the zone in which it is read where it is floating."""
+
+    calendar: str
+    zone: str | None
+
+
 @dataclass(frozen=True)
 class Configuration(Places):
     """All sections of one version.
@@ -105,6 +115,7 @@ class Configuration(Places):
     duty: DutySection = field(default_factory=DutySection)
     handover: HandoverSection = field(default_factory=HandoverSection)
     sla: SlaSection = field(default_factory=SlaSection)
+    agreements: AgreementsSection = field(default_factory=AgreementsSection)
     integrations: IntegrationsSection = field(default_factory=IntegrationsSection)
     intake: IntakeSection = field(default_factory=IntakeSection)
     catalogue: CatalogueSection = field(default_factory=CatalogueSection)
@@ -171,17 +182,61 @@ class Configuration(Places):
         """Return an integration; raise UnknownName."""
         return found("integration", name, self._integrations)
 
-    def calendar(self, name: str) -> CompiledCalendar:
-        """Return a calendar, compiled; raise UnknownName."""
-        return found("calendar", name, self._calendars)
+    def calendar(self, name: str, zone: str | None = None) -> CompiledCalendar:
+        """Return a calendar, compiled.
+
+        Args:
+            name: the calendar.
+            zone: of whoever it is asked for, such as the contact's site or the configuration
+                item; a floating calendar is read in it, no other looks at it.
+
+        Raises:
+            UnknownName: there is no such calendar.
+            ZoneNeeded: it is floating, and no zone is given.
+        """
+        return self._calendars.get(name, zone)
+
+    def is_floating(self, name: str) -> bool:
+        """Whether a calendar needs a zone; raise UnknownName."""
+        return self._calendars.is_floating(name)
+
+    def calendar_at(self, name: str, desk: str | None) -> CompiledCalendar:
+        """Return a calendar for the work of a desk: a floating one is read in the desk's zone.
+
+        Raises:
+            UnknownName: there is no such calendar or desk.
+            ZoneNeeded: it is floating, and no desk is given.
+        """
+        zone = self.desk(desk).time_zone if desk and self._calendars.is_floating(name) else None
+        return self.calendar(name, zone)
 
     def desk_calendar(self, desk: str) -> CompiledCalendar:
         """Return the calendar of a desk, compiled; raise UnknownName."""
-        return self.calendar(self.desk(desk).calendar)
+        known = self.desk(desk)
+        return self.calendar(known.calendar, known.time_zone)
+
+    def desk_hours(self, desk: str) -> Hours:
+        """Return the calendar of a desk, and its zone where that counts; raise UnknownName."""
+        known = self.desk(desk)
+        floats = self._calendars.is_floating(known.calendar)
+        return Hours(known.calendar, known.time_zone if floats else None)
+
+    def hours_of(self, agent: Agent) -> tuple[Hours, ...]:
+        """Return the calendars of an agent's own hours.
+
+        A floating one is read in the agent's zone, or else in that of the first of the desks.
+        """
+        return tuple(
+            Hours(name, self._zone_of(agent) if self._calendars.is_floating(name) else None)
+            for name in agent.hours
+        )
+
+    def _zone_of(self, agent: Agent) -> str:
+        return agent.time_zone or self.desk_time_zone(agent.desks[0])
 
     def desk_time_zone(self, desk: str) -> str:
         """Return the zone in which a desk's times are shown; raise UnknownName."""
-        return self.desk(desk).time_zone or self.desk_calendar(desk).calendar.time_zone
+        return self.desk(desk).time_zone or self.desk_calendar(desk).time_zone
 
     def policy_calendar(self, policy: Policy, desk: str) -> CompiledCalendar:
         """Return the calendar by which a policy counts while a desk holds the work.
@@ -237,8 +292,8 @@ class Configuration(Places):
         return {item.name: item for item in self.integrations.integrations}
 
     @cached_property
-    def _calendars(self) -> dict[str, CompiledCalendar]:
-        return {item.name: compile_calendar(item) for item in self.calendars.calendars}
+    def _calendars(self) -> Calendars:
+        return Calendars(self.calendars)
 
     @cached_property
     def _agents(self) -> dict[str, Agent]:

@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 
 from shared.calendar import WeeklyHours
 from shared.calendar.days import reached_ms, to_ms
-from shared.calendar.model import DayWindows, WallWindow
+from shared.calendar.hours import DayWindows, WallWindow
 from shared.calendar.zones import ZoneName, zone
 from shared.organisation.leave import leave_windows
 from shared.organisation.lookup import UnknownName

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from shared.calendar import BusinessCalendar
+from shared.calendar import AnnouncedDays, Calendar
 from shared.calendar.zones import ZoneName
 from shared.organisation.words import (
     LEVELS,
@@ -48,6 +48,8 @@ class Site(Model):
     time_zone: ZoneName | None = None
     country: CountryCode | None = None
     """None: that of the region."""
+    calendar: Name | None = None
+    """The hours in which people work there."""
 
 
 class Business(Model):
@@ -95,9 +97,11 @@ class OrganisationSection(Model):
 
 
 class CalendarsSection(Model):
-    """Business calendars, which desks and policies name."""
+    """Business calendars, which desks and policies name, and the public days that they follow."""
 
-    calendars: Annotated[tuple[BusinessCalendar, ...], Field(max_length=ITEMS_MAX)] = ()
+    calendars: Annotated[tuple[Calendar, ...], Field(max_length=ITEMS_MAX)] = ()
+    public_days: Annotated[tuple[AnnouncedDays, ...], Field(max_length=1_000)] = ()
+    """Of a country and a year, instead of what the package ``holidays`` says of them."""
 
 
 class Desk(Model):
@@ -111,7 +115,7 @@ class Desk(Model):
     calendar: Name
     region: Name | None = None
     time_zone: ZoneName | None = None
-    """For showing times; None means its calendar's."""
+    """For showing times, and for reading a floating calendar; None means its calendar's."""
     languages: Annotated[tuple[Language, ...], Field(min_length=1, max_length=50)] = ("en",)
     tier: Annotated[int, Field(ge=1, le=9)] = 1
     staffing: StaffingName = "skilled"

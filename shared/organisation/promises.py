@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from shared.calendar import WeeklyHours
+from shared.calendar import BusinessCalendar, CombinedCalendar, WeeklyHours
 from shared.organisation.coverage import ALWAYS, PromiseScope
 from shared.organisation.problems import Path, unknown_name
 from shared.organisation.topology_checks import places_of, scope_faults, scope_names
@@ -34,9 +34,7 @@ def promise_faults(configuration: Configuration) -> Iterator[tuple[Path, str]]:
             reason = unknown_name("calendar", promise.hours, calendars)
             if reason is not None:
                 yield (*at, "hours"), reason
-        elif always is not None and (
-            always.hours != EVERY_HOUR or always.holidays or always.closed_days or always.openings
-        ):
+        elif always is not None and not _is_always_open(always):
             reason = f"{ALWAYS!r} means every minute, but the calendar of that name closes"
             yield (*at, "hours"), reason
         faults = list(_scope_faults((*at, "scope"), promise.scope, known))
@@ -46,6 +44,13 @@ def promise_faults(configuration: Configuration) -> Iterator[tuple[Path, str]]:
                 (*at, "scope"),
                 "no request fits it: no place is in its regions, sites and countries",
             )
+
+
+def _is_always_open(calendar: BusinessCalendar | CombinedCalendar) -> bool:
+    """Whether a calendar has every hour, and nothing that takes any away."""
+    return isinstance(calendar, BusinessCalendar) and calendar == BusinessCalendar(
+        name=calendar.name, time_zone=calendar.time_zone, hours=EVERY_HOUR
+    )
 
 
 def _known(configuration: Configuration) -> dict[str, frozenset[str]]:

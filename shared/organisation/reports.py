@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from shared.calendar.model import NAME_PATTERN
+from shared.calendar.dates import NAME_PATTERN
 from shared.organisation.problems import Path, Problem, path_text
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from shared.calendar.model import NAME_PATTERN
+from shared.calendar.dates import NAME_PATTERN
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN, description="Lower case, digits, hyphens.")]
 """What other sections refer to."""
@@ -41,7 +41,11 @@ KindName = Literal[
     "compliment",
 ]
 ChannelName = Literal["email", "web", "chat", "phone", "walk-up", "api", "monitoring"]
-MetricName = Literal["response", "resolution"]
+MetricName = Literal[
+    "response", "next-response", "update", "resolution", "own", "wait", "hold", "supplier"
+]
+"""First reply; each further reply; the longest silence; solved; taken by somebody; what the customer
+waits in all; how long a desk holds it; how long a supplier does."""
 StaffingName = Literal["call-operator", "logger", "skilled", "expert"]
 """Records and transfers; works by standard procedure; solves by documented solutions; solves."""
 GroupingName = Literal["region", "function"]
@@ -71,6 +75,15 @@ def duration_seconds(value: object) -> object:
         for part, unit in zip(found.groups(), _UNIT_SECONDS, strict=True)
         if part is not None
     )
+
+
+def duration_text(seconds: int) -> str:
+    """Return seconds as `duration_seconds` reads them, with hours as the largest unit: ``26h30m``.
+
+    Of business time a day has no fixed length.
+    """
+    parts = zip((seconds // 3_600, seconds % 3_600 // 60, seconds % 60), "hms", strict=True)
+    return "".join(f"{count}{unit}" for count, unit in parts if count) or "0s"
 
 
 TargetSeconds = Annotated[

@@ -11,10 +11,10 @@ from typing import Final
 
 from rich.console import Console
 
-from tests.benchmarks import assignment, calendar, consumer, intake, pipeline, routing
+from tests.benchmarks import assignment, calendar, consumer, foresight, intake, pipeline, routing
 from tests.benchmarks.report import Result, print_result
 
-NAMES: Final = ("assignment", "calendar", "consumer", "intake", "pipeline", "routing")
+NAMES: Final = ("assignment", "calendar", "consumer", "foresight", "intake", "pipeline", "routing")
 ROUNDS_MIN: Final = 3
 
 
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _run(name: str, options: argparse.Namespace, *, home: Path) -> Result:
+def _run(name: str, options: argparse.Namespace, *, home: Path) -> Result:  # noqa: PLR0911
     home.mkdir(parents=True, exist_ok=True)
     match name:
         case "assignment":
@@ -46,6 +46,8 @@ def _run(name: str, options: argparse.Namespace, *, home: Path) -> Result:
             return calendar.run(rounds=options.rounds)
         case "consumer":
             return consumer.run(home=home, rounds=options.rounds, records=options.records)
+        case "foresight":
+            return foresight.run(home=home)
         case "routing":
             return routing.run(rounds=options.rounds)
         case "intake":

@@ -12,7 +12,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from shared.calendar import BusinessCalendar, CompiledCalendar, HolidaySource, WeeklyHours
+from shared.calendar import (
+    BusinessCalendar,
+    CombinedCalendar,
+    CompiledCalendar,
+    combine,
+    compile_calendar,
+)
 from tests.benchmarks.measure import Circumstances, Spread, cores, load_average, ratios
 from tests.benchmarks.report import Grid, Result, against, rows_of, shown
 
@@ -79,20 +85,17 @@ class _Case:
 def run(*, rounds: int, calls: int = CALLS) -> Result:
     """Ask both the same questions in turns, and compare CPU time per question."""
     load = load_average()
-    compiled = CompiledCalendar(
-        BusinessCalendar(
-            name="berlin",
-            time_zone="Europe/Berlin",
-            hours=WeeklyHours.model_validate({"mon-fri": [["09:00", "17:00"]]}),
-            holidays=(HolidaySource(country="DE", subdivision="BE"),),
-        )
-    )
-    floor = Floor(compiled)
     starts = [
         datetime(2026, 1, 5, tzinfo=UTC) + timedelta(seconds=number * STEP % SPAN)
         for number in range(1_000)
     ]
-    cases = [case for hours in HOURS for case in _cases(compiled, floor, starts, hours)]
+    cases = [
+        case
+        for form, compiled in _forms().items()
+        for floor in [Floor(compiled)]
+        for hours in HOURS
+        for case in _cases(form, compiled, floor, starts, hours)
+    ]
     ours: dict[tuple[str, int], list[float]] = {}
     floors: dict[tuple[str, int], list[float]] = {}
     for number in range(rounds + 1):
@@ -108,8 +111,39 @@ def run(*, rounds: int, calls: int = CALLS) -> Result:
     return _result(ours, floors, around)
 
 
+def _forms() -> dict[str, CompiledCalendar]:
+    """Return what is asked: office hours, with every kind of day, and combinations."""
+    berlin: dict[str, object] = {
+        "name": "berlin",
+        "time_zone": "Europe/Berlin",
+        "hours": {"mon-fri": [["09:00", "17:00"]]},
+        "holidays": [{"country": "DE", "subdivision": "BE"}],
+    }
+    days: dict[str, object] = {
+        "half_days": [{"every": "12-24", "closes": "13:00"}],
+        "closed_days": [{"every": "12-31"}],
+        "changes": [{"valid_from": "2026-04-01", "hours": {"mon-fri": [["08:00", "17:00"]]}}],
+    }
+    york = {"name": "york", "time_zone": "America/New_York", "hours": berlin["hours"]}
+    parts = {
+        name: compile_calendar(BusinessCalendar.model_validate(content), time_zone="Europe/Berlin")
+        for name, content in {
+            "berlin": berlin,
+            "days": {**berlin, **days, "time_zone": "floating"},
+            "york": york,
+        }.items()
+    }
+    both = ("days", "york")
+    return {
+        "": parts["berlin"],
+        "days ": parts["days"],
+        "union ": combine(CombinedCalendar(name="either", union=both), parts),
+        "common ": combine(CombinedCalendar(name="common", intersection=both), parts),
+    }
+
+
 def _cases(
-    compiled: CompiledCalendar, floor: Floor, starts: Sequence[datetime], hours: int
+    form: str, compiled: CompiledCalendar, floor: Floor, starts: Sequence[datetime], hours: int
 ) -> list[_Case]:
     """Return the questions of one duration."""
     wanted = hours * HOUR_MS
@@ -133,8 +167,8 @@ def _cases(
             floor.between(start, end)
 
     return [
-        _Case("add", hours, add_ours, add_floor),
-        _Case("between", hours, between_ours, between_floor),
+        _Case(f"{form}add", hours, add_ours, add_floor),
+        _Case(f"{form}between", hours, between_ours, between_floor),
     ]
 
 
@@ -179,19 +213,22 @@ def _result(
                 against(ratio, target=TARGET),
             ]
         )
-        figures[f"{name}_{hours}h"] = {
+        figures[f"{name.replace(' ', '_')}_{hours}h"] = {
             "ours_us": Spread.of(mine).plain(),
             "floor_us": Spread.of(floors[name, hours]).plain(),
             "ratio": ratio.plain(),
         }
-    growth = ratios(ours["add", HOURS[-1]], ours["add", HOURS[0]])
-    figures["growth_200h_over_4h"] = growth.plain()
-    note = f"add 200 h / add 4 h: {against(growth, target=GROWTH_TARGET)}"
+    notes: list[str] = []
+    for name in dict.fromkeys(name for name, _ in ours if name.endswith("add")):
+        growth = ratios(ours[name, HOURS[-1]], ours[name, HOURS[0]])
+        prefix = name.removesuffix("add").replace(" ", "_")
+        figures[f"{prefix}growth_200h_over_4h"] = growth.plain()
+        notes.append(f"{name} 200 h / {name} 4 h: {against(growth, target=GROWTH_TARGET)}")
     grid = Grid(
-        title="calendar: CPU us per question (Berlin, 9-17, holidays)",
+        title="calendar: CPU us per question (Berlin, 9-17, holidays; then with half days and a change, with New York: either, both)",
         columns=("question", "ours", "floor", "ratio"),
         rows=rows_of(rows),
     )
     return Result(
-        name="calendar", circumstances=around, grids=(grid,), figures=figures, notes=(note,)
+        name="calendar", circumstances=around, grids=(grid,), figures=figures, notes=tuple(notes)
     )

@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 from heliodesk.cli import app
 from heliodesk.context import Context
 from heliodesk.product.secrets import COMMAND_LINE_TOKEN, Secrets
+from shared.service_levels import ServiceLevels
 from shared.testing.clock import ManualClock
 
 SAMPLE = Path(__file__).resolve().parents[2] / "deploy" / "sample"
@@ -104,8 +105,9 @@ def home(tmp_path: Path) -> Path:
 def test_a_right_directory_is_said_to_be_right(home: Path) -> None:
     """`config check` of the sample succeeds without asking any service."""
     desk = Desk(home, {})
-    right = {"valid": True, "problems": [], "broken_promises": [], "short_overlaps": []}
-    right["out_of_reach"] = []
+    right: dict[str, Any] = {"valid": True, "problems": []}
+    right |= {"broken_promises": [], "short_overlaps": []}
+    right |= {"out_of_reach": [], "service_levels": ServiceLevels().model_dump(mode="json")}
     assert desk.json("config", "check", str(SAMPLE)) == right
     assert desk.run("config", "check", str(SAMPLE)).exit_code == 0
     assert desk.asked == []
@@ -232,7 +234,7 @@ def test_a_diff_says_which_open_tickets_would_move_and_why(home: Path) -> None:
     ):
         assert f"{line}\n" in shown.stdout
     asked = desk.asked[-1]
-    assert sorted(json.loads(asked.content)["sections"])[:2] == ["agents", "calendars"]
+    assert sorted(json.loads(asked.content)["sections"])[:2] == ["agents", "agreements"]
     assert desk.json("config", "diff", str(SAMPLE))["tickets"] == DRY
 
 
@@ -599,6 +601,50 @@ def test_the_clocks_explanation_is_sla_s_own_text(home: Path) -> None:
     )
     assert desk.run("sla", "explain", "T-1", "--lang", "zh").stdout == "工单 T-1\n"
     assert desk.asked[-1].url.params["lang"] == "zh"
+
+
+def test_tickets_at_risk_are_listed_with_the_reason(home: Path) -> None:
+    """`sla risks` asks for them and prints only the clocks that are at risk."""
+    risky = {
+        "clock": "fix:resolution:1",
+        "probability": 0.81,
+        "at_risk": True,
+        "because": {"en": "Like others.", "zh": "同类如此。"},
+    }
+    calm = risky | {"clock": "answer:response:1", "at_risk": False}
+    page = {"items": [{"number": "HD-7", "predictions": [risky, calm]}], "next": None}
+    desk = Desk(home, {(SLA, "GET", "/v1/clocks"): httpx.Response(200, json=page)})
+    found = desk.run("sla", "risks", "--desk", "london", "--lang", "zh").stdout
+    assert found == "HD-7  fix:resolution:1  81%  同类如此。\n"
+    assert dict(desk.asked[-1].url.params) == {
+        "at_risk": "true",
+        "limit": "100",
+        "desk": "london",
+    }
+    nothing: dict[str, object] = {"items": [], "next": None}
+    desk = Desk(home, {(SLA, "GET", "/v1/clocks"): httpx.Response(200, json=nothing)})
+    assert desk.run("sla", "risks").stdout == "No ticket is at risk.\n"
+
+
+def test_calibration_is_printed_as_a_table(home: Path) -> None:
+    """`sla calibration` prints the Brier score and what came of what was said."""
+    band = {"low": 0.1, "high": 0.2, "n": 40, "said": 0.15, "came": 0.125}
+    row = {
+        "metric": "resolution",
+        "share": 0.5,
+        "n": 40,
+        "brier": 0.11,
+        "base_brier": 0.12,
+        "bands": [band],
+    }
+    path = "/v1/predictions/calibration"
+    desk = Desk(home, {(SLA, "GET", path): httpx.Response(200, json={"rows": [row]})})
+    assert desk.run("sla", "calibration").stdout == (
+        "resolution at 50% of the target: 40 scored, Brier 0.1100 (base rate 0.1200)\n"
+        "  10%-20%: 40 predictions, said 15.0%, came 12.5%\n"
+    )
+    desk = Desk(home, {(SLA, "GET", path): httpx.Response(200, json={"rows": []})})
+    assert desk.run("sla", "calibration").stdout == "No prediction has been scored yet.\n"
 
 
 # --- status and help -------------------------------------------------------------------------

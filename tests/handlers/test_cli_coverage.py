@@ -229,6 +229,6 @@ def test_a_forced_version_shows_its_reason(home: Path) -> None:
         (CONTROL, "GET", f"{path}/versions"): ok([version]),
     }
     desk = Desk(home, routes)
-    reason = "# forced, although promised time is not covered: Shifts begin in May.\n"
+    reason = "# forced, although a promise is not kept: Shifts begin in May.\n"
     assert reason in desk.run("config", "show").stdout
     assert "Shifts begin" in desk.run("config", "history").stdout

@@ -315,7 +315,7 @@ async def test_a_diff_says_what_would_change() -> None:
     world = World()
     await apply(world, "One", None)
     found = await world.configuration.diff(TENANT, renamed("Two"))
-    assert (found.version, found.broken) == (1, ())
+    assert (found.version, found.promised.is_kept) == (1, True)
     (change,) = found.changes
     assert (change.section, change.path, change.kind) == ("organisation", "name", "changed")
     assert (change.before, change.after) == ("One", "Two")

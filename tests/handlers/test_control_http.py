@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from shared.kernel import Infrastructure
+from shared.service_levels import ServiceLevels
 from shared.testing.clock import START
 from tests.support.control import (
     BOOTSTRAP_TOKEN,
@@ -145,7 +146,9 @@ async def test_a_check_and_a_diff_keep_nothing() -> None:
         rows = dict(world.disk.rows.contents)
         body = {"sections": renamed("Two")}
         checked = await client.post("/v1/configuration/check", json=body)
-        assert checked.json() == {"valid": True, "problems": [], "broken_promises": []}
+        levels = ServiceLevels().model_dump(mode="json")
+        right = {"valid": True, "problems": [], "broken_promises": [], "service_levels": levels}
+        assert checked.json() == right
         diffed = await client.post("/v1/configuration/diff", json=body)
         assert (diffed.status_code, diffed.headers["etag"]) == (200, '"1"')
         assert diffed.json() == {
@@ -160,6 +163,8 @@ async def test_a_check_and_a_diff_keep_nothing() -> None:
                 }
             ],
             "broken_promises": [],
+            "service_levels": levels,
+            "skipped_states": [],
         }
         assert world.disk.rows.contents == rows
 

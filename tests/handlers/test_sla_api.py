@@ -11,6 +11,7 @@ from services.sla.api import clock_router
 from shared.auth import Actor
 from shared.contracts.control import IdentityKind, Role
 from shared.http import equip
+from tests.support.foresight import foresight_of
 from tests.support.sla import Sla, Story, facts, utc
 
 
@@ -56,7 +57,14 @@ async def http(sla: Sla) -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
     equip(app)
     app.state.authenticator = Tokens()
-    app.include_router(clock_router(index=sla.index, handlers=sla.handlers, clock=sla.clock))
+    app.include_router(
+        clock_router(
+            index=sla.index,
+            handlers=sla.handlers,
+            foresight=foresight_of(sla),
+            clock=sla.clock,
+        )
+    )
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app),
         base_url="http://sla",
@@ -165,7 +173,7 @@ async def test_the_explanation_is_json_and_on_demand_text(http: httpx.AsyncClien
     )
     english = await http.get("/v1/clocks/HD-1/explain", params={"lang": "en"})
     assert english.headers["content-type"].startswith("text/plain")
-    assert "Target 8 h, used 10 min, 7 h 50 min left" in english.text
+    assert "Business time: 10 min used, 7 h 50 min left" in english.text
     chinese = await http.get("/v1/clocks/HD-1/explain", params={"lang": "zh"})
-    assert "目标 8小时，已用 10分，剩余 7小时50分" in chinese.text
+    assert "工作时间：已用 10分，剩余 7小时50分" in chinese.text
     assert (await http.get("/v1/clocks/HD-1/explain", params={"lang": "tlh"})).status_code == 422

@@ -217,10 +217,16 @@ class Story:
         self.status = Status.ACCEPTED
         return self._work(at, TicketAccepted)
 
-    def pended(self, at: datetime, reason: PendReason = PendReason.CUSTOMER) -> Event[Any]:
+    def pended(
+        self,
+        at: datetime,
+        reason: PendReason = PendReason.CUSTOMER,
+        *,
+        supplier: str | None = None,
+    ) -> Event[Any]:
         """The ticket waits."""
         self.status = Status.PENDING
-        return self._work(at, TicketPended, reason=reason, by="ann")
+        return self._work(at, TicketPended, reason=reason, supplier=supplier, by="ann")
 
     def resumed(self, at: datetime) -> Event[Any]:
         """Work goes on."""

@@ -140,7 +140,8 @@ def test_the_desks_of_the_rounds_are_a_configuration_that_control_takes() -> Non
 def test_the_calendar_is_measured_against_the_same_answers() -> None:
     """The floor of business time agrees with the product's, or the benchmark refuses to run."""
     result = calendar.run(rounds=1, calls=1_000)
-    assert set(result.figures) >= {"add_4h", "add_200h", "between_40h"}
+    assert set(result.figures) >= {"add_4h", "add_200h", "between_40h", "union_add_40h"}
+    assert {"common_growth_200h_over_4h", "days_between_4h"} <= set(result.figures)
 
 
 def test_the_routing_benchmark_exceeds_no_capacity_and_compares_each_size() -> None:

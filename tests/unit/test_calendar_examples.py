@@ -16,7 +16,8 @@ from shared.calendar import (
     OutsideSupportedYears,
     compile_calendar,
 )
-from shared.calendar.days import DayPlan, public_days
+from shared.calendar.days import DayPlan
+from shared.calendar.public import public_days
 
 OFFICE = {"mon-fri": [["09:00", "17:30"]]}
 
@@ -334,6 +335,7 @@ def test_a_calendar_survives_being_written_and_read() -> None:
     """What is written as JSON reads back as an equal calendar, nights and full days included."""
     hours = {"mon": [["22:00", "00:00"]], "wed": [["20:00", "08:00"]], "sat": [["00:00", "24:00"]]}
     once = calendar("Asia/Tokyo", hours, holidays=[{"country": "JP"}]).calendar
+    assert isinstance(once, BusinessCalendar)
     assert once.hours.mon[0].closes == 1440
     assert BusinessCalendar.model_validate(once.model_dump(mode="json")) == once
     assert compile_calendar(once) is compile_calendar(once.model_copy())

@@ -175,3 +175,22 @@ def test_intake_reads_the_mail_as_a_person_s() -> None:
 def test_the_alert_names_the_run() -> None:
     """The ticket of the CloudEvent is found by the tag in its subject."""
     assert "a1b2c3" in alert(tag="a1b2c3", now=NOON).summary
+
+
+@pytest.mark.parametrize("form", ["combined", "floating"])
+def test_a_desk_of_any_calendar_can_be_closed(sample: Configuration, form: str) -> None:
+    """A combination is closed by what it leaves out; a floating calendar in the desk's zone."""
+    sections = sample.sections()
+    calendars = sections["calendars"]["calendars"]
+    if form == "combined":
+        calendars.append({"name": "other", "union": ["london-days"]})
+    else:
+        calendars.append({"name": "other", "time_zone": "floating", "hours": "24x7"})
+    for desk in sections["desks"]["desks"]:
+        if desk["name"] == "london":
+            desk |= {"calendar": "other", "time_zone": "Europe/London"}
+    plan = handover(validate_sections(sections), closing="london", now=NOON)
+    assert plan is not None
+    after = validate_sections(plan.sections).desk_calendar("london")
+    assert after.windows(NOON - timedelta(hours=36), NOON + timedelta(hours=36)) == ()
+    assert after.next_open(NOON) < NOON + timedelta(days=7)

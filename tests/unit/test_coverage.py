@@ -11,8 +11,10 @@ from shared.coverage import DAYS_MAX, Ask, Coverage, CoverageView, Row, analyse
 from shared.coverage.heat import HOURS, Heat, heat_blocks
 from shared.coverage.intervals import Stretches, intersection, total, union
 from shared.coverage.patterns import patterns
+from shared.coverage.presence import Presence, Where
 from shared.coverage.telling import asks_words, hours_words, pattern_words
 from shared.organisation import parse_sections, validate_sections
+from shared.organisation.configuration import Hours
 from tests.support.coverage import large_sections
 from tests.unit.organisation_files import FILES, changed
 
@@ -341,3 +343,27 @@ def test_stretches_are_half_open() -> None:
     """What touches becomes one, and what only touches has nothing in common."""
     assert union([[(0, 2), (5, 6)], [(2, 3)], []]) == [(0, 3), (5, 6)]
     assert intersection([(0, 2), (4, 9)], [(2, 4), (5, 6), (8, 12)]) == [(5, 6), (8, 9)]
+
+
+def test_a_floating_calendar_covers_in_the_zone_of_each_desk() -> None:
+    """Nine to five is London's at one desk and Hong Kong's at the other; hours follow the agent."""
+    files = dict(FILES)
+    files["calendars.yaml"] += (
+        "  - {name: local, time_zone: floating, hours: {mon-sun: [[09:00, 17:00]]}}\n"
+    )
+    files["desks.yaml"] = (
+        files["desks.yaml"]
+        .replace("calendar: day,", "calendar: local, time_zone: Europe/London,")
+        .replace("calendar: china,", "calendar: local,")
+    )
+    presence = Presence(
+        parse_sections(files),
+        datetime(2026, 3, 2, tzinfo=UTC),
+        datetime(2026, 3, 3, tzinfo=UTC),
+    )
+    hour = 3_600_000
+    start = presence.start_ms
+    assert presence.desk(Where("london")) == [(start + 9 * hour, start + 17 * hour)]
+    assert presence.desk(Where("shanghai")) == [(start + hour, start + 9 * hour)]
+    tokyo = (Hours("local", "Asia/Tokyo"),)
+    assert list(presence.at_desk(Where("shanghai"), tokyo)) == [(start + hour, start + 8 * hour)]

@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 import pytest
 
 from shared.calendar.days import to_ms
+from shared.condition_reading import read_condition
 from shared.coverage import Ask, Coverage, CoverageView, Row, analyse, kept_words, out_of_reach
-from shared.coverage.conditions import COMBINATIONS_MAX, read_condition
+from shared.coverage.conditions import COMBINATIONS_MAX
 from shared.coverage.heat import heat_blocks
 from shared.coverage.intervals import total
-from shared.organisation import parse_sections
+from shared.organisation import ROUTING_FIELDS, parse_sections
 from tests.unit.organisation_files import FILES
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
@@ -206,7 +207,7 @@ def test_a_rule_that_reaches_nobody_with_its_skill_is_told() -> None:
 )
 def test_only_comparisons_with_texts_are_plain(text: str, is_plain: bool) -> None:  # noqa: FBT001
     """Whatever is not surely a comparison of a field with texts counts as more."""
-    assert read_condition(text).is_plain == is_plain
+    assert read_condition(text, ROUTING_FIELDS).is_plain == is_plain
 
 
 def test_an_optional_skill_is_late_and_no_gap() -> None:

@@ -95,3 +95,12 @@ def test_the_answer_holds_for_as_long_as_it_says(
         now += timedelta(minutes=15)
     if found.until is not None:
         assert found.until > MONDAY + timedelta(minutes=minutes)
+
+
+def test_floating_hours_are_those_of_the_agents_zone() -> None:
+    """Eight o'clock in Tokyo, where the agent is; without a zone of their own in that of the desk."""
+    local = "  - {name: local, time_zone: floating, hours: {mon-fri: [[08:00, 10:00]]}}\n"
+    organisation = parse_sections(FILES | {"calendars.yaml": FILES["calendars.yaml"] + local})
+    there = agent(hours=("local",), time_zone="Asia/Tokyo")
+    assert on_shift(organisation, there, at(0)) == Shift(absent=None, until=at(1))
+    assert on_shift(organisation, agent(hours=("local",)), at(0)) == Shift(OFF_SHIFT, at(8))

@@ -23,7 +23,9 @@ import pytest
 
 from services.sla.domain.explain import ClockExplanation, TicketExplanation
 from services.sla.domain.explain_text import duration, render
-from tests.support.sla import Sla, Story, utc
+from shared.contracts.intake import Direction
+from shared.contracts.routing import PendReason
+from tests.support.sla import Sla, Story, organisation, utc
 
 HOUR = 3600
 
@@ -84,7 +86,9 @@ async def test_each_window_is_the_one_of_the_table() -> None:
     assert clock.desk_seconds == {"london": 4 * HOUR, "shanghai": 3.5 * HOUR}
     assert (clock.state, clock.used_seconds, clock.left_seconds) == ("met", 7.5 * HOUR, 0.5 * HOUR)
     assert (clock.due_at, clock.ended_at) == (utc(3, 10, 30), utc(3, 10))
-    assert clock.elapsed_seconds == 20 * HOUR
+    # Twenty hours from start to end, of which four and a half were a pause.
+    assert (clock.elapsed_seconds, clock.calendar_left_seconds) == (15.5 * HOUR, -7.5 * HOUR)
+    assert clock.calendar_due_at == utc(2, 22)
 
 
 async def test_the_due_time_before_the_hand_over_is_by_the_hours_of_the_desk_that_has_it() -> None:
@@ -128,9 +132,10 @@ ENGLISH = """\
 Ticket HD-1 as of 2026-07-03 12:00 UTC: resolved, desk london, agent none
 
 Response, policy answer (configuration 1): met
-  Target 1 h, used 10 min, 50 min left; 10 min on the calendar since 2026-07-02 14:00 UTC.
+  Target 1 h, since 2026-07-02 14:00 UTC.
+  Business time: 10 min used, 50 min left.
+  Calendar time: 10 min used, 50 min left; by it due 2026-07-02 15:00 UTC.
   Due 2026-07-02 15:00 UTC.
-  Warning point 2026-07-02 14:30 UTC.
   Ended 2026-07-02 14:10 UTC.
   Counted:
   - london, calendar london-day (Europe/London, configuration 1), \
@@ -138,9 +143,10 @@ Response, policy answer (configuration 1): met
       Thu 2026-07-02 15:00 to Thu 2026-07-02 15:10: 10 min, together 10 min
 
 Resolution, policy fix (configuration 1): met
-  Target 8 h, used 7 h 30 min, 30 min left; 20 h on the calendar since 2026-07-02 14:00 UTC.
+  Target 8 h, since 2026-07-02 14:00 UTC.
+  Business time: 7 h 30 min used, 30 min left.
+  Calendar time: 15 h 30 min used, 7 h 30 min over; by it due 2026-07-02 22:00 UTC.
   Due 2026-07-03 10:30 UTC.
-  Warning point 2026-07-03 08:30 UTC.
   Ended 2026-07-03 10:00 UTC.
   Counted:
   - london, calendar london-day (Europe/London, configuration 1), \
@@ -177,7 +183,8 @@ async def test_the_text_is_there_in_chinese() -> None:
     text = render(await explanation(sla, utc(3, 12)), lang="zh")
     assert len(text.splitlines()) == len(ENGLISH.splitlines())
     assert "解决，策略 fix（配置版本 1）：已达成" in text
-    assert "目标 8小时，已用 7小时30分，剩余 30分" in text
+    assert "工作时间：已用 7小时30分，剩余 30分" in text
+    assert "日历时间：已用 15小时30分，超出 7小时30分；按日历时间到期 2026-07-02 22:00 UTC" in text
     assert "周五 2026-07-03 15:30 至 周五 2026-07-03 17:00：1小时30分，累计 6小时30分" in text
     assert "等待联系人（操作者 ann）" in text
 
@@ -189,6 +196,7 @@ async def test_steps_and_a_running_clock_are_told_in_words() -> None:
     text = render(await explanation(sla, utc(3, 9, 30)))
     assert "  Still to come until the due time, by london-day (Europe/London):" in text
     assert "      Fri 2026-07-03 10:30 to Fri 2026-07-03 11:30: 1 h, together 8 h" in text
+    assert "  Warnings:\n  - 75 %: done" in text
     assert "  - step 1 at 50 %: done" in text
     assert "  - step 2 at 100 %: due 2026-07-03 10:30 UTC" in text
     assert "  - step 3 at 150 %: due 2026-07-03 14:30 UTC" in text
@@ -207,3 +215,66 @@ async def test_steps_and_a_running_clock_are_told_in_words() -> None:
 def test_durations_are_exact(seconds: float, text: str) -> None:
     """Nothing is rounded away."""
     assert duration(seconds) == text
+
+
+async def test_a_clock_of_its_own_rules_says_which_rule_did_what() -> None:
+    """Agreement, cycle, subject, supplier, the rule that began or paused it: in both languages."""
+    configuration = organisation(
+        sla="""
+policies:
+  - {name: fix, metric: resolution, targets: {P2: 8h}, warnings: [30m]}
+  - {name: uc, metric: supplier, kind: uc, targets: {P2: 2h}, calendar: supplier}
+  - name: odd
+    metric: resolution
+    targets: {P2: 3h}
+    calendar: always
+    pauses_when: desk == "shanghai"
+    resets_when: event == "wrote"
+""",
+        suppliers="suppliers: [{name: cables, title: Cables, calendar: always}]",
+        agreements="agreements: [{name: gold, title: Gold, state: in-force,"
+        " targets: {fix: {P2: 6h}}}]",
+    )
+    sla, story = Sla(configuration=configuration), Story()
+    await sla.feed(
+        story.accepted(),
+        story.queued(utc(2, 14)),
+        story.message(utc(2, 14, 20), Direction.INBOUND, author="contact-1"),
+        story.pended(utc(2, 15), PendReason.SUPPLIER, supplier="cables"),
+        story.queued(utc(2, 16), "shanghai"),
+    )
+    found = await explanation(sla, utc(2, 16, 30))
+    english, chinese = render(found), render(found, lang="zh")
+    for line in (
+        "Resolution, policy fix (configuration 1), agreement gold: running",
+        "  - 30 min left: due 2026-07-03 04:30 UTC",
+        "Supplier's time of cables, policy uc (configuration 1): met",
+        (
+            "  - london, waiting for cables, calendar always (UTC, configuration 1), "
+            "2026-07-02 15:00 UTC to 2026-07-02 16:00 UTC: 1 h"
+        ),
+        "  Ended 2026-07-02 16:00 UTC (no longer with it).",
+        "  Target 3 h, since 2026-07-02 14:20 UTC (resets_when).",
+        "Resolution, policy odd (configuration 1), cycle 2: paused",
+        (
+            "  - by a condition of the policy (by system), 2026-07-02 16:00 UTC to now: "
+            '30 min on the calendar; pauses_when: desk == "shanghai"'
+        ),
+    ):
+        assert line in english.splitlines()
+    assert "供应商用时（cables），策略 uc（配置版本 1）：已达成" in chinese
+    assert "；pauses_when：desk" in chinese
+    assert len(english.splitlines()) == len(chinese.splitlines())
+
+
+async def test_the_time_in_another_ticket_is_shown() -> None:
+    """An undone merge is among what is not counted."""
+    sla, story = Sla(), Story()
+    await sla.feed(
+        story.accepted(),
+        story.queued(utc(2, 14)),
+        story.closed(utc(2, 14, 30), "merged"),
+        story.reopened(utc(2, 15)),
+    )
+    text = render(await explanation(sla, utc(2, 16)))
+    assert "  - went on in another ticket, then taken back (by system), 2026-07-02 14:30" in text

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from services.sla.domain.promises import PoliciesTooMany, promised
+from services.sla.domain.clocks import clocks_of
+from services.sla.domain.history import History
+from services.sla.domain.model import FactsEntry
+from services.sla.domain.promises import PoliciesTooMany
 from services.sla.settings import SlaSettings
 from shared.contracts.facts import Kind, Priority
+from shared.contracts.sla import WorkEntry
 from shared.organisation import Configuration, SlaSection
 from shared.organisation.policies import Policy
 from shared.settings import SettingsInvalid
@@ -15,10 +20,16 @@ from tests.support.sla import facts, organisation
 
 def of(configuration: Configuration, **changes: Any) -> list[tuple[str, float]]:
     """Return policy and target of the clocks that a London ticket with these facts has."""
-    views = promised(
-        facts(**changes), desk="london", tier=1, version=1, rules=lambda _version: configuration
+    found = facts(**changes)
+    history = History(
+        version=1,
+        facts=(FactsEntry(at=found.accepted_at, facts=found),),
+        work=(WorkEntry(at=found.accepted_at, status="queued", desk="london"),),
+        desk="london",
+        tier=1,
     )
-    return [(view.policy, view.target_seconds) for view in views]
+    clocks = clocks_of(history, lambda _version: configuration, at=found.accepted_at)
+    return [(clock.view.policy, clock.view.target_seconds) for clock in clocks]
 
 
 def test_each_policy_that_fits_gives_a_clock() -> None:
@@ -90,8 +101,8 @@ def test_more_policies_than_a_ticket_may_have_are_an_error() -> None:
     policies = tuple(
         Policy(name=f"p{n}", metric="response", targets={"P2": 3600}) for n in range(21)
     )
-    with pytest.raises(PoliciesTooMany, match="21 policies apply to HD-1; at most 20 may"):
-        of(Configuration(sla=SlaSection(policies=policies)))
+    with pytest.raises(PoliciesTooMany, match="21 clocks apply to HD-1; at most 20 may"):
+        of(replace(organisation(), sla=SlaSection(policies=policies)))
 
 
 @pytest.mark.parametrize("index", ["2", "5"])

@@ -13,6 +13,7 @@ from services.console.handlers.relating import Related, Relating
 from services.console.handlers.views import ClockShown
 from services.console.ports import Caller
 from services.console.ports.handovers import Handover, Item, Whole
+from shared.calendar.zones import zone
 from shared.organisation import Configuration, UnknownName
 
 
@@ -87,7 +88,7 @@ def zones_of(
     for desk in dict.fromkeys(d for handover in handovers for d in (handover.desk, handover.to)):
         try:
             if configuration is not None:
-                found[desk] = ZoneInfo(configuration.desk_time_zone(desk))
+                found[desk] = zone(configuration.desk_time_zone(desk))
         except UnknownName:
             continue
     return found

@@ -232,7 +232,7 @@ class Views:
             ClockShown(
                 clock=clock,
                 urgency=urgency(clock, now),
-                used_seconds=_used(clock, found.clocks.at, now, configuration),
+                used_seconds=_used(clock, found, now, configuration),
             )
             for clock in found.clocks.clocks
         ]
@@ -293,16 +293,16 @@ def _shown(clock: ClockView | None, now: datetime) -> ClockShown | None:
 
 def _used(
     clock: ClockView,
-    counted_at: datetime | None,
+    ticket: Ticket,
     now: datetime,
     configuration: Configuration | None,
 ) -> float:
     """Return the business time that a clock has used until now; the newest that is known."""
-    is_running = clock.state is ClockState.RUNNING
+    is_running, counted_at = clock.state is ClockState.RUNNING, ticket.clocks.at
     if not is_running or counted_at is None or configuration is None or now <= counted_at:
         return clock.used_seconds
     try:
-        calendar = configuration.calendar(clock.calendar)
+        calendar = configuration.calendar_at(clock.calendar, ticket.routing.desk)
         return clock.used_seconds + calendar.between(counted_at, now)
     except (UnknownName, CalendarError):
         return clock.used_seconds

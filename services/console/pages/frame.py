@@ -12,7 +12,6 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
-from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -32,6 +31,7 @@ from services.console.ports import Caller, Intake, Owners
 from services.console.ports.handovers import Handovers
 from services.console.ports.work import Work
 from shared.auth import Action, Authenticator, can
+from shared.calendar.zones import zone
 from shared.clock import Clock
 from shared.http import Problem
 from shared.kernel import instant
@@ -120,8 +120,8 @@ class Frame:
         if not name or len(name) > 64:  # noqa: PLR2004 - no zone's name is longer
             return None
         try:
-            return ZoneInfo(name)
-        except (KeyError, ValueError, OSError):
+            return zone(name)
+        except ValueError:
             return None
 
     def page(

@@ -21,6 +21,7 @@ from shared.coverage import BrokenPromise, kept_words
 from shared.http import Problem, allowed
 from shared.organisation import Change, ConfigurationInvalid
 from shared.organisation import Problem as Fault
+from shared.service_levels import AgreementView, ServiceLevels, StateChange
 
 VERSIONS_PER_PAGE_MAX = 200
 
@@ -36,8 +37,8 @@ Because = Annotated[
     Field(
         max_length=500,
         description=(
-            "Why promised time may stay uncovered. Without it such a version is refused; it is "
-            "kept with the version."
+            "Why promised time may stay uncovered, or a chain of targets too late. Without it such "
+            "a version is refused; it is kept with the version."
         ),
     ),
 ]
@@ -117,6 +118,8 @@ class CheckView(View):
     problems: list[FaultView]
     broken_promises: list[BrokenPromise]
     """With any of these it is applied only with a reason."""
+    service_levels: ServiceLevels
+    """With a certain late chain it is applied only with a reason."""
 
 
 class ChangeView(View):
@@ -146,18 +149,25 @@ class DiffView(View):
     version: int
     changes: list[ChangeView]
     broken_promises: list[BrokenPromise]
+    service_levels: ServiceLevels
+    skipped_states: list[StateChange]
+    """Agreements whose state changes without the steps between."""
 
 
-def uncovered(error: PromisesBroken) -> Problem:
-    """Return the answer to a configuration that leaves promised time uncovered."""
+def unkept(error: PromisesBroken) -> Problem:
+    """Return the answer to a configuration that does not keep what it promises."""
     errors = [
         {"file": "coverage", "path": f"promises[{kept.number}]", "reason": kept_words(kept)}
-        for kept in error.broken[:FAULTS_MAX]
+        for kept in error.broken
     ]
-    count = len(error.broken)
-    more = f" (and {count - 1} more)" if count > 1 else ""
+    errors += [
+        {"file": "sla", "path": f"policies[{chain.number}].backed_by", "reason": chain.words()}
+        for chain in error.late
+    ]
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     detail = f"{errors[0]['reason']}{more}; to apply it all the same, say why in forced_because"
-    return Problem(422, "promises-uncovered", detail, errors=errors)
+    kind = "promises-uncovered" if error.broken else "chain-too-late"
+    return Problem(422, kind, detail, errors=errors[:FAULTS_MAX])
 
 
 @contextmanager
@@ -168,7 +178,7 @@ def refusals() -> Iterator[None]:
     except ConfigurationInvalid as error:
         raise refused(error) from error
     except PromisesBroken as error:
-        raise uncovered(error) from error
+        raise unkept(error) from error
 
 
 def seen_version(if_match: Annotated[str | None, Header()] = None) -> int | None:
@@ -229,6 +239,11 @@ def _add_reading(router: APIRouter, keeper: ConfigurationKeeper) -> None:
         found = await keeper.versions(actor.tenant, before=before, limit=limit)
         return [VersionSummary.of(version) for version in found]
 
+    @router.get("/agreements")
+    async def agreements(actor: Reader) -> list[AgreementView]:
+        """List the agreements of the version in force, with what is to be done about each."""
+        return await keeper.agreements(actor.tenant)
+
     @router.get("/versions/{version}")
     async def one(version: Version, actor: Configurer) -> VersionView:
         """Return a version with its sections."""
@@ -249,7 +264,8 @@ def _add_trying(router: APIRouter, keeper: ConfigurationKeeper) -> None:
         return CheckView(
             valid=not found.problems,
             problems=[FaultView.of(fault) for fault in found.problems[:FAULTS_MAX]],
-            broken_promises=[BrokenPromise.of(kept) for kept in found.broken],
+            broken_promises=[BrokenPromise.of(kept) for kept in found.promised.broken],
+            service_levels=found.promised.levels,
         )
 
     @router.post("/diff", openapi_extra=documented(SectionsBody))
@@ -261,7 +277,9 @@ def _add_trying(router: APIRouter, keeper: ConfigurationKeeper) -> None:
         return DiffView(
             version=found.version,
             changes=[ChangeView.of(change) for change in found.changes],
-            broken_promises=[BrokenPromise.of(kept) for kept in found.broken],
+            broken_promises=[BrokenPromise.of(kept) for kept in found.promised.broken],
+            service_levels=found.promised.levels,
+            skipped_states=list(found.skipped),
         )
 
 

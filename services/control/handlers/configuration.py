@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -17,13 +17,12 @@ from services.control.domain.configuration import (
     section_stream,
     versions_stream,
 )
-from services.control.domain.promises import PromisesBroken, broken_promises
+from services.control.domain.promises import Promised, PromisesBroken, promises_of
 from services.control.ports import Archive
 from shared.aggregate import Document
 from shared.auth import Actor
 from shared.clock import Clock
 from shared.commit import Command, Committer
-from shared.coverage import Kept
 from shared.kernel import CommandRejected, Infrastructure
 from shared.organisation import (
     Change,
@@ -35,6 +34,7 @@ from shared.organisation import (
     digest,
     validate_sections,
 )
+from shared.service_levels import AgreementView, StateChange, agreement_views, skipped_states
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +47,21 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What is wrong with a configuration, and which of its promises it does not keep."""
+    """What is wrong with a configuration, and what it promises and may not keep."""
 
     problems: tuple[Problem, ...] = ()
-    broken: tuple[Kept, ...] = ()
+    promised: Promised = field(default_factory=Promised)
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What a configuration changes against the version in force, and which promises it breaks."""
+    """What a configuration changes against the version in force, and what it may not keep."""
 
     version: int
     changes: list[Change]
-    broken: tuple[Kept, ...]
+    promised: Promised
+    skipped: tuple[StateChange, ...] = ()
+    """Agreements whose state changes without the steps between."""
 
 
 class ConfigurationKeeper:
@@ -67,7 +69,7 @@ class ConfigurationKeeper:
 
     Invariants: a section's content is in the archive before an event names its digest; every
     version before the one in force is in the archive; a version takes effect by one guarded
-    write, after everything that it names; what it promises is covered, or it says why not.
+    write, after everything that it names; what it promises is kept, or it says why not.
     """
 
     def __init__(self, *, committer: Committer, archive: Archive, clock: Clock) -> None:
@@ -112,16 +114,25 @@ class ConfigurationKeeper:
         contents = await self._archive.contents(tenant, set(version.manifest.values()))
         return {name: contents[found] for name, found in version.manifest.items()}
 
+    async def agreements(self, tenant: str) -> list[AgreementView]:
+        """Return the agreements of the version in force, as they stand now."""
+        current = await self.in_force(tenant)
+        if current is None:
+            return []
+        in_force = Configuration.from_sections(await self.sections(tenant, current))
+        return await asyncio.to_thread(agreement_views, in_force, self._clock.now())
+
     async def check(self, sections: Mapping[str, Any]) -> Checked:
         """Return what stands against a configuration; nothing where it could be applied."""
         try:
             wanted = await _validated(sections)
         except ConfigurationInvalid as error:
             return Checked(problems=error.problems)
-        return Checked(broken=await self._broken(wanted))
+        return Checked(promised=await self.promised(wanted))
 
-    async def _broken(self, configuration: Configuration) -> tuple[Kept, ...]:
-        return await asyncio.to_thread(broken_promises, configuration, self._clock.now())
+    async def promised(self, configuration: Configuration) -> Promised:
+        """Return what a configuration promises and may not keep from now on."""
+        return await asyncio.to_thread(promises_of, configuration, self._clock.now())
 
     async def diff(self, tenant: str, sections: Mapping[str, Any]) -> Compared:
         """Return the version in force, and what leads from it to these sections.
@@ -130,12 +141,13 @@ class ConfigurationKeeper:
             ConfigurationInvalid: they could not be applied.
         """
         wanted = await _validated(sections)
-        broken = await self._broken(wanted)
+        promised = await self.promised(wanted)
         current = await self.in_force(tenant)
         if current is None:
-            return Compared(0, list(diff(Configuration(), wanted)), broken)
+            return Compared(0, list(diff(Configuration(), wanted)), promised)
         before = Configuration.from_sections(await self.sections(tenant, current))
-        return Compared(current.version, list(diff(before, wanted)), broken)
+        skipped = skipped_states(before, wanted)
+        return Compared(current.version, list(diff(before, wanted)), promised, skipped)
 
     async def apply(
         self,
@@ -156,12 +168,13 @@ class ConfigurationKeeper:
             actor: who asks.
             note: why, for the history.
             expected: the version that the caller saw (If-Match).
-            forced_because: why promised time may stay uncovered. It is kept with the version
-                where it was needed, and only there.
+            forced_because: why promises may stay unkept. It is kept with the version where it
+                was needed, and only there.
 
         Raises:
             ConfigurationInvalid: with everything that is wrong.
-            PromisesBroken: promised time is not covered, and there is no reason.
+            PromisesBroken: promised time is not covered, or a chain of targets is too late, and
+                there is no reason.
             CommandRejected: 428 or 412, see `decide_apply`.
             Infrastructure: it may or may not be in force; the caller may ask again.
         """
@@ -175,10 +188,10 @@ class ConfigurationKeeper:
         )
         if not decide(current) and current is not None:
             return Applied(version=current, is_new=False)
-        broken = await self._broken(configuration)
-        if broken and not forced_because:
-            raise PromisesBroken(broken)
-        decide = partial(decide, forced_because=forced_because if broken else "")
+        promised = await self.promised(configuration)
+        if not promised.is_kept and not forced_because:
+            raise PromisesBroken(promised)
+        decide = partial(decide, forced_because="" if promised.is_kept else forced_because)
         if current is not None:
             await self._archive.keep_versions(tenant, [current])
         await self._store(tenant, wanted, manifest)
@@ -205,7 +218,7 @@ class ConfigurationKeeper:
         Raises:
             CommandRejected: 404 where there is no such version; else as `apply`.
             ConfigurationInvalid: today's rules no longer take that content.
-            PromisesBroken: what it promised is not covered from today on.
+            PromisesBroken: what it promised is not kept from today on.
         """
         old = await self.version(actor.tenant, version)
         sections = await self.sections(actor.tenant, old)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
+from shared.calendar.zones import zone as rules_of
 from shared.contracts.internal import ContactView
 from shared.organisation import Configuration, UnknownName
 from shared.threads import plus_address
@@ -64,8 +64,8 @@ def zone_of(configuration: Configuration, contact: ContactView | None) -> str | 
 
 def _known(zone: str) -> bool:
     try:
-        ZoneInfo(zone)
-    except (ValueError, OSError, KeyError):
+        rules_of(zone)
+    except ValueError:
         return False
     return True
 
@@ -76,7 +76,7 @@ def opening_hours(
     """Return a line for each stretch of the coming week in which a desk is open."""
     primary = language.partition("-")[0].lower()
     said = primary if primary in WEEKDAYS else "en"
-    local = now.astimezone(ZoneInfo(zone))
+    local = now.astimezone(rules_of(zone))
     start = local.replace(hour=0, minute=0, second=0, microsecond=0)
     end = start + timedelta(days=DAYS)
     windows = configuration.desk_calendar(desk).windows(start, end)
@@ -84,8 +84,8 @@ def opening_hours(
         return [ALWAYS[said]]
     lines = []
     for window in windows:
-        opens = window.opens.astimezone(ZoneInfo(zone))
-        closes = window.closes.astimezone(ZoneInfo(zone))
+        opens = window.opens.astimezone(rules_of(zone))
+        closes = window.closes.astimezone(rules_of(zone))
         till = f"{closes:%H:%M}"
         if closes.date() != opens.date():
             till = "24:00" if till == "00:00" else f"{WEEKDAYS[said][closes.weekday()]} {till}"

@@ -68,7 +68,7 @@ def worked_at(
 
 def _calendars(configuration: Configuration, agent: Agent) -> list[CompiledCalendar]:
     if agent.hours:
-        return [configuration.calendar(name) for name in agent.hours]
+        return [configuration.calendar(*hours) for hours in configuration.hours_of(agent)]
     found = []
     for desk in agent.desks:
         with suppress(UnknownName):

@@ -49,7 +49,7 @@ def on_shift(configuration: Configuration, agent: Agent, now: datetime) -> Shift
             break
     if not agent.hours:
         return Shift(absent=None, until=coming)
-    calendars = [configuration.calendar(name) for name in agent.hours]
+    calendars = [configuration.calendar(*hours) for hours in configuration.hours_of(agent)]
     opened = [calendar for calendar in calendars if calendar.is_open(now)]
     if not opened:
         return Shift(absent=OFF_SHIFT, until=_earlier(_first_opening(calendars, now), coming))

@@ -1,56 +1,61 @@
-"""Counting: which business time a clock has used under which desk, and when a share is used up.
+"""Counting: which time a clock has used under which desk, and when so much of it is used up.
 
-Closed lines of a ledger are facts: once counted they are never counted again, so that a newer
-``tzdata`` or a newer list of holidays changes nothing in the past.
+Each clock has two figures: business time, by the calendars of its lines, and calendar time, which
+is all the time in which it ran. Closed lines of a ledger are facts: once counted they are never
+counted again, so that a newer ``tzdata`` or a newer list of holidays changes nothing in the past.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from services.sla.domain.course import Segment, first_stop, stopped_at
-from services.sla.domain.model import Clock, Phase, Rules, ms_of
-from services.sla.domain.promises import Promise, promise_of
-from shared.calendar import CalendarError, CompiledCalendar
-from shared.contracts.sla import ClockState, ClockView, DeskSpan, Metric
-from shared.organisation import DESK_CALENDAR
+from services.sla.domain.history import MERGED
+from services.sla.domain.hours import calendar_of, hours_of
+from services.sla.domain.machine import Course, Phase, Rule, Run
+from services.sla.domain.model import Clock, Rules, ms_of
+from services.sla.domain.promises import Point, policy_of, steps_of, warnings_of
+from shared.calendar import CalendarError
+from shared.contracts.facts import TicketFacts
+from shared.contracts.sla import ClockState, ClockView, DeskSpan
+from shared.organisation import Policy
+
+_STATES = {
+    Phase.RUNNING: ClockState.RUNNING,
+    Phase.PAUSED: ClockState.PAUSED,
+    Phase.CANCELLED: ClockState.CANCELLED,
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """What clocks are counted from.
+class Account:
+    """What the lines of a clock are counted by, and what was counted before."""
 
-    ``settled_at`` is the instant before which ledgers are merged; None where nothing is.
-    """
+    policy: Policy
+    version: int
+    facts: TicketFacts
+    rules: Rules
+    base: tuple[DeskSpan, ...] = ()
+    """Lines of the history that is settled."""
+    known: tuple[DeskSpan, ...] = ()
 
-    segments: tuple[Segment, ...]
-    responded_at: datetime | None
-    settled_at: datetime | None
 
-
-def recounted(clock: Clock, work: Work, *, at: datetime, rules: Rules) -> Clock:
-    """Return the clock as the work has it at an instant. Facts such as a breach stay.
-
-    A cancelled clock stays as it is, and so does one that ended in what is settled.
-    """
-    view = clock.view
-    if view.state is ClockState.CANCELLED:
-        return clock
-    if view.metric is Metric.RESPONSE and _before(view.ended_at, work.settled_at):
-        return clock
-    ended_at = _ended_at(view, work)
-    spans = _spans(clock, work, ended_at, rules)
-    paused = work.segments[-1].phase is Phase.PAUSED
-    used_ms = used_until(spans, at if ended_at is None else ended_at, rules)
+def counted(view: ClockView, course: Course, account: Account, *, at: datetime) -> Clock:
+    """Return a clock as its course has it at an instant. What was told of it stays."""
+    rules = account.rules
+    spans = _spans(course, account)
+    until = at if course.ended_at is None else course.ended_at
     view = view.model_copy(
         update={
-            "used_seconds": used_ms / 1_000,
+            "used_seconds": used_until(spans, until, rules) / 1_000,
+            "elapsed_seconds": elapsed_until(spans, until) / 1_000,
             "calendar": spans[-1].calendar if spans else view.calendar,
-            "ended_at": ended_at,
-            "state": ClockState.PAUSED if paused else ClockState.RUNNING,
+            "zone": spans[-1].zone if spans else view.zone,
+            "started_at": course.started_at,
+            "ended_at": course.ended_at,
+            "state": _STATES.get(course.phase, ClockState.RUNNING),
+            "cancelled_for": MERGED if course.ended_by is Rule.MERGED else None,
         }
     )
     return timed(Clock(view=view, spans=spans), rules)
@@ -58,65 +63,76 @@ def recounted(clock: Clock, work: Work, *, at: datetime, rules: Rules) -> Clock:
 
 def timed(clock: Clock, rules: Rules) -> Clock:
     """Return the clock with the instants at which something is to be said of it."""
-    promise = promise_of(clock.view, rules)
-    target_ms = ms_of(clock.view.target_seconds)
+    view, target_ms = clock.view, ms_of(clock.view.target_seconds)
     due_at = reached_at(clock, target_ms, rules)
-    warn_at = (
-        None
-        if promise.warning_share is None
-        else reached_at(clock, share_ms(target_ms, promise.warning_share), rules)
-    )
-    update: dict[str, object] = {"due_at": due_at, "warn_at": warn_at}
-    ended_at = clock.view.ended_at
-    if ended_at is not None:
-        met = due_at is None or ended_at <= due_at
-        update["state"] = ClockState.MET if met else ClockState.MISSED
-    view = clock.view.model_copy(update=update)
-    return armed(Clock(view=view, spans=clock.spans), promise, rules)
+    update: dict[str, object] = {"due_at": due_at}
+    if view.state is ClockState.CANCELLED:
+        # What broke before it was cancelled did break; a merge does not make it of no account.
+        broke = due_at is not None and view.ended_at is not None and due_at < view.ended_at
+        update = {"due_at": due_at if broke else None, "calendar_due_at": None}
+        if broke and view.cancelled_for == MERGED:
+            update |= {"state": ClockState.MISSED, "cancelled_for": None}
+    else:
+        update["calendar_due_at"] = elapsed_at(clock, target_ms)
+        if view.ended_at is not None:
+            met = due_at is None or view.ended_at <= due_at
+            update["state"] = ClockState.MET if met else ClockState.MISSED
+    return armed(Clock(view=view.model_copy(update=update), spans=clock.spans), rules)
 
 
-def armed(clock: Clock, promise: Promise, rules: Rules) -> Clock:
-    """Return the clock with the earliest instant after which something is to be done."""
+def armed(clock: Clock, rules: Rules) -> Clock:
+    """Return the clock with its warning point, and the earliest instant of what is to be done."""
     view = clock.view
-    found: list[datetime] = []
-    if view.state is not ClockState.CANCELLED:
-        if breach_is_open(view) and view.due_at is not None:
-            found.append(view.due_at)
-        if warning_is_open(view) and view.warn_at is not None:
-            found.append(view.warn_at)
-        if view.ended_at is None:
-            step = step_at(clock, promise, rules)
-            if step is not None:
-                found.append(step)
-    next_at = min(found, default=None)
-    if next_at == view.next_at:
-        return clock
-    return clock.model_copy(update={"view": view.model_copy(update={"next_at": next_at})})
+    policy = policy_of(view, rules)
+    points = warnings_of(policy, view.target_seconds)
+    warn_at = None
+    if points and view.state is not ClockState.CANCELLED:
+        point = points[min(warnings_done(view), len(points) - 1)]
+        warn_at = reached_at(clock, point.at_ms, rules)
+    view = view.model_copy(update={"warn_at": warn_at})
+    found: list[datetime | None] = []
+    if breach_is_open(view):
+        found.append(view.due_at)
+    if warning_at(view, policy) is not None:
+        found.append(warn_at)
+    if view.ended_at is None:
+        found.append(step_at(clock, policy, rules))
+    next_at = min((at for at in found if at is not None), default=None)
+    return Clock(view=view.model_copy(update={"next_at": next_at}), spans=clock.spans)
 
 
 def breach_is_open(view: ClockView) -> bool:
     """Whether the due time, once past, is a breach that has not been told."""
-    if view.due_at is None or view.breached_at is not None:
-        return False
-    return view.ended_at is None or view.ended_at > view.due_at
+    return view.breached_at is None and is_broken(view)
 
 
-def warning_is_open(view: ClockView) -> bool:
-    """Whether a warning would still say something new. A paused clock has nothing to warn of."""
-    return (
-        view.warned_at is None
-        and view.breached_at is None
-        and view.ended_at is None
-        and view.due_at is not None
-    )
+def is_broken(view: ClockView) -> bool:
+    """Whether the clock breaks its target, as things stand, once its due time has passed."""
+    return view.due_at is not None and (view.ended_at is None or view.ended_at > view.due_at)
 
 
-def step_at(clock: Clock, promise: Promise, rules: Rules) -> datetime | None:
-    """Return when the next step of escalation is due; None where there is none, or not yet."""
-    if clock.view.steps_done >= len(promise.steps):
+def warnings_done(view: ClockView) -> int:
+    """Return how many warning points were told of. Release 0.1 knew one, and no number."""
+    return view.warnings_done or (1 if view.warned_at is not None else 0)
+
+
+def warning_at(view: ClockView, policy: Policy) -> Point | None:
+    """Return the warning point that comes next; None where none would say something new.
+
+    A paused clock has nothing to warn of. ``warn_at`` is the instant of the point.
+    """
+    done = warnings_done(view)
+    told_more = view.breached_at is not None or view.ended_at is not None
+    if told_more or view.due_at is None or view.warn_at is None or done >= len(policy.warnings):
         return None
-    share = promise.steps[clock.view.steps_done].at_share
-    return reached_at(clock, share_ms(ms_of(clock.view.target_seconds), share), rules)
+    return warnings_of(policy, view.target_seconds)[done]
+
+
+def step_at(clock: Clock, policy: Policy, rules: Rules) -> datetime | None:
+    """Return when the next step of escalation is due; None where there is none, or not yet."""
+    steps = steps_of(policy, clock.view.target_seconds)
+    done = clock.view.steps_done
+    return None if done >= len(steps) else reached_at(clock, steps[done].at_ms, rules)
 
 
 def reached_at(clock: Clock, business_ms: int, rules: Rules) -> datetime | None:
@@ -125,19 +141,51 @@ def reached_at(clock: Clock, business_ms: int, rules: Rules) -> datetime | None:
 
     For an ended clock it is when that would have been, had the clock gone on as it was.
     """
+
+    def after(span: DeskSpan, left_ms: int) -> datetime | None:
+        try:
+            return calendar_of(span, rules).add_ms(span.started_at, left_ms)
+        except CalendarError:
+            return None  # The calendar never opens that long: there is no due time.
+
+    def lasted(span: DeskSpan) -> int:
+        return ms_of(span.used_seconds)
+
+    return _reached(clock, business_ms, lasted, after, clock.view.due_at)
+
+
+def elapsed_at(clock: Clock, ms: int) -> datetime | None:
+    """Return when the clock has run for so much calendar time; otherwise as `reached_at`."""
+
+    def after(span: DeskSpan, left_ms: int) -> datetime | None:
+        try:
+            return span.started_at + timedelta(milliseconds=left_ms)
+        except OverflowError:
+            return None
+
+    return _reached(clock, ms, _elapsed_ms, after, clock.view.calendar_due_at)
+
+
+def _reached(
+    clock: Clock,
+    wanted_ms: int,
+    lasted_ms: Callable[[DeskSpan], int],
+    after: Callable[[DeskSpan, int], datetime | None],
+    known: datetime | None,
+) -> datetime | None:
     ended_at = clock.view.ended_at
     spans = list(clock.spans)
     if spans and ended_at is not None and spans[-1].ended_at == ended_at and not spans[-1].merged:
         spans[-1] = spans[-1].model_copy(update={"ended_at": None})
     used = 0
     for index, span in enumerate(spans):
-        lasted = ms_of(span.used_seconds)
-        if span.ended_at is not None and used + lasted < business_ms:
+        lasted = lasted_ms(span) if span.ended_at is not None else 0
+        if span.ended_at is not None and used + lasted < wanted_ms:
             used += lasted
             continue
         if span.merged:
-            return _in_merged(clock.view, span)
-        at = _after(calendar_of(span, rules), span.started_at, business_ms - used)
+            return _in_merged(known, span)
+        at = after(span, wanted_ms - used)
         follows = spans[index + 1] if index + 1 < len(spans) else None
         if at is None or span.ended_at is None or at < span.ended_at:
             return at
@@ -148,12 +196,11 @@ def reached_at(clock: Clock, business_ms: int, rules: Rules) -> datetime | None:
     return None
 
 
-def _in_merged(view: ClockView, span: DeskSpan) -> datetime | None:
-    """Return a due time that lies in merged lines: as it was known, else late, never early."""
-    ended_at = span.ended_at
-    if view.due_at is not None and ended_at is not None and view.due_at <= ended_at:
-        return view.due_at
-    return ended_at
+def _in_merged(known: datetime | None, span: DeskSpan) -> datetime | None:
+    """Return an instant that lies in merged lines: as it was known, else late, never early."""
+    if known is not None and span.ended_at is not None and known <= span.ended_at:
+        return known
+    return span.ended_at
 
 
 def used_until(spans: Iterable[DeskSpan], at: datetime, rules: Rules) -> int:
@@ -167,17 +214,24 @@ def used_until(spans: Iterable[DeskSpan], at: datetime, rules: Rules) -> int:
     return used
 
 
+def elapsed_until(spans: Iterable[DeskSpan], at: datetime) -> int:
+    """Return the calendar milliseconds of a ledger up to an instant in its last line."""
+    return sum(
+        _elapsed_ms(span) if span.ended_at is not None else max(0, _ms(at - span.started_at))
+        for span in spans
+    )
+
+
 def seen_at(clock: Clock, at: datetime, rules: Rules) -> ClockView:
     """Return the view of a clock with the time used up to an instant."""
     if not clock.spans or clock.spans[-1].ended_at is not None:
         return clock.view
-    used = used_until(clock.spans, at, rules) / 1_000
-    return clock.view.model_copy(update={"used_seconds": used})
-
-
-def calendar_of(span: DeskSpan, rules: Rules) -> CompiledCalendar:
-    """Return the calendar by which a line of a ledger is counted."""
-    return rules(span.configversion).calendar(span.calendar)
+    return clock.view.model_copy(
+        update={
+            "used_seconds": used_until(clock.spans, at, rules) / 1_000,
+            "elapsed_seconds": elapsed_until(clock.spans, at) / 1_000,
+        }
+    )
 
 
 def merged(spans: Sequence[DeskSpan], *, until: datetime) -> tuple[DeskSpan, ...]:
@@ -188,95 +242,75 @@ def merged(spans: Sequence[DeskSpan], *, until: datetime) -> tuple[DeskSpan, ...
     one = old[0].model_copy(
         update={
             "desk": None,
+            "zone": None,
+            "supplier": None,
             "ended_at": old[-1].ended_at,
             "used_seconds": sum(ms_of(s.used_seconds) for s in old) / 1_000,
+            "elapsed_seconds": sum(_elapsed_ms(s) for s in old) / 1_000,
             "merged": sum(max(1, s.merged) for s in old),
         }
     )
     return (one, *spans[len(old) :])
 
 
-def _after(calendar: CompiledCalendar, start: datetime, business_ms: int) -> datetime | None:
-    try:
-        return calendar.add_ms(start, business_ms)
-    except CalendarError:
-        return None  # The calendar never opens that long: there is no due time.
-
-
-def _before(at: datetime | None, bound: datetime | None) -> bool:
-    return at is not None and bound is not None and at < bound
-
-
-def share_ms(target_ms: int, share: float) -> int:
-    """Return a share of a target, rounded up: never early. 0.9 of 10 is 9, whatever floats say."""
-    return math.ceil(round(target_ms * share, 6))
-
-
-def _ended_at(view: ClockView, work: Work) -> datetime | None:
-    match view.metric:
-        case Metric.RESPONSE:
-            ends = [first_stop(work.segments)]
-            if work.responded_at is not None:
-                ends.append(max(work.responded_at, view.started_at))
-            return min((end for end in ends if end is not None), default=None)
-        case _:
-            stopped = stopped_at(work.segments)
-            if stopped is not None and stopped == work.settled_at:
-                return view.ended_at or stopped
-            return stopped
-
-
-def _spans(
-    clock: Clock, work: Work, ended_at: datetime | None, rules: Rules
-) -> tuple[DeskSpan, ...]:
+def _spans(course: Course, account: Account) -> tuple[DeskSpan, ...]:
     """Return the ledger: what is settled, then a line for each stretch in which the clock ran."""
-    settled_at = work.settled_at
-    found = [
-        span
-        for span in clock.spans
-        if settled_at is not None and span.ended_at is not None and span.ended_at <= settled_at
-    ]
-    known = {_key(span): span for span in clock.spans if span.ended_at is not None}
-    until = ended_at if clock.view.metric is Metric.RESPONSE else None
-    for segment in work.segments:
-        if segment.phase is not Phase.RUNNING:
+    found = list(account.base)
+    known = {_key(span): span for span in account.known if span.ended_at is not None}
+    for run in course.runs:
+        if run.ended_at == run.started_at:
             continue
-        if until is not None and segment.started_at >= until:
-            break
-        span = _opened(clock.view, segment, until, rules)
-        if span is None or span.ended_at == span.started_at:
+        span = _opened(run, account)
+        if span is None:
             continue
         if span.ended_at is not None:
-            span = known.get(_key(span)) or _closed(span, span.ended_at, rules)
+            span = known.get(_key(span)) or _closed(span, span.ended_at, account.rules)
         found.append(span)
     return tuple(found)
 
 
-def _opened(
-    view: ClockView, segment: Segment, until: datetime | None, rules: Rules
-) -> DeskSpan | None:
-    """Return the line of a segment, not yet counted; None where no calendar is known yet."""
-    stretch = segment.stretch
-    calendar, version = view.source, view.configversion
-    if view.source == DESK_CALENDAR:
-        if stretch is None:
-            return None
-        version = stretch.configversion
-        calendar = rules(version).desk(stretch.desk).calendar
-    ends = [end for end in (segment.ended_at, until) if end is not None]
+def _opened(run: Run, account: Account) -> DeskSpan | None:
+    """Return the line of a stretch, not yet counted; None where no calendar is known yet."""
+    moment = run.moment
+    hours = hours_of(
+        account.policy, account.version, facts=account.facts, moment=moment, rules=account.rules
+    )
+    if hours is None:
+        return None
     return DeskSpan(
-        desk=stretch.desk if stretch else None,
-        calendar=calendar,
-        configversion=version,
-        started_at=segment.started_at,
-        ended_at=min(ends, default=None),
+        desk=moment.desk,
+        calendar=hours.calendar,
+        configversion=hours.version,
+        started_at=run.started_at,
+        ended_at=run.ended_at,
+        zone=hours.zone,
+        supplier=moment.supplier,
     )
 
 
 def _key(span: DeskSpan) -> tuple[object, ...]:
-    return (span.desk, span.calendar, span.configversion, span.started_at, span.ended_at)
+    return (
+        span.desk,
+        span.calendar,
+        span.configversion,
+        span.zone,
+        span.supplier,
+        span.started_at,
+        span.ended_at,
+    )
 
 
 def _closed(span: DeskSpan, ended_at: datetime, rules: Rules) -> DeskSpan:
     used = calendar_of(span, rules).between_ms(span.started_at, ended_at)
     return span.model_copy(update={"used_seconds": used / 1_000})
+
+
+def _elapsed_ms(span: DeskSpan) -> int:
+    """Return the calendar time of a line. Merged lines of release 0.1 have their gaps in it."""
+    if span.merged and span.elapsed_seconds:
+        return ms_of(span.elapsed_seconds)
+    return 0 if span.ended_at is None else _ms(span.ended_at - span.started_at)
+
+
+def _ms(time: timedelta) -> int:
+    return time // timedelta(milliseconds=1)

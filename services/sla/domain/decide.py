@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.sla.domain.count import Work, merged, recounted, timed
-from services.sla.domain.course import MERGED, appended, merged_at, segments
-from services.sla.domain.model import COURSE_MAX, Clock, ClocksState, Rules, Stretch
-from services.sla.domain.promises import promised
+from services.sla.domain.clocks import clocks_of, courses_of
+from services.sla.domain.count import is_broken, merged, timed
+from services.sla.domain.history import (
+    OVER,
+    History,
+    first_reply,
+    history_of,
+    told_apart,
+    with_entry,
+    with_facts,
+    with_message,
+)
+from services.sla.domain.model import REPLIED, Clock, ClocksState, FactsEntry, Rules
+from services.sla.domain.promises import Terms, terms_of
+from services.sla.domain.settle import settled_at
 from shared.contracts.envelope import Body
 from shared.contracts.facts import TicketFacts
 from shared.contracts.routing import Status
@@ -18,15 +29,14 @@ from shared.contracts.sla import (
     ClockLedger,
     ClocksChanged,
     ClocksStarted,
-    ClockState,
     ClockView,
     DeskSpan,
-    Metric,
+    MessageEntry,
+    Settled,
     WorkEntry,
 )
 
-STATUSES_TOLD = frozenset({Status.PENDING.value, Status.RESOLVED.value, Status.CLOSED.value})
-"""Between the others a change of status alone matters to no clock: accepting is no response."""
+REGARDED = "regarded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,53 +52,41 @@ class News:
     facts: TicketFacts
     change: str
     entry: WorkEntry | None = None
-    responded_at: datetime | None = None
+    message: MessageEntry | None = None
     owner: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """What clocks are counted from, with the news taken in."""
-
-    facts: TicketFacts
-    version: int
-    desk: str | None
-    tier: int | None
-    course: tuple[Stretch, ...]
-    responded_at: datetime | None
-    settled: int
+    first: bool = False
+    """Whether facts and version are those of the acceptance, which count."""
 
 
 def decide(state: ClocksState | None, news: News, rules: Rules) -> list[Body]:
-    """Return the events that follow from news of a ticket; none where no clock cares."""
-    draft = _draft(state, news)
-    if state is not None and not _matters(state, news, draft):
+    """Return the events that follow from news of a ticket; none where no clock cares.
+
+    Raises:
+        PoliciesTooMany: more clocks apply than a document may hold.
+        Infrastructure: a version is not known here.
+    """
+    before = None if state is None else history_of(state)
+    terms = terms_of(rules(news.version if before is None else before.version))
+    news = _cared_for(state, before, news, terms)
+    history = taken(before, news)
+    if before is not None and history == before:
         return []
-    clocks = [_taken_up(clock) for clock in state.clocks] if state else []
-    if state is None or (draft.facts, draft.desk) != (state.facts, state.first_desk):
-        clocks = _chosen(clocks, draft, at=news.at, rules=rules)
-    work = Work(
-        segments=segments(draft.course, accepted_at=draft.facts.accepted_at, settled=draft.settled),
-        responded_at=draft.responded_at,
-        settled_at=draft.course[0].at if draft.settled else None,
-    )
-    # News from before the newest stretch must not make a clock's used time look smaller.
-    at = max(news.at, draft.course[-1].at) if draft.course else news.at
-    clocks = [recounted(clock, work, at=at, rules=rules) for clock in clocks]
-    clocks, withdrawn = _withdrawn(clocks, at=news.at, rules=rules)
-    clocks = [_given_up(clock, work) for clock in clocks]
-    drop = len(draft.course) // 2 if len(draft.course) > COURSE_MAX else 0
-    if drop:
-        until = draft.course[drop].at
-        clocks = [
-            clock.model_copy(update={"spans": merged(clock.spans, until=until)}) for clock in clocks
-        ]
+    known = state.clocks if state else ()
+    clocks = clocks_of(history, rules, at=news.at, known=known, told=news.at)
+    settlement, entries = settled_at(history, rules, clocks)
+    if settlement is not None:
+        clocks = tuple(
+            clock.model_copy(update={"spans": merged(clock.spans, until=settlement.at)})
+            for clock in clocks
+        )
+    clocks, withdrawn = _withdrawn(clocks, rules, at=news.at)
+    withdrawn += _undone(history, rules, known, clocks, at=news.at)
     views = tuple(clock.view for clock in clocks)
-    ledgers = _ledgers(state.clocks if state else (), clocks)
-    if state is None:
+    ledgers = _ledgers(known, clocks)
+    if state is None or before is None:
         return [_started(news, views, ledgers)]
-    changed = _changed(state, news, draft).model_copy(
-        update={"clocks": views, "ledgers": ledgers, "settled": drop}
+    changed = _changed(state, news, before, history).model_copy(
+        update={"clocks": views, "ledgers": ledgers} | _let_go(state, settlement, entries)
     )
     bodies: list[Body] = [changed]
     bodies.extend(
@@ -100,135 +98,129 @@ def decide(state: ClocksState | None, news: News, rules: Rules) -> list[Body]:
     return bodies
 
 
-def _draft(state: ClocksState | None, news: News) -> _Draft:
-    entry = news.entry
-    if state is None:
-        return _Draft(
-            facts=news.facts,
-            version=news.version,
-            desk=entry.desk if entry else None,
-            tier=entry.tier if entry else None,
-            course=appended((), entry) if entry else (),
-            responded_at=news.responded_at,
-            settled=0,
-        )
-    first = state.first_desk is None and entry is not None
-    return _Draft(
-        facts=_adopted(state, news),
-        version=state.configversion,
-        desk=entry.desk if first and entry else state.first_desk,
-        tier=entry.tier if first and entry else state.first_tier,
-        course=appended(state.course, entry) if entry else state.course,
-        responded_at=state.responded_at or news.responded_at,
-        settled=state.settled,
-    )
+def taken(history: History | None, news: News) -> History:
+    """Return a history with news taken in; the same where they say nothing new.
+
+    The news of each topic come in its own order; that of the two makes no difference.
+    """
+    if history is None:
+        accepted = FactsEntry(at=news.facts.accepted_at, facts=news.facts)
+        history = History(version=news.version, facts=(accepted,))
+    elif news.owner:
+        # The acceptance is settled by the first event: clocks start there.
+        kept = {"accepted_at": history.accepted_at, "number": history.now.number}
+        facts = news.facts.model_copy(update=kept)
+        if facts != history.now:
+            since = history.accepted_at if news.first else news.at
+            history = replace(history, facts=with_facts(history.facts, facts, since))
+    if news.first and news.version != history.version:
+        history = replace(history, version=news.version)
+    if news.message is not None:
+        history = replace(history, messages=with_message(history.messages, news.message))
+    if news.entry is not None:
+        entry = news.entry
+        history = replace(history, work=with_entry(history.work, entry))
+        if history.desk is None:
+            history = replace(history, desk=entry.desk, tier=entry.tier)
+    return history
 
 
-def _adopted(state: ClocksState, news: News) -> TicketFacts:
-    """Return the ticket's facts. The acceptance is settled by the first event: clocks start there."""
-    if not news.owner:
-        return state.facts
-    return news.facts.model_copy(
-        update={"accepted_at": state.facts.accepted_at, "number": state.number}
-    )
+def _cared_for(
+    state: ClocksState | None, history: History | None, news: News, terms: Terms
+) -> News:
+    """Return the news without what no policy of the ticket's version could ever ask for."""
+    message, entry = news.message, news.entry
+    if message is not None and not terms.every_message:
+        replied = history is not None and first_reply(history.messages) is not None
+        answered = replied or (state is not None and state.responded_at is not None)
+        if answered or message.change != REPLIED:
+            news = replace(news, message=None)
+    if entry is None or history is None:
+        return news
+    last = history.work[-1] if history.work else None
+    if last is None and history.settlement is not None:
+        last = history.settlement.entry
+    if last is not None and not _entry_matters(last, entry, terms):
+        news = replace(news, entry=None)
+    return news
 
 
-def _matters(state: ClocksState, news: News, draft: _Draft) -> bool:
-    if draft.facts != state.facts or draft.responded_at != state.responded_at:
+def _entry_matters(last: WorkEntry, entry: WorkEntry, terms: Terms) -> bool:
+    if entry.change == REGARDED and not terms.regarded:
+        return told_apart(last, entry)
+    if terms.every_entry:
         return True
-    entry = news.entry
-    if entry is None:
-        return False
-    told = entry.status != state.status and bool({entry.status, state.status} & STATUSES_TOLD)
-    return (
-        told
-        or draft.course is not state.course
-        or (entry.agent, entry.tier) != (state.agent, state.tier)
-    )
+    return _as_clocks_see(last) != _as_clocks_see(entry)
 
 
-def _chosen(clocks: Sequence[Clock], draft: _Draft, *, at: datetime, rules: Rules) -> list[Clock]:
-    """Return the clocks that the ticket is to have now: kept, retargeted, new or cancelled.
+def _as_clocks_see(entry: WorkEntry) -> tuple[object, ...]:
+    """Return what the defaults of the metrics ask of an entry, and who has the work.
 
-    A clock that was breached keeps the target that it broke.
+    Between the other statuses a change matters to no clock but the one of `own`.
     """
-    wanted = {
-        view.clock: view
-        for view in promised(
-            draft.facts, desk=draft.desk, tier=draft.tier, version=draft.version, rules=rules
-        )
-    }
-    found = [_kept(clock, wanted.pop(clock.view.clock, None), at=at) for clock in clocks]
-    return [*found, *(Clock(view=view) for view in wanted.values())]
-
-
-def _kept(clock: Clock, wanted: ClockView | None, *, at: datetime) -> Clock:
-    view = clock.view
-    if view.state is ClockState.CANCELLED:
-        if wanted is None:
-            return clock
-        revived = {"state": wanted.state, "ended_at": None, "target_seconds": wanted.target_seconds}
-        return Clock(view=view.model_copy(update=revived), spans=clock.spans)
-    if view.breached_at is not None:
-        return clock
-    if wanted is None:
-        if view.ended_at is not None:
-            return clock
-        spent = {"state": ClockState.CANCELLED, "ended_at": at, "next_at": None, "due_at": None}
-        return Clock(view=view.model_copy(update=spent), spans=clock.spans)
-    update = {"target_seconds": wanted.target_seconds}
-    return Clock(view=view.model_copy(update=update), spans=clock.spans)
-
-
-def _taken_up(clock: Clock) -> Clock:
-    """Return a clock that a merge had cancelled as one that is to be counted again."""
-    if clock.view.cancelled_for != MERGED:
-        return clock
-    again = {"state": ClockState.RUNNING, "ended_at": None, "cancelled_for": None}
-    return Clock(view=clock.view.model_copy(update=again), spans=clock.spans)
-
-
-def _given_up(clock: Clock, work: Work) -> Clock:
-    """Return a clock of a merged ticket: what only the merge ended is cancelled, and not met.
-
-    What was answered, solved or missed before stays so. Taking the merge back counts it again.
-    """
-    view, at = clock.view, merged_at(work.segments)
-    if at is None or view.state is not ClockState.MET or view.ended_at != at:
-        return clock
-    responded_at = work.responded_at if view.metric is Metric.RESPONSE else None
-    if responded_at is not None and responded_at <= at:
-        return clock
-    spent = {
-        "state": ClockState.CANCELLED,
-        "cancelled_for": MERGED,
-        "next_at": None,
-        "due_at": None,
-    }
-    return Clock(view=view.model_copy(update=spent), spans=clock.spans)
+    pending = entry.status == Status.PENDING
+    status = entry.status if pending or entry.status in OVER else ""
+    reason = entry.reason if pending or entry.status in OVER else None
+    return status, reason, entry.desk, entry.tier, entry.agent, entry.supplier
 
 
 def _withdrawn(
-    clocks: Sequence[Clock], *, at: datetime, rules: Rules
-) -> tuple[list[Clock], list[ClockView]]:
+    clocks: Sequence[Clock], rules: Rules, *, at: datetime
+) -> tuple[tuple[Clock, ...], list[ClockView]]:
     """Take back the breaches of which an event from before them says that they were none."""
     kept: list[Clock] = []
     withdrawn: list[ClockView] = []
     for clock in clocks:
-        breached_at, due_at = clock.view.breached_at, clock.view.due_at
-        if breached_at is None or at > breached_at or clock.view.state is ClockState.CANCELLED:
+        view = clock.view
+        if view.breached_at is None or at > view.breached_at or _broke(view, view.breached_at):
             kept.append(clock)
             continue
-        ended_at = clock.view.ended_at
-        in_time = ended_at is not None and (due_at is None or ended_at <= due_at)
-        if due_at is not None and due_at <= breached_at and not in_time:
-            kept.append(clock)
-            continue
-        view = clock.view.model_copy(update={"breached_at": None})
+        view = view.model_copy(update={"breached_at": None})
         free = timed(Clock(view=view, spans=clock.spans), rules)
         kept.append(free)
         withdrawn.append(free.view)
-    return kept, withdrawn
+    return tuple(kept), withdrawn
+
+
+def _undone(
+    history: History,
+    rules: Rules,
+    known: Sequence[Clock],
+    clocks: Sequence[Clock],
+    *,
+    at: datetime,
+) -> list[ClockView]:
+    """Return the clocks with a breach that was told, and that there never were, as is known now.
+
+    A clock that is only let go, to make room, did break.
+    """
+    left = {clock.view.clock for clock in clocks}
+    gone = [c.view for c in known if c.view.clock not in left and c.view.breached_at is not None]
+    if not gone:
+        return []
+    there = {one.clock.view.clock for one in courses_of(history, rules, at=at, known=known)}
+    newest: dict[tuple[str, str | None], int] = {}
+    for clock in clocks:
+        newest[(clock.view.policy, clock.view.subject)] = clock.view.cycle
+    return [
+        view
+        for view in gone
+        if view.clock not in there and view.cycle > newest.get((view.policy, view.subject), 0)
+    ]
+
+
+def _broke(view: ClockView, breached_at: datetime) -> bool:
+    """Whether a clock broke its target by the instant of a breach that was told."""
+    return is_broken(view) and view.due_at is not None and view.due_at <= breached_at
+
+
+def _let_go(state: ClocksState, settlement: Settled | None, entries: int) -> dict[str, object]:
+    """Return how much of the history is let go, and what is kept of it."""
+    if settlement is None:
+        return {}
+    # The first entry of what release 0.1 settled stands in the document, and not in the history.
+    first = len(state.course) - len(history_of(state).work)
+    return {"settlement": settlement, "settled": first + entries}
 
 
 def _ledgers(before: Sequence[Clock], after: Sequence[Clock]) -> tuple[ClockLedger, ...]:
@@ -249,6 +241,7 @@ def _ledgers(before: Sequence[Clock], after: Sequence[Clock]) -> tuple[ClockLedg
 def _started(
     news: News, views: tuple[ClockView, ...], ledgers: tuple[ClockLedger, ...]
 ) -> ClocksStarted:
+    message = news.message
     return ClocksStarted(
         number=news.facts.number,
         clocks=views,
@@ -256,28 +249,35 @@ def _started(
         desk=news.entry.desk if news.entry else None,
         at=news.at,
         entry=news.entry,
-        responded_at=news.responded_at,
+        message=message,
+        responded_at=message.at if message and message.change == REPLIED else None,
         ledgers=ledgers,
         configversion=news.version,
     )
 
 
-def _changed(state: ClocksState, news: News, draft: _Draft) -> ClocksChanged:
+def _changed(state: ClocksState, news: News, before: History, after: History) -> ClocksChanged:
     """Return the event of a change; what was counted is put in by the caller."""
-    entry = news.entry
+    entry, message = news.entry, news.message
     change = news.change
     if entry is not None and change == "queued" and entry.desk != state.desk:
         change = "desk-changed"
-    elif entry is None and draft.responded_at == state.responded_at:
+    elif entry is None and message is None:
         change = "facts-changed"
+    replied = message is not None and message.change == REPLIED
+    if replied and state.responded_at is not None:
+        change = REPLIED
     return ClocksChanged(
         number=state.number,
         clocks=(),
         change=change,
         status=entry.status if entry else state.status,
         desk=entry.desk if entry else state.desk,
-        facts=draft.facts if draft.facts != state.facts else None,
+        facts=after.now if after.now != before.now else None,
+        facts_since=after.accepted_at if news.first and after.now != before.now else None,
+        configversion=None if after.version == before.version else after.version,
         at=news.at,
         entry=entry,
-        responded_at=None if draft.responded_at == state.responded_at else draft.responded_at,
+        message=message,
+        responded_at=news.at if replied and state.responded_at is None else None,
     )

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Annotated, Final
-from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.sla.domain.count import (
-    calendar_of,
-    reached_at,
-    seen_at,
-    share_ms,
-)
-from services.sla.domain.course import MERGED, segments
-from services.sla.domain.model import Clock, ClocksState, Phase, Rules, ms_of
-from services.sla.domain.promises import promise_of
+from services.sla.domain.clocks import folded
+from services.sla.domain.count import elapsed_until, reached_at, seen_at, warnings_done
+from services.sla.domain.history import history_of
+from services.sla.domain.hours import calendar_of
+from services.sla.domain.machine import Course, Rest, Rule
+from services.sla.domain.model import Clock, ClocksState, Rules, ms_of
+from services.sla.domain.promises import Point, policy_of, steps_of, warnings_of
 from shared.calendar import CompiledCalendar
+from shared.calendar.zones import zone
 from shared.contracts.facts import Code, Instant
 from shared.contracts.sla import ClockState, ClockView, DeskSpan
+from shared.organisation import Policy
 
 WINDOWS_MAX: Final = 400
+"""Windows that one line lists one by one: a year of split shifts. The rest is one sum."""
+
 UNMERGED: Final = "unmerged"
 """Why no time was counted while the work went on in another ticket."""
-"""Windows that one line lists one by one: a year of split shifts. The rest is one sum."""
 
 
 class _Part(BaseModel):
@@ -54,13 +54,21 @@ class DeskLine(_Part):
     started_at: Instant
     ended_at: Instant | None
     used_seconds: float
+    elapsed_seconds: float = 0
+    """Calendar time of the line."""
+    supplier: Code | None = None
+    """Whom it waited for."""
     windows: tuple[Window, ...]
     more_windows: int = 0
     merged: int = 0
 
 
 class Pause(_Part):
-    """A line of the pause ledger. ``reason`` is ``resolved`` between a resolution and a reopening."""
+    """A line of the pause ledger: a stretch in which the clock stood still, and why.
+
+    ``reason`` says whom or what the work waited for; ``resolved`` between a resolution and a
+    reopening; ``given-up`` while another desk had it; else it is the rule.
+    """
 
     reason: Code
     by: Code
@@ -69,13 +77,20 @@ class Pause(_Part):
     ended_at: Instant | None
     seconds: float
     """Calendar time, to now where it still lasts."""
+    rule: Code = "metric"
+    """``metric``: the default; or the policy's own condition by its name, such as pauses_when."""
+    condition: str | None = None
+    """The text of the policy's own condition."""
+    supplier: Code | None = None
 
 
-class Step(_Part):
-    """A step of escalation."""
+class Mark(_Part):
+    """A point of a clock: a warning, or a step of escalation. It stands at one of the three."""
 
     step: int
-    at_share: float
+    at_share: float | None = None
+    after_seconds: float | None = None
+    left_seconds: float | None = None
     at: Instant | None
     """When it is due as things stand; None while the clock is paused before it."""
     done: bool
@@ -95,8 +110,20 @@ class ClockExplanation(_Part):
     left_seconds: float
     """Business time left, negative when there is none."""
     elapsed_seconds: float
-    """Calendar time from the start to the end, or to now."""
+    """Calendar time in which it ran: the second figure."""
+    calendar_left_seconds: float = 0
+    calendar_due_at: Instant | None = None
+    kind: Code = "sla"
+    agreement: Code | None = None
+    cycle: int = 1
+    subject: Code | None = None
     started_at: Instant
+    started_by: Code = "metric"
+    """The rule that started it."""
+    ended_by: Code | None = None
+    """The rule that ended or cancelled it."""
+    settled_until: Instant | None = None
+    """Of the time before, sums are kept, and no pauses."""
     warn_at: Instant | None
     due_at: Instant | None
     breached_at: Instant | None
@@ -105,7 +132,8 @@ class ClockExplanation(_Part):
     pauses: tuple[Pause, ...]
     ahead: DeskLine | None = None
     """The windows from now to the due time, as things stand."""
-    steps: tuple[Step, ...] = ()
+    warnings: tuple[Mark, ...] = ()
+    steps: tuple[Mark, ...] = ()
     desk_seconds: Annotated[dict[str, float], Field(max_length=200)] = {}
     """Desk to the business time that it used."""
 
@@ -124,6 +152,8 @@ class TicketExplanation(_Part):
 
 def explained(ticket: str, state: ClocksState, now: datetime, rules: Rules) -> TicketExplanation:
     """Return how each clock of a ticket came to stand as it does."""
+    found = folded(history_of(state), rules, at=now, known=state.clocks)
+    courses = {one.clock.view.clock: one.course for one in found}
     return TicketExplanation(
         ticket=ticket,
         number=state.number,
@@ -131,19 +161,28 @@ def explained(ticket: str, state: ClocksState, now: datetime, rules: Rules) -> T
         status=state.status,
         desk=state.desk,
         agent=state.agent,
-        clocks=tuple(_clock(state, clock, now, rules) for clock in state.clocks),
+        clocks=tuple(
+            _clock(state, clock, courses.get(clock.view.clock), now, rules)
+            for clock in state.clocks
+        ),
     )
 
 
-def _clock(state: ClocksState, clock: Clock, now: datetime, rules: Rules) -> ClockExplanation:
+def _clock(
+    state: ClocksState, clock: Clock, course: Course | None, now: datetime, rules: Rules
+) -> ClockExplanation:
     view = seen_at(clock, now, rules)
+    policy = policy_of(view, rules)
     lines: list[DeskLine] = []
     total_ms = 0
     for span in clock.spans:
         line = _line(span, span.ended_at or max(now, span.started_at), total_ms, rules)
         lines.append(line)
         total_ms += ms_of(line.used_seconds)
-    end = view.ended_at or max(now, view.started_at)
+    elapsed_ms = sum(ms_of(line.elapsed_seconds) for line in lines)
+    target_ms = ms_of(view.target_seconds)
+    settlement = state.settlement
+    settled_until = settlement.at if settlement and settlement.at > view.started_at else None
     return ClockExplanation(
         clock=view.clock,
         policy=view.policy,
@@ -153,17 +192,29 @@ def _clock(state: ClocksState, clock: Clock, now: datetime, rules: Rules) -> Clo
         source=view.source,
         target_seconds=view.target_seconds,
         used_seconds=total_ms / 1_000,
-        left_seconds=(ms_of(view.target_seconds) - total_ms) / 1_000,
-        elapsed_seconds=_seconds(view.started_at, end),
+        left_seconds=(target_ms - total_ms) / 1_000,
+        elapsed_seconds=elapsed_ms / 1_000,
+        calendar_left_seconds=(target_ms - elapsed_ms) / 1_000,
+        calendar_due_at=view.calendar_due_at,
+        kind=view.kind,
+        agreement=view.agreement,
+        cycle=view.cycle,
+        subject=view.subject,
         started_at=view.started_at,
+        started_by=course.started_by.value if course else Rule.METRIC.value,
+        ended_by=course.ended_by.value if course and course.ended_by else None,
+        settled_until=settled_until,
         warn_at=view.warn_at,
         due_at=view.due_at,
         breached_at=view.breached_at,
         ended_at=view.ended_at,
         desks=tuple(lines),
-        pauses=_pauses(state, view, now),
+        pauses=_pauses(course, policy, now),
         ahead=_ahead(clock, view, total_ms, now, rules),
-        steps=_steps(clock, rules),
+        warnings=_marks(
+            clock, warnings_of(policy, view.target_seconds), warnings_done(view), rules
+        ),
+        steps=_marks(clock, steps_of(policy, view.target_seconds), view.steps_done, rules),
         desk_seconds=_by_desk(lines),
     )
 
@@ -171,16 +222,18 @@ def _clock(state: ClocksState, clock: Clock, now: datetime, rules: Rules) -> Clo
 def _line(span: DeskSpan, until: datetime, total_ms: int, rules: Rules) -> DeskLine:
     """Return a line of the ledger; a closed one keeps the sum that was counted when it closed."""
     calendar = calendar_of(span, rules)
-    windows = () if span.merged else _windows(calendar, span.started_at, until, total_ms)
+    windows = () if span.merged else _windows(calendar, span, until, total_ms)
     used = calendar.between(span.started_at, until) if span.ended_at is None else span.used_seconds
     return DeskLine(
         desk=span.desk,
         calendar=span.calendar,
-        time_zone=calendar.calendar.time_zone,
+        time_zone=span.zone or calendar.time_zone,
         configversion=span.configversion,
         started_at=span.started_at,
         ended_at=span.ended_at,
         used_seconds=used,
+        elapsed_seconds=elapsed_until((span,), until) / 1_000,
+        supplier=span.supplier,
         windows=windows[:WINDOWS_MAX],
         more_windows=max(0, len(windows) - WINDOWS_MAX),
         merged=span.merged,
@@ -188,19 +241,19 @@ def _line(span: DeskSpan, until: datetime, total_ms: int, rules: Rules) -> DeskL
 
 
 def _windows(
-    calendar: CompiledCalendar, start: datetime, end: datetime, total_ms: int
+    calendar: CompiledCalendar, span: DeskSpan, end: datetime, total_ms: int
 ) -> tuple[Window, ...]:
-    zone = ZoneInfo(calendar.calendar.time_zone)
+    where = zone(span.zone or calendar.time_zone)
     found = []
-    for window in calendar.windows(start, end):
+    for window in calendar.windows(span.started_at, end):
         lasted = calendar.between_ms(window.opens, window.closes)
         total_ms += lasted
         found.append(
             Window(
                 started_at=window.opens,
                 ended_at=window.closes,
-                local_from=_local(window.opens, zone),
-                local_to=_local(window.closes, zone),
+                local_from=_local(window.opens, where),
+                local_to=_local(window.closes, where),
                 seconds=lasted / 1_000,
                 total_seconds=total_ms / 1_000,
             )
@@ -208,37 +261,47 @@ def _windows(
     return tuple(found)
 
 
-def _local(at: datetime, zone: ZoneInfo) -> str:
+def _local(at: datetime, where: tzinfo) -> str:
     """Return an instant on a wall clock; seconds only where there are any."""
-    local = at.astimezone(zone)
+    local = at.astimezone(where)
     text = local.strftime("%a %Y-%m-%d %H:%M")
     return text + local.strftime(":%S") if local.second or local.microsecond else text
 
 
-def _pauses(state: ClocksState, view: ClockView, now: datetime) -> tuple[Pause, ...]:
+def _pauses(course: Course | None, policy: Policy, now: datetime) -> tuple[Pause, ...]:
     """Return when the clock stood still between its start and its end."""
-    found = []
-    for segment in segments(
-        state.course, accepted_at=state.facts.accepted_at, settled=state.settled
-    ):
-        stretch = segment.stretch
-        if stretch is None or segment.phase is Phase.RUNNING:
-            continue
-        if view.ended_at is not None and segment.started_at >= view.ended_at:
-            continue
-        ends = [end for end in (segment.ended_at, view.ended_at) if end is not None]
-        ended_at = min(ends, default=None)
-        found.append(
-            Pause(
-                reason=UNMERGED if stretch.reason == MERGED else stretch.reason or "resolved",
-                by=stretch.by,
-                desk=stretch.desk,
-                started_at=segment.started_at,
-                ended_at=ended_at,
-                seconds=max(0.0, _seconds(segment.started_at, ended_at or now)),
-            )
-        )
-    return tuple(found)
+    if course is None:
+        return ()
+    return tuple(
+        _pause(rest, policy, now)
+        for rest in course.rests
+        if rest.ended_at != rest.started_at
+        and (course.ended_at is None or rest.started_at < course.ended_at)
+    )
+
+
+def _pause(rest: Rest, policy: Policy, now: datetime) -> Pause:
+    moment = rest.moment
+    conditions = {
+        Rule.PAUSES_WHEN: policy.pauses_when,
+        Rule.STOPS_WHEN: policy.stops_when,
+    }
+    reason = moment.waits_for or ("resolved" if moment.over else rest.rule.value)
+    if rest.rule in {Rule.GIVEN_UP, Rule.PAUSES_WHEN}:
+        reason = rest.rule.value
+    elif rest.rule is Rule.MERGED:
+        reason = UNMERGED
+    return Pause(
+        reason=reason,
+        by=moment.entry.by if moment.entry else "system",
+        desk=moment.desk or "",
+        started_at=rest.started_at,
+        ended_at=rest.ended_at,
+        seconds=max(0.0, _seconds(rest.started_at, rest.ended_at or now)),
+        rule=rest.rule.value,
+        condition=conditions.get(rest.rule),
+        supplier=moment.supplier,
+    )
 
 
 def _ahead(
@@ -255,16 +318,23 @@ def _ahead(
     return _line(span, view.due_at, total_ms, rules)
 
 
-def _steps(clock: Clock, rules: Rules) -> tuple[Step, ...]:
-    target_ms = ms_of(clock.view.target_seconds)
+def _marks(clock: Clock, points: tuple[Point, ...], done: int, rules: Rules) -> tuple[Mark, ...]:
+    """Return where the points of a clock lie as things stand."""
     return tuple(
-        Step(
-            step=number,
-            at_share=step.at_share,
-            at=reached_at(clock, share_ms(target_ms, step.at_share), rules),
-            done=number <= clock.view.steps_done,
-        )
-        for number, step in enumerate(promise_of(clock.view, rules).steps, start=1)
+        _mark(number, point, reached_at(clock, point.at_ms, rules), done=number <= done)
+        for number, point in enumerate(points, start=1)
+    )
+
+
+def _mark(number: int, point: Point, at: datetime | None, *, done: bool) -> Mark:
+    step, warning = point.step, point.warning
+    if step is not None:
+        share, after, left = step.at_share, step.after, step.left
+    else:
+        share, after = warning.share if warning else None, None
+        left = warning.left if warning else None
+    return Mark(
+        step=number, at_share=share, after_seconds=after, left_seconds=left, at=at, done=done
     )
 
 

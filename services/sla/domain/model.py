@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from shared.contracts.facts import Instant, TicketFacts
-from shared.contracts.sla import ClockState, ClockView, DeskSpan
+from shared.contracts.routing import Status
+from shared.contracts.sla import (
+    ClockState,
+    ClockView,
+    DeskSpan,
+    MessageEntry,
+    Settled,
+    WorkEntry,
+)
 from shared.organisation import Configuration
 
 SHARDS: Final = 64
-COURSE_MAX: Final = 60
-"""Stretches of work that a document keeps one by one. A ticket that follows the sun has three a
-day; when there are more, the older half is settled into sums."""
+HISTORY_MAX: Final = 60
+"""Entries of the work and messages that a document keeps one by one. A ticket that follows the sun
+has some ten a day; when there are more, the older half is settled into sums."""
 
 NEVER: Final = datetime(9999, 12, 31, tzinfo=UTC)
 """Ranks a ticket without a running clock behind all others."""
@@ -25,33 +32,23 @@ NEVER: Final = datetime(9999, 12, 31, tzinfo=UTC)
 Rules = Callable[[int], Configuration]
 """The configuration of a version; raises Infrastructure where it is not known here yet."""
 
-
-class Phase(StrEnum):
-    """What the work does, as far as clocks are concerned."""
-
-    RUNNING = "running"
-    PAUSED = "paused"
-    STOPPED = "stopped"
+_STATUS_OF_PHASE: Final = {
+    "running": Status.QUEUED.value,
+    "paused": Status.PENDING.value,
+    "stopped": Status.RESOLVED.value,
+}
+"""Documents of release 0.1 say of a stretch of work what clocks did in it, and no status."""
 
 
 class _State(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class Stretch(_State):
-    """From an instant on, the work lay with a desk and was in a phase; until the next one.
-
-    The list of them is the pause ledger (why, by whom, from, to) and what desk ledgers are
-    counted from. ``configversion`` is that of the hand-over to the desk.
-    """
+class FactsEntry(_State):
+    """What the ticket is from an instant on."""
 
     at: Instant
-    phase: Phase
-    desk: str
-    configversion: int
-    reason: str | None = None
-    """Why it waits, where it does."""
-    by: str = "system"
+    facts: TicketFacts
 
 
 class Clock(_State):
@@ -62,11 +59,11 @@ class Clock(_State):
 
 
 class ClocksState(_State):
-    """All clocks of a ticket.
+    """All clocks of a ticket, and the history that they are folded from.
 
-    Invariants: ``course`` is in order of time, and so is each clock's ledger; ``due_at`` is the
-    earliest ``next_at`` of a clock, None where nothing is to be done; ``rank_at`` is the earliest
-    due time of a clock that runs or waits, `NEVER` where there is none.
+    Invariants: ``course``, ``messages`` and each clock's ledger are in order of time; ``due_at``
+    is the earliest ``next_at`` of a clock, None where nothing is to be done; ``rank_at`` is the
+    earliest due time of a clock that runs or waits, `NEVER` where there is none.
     """
 
     number: str
@@ -79,20 +76,52 @@ class ClocksState(_State):
     tier: int | None = None
     agent: str | None = None
     reason: str | None = None
+    supplier: str | None = None
     first_desk: str | None = None
     """Policies may ask for the desk: it is the first one, so that a transfer changes no promise."""
     first_tier: int | None = None
     responded_at: Instant | None = None
-    course: tuple[Stretch, ...] = ()
+    """The first reply."""
+    facts_log: tuple[FactsEntry, ...] = ()
+    """What the ticket was and is; empty where it never changed."""
+    course: tuple[WorkEntry, ...] = ()
+    """How the work stood, entry by entry, from where it is settled."""
+    messages: tuple[MessageEntry, ...] = ()
     settled: int = 0
-    """How many older stretches are merged in the ledgers."""
+    """How many older entries of the work are merged in the ledgers."""
+    settlement: Settled | None = None
+    """What is kept of them. None where nothing is settled, or release 0.1 did."""
     clocks: tuple[Clock, ...] = ()
     due_at: Instant | None = None
     rank_at: Instant = NEVER
     breached: bool = False
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_release_0_1(cls, value: Any) -> Any:
+        """Read a document of release 0.1: stretches of work, and no messages but the first reply."""
+        if not isinstance(value, Mapping):
+            return value
+        course = value.get("course") or ()
+        if not any(isinstance(item, Mapping) and "phase" in item for item in course):
+            return value
+        replied = value.get("responded_at")
+        return {
+            **value,
+            "course": [_entry_of(item) for item in course],
+            "messages": [{"at": replied, "change": REPLIED}] if replied is not None else [],
+        }
+
+
+REPLIED: Final = "replied"
+WROTE: Final = "wrote"
 
 OPEN_STATES: Final = frozenset({ClockState.RUNNING, ClockState.PAUSED})
+
+
+def _entry_of(stretch: Mapping[str, Any]) -> dict[str, Any]:
+    rest = {name: item for name, item in stretch.items() if name != "phase"}
+    return rest | {"status": _STATUS_OF_PHASE[stretch["phase"]]}
 
 
 def shard_of(ticket: str) -> int:

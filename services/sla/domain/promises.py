@@ -1,92 +1,222 @@
-"""Which policies apply to a ticket, and what each of them promises."""
+"""What each policy of a version promises to a ticket: whether it fits, its target, its points."""
 
 from __future__ import annotations
 
+import math
+import weakref
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal
 
-from shared.contracts.facts import Priority, TicketFacts
-from shared.contracts.sla import CLOCKS_MAX, ClockState, ClockView, Metric
-from shared.expressions import compile_condition
+from services.sla.domain.machine import Conditions
+from services.sla.domain.metrics import METRICS, Defaults
+from services.sla.domain.model import ms_of
+from shared.calendar.zones import zone
+from shared.contracts.sla import CLOCKS_MAX
+from shared.expressions import Condition, compile_condition
 from shared.kernel import HeliodeskError
 from shared.organisation import TICKET_FIELDS, Configuration, EscalationStep, Policy
+from shared.organisation.agreements import BINDING, Agreement
+from shared.organisation.policies import WORK_FIELDS, WarningPoint
 
 if TYPE_CHECKING:
+    from services.sla.domain.history import Moment
     from services.sla.domain.model import Rules
+    from shared.contracts.facts import TicketFacts
+    from shared.contracts.sla import ClockView
 
-CYCLE = 1
-"""A reopened ticket goes on with the same cycle."""
+_KNOWN_MAX: Final = 4_096
 
 
 class PoliciesTooMany(HeliodeskError):
-    """More policies apply to one ticket than its document may hold."""
+    """More clocks apply to one ticket than its document may hold."""
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
-    """What a policy says to a clock. Steps are in the order of their shares."""
+class Target:
+    """How much business time a policy allows a ticket, and by whose word."""
 
-    warning_share: float | None
-    steps: tuple[EscalationStep, ...]
-
-
-def promise_of(view: ClockView, rules: Rules) -> Promise:
-    """Return what the policy of a clock says, as of the clock's version."""
-    for policy in rules(view.configversion).sla.policies:
-        if policy.name == view.policy:
-            steps = sorted(policy.escalations, key=lambda step: step.at_share)
-            return Promise(warning_share=policy.warning_share, steps=tuple(steps))
-    message = f"version {view.configversion} has no policy {view.policy!r}"
-    raise LookupError(message)
+    seconds: int
+    agreement: str | None = None
+    """None: the policy's own."""
 
 
-def promised(
-    facts: TicketFacts,
-    *,
-    desk: str | None,
-    tier: int | None,
-    version: int,
-    rules: Rules,
-) -> tuple[ClockView, ...]:
-    """Return the clocks that a ticket with these facts is to have, before anything is counted.
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A point of a clock: so much business time after its start."""
+
+    at_ms: int
+    warning: WarningPoint | None = None
+    step: EscalationStep | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A policy with its conditions compiled."""
+
+    policy: Policy
+    defaults: Defaults
+    fits: Condition | None
+    """None: it fits every ticket."""
+    own: Mapping[str, Condition]
+    """The conditions of the clock's course that it names, by name."""
+
+    @property
+    def subject(self) -> Literal["desk", "supplier"] | None:
+        """Of whom there is a clock each; None: there is one of the ticket."""
+        if self.policy.desk is not None:
+            return "desk"
+        return "supplier" if self.policy.supplier is not None else self.defaults.subject
+
+    @property
+    def only(self) -> str | None:
+        """The desk or the supplier that alone has a clock; None: each has that had the work."""
+        return self.policy.desk or self.policy.supplier
+
+    def conditions(self, facts: Mapping[str, object]) -> Conditions:
+        """Return the policy's own conditions over moments, for a ticket with these facts."""
+        if not self.own:
+            return _NONE
+        return Conditions(**{name: _Over(condition, facts) for name, condition in self.own.items()})
+
+
+_NONE: Final = Conditions()
+
+
+@dataclass(frozen=True, slots=True)
+class _Over:
+    """A condition over moments: what a ticket is counts as it is now, its work as of then."""
+
+    condition: Condition
+    facts: Mapping[str, object]
+
+    def __call__(self, moment: Moment) -> bool:
+        return self.condition({**self.facts, **moment.values()})
+
+
+class Terms:
+    """The policies and the agreements of one version, compiled once."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.rows = tuple(_row(policy) for policy in configuration.sla.policies)
+        self.by_name = {row.policy.name: row for row in self.rows}
+        self._agreements = tuple(
+            (agreement, _fits(agreement.condition))
+            for agreement in configuration.agreements.agreements
+            if agreement.state in BINDING and agreement.targets
+        )
+        texts = " ".join(text for row in self.rows for text in _texts(row.policy).values())
+        metrics = {row.policy.metric for row in self.rows}
+        self.every_entry = bool(texts) or "own" in metrics
+        """Whether entries matter that differ in status or event alone."""
+        self.every_message = bool(texts) or bool(metrics & {"next-response", "update"})
+        """Whether messages matter beyond the first reply."""
+        self.regarded = "regarded" in texts
+        """Whether it matters that routing took note of something."""
+        self._known: dict[tuple[object, ...], tuple[Target | None, ...]] = {}
+
+    def promised(
+        self,
+        configuration: Configuration,
+        facts: TicketFacts,
+        *,
+        desk: str | None,
+        tier: int | None,
+    ) -> tuple[Target | None, ...]:
+        """Return, policy by policy, what is promised to a ticket; None where it does not fit."""
+        key = (facts, desk, tier)
+        known = self._known.get(key)
+        if known is None:
+            values = facts_values(facts, configuration) | {"desk": desk, "tier": tier}
+            taking = [
+                agreement
+                for agreement, fits in self._agreements
+                if _takes(agreement, fits, facts, values)
+            ]
+            known = tuple(
+                _target(row.policy, facts, taking) if row.fits is None or row.fits(values) else None
+                for row in self.rows
+            )
+            while len(self._known) >= _KNOWN_MAX:
+                self._known.pop(next(iter(self._known)))
+            self._known[key] = known
+        return known
+
+
+_TERMS: Final[dict[int, tuple[weakref.ref[Configuration], Terms]]] = {}
+
+
+def terms_of(configuration: Configuration) -> Terms:
+    """Return the terms of a configuration, compiled when they are first asked for."""
+    key = id(configuration)
+    known = _TERMS.get(key)
+    if known is None or known[0]() is not configuration:
+        for gone in [k for k, (reference, _) in _TERMS.items() if reference() is None]:
+            _TERMS.pop(gone, None)
+        known = (weakref.ref(configuration), Terms(configuration))
+        _TERMS[key] = known
+    return known[1]
+
+
+def policy_of(view: ClockView, rules: Rules) -> Policy:
+    """Return the policy of a clock, as of the clock's version."""
+    row = terms_of(rules(view.configversion)).by_name.get(view.policy)
+    if row is None:
+        message = f"version {view.configversion} has no policy {view.policy!r}"
+        raise LookupError(message)
+    return row.policy
+
+
+def warnings_of(policy: Policy, target_seconds: float) -> tuple[Point, ...]:
+    """Return the warning points of a clock with a target, the earliest first."""
+    target_ms = ms_of(target_seconds)
+    points = [
+        Point(point_ms(target_ms, share=warning.share, left=warning.left), warning=warning)
+        for warning in policy.warnings
+    ]
+    return tuple(sorted(points, key=lambda point: point.at_ms))
+
+
+def steps_of(policy: Policy, target_seconds: float) -> tuple[Point, ...]:
+    """Return the steps of escalation of a clock with a target, the earliest first.
+
+    Those are the steps that stand at a point and are done while the clock is not met.
+    """
+    target_ms = ms_of(target_seconds)
+    points = [
+        Point(point_ms(target_ms, share=step.at_share, after=step.after, left=step.left), step=step)
+        for step in policy.escalations
+        if step.cause == "unmet"
+    ]
+    return tuple(sorted(points, key=lambda point: point.at_ms))
+
+
+def point_ms(
+    target_ms: int, *, share: float | None = None, after: int | None = None, left: int | None = None
+) -> int:
+    """Return after how much business time a point stands: at a share, after, or so long before.
+
+    A share is rounded up: never early. 0.9 of 10 is 9, whatever floats say.
+    """
+    if share is not None:
+        return math.ceil(round(target_ms * share, 6))
+    if after is not None:
+        return after * 1_000
+    return max(0, target_ms - (left or 0) * 1_000)
+
+
+def require_few(count: int, number: str) -> None:
+    """Refuse more clocks than a document may hold.
 
     Raises:
-        PoliciesTooMany: more than `CLOCKS_MAX` policies apply.
+        PoliciesTooMany: there are more than `CLOCKS_MAX`.
     """
-    configuration = rules(version)
-    values = _values(facts, configuration) | {"desk": desk, "tier": tier}
-    found = [
-        _view(policy, facts, target, version)
-        for policy in configuration.sla.policies
-        if (target := _target(policy, facts.priority)) is not None
-        and compile_condition(policy.condition, TICKET_FIELDS)(values)
-    ]
-    if len(found) > CLOCKS_MAX:
-        message = f"{len(found)} policies apply to {facts.number}; at most {CLOCKS_MAX} may"
+    if count > CLOCKS_MAX:
+        message = f"{count} clocks apply to {number}; at most {CLOCKS_MAX} may"
         raise PoliciesTooMany(message)
-    return tuple(found)
 
 
-def _target(policy: Policy, priority: Priority) -> int | None:
-    return next((t for name, t in policy.targets.items() if name == priority.value), None)
-
-
-def _view(policy: Policy, facts: TicketFacts, target_seconds: int, version: int) -> ClockView:
-    return ClockView(
-        clock=f"{policy.name}:{policy.metric}:{CYCLE}",
-        policy=policy.name,
-        metric=Metric(policy.metric),
-        state=ClockState.RUNNING,
-        target_seconds=target_seconds,
-        used_seconds=0,
-        calendar=policy.calendar,
-        source=policy.calendar,
-        started_at=facts.accepted_at,
-        configversion=version,
-    )
-
-
-def _values(facts: TicketFacts, configuration: Configuration) -> dict[str, object]:
+def facts_values(facts: TicketFacts, configuration: Configuration) -> dict[str, object]:
     """Return what a condition may ask for. A word of a newer release is ``unknown``, a value."""
     return {
         "kind": facts.kind.value,
@@ -102,6 +232,90 @@ def _values(facts: TicketFacts, configuration: Configuration) -> dict[str, objec
         "business": facts.business,
         "language": facts.language,
         "integration": facts.integration,
+        "item": facts.configuration_item,
         "vip": facts.vip,
         "tags": facts.tags,
     }
+
+
+def _row(policy: Policy) -> Row:
+    return Row(
+        policy=policy,
+        defaults=METRICS[policy.metric],
+        fits=_fits(policy.condition),
+        own={name: compile_condition(text, WORK_FIELDS) for name, text in _texts(policy).items()},
+    )
+
+
+def _texts(policy: Policy) -> dict[str, str]:
+    texts = {
+        "starts": policy.starts_when,
+        "pauses": policy.pauses_when,
+        "resumes": policy.resumes_when,
+        "stops": policy.stops_when,
+        "resets": policy.resets_when,
+        "cancels": policy.cancels_when,
+    }
+    return {name: text for name, text in texts.items() if text is not None}
+
+
+def _fits(text: str) -> Condition | None:
+    return None if text == "true" else compile_condition(text, TICKET_FIELDS)
+
+
+def _takes(
+    agreement: Agreement,
+    fits: Condition | None,
+    facts: TicketFacts,
+    values: Mapping[str, object],
+) -> bool:
+    """Whether an agreement that binds is one for a ticket, on the day of its acceptance."""
+    day = facts.accepted_at.astimezone(zone(agreement.time_zone)).date()
+    if agreement.valid_from is not None and day < agreement.valid_from:
+        return False
+    if agreement.valid_until is not None and day > agreement.valid_until:
+        return False
+    region, country = values["region"], values["country"]
+    in_scope = agreement.scope.takes(
+        region=region if isinstance(region, str) else None,
+        site=facts.site,
+        service=facts.service,
+        channel=facts.channel.value,
+        business=facts.business,
+        country=country if isinstance(country, str) else None,
+    )
+    return in_scope and (fits is None or fits(values))
+
+
+def _target(policy: Policy, facts: TicketFacts, taking: Sequence[Agreement]) -> Target | None:
+    """Return the target of a policy for a ticket's priority; None where there is none.
+
+    Of the agreements that take the ticket, the first of the policy's kind that names it counts;
+    for a priority that it leaves out, the policy's own target does.
+    """
+    priority = facts.priority.value
+    for agreement in taking:
+        named = agreement.targets.get(policy.name)
+        if named is not None and agreement.kind == policy.kind:
+            agreed = next((t for name, t in named.items() if name == priority), None)
+            if agreed is not None:
+                return Target(agreed, agreement.name)
+            break
+    own = next((t for name, t in policy.targets.items() if name == priority), None)
+    return None if own is None else Target(own)
+
+
+__all__ = [
+    "Point",
+    "PoliciesTooMany",
+    "Row",
+    "Target",
+    "Terms",
+    "facts_values",
+    "point_ms",
+    "policy_of",
+    "require_few",
+    "steps_of",
+    "terms_of",
+    "warnings_of",
+]

@@ -10,13 +10,14 @@ from services.sla.domain.count import (
     breach_is_open,
     seen_at,
     step_at,
-    warning_is_open,
+    warning_at,
+    warnings_done,
 )
 from services.sla.domain.model import Clock, ClocksState, Rules
-from services.sla.domain.promises import Promise, promise_of
+from services.sla.domain.promises import policy_of, steps_of
 from shared.contracts.envelope import Body
 from shared.contracts.sla import ClockBreached, ClockEscalated, ClockWarned
-from shared.organisation import Desk, EscalationStep
+from shared.organisation import Desk, EscalationStep, Policy
 
 
 def decide_tick(state: ClocksState | None, now: datetime, rules: Rules) -> list[Body]:
@@ -51,34 +52,51 @@ class _Round:
         view = self._clocks[index].view
         if view.next_at is None or view.next_at >= self._now:
             return
-        promise = promise_of(view, self._rules)
+        policy = policy_of(view, self._rules)
         if breach_is_open(view) and view.due_at is not None and view.due_at < self._now:
-            self._update(index, promise, breached_at=view.due_at)
+            self._update(index, breached_at=view.due_at)
             self.bodies.append(
                 ClockBreached(**self._common(index), due_at=view.due_at, agent=self._state.agent)
             )
-        elif (
-            warning_is_open(view)
-            and view.due_at is not None
-            and view.warn_at is not None
-            and view.warn_at < self._now
-        ):
-            self._update(index, promise, warned_at=self._now)
-            self.bodies.append(
-                ClockWarned(**self._common(index), due_at=view.due_at, agent=self._state.agent)
-            )
+        else:
+            self._warnings(index, policy)
         if view.ended_at is None:
-            self._steps(index, promise)
+            self._steps(index, policy)
 
-    def _steps(self, index: int, promise: Promise) -> None:
+    def _warnings(self, index: int, policy: Policy) -> None:
+        """Say which warning points were passed, each once."""
+        while True:
+            view = self._clocks[index].view
+            point = warning_at(view, policy)
+            if point is None or view.due_at is None:
+                return
+            if view.warn_at is None or view.warn_at >= self._now:
+                return
+            done = warnings_done(view) + 1
+            self._update(index, warned_at=self._now, warnings_done=done)
+            warning = point.warning
+            self.bodies.append(
+                ClockWarned(
+                    **self._common(index),
+                    due_at=view.due_at,
+                    agent=self._state.agent,
+                    point=done,
+                    share=warning.share if warning else None,
+                    left_seconds=warning.left if warning else None,
+                )
+            )
+
+    def _steps(self, index: int, policy: Policy) -> None:
         while True:
             clock = self._clocks[index]
-            at = step_at(clock, promise, self._rules)
+            at = step_at(clock, policy, self._rules)
             if at is None or at >= self._now:
                 return
             done = clock.view.steps_done
-            self._update(index, promise, steps_done=done + 1)
-            self.bodies.append(self._escalated(index, promise.steps[done], done + 1))
+            self._update(index, steps_done=done + 1)
+            step = steps_of(policy, clock.view.target_seconds)[done].step
+            if step is not None:
+                self.bodies.append(self._escalated(index, step, done + 1))
 
     def _escalated(self, index: int, step: EscalationStep, number: int) -> ClockEscalated:
         desk, above = self._desks()
@@ -100,18 +118,21 @@ class _Round:
 
     def _desks(self) -> tuple[Desk | None, Desk | None]:
         """Return the desk that holds the work and the one that it escalates to."""
-        if not self._state.course:
+        state = self._state
+        last = state.course[-1] if state.course else None
+        if last is None and state.settlement is not None:
+            last = state.settlement.entry
+        if last is None:
             return None, None
-        last = self._state.course[-1]
         configuration = self._rules(last.configversion)
         desk = configuration.desk(last.desk)
         above = configuration.desk(desk.escalates_to) if desk.escalates_to else None
         return desk, above
 
-    def _update(self, index: int, promise: Promise, **facts: Any) -> None:
+    def _update(self, index: int, **facts: Any) -> None:
         clock = self._clocks[index]
         changed = Clock(view=clock.view.model_copy(update=facts), spans=clock.spans)
-        self._clocks[index] = armed(changed, promise, self._rules)
+        self._clocks[index] = armed(changed, self._rules)
 
     def _common(self, index: int) -> dict[str, Any]:
         view = self._clocks[index].view

@@ -1,0 +1,1 @@
+"""iCalendar feeds (RFC 5545): from their events to the days of a business calendar."""

@@ -1,0 +1,291 @@
+"""The life of agreements: which binds when, what is to be done about one, which step may follow.
+
+The states are those of service level management in ITIL: an agreement is drafted, negotiated,
+signed, put in force, reviewed from time to time, and expires. Only ``in-force`` and ``reviewed``
+bind, and only from the beginning of ``valid_from`` to the end of ``valid_until``, by the clocks
+of the agreement's zone.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.calendar.days import EPOCH, from_ms, reached_ms
+from shared.calendar.zones import zone
+from shared.expressions import compile_condition
+from shared.organisation import TICKET_FIELDS, Configuration, Policy
+from shared.organisation.agreements import BINDING, Agreement, AgreementState
+from shared.service_levels.policy_check import common_ticket, ticket_words
+from shared.service_levels.questions import Asks, Both, InScope, Question
+from shared.service_levels.tickets import SearchTooLong, Tickets
+
+EXPIRES_SOON_DAYS: Final = 90
+"""A successor is negotiated for about a quarter."""
+
+FAR: Final = dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
+
+NEXT_STATES: Final[Mapping[AgreementState, frozenset[AgreementState]]] = {
+    "draft": frozenset({"negotiated", "expired"}),
+    "negotiated": frozenset({"draft", "signed", "expired"}),
+    "signed": frozenset({"negotiated", "in-force", "expired"}),
+    "in-force": frozenset({"reviewed", "negotiated", "expired"}),
+    "reviewed": frozenset({"in-force", "negotiated", "expired"}),
+    "expired": frozenset({"draft", "negotiated"}),
+}
+"""A step back to ``negotiated`` is a renewal: what was signed binds no more, and is signed anew."""
+
+Warned = Literal[
+    "expired", "expires-soon", "not-yet", "review-overdue", "no-manager", "no-party", "overlap"
+]
+
+
+class AgreementWarning(BaseModel):
+    """Something that a person should look at."""
+
+    model_config = ConfigDict(frozen=True)
+
+    agreement: str
+    number: int
+    """Its place in the file, from 0."""
+    what: Warned
+    text: str
+
+    def words(self) -> str:
+        """Return it in a sentence."""
+        return f"{self.agreement}: {self.text}"
+
+
+def begins_at(agreement: Agreement) -> dt.datetime:
+    """Return the first instant of an agreement's validity, in UTC."""
+    if agreement.valid_from is None:
+        return EPOCH
+    return _midnight(agreement, agreement.valid_from)
+
+
+def ends_at(agreement: Agreement) -> dt.datetime:
+    """Return the first instant after an agreement's validity, in UTC."""
+    if agreement.valid_until is None or agreement.valid_until.year >= FAR.year:
+        return FAR
+    return _midnight(agreement, agreement.valid_until + dt.timedelta(days=1))
+
+
+def _midnight(agreement: Agreement, day: dt.date) -> dt.datetime:
+    return from_ms(reached_ms(dt.datetime.combine(day, dt.time()), zone(agreement.time_zone)))
+
+
+def binds_at(agreement: Agreement, at: dt.datetime) -> bool:
+    """Whether an agreement binds at an instant."""
+    return agreement.state in BINDING and begins_at(agreement) <= at < ends_at(agreement)
+
+
+def takes(agreement: Agreement) -> Question:
+    """Return the question whether an agreement is for a ticket."""
+    return Both(InScope(agreement.scope), Asks(agreement.condition))
+
+
+def agreement_for(
+    configuration: Configuration, policy: Policy, values: Mapping[str, object], at: dt.datetime
+) -> Agreement | None:
+    """Return the agreement whose targets count for a policy and a ticket; None: the policy's own.
+
+    It is the first in the file that is of the policy's kind, names the policy, binds then and
+    takes the ticket.
+
+    Args:
+        configuration: of the version that counts.
+        policy: one of it.
+        values: fields of the ticket, as for `TICKET_FIELDS`; the region of its site included.
+        at: when the clock starts.
+    """
+    for agreement in configuration.agreements.agreements:
+        if (
+            agreement.kind == policy.kind
+            and policy.name in agreement.targets
+            and binds_at(agreement, at)
+            and InScope(agreement.scope)(_complete(values))
+            and compile_condition(agreement.condition, TICKET_FIELDS)(values)
+        ):
+            return agreement
+    return None
+
+
+def _complete(values: Mapping[str, object]) -> dict[str, str | None]:
+    """Return the fields that a scope asks for, each known or None."""
+    fields = ("region", "site", "country", "business", "service", "channel")
+    found = {field: values.get(field) for field in fields}
+    return {field: value if isinstance(value, str) else None for field, value in found.items()}
+
+
+def target_for(policy: Policy, agreement: Agreement | None, priority: str) -> int | None:
+    """Return the target of a policy for a priority, in business seconds; None: there is no clock.
+
+    What the agreement says of the priority counts, and else what the policy says.
+    """
+    own = next((t for name, t in policy.targets.items() if name == priority), None)
+    if agreement is None:
+        return own
+    said = agreement.targets.get(policy.name, {})
+    return next((t for name, t in said.items() if name == priority), own)
+
+
+def review_due_on(agreement: Agreement) -> dt.date | None:
+    """Return the day by which an agreement is to be reviewed; None where nobody said how often.
+
+    It is counted from the last review, and before the first from the beginning.
+    """
+    since = agreement.reviewed_on or agreement.valid_from
+    if agreement.review_every_days is None or since is None:
+        return None
+    return since + dt.timedelta(days=agreement.review_every_days)
+
+
+def agreement_warnings(
+    configuration: Configuration, at: dt.datetime
+) -> tuple[AgreementWarning, ...]:
+    """Return what is to be done about agreements, in the order of the file."""
+    found: list[AgreementWarning] = []
+    for number, agreement in enumerate(configuration.agreements.agreements):
+        for what, text in _of_one(agreement, at):
+            found.append(
+                AgreementWarning(agreement=agreement.name, number=number, what=what, text=text)
+            )
+    found += _overlapping(configuration, at)
+    return tuple(sorted(found, key=lambda warning: warning.number))
+
+
+def _of_one(agreement: Agreement, at: dt.datetime) -> Iterator[tuple[Warned, str]]:
+    if agreement.state == "expired":
+        return
+    if agreement.manager is None:
+        yield "no-manager", "nobody is accountable: name a manager"
+    for party in _missing_parties(agreement):
+        yield "no-party", f"its {party} is not named"
+    if agreement.state not in BINDING:
+        return
+    ends = ends_at(agreement)
+    if ends <= at:
+        text = f"it is {agreement.state}, but ended on {agreement.valid_until}: it binds nobody"
+        yield "expired", f"{text}; renew it or set state: expired"
+        return
+    if begins_at(agreement) > at:
+        yield "not-yet", f"it is {agreement.state}, but binds only from {agreement.valid_from}"
+    if ends - at <= dt.timedelta(days=EXPIRES_SOON_DAYS):
+        yield "expires-soon", f"it ends on {agreement.valid_until}"
+    due = review_due_on(agreement)
+    if due is not None and due < at.astimezone(zone(agreement.time_zone)).date():
+        yield "review-overdue", f"its review was due on {due}"
+
+
+def _missing_parties(agreement: Agreement) -> Iterator[str]:
+    parties = agreement.parties
+    match agreement.kind:
+        case "sla":
+            if parties.customer is None:
+                yield "customer"
+        case "ola":
+            if parties.internal_supplier is None:
+                yield "internal supplier (a desk)"
+        case "uc":
+            if parties.external_supplier is None:
+                yield "external supplier"
+
+
+def _overlapping(configuration: Configuration, at: dt.datetime) -> Iterator[AgreementWarning]:
+    """Yield agreements that compete for the same tickets at the same time from now on.
+
+    A special case that stands before the general one is meant so, and none of these.
+    """
+    tickets = Tickets(configuration)
+    alive = [
+        (number, agreement)
+        for number, agreement in enumerate(configuration.agreements.agreements)
+        if agreement.state in BINDING and ends_at(agreement) > at
+    ]
+    for (_, one), (number, other) in combinations(alive, 2):
+        if not _compete(one, other):
+            continue
+        text = _overlap_words(tickets, one, other)
+        if text is not None:
+            yield AgreementWarning(agreement=other.name, number=number, what="overlap", text=text)
+
+
+def _overlap_words(tickets: Tickets, one: Agreement, other: Agreement) -> str | None:
+    questions = (takes(one), takes(other))
+    try:
+        shared = common_ticket(tickets, questions)
+        if shared is None:
+            return None
+        if _within(tickets, questions[1], questions[0]):
+            return f"{one.name}, which comes first, takes all of its tickets: it never counts"
+        if _within(tickets, *questions):
+            return None
+    except SearchTooLong:
+        return f"there are too many kinds of ticket to tell whether {one.name} takes some of its"
+    return (
+        f"{one.name} takes tickets of it too, such as one with {ticket_words(shared.facts)}; "
+        f"{one.name}, which comes first, counts"
+    )
+
+
+def _within(tickets: Tickets, one: Question, other: Question) -> bool:
+    """Whether an agreement takes only tickets that another takes too."""
+    found = tickets.search(
+        (one, other), stop=lambda answers: answers[0] is False or bool(answers[1])
+    )
+    return next(found, None) is None
+
+
+def _compete(one: Agreement, other: Agreement) -> bool:
+    if one.kind != other.kind:
+        return False
+    if max(begins_at(one), begins_at(other)) >= min(ends_at(one), ends_at(other)):
+        return False
+    if not one.targets.keys().isdisjoint(other.targets):
+        return True
+    match one.kind:
+        case "sla":
+            return not (one.targets and other.targets)
+        case "ola":
+            return one.parties.internal_supplier == other.parties.internal_supplier
+        case "uc":
+            return one.parties.external_supplier == other.parties.external_supplier
+
+
+class StateChange(BaseModel):
+    """A change of an agreement's state that leaves out what comes between."""
+
+    model_config = ConfigDict(frozen=True)
+
+    agreement: str
+    before: AgreementState
+    after: AgreementState
+
+    def words(self) -> str:
+        """Return it in a sentence."""
+        legal = " or ".join(sorted(NEXT_STATES[self.before]))
+        return (
+            f"{self.agreement} goes from {self.before} to {self.after}; "
+            f"what follows {self.before} is {legal}"
+        )
+
+
+def skipped_states(old: Configuration, new: Configuration) -> tuple[StateChange, ...]:
+    """Return changes of state between two versions that no agreement's life knows.
+
+    An agreement that is new to Heliodesk may have any state: it may have been signed on paper
+    long ago. One that is there must take each step; the version between may be as short as one
+    likes, but somebody says in it that the step was taken.
+    """
+    before = {agreement.name: agreement.state for agreement in old.agreements.agreements}
+    return tuple(
+        StateChange(agreement=agreement.name, before=state, after=agreement.state)
+        for agreement in new.agreements.agreements
+        if (state := before.get(agreement.name)) is not None
+        and state != agreement.state
+        and agreement.state not in NEXT_STATES[state]
+    )
