@@ -95,9 +95,19 @@ def ledger_of(
         else:
             lines.append(Spent(desk=span.desk, supplier=span.supplier, ms=used))
     stood = _stood(state, view, clock.spans, until=view.ended_at or at, earlier=earlier)
-    if view.ended_at is None and stood and stood[-1].ended_at == at:
-        stood = (*stood[:-1], stood[-1].model_copy(update={"ended_at": None}))
+    if view.ended_at is None and (not clock.spans or clock.spans[-1].ended_at is not None):
+        stood = _lasting(state, view, stood, at)
     return _summed(lines), stood
+
+
+def _lasting(
+    state: ClocksState, view: ClockView, stood: tuple[Stood, ...], at: datetime
+) -> tuple[Stood, ...]:
+    """Return the pauses of a clock that stands still, the last of them without an end."""
+    if stood and stood[-1].ended_at == at:
+        return (*stood[:-1], stood[-1].model_copy(update={"ended_at": None}))
+    begun = next(_gap(state, view, at, at + _MS))
+    return (*stood, begun.model_copy(update={"ended_at": None, "ms": 0}))
 
 
 def _summed(lines: Sequence[Spent]) -> tuple[Spent, ...]:

@@ -35,7 +35,8 @@ th { color: var(--quiet); font-weight: 600; } td.n, th.n { text-align: right; wh
   font-variant-numeric: tabular-nums; }
 td.bad { color: var(--missed); font-weight: 600; }
 tr { break-inside: avoid; } thead { display: table-header-group; }
-.scroll { overflow-x: auto; } .breaches { font-size: 12px; } .breaches td.t { white-space: nowrap; }
+section { overflow-x: auto; } th, td.t { white-space: nowrap; }
+.breaches { font-size: 12px; } td.w { min-width: 190px; } td.w span { display: block; }
 .two { display: grid; grid-template-columns: 1fr 1fr; gap: 24px; }
 svg.plot { display: block; width: 100%; max-width: 760px; height: auto; break-inside: avoid; }
 svg.plot text { font-size: 12px; fill: var(--ink); } svg .grid { stroke: var(--line); }
@@ -45,7 +46,8 @@ footer { margin-top: 28px; border-top: 1px solid var(--line); padding-top: 8px; 
 @media (max-width: 700px) { dl.figures { grid-template-columns: 1fr 1fr; } .two { display: block; } }
 @page { size: A4; margin: 14mm 12mm; }
 @media print { body { max-width: none; padding: 0; font-size: 11px; } table { font-size: 10px; }
-  .breaches { font-size: 8.5px; } .scroll { overflow: visible; } th, td { padding: 3px 5px; }
+  .breaches { font-size: 8.5px; } section { overflow: visible; } th, td { padding: 3px 4px; }
+  td.w { min-width: 104px; } .breaches th, .breaches td.t { white-space: normal; }
   svg, .status, * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """
 
@@ -234,14 +236,14 @@ class _Page:
             ("used", "n"),
             ("due", "t"),
             ("ended", "t"),
-            ("spent", ""),
-            ("paused", ""),
+            ("spent", "w"),
+            ("paused", "w"),
         )
         table = self._table(head, [self._breach(one) for one in shown], "breaches")
         note = ""
         if len(breaches) > len(shown):
             note = f'<p class="quiet">{words("more", shown=len(shown), count=len(breaches))}</p>'
-        return self._section("breaches", f'{note}<div class="scroll">{table}</div>')
+        return self._section("breaches", note + table)
 
     def _breach(self, one: Breach) -> tuple[str, ...]:
         words = self.words
@@ -261,8 +263,8 @@ class _Page:
             words.time(one.used_seconds),
             words.at(one.due_at),
             words.at(one.ended_at) if one.ended_at else words("still"),
-            "; ".join(spent),
-            "; ".join(pauses),
+            "\n".join(spent),
+            "\n".join(pauses),
         )
 
     def _corrections(self) -> str:
@@ -293,8 +295,7 @@ class _Page:
         lines = []
         for row in rows:
             cells = (
-                f"<td{_class(c)}>{escape(cell)}</td>"
-                for (_, c), cell in zip(head, row, strict=True)
+                f"<td{_class(c)}>{_cell(cell)}</td>" for (_, c), cell in zip(head, row, strict=True)
             )
             lines.append(f"<tr>{''.join(cells)}</tr>")
         body = "\n".join(lines)
@@ -309,6 +310,14 @@ class _Page:
 def _parts(met: int, missed: int) -> list[tuple[float, str]]:
     whole = met + missed
     return [(met / whole, "met"), (missed / whole, "missed")] if whole else []
+
+
+def _cell(text: str) -> str:
+    """Return the content of a cell; several lines one below the other."""
+    lines = text.split("\n")
+    if len(lines) == 1:
+        return escape(text)
+    return "".join(f"<span>{escape(line)}</span>" for line in lines)
 
 
 def _class(name: str) -> str:
