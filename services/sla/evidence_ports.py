@@ -9,7 +9,7 @@ from typing import Protocol
 
 from services.sla.domain.months import Asked
 from services.sla.domain.outcomes import Evidence, Outcome, Replaced, Version
-from services.sla.domain.tally import Change
+from services.sla.domain.tally import Change, Met
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,18 @@ class EvidenceStore(Protocol):
 
         In the order of their instants, tickets and clocks.
         """
+        ...
+
+    async def met(
+        self, tenant: str, *, since: datetime, before: datetime, as_of: datetime, asked: Asked
+    ) -> list[Met]:
+        """Return how many clocks of a stretch were met, counted where the store is."""
+        ...
+
+    def missed(
+        self, tenant: str, *, since: datetime, before: datetime, as_of: datetime, asked: Asked
+    ) -> AsyncIterator[Sequence[Outcome]]:
+        """Yield of what `decided` does those that were missed, in any order."""
         ...
 
     async def changes(

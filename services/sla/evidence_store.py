@@ -18,8 +18,8 @@ from pymongo.errors import BulkWriteError
 from services.sla.domain.ledgers import Spent, Stood
 from services.sla.domain.model import NEVER
 from services.sla.domain.months import NONE, Asked
-from services.sla.domain.outcomes import Evidence, Outcome, Replaced, Version
-from services.sla.domain.tally import Change
+from services.sla.domain.outcomes import MET, MISSED, Evidence, Outcome, Replaced, Version
+from services.sla.domain.tally import Change, Met, quarter_of
 from services.sla.evidence_ports import Kept
 from shared.clock import Clock
 from shared.documents import plain
@@ -49,6 +49,8 @@ _PLAIN: Final = (
     "used_ms",
     "configversion",
 )
+
+_CELL: Final = ("customer", "agreement", "kind", "policy", "metric", "priority", "desk")
 
 
 class MongoEvidence:
@@ -134,23 +136,31 @@ class MongoEvidence:
         self, tenant: str, *, since: datetime, before: datetime, as_of: datetime, asked: Asked
     ) -> AsyncIterator[Sequence[Outcome]]:
         """Yield the outcomes that lie in a stretch, as they were known at an instant."""
-        query: Row = {
-            "tenant": tenant,
-            "decided_at": {"$gte": since, "$lt": before},
-            **_standing(as_of),
-        }
-        for name in ("customer", "desk", "agreement", "priority"):
-            value = getattr(asked, name)
-            if value is not None:
-                query[name] = None if value == NONE else value
-        cursor = self._outcomes.find(query)
+        cursor = self._outcomes.find(_decided(tenant, since, before, as_of, asked))
         cursor = cursor.sort([("decided_at", 1), ("ticket", 1), ("clock", 1)])
-        while True:
-            async with infrastructure():
-                rows = await cursor.to_list(ROWS_PER_READ)
-            if not rows:
-                return
-            yield [outcome_from(row) for row in rows]
+        async for outcomes in _read(cursor):
+            yield outcomes
+
+    async def missed(
+        self, tenant: str, *, since: datetime, before: datetime, as_of: datetime, asked: Asked
+    ) -> AsyncIterator[Sequence[Outcome]]:
+        """Yield of what `decided` does those that were missed, in any order."""
+        query = {**_decided(tenant, since, before, as_of, asked), "outcome": MISSED}
+        async for outcomes in _read(self._outcomes.find(query)):
+            yield outcomes
+
+    async def met(
+        self, tenant: str, *, since: datetime, before: datetime, as_of: datetime, asked: Asked
+    ) -> list[Met]:
+        """Return how many clocks of a stretch were met, counted where the store is."""
+        key = {name: f"${name}" for name in (*_CELL, "quarter")}
+        steps = [
+            {"$match": {**_decided(tenant, since, before, as_of, asked), "outcome": MET}},
+            {"$group": {"_id": key, "count": {"$sum": 1}}},
+        ]
+        async with infrastructure():
+            rows = await self._outcomes.aggregate(steps).to_list(None)
+        return [met_from(row["_id"], row["count"]) for row in rows]
 
     async def changes(
         self, tenant: str, *, before: datetime, since: datetime, as_of: datetime
@@ -186,6 +196,39 @@ class MongoEvidence:
             )
 
 
+async def _read(cursor: Any) -> AsyncIterator[Sequence[Outcome]]:
+    while True:
+        async with infrastructure():
+            rows = await cursor.to_list(ROWS_PER_READ)
+        if not rows:
+            return
+        yield [outcome_from(row) for row in rows]
+
+
+def _decided(tenant: str, since: datetime, before: datetime, as_of: datetime, asked: Asked) -> Row:
+    query: Row = {
+        "tenant": tenant,
+        "decided_at": {"$gte": since, "$lt": before},
+        **_standing(as_of),
+    }
+    for name in ("customer", "desk", "agreement", "priority"):
+        value = getattr(asked, name)
+        if value is not None:
+            query[name] = None if value == NONE else value
+    return query
+
+
+def met_from(cell: Row, count: int) -> Met:
+    """Return a count of a cell; a store may leave out names that are null."""
+    named = (cell.get("customer"), cell.get("agreement"))
+    said = (cell["kind"], cell["policy"], cell["metric"], cell["priority"])
+    return Met(
+        cell=(*named, *said, cell.get("desk")),
+        quarter=cell["quarter"],
+        count=count,
+    )
+
+
 def _standing(as_of: datetime) -> Row:
     return {"told_at": {"$lte": as_of}, "replaced_at": {"$gt": as_of}}
 
@@ -203,6 +246,7 @@ def version_row(version: Version) -> Row:
         "_id": version_id(outcome.ticket, outcome.clock, version.sequence),
         "told_at": version.told_at,
         "replaced_at": NEVER,
+        "quarter": quarter_of(outcome.decided_at),
         "spent": [[one.desk, one.supplier, one.ms] for one in outcome.spent],
         "stood": [plain(one) for one in outcome.stood],
     }

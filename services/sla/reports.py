@@ -93,7 +93,14 @@ class Reports:
         """Return the report of a month."""
         month = scope.month
         tally = Tally(month, scope.asked)
-        async for outcomes in self.outcomes(tenant, scope):
+        stretch = {
+            "since": month.starts_at,
+            "before": month.ends_at,
+            "as_of": scope.as_of,
+        }
+        for met in await self._evidence.met(tenant, asked=scope.asked, **stretch):
+            tally.add_met(met)
+        async for outcomes in self._evidence.missed(tenant, asked=scope.asked, **stretch):
             for outcome in outcomes:
                 tally.add(outcome)
         changes = await self._evidence.changes(

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
 import pytest
 
 from services.sla.domain.months import Asked
-from services.sla.domain.outcomes import Outcome
+from services.sla.domain.outcomes import MISSED, Outcome
 from services.sla.evidence_ports import EvidenceStore
 from services.sla.evidence_store import MongoEvidence
 from services.sla.projector import Projector
@@ -101,6 +102,15 @@ async def test_outcomes_as_of_any_instant(
     bounds = (utc(1, 0), utc(31, 23))
     expected = await decided(sla.evidence, as_of, bounds, **asked)
     assert await decided(store, as_of, bounds, **asked) == expected
+    stretch = {"since": bounds[0], "before": bounds[1], "as_of": as_of}
+    of = Asked(**asked)
+    met = await store.met(TENANT, asked=of, **stretch)
+    assert Counter(met) == Counter(await sla.evidence.met(TENANT, asked=of, **stretch))
+    missed = [one async for part in store.missed(TENANT, asked=of, **stretch) for one in part]
+    assert sorted(missed, key=lambda one: (one.decided_at, one.ticket, one.clock)) == [
+        one for one in expected if one.outcome == MISSED
+    ]
+    assert sum(one.count for one in met) + len(missed) == len(expected)
     assert asked or {one.number for one in expected} == numbers
 
 

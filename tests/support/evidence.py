@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,9 +10,9 @@ from typing import Any
 
 from services.sla.domain.model import NEVER
 from services.sla.domain.months import Asked
-from services.sla.domain.outcomes import Outcome, Replaced, Version
+from services.sla.domain.outcomes import MET, MISSED, Outcome, Replaced, Version
 from services.sla.domain.report import Report
-from services.sla.domain.tally import Change
+from services.sla.domain.tally import Change, Met, quarter_of
 from services.sla.evidence_ports import Kept
 from services.sla.evidence_store import (
     evidence_from,
@@ -96,6 +97,29 @@ class MemoryEvidence:
         found = [outcome for outcome in found if asked.takes(outcome)]
         for one in sorted(found, key=lambda o: (o.decided_at, o.ticket, o.clock)):
             yield [one]
+
+    async def missed(
+        self, tenant: str, *, since: datetime, before: datetime, as_of: datetime, asked: Asked
+    ) -> AsyncIterator[Sequence[Outcome]]:
+        """Yield those that were missed, the latest first."""
+        stretch = {"since": since, "before": before, "as_of": as_of}
+        found = [one async for one in self.decided(tenant, asked=asked, **stretch)]
+        for outcomes in reversed(found):
+            yield [outcome for outcome in outcomes if outcome.outcome == MISSED]
+
+    async def met(
+        self, tenant: str, *, since: datetime, before: datetime, as_of: datetime, asked: Asked
+    ) -> list[Met]:
+        """Return how many clocks of a stretch were met."""
+        stretch = {"since": since, "before": before, "as_of": as_of}
+        counts: Counter[tuple[Any, int]] = Counter()
+        async for outcomes in self.decided(tenant, asked=asked, **stretch):
+            for one in outcomes:
+                if one.outcome == MET:
+                    named = (one.customer, one.agreement, one.kind, one.policy, one.metric)
+                    cell = (*named, one.priority, one.desk)
+                    counts[cell, quarter_of(one.decided_at)] += 1
+        return [Met(cell, quarter, count) for (cell, quarter), count in counts.items()]
 
     async def changes(
         self, tenant: str, *, before: datetime, since: datetime, as_of: datetime

@@ -242,9 +242,10 @@ async def report_of(
     assert not letters.kept
     found = month_of(month, time_zone=zone, grace=GRACE, now=as_of)
     tally = Tally(found, Asked())
-    async for outcomes in evidence.decided(
-        "main", since=found.starts_at, before=found.ends_at, as_of=as_of, asked=Asked()
-    ):
+    bounds = {"since": found.starts_at, "before": found.ends_at, "as_of": as_of}
+    for met in await evidence.met("main", asked=Asked(), **bounds):
+        tally.add_met(met)
+    async for outcomes in evidence.missed("main", asked=Asked(), **bounds):
         for outcome in outcomes:
             assert tally.add(outcome)
     return tally.report(as_of=as_of)
@@ -335,3 +336,33 @@ def test_a_settled_history_keeps_who_spent_the_time(number: int) -> None:
         whole[spent.desk or ""] += spent.ms
     assert sum(whole.values()) == ms_of(fix.spans[0].used_seconds)
     assert [(pause.reason, pause.ms) for pause in earlier.stood] == [("customer", 30 * 60_000)]
+
+
+def standing(machine: Machine) -> dict[str, str]:
+    """Return the outcome of each clock that stands after all events of a ticket."""
+    evidence, outcomes = Evidence(), {}
+    for event in machine.events:
+        news = told(evidence, event)
+        evidence = news.evidence
+        for gone in news.replaced:
+            del outcomes[gone.clock]
+        outcomes |= {
+            v.outcome.clock: f"{v.outcome.outcome} {v.outcome.decided_at:%d %H:%M}"
+            for v in news.versions
+        }
+    return outcomes
+
+
+def test_a_cycle_that_its_document_lets_go_still_counts() -> None:
+    """A document keeps few ended cycles of a clock; all of them are in the evidence."""
+    pair = [
+        (1, "wrote", "early", PendReason.CUSTOMER),
+        (1, "replied", "early", PendReason.CUSTOMER),
+    ]
+    machine = played(1, [(1, "replied", "early", PendReason.CUSTOMER), *(pair * 9)])
+    assert machine.document.state is not None
+    kept = [c for c in machine.document.state.clocks if c.view.policy == "again"]
+    assert len(kept) < 9
+    found = [outcome for clock, outcome in standing(machine).items() if clock.startswith("again")]
+    assert len(found) == 9
+    assert all(outcome.startswith("met") for outcome in found)

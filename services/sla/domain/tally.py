@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from services.sla.domain.ledgers import Stood
@@ -45,6 +45,24 @@ class Change:
 
 
 CellKey = tuple[str | None, str | None, str, str, str, str, str | None]
+"""Customer, agreement, kind, policy, metric, priority, desk."""
+
+QUARTER: Final = 900
+"""Seconds. No zone's midnight lies within a quarter of an hour of UTC."""
+
+
+def quarter_of(at: datetime) -> int:
+    """Return the number of the quarter of an hour that an instant lies in."""
+    return int(at.timestamp() // QUARTER)
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """How many clocks of one cell were met in one quarter of an hour."""
+
+    cell: CellKey
+    quarter: int
+    count: int
 
 
 class Tally:
@@ -84,6 +102,12 @@ class Tally:
             self._missed.append(outcome)
             self._cause(outcome)
         return True
+
+    def add_met(self, met: Met) -> None:
+        """Count clocks of the month, and of what is asked for, that were met."""
+        self._cells.setdefault(met.cell, [0, 0])[0] += met.count
+        at = datetime.fromtimestamp(met.quarter * QUARTER, UTC)
+        self._days[at.astimezone(self._zone).date().isoformat()][0] += met.count
 
     def _cause(self, outcome: Outcome) -> None:
         most = max((spent.ms for spent in outcome.spent), default=0)
