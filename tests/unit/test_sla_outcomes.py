@@ -340,7 +340,8 @@ def test_a_settled_history_keeps_who_spent_the_time(number: int) -> None:
 
 def standing(machine: Machine) -> dict[str, str]:
     """Return the outcome of each clock that stands after all events of a ticket."""
-    evidence, outcomes = Evidence(), {}
+    evidence = Evidence()
+    outcomes: dict[str, str] = {}
     for event in machine.events:
         news = told(evidence, event)
         evidence = news.evidence
