@@ -1,17 +1,19 @@
-"""`heliodesk sla`: how clocks stand, which are at risk, and what is promised."""
+"""`heliodesk sla`: how clocks stand, which are at risk, what is promised, and a month's report."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
 from heliodesk.cli.context import context_of
-from heliodesk.cli.output import print_json, print_text
+from heliodesk.cli.output import note, print_json, print_text
 from heliodesk.cli.service_levels import agreements, check, targets
 from heliodesk.cli.sla_templates import app as templates
+from heliodesk.errors import CliError, Exit
 
 app = typer.Typer(no_args_is_help=True, help="Clocks of tickets, policies and agreements.")
 
@@ -21,6 +23,27 @@ class Language(StrEnum):
 
     EN = "en"
     ZH = "zh"
+
+
+class Format(StrEnum):
+    """Forms of a report."""
+
+    JSON = "json"
+    CSV = "csv"
+    HTML = "html"
+
+
+class Table(StrEnum):
+    """Tables of a report as CSV."""
+
+    SUMMARY = "summary"
+    BREACHES = "breaches"
+    CAUSES = "causes"
+    CLOCKS = "clocks"
+    CORRECTIONS = "corrections"
+
+
+Name = Annotated[str | None, typer.Option(help="Only of this one; - for those without one.")]
 
 
 @app.callback()
@@ -110,6 +133,50 @@ def calibration(
             for band in row["bands"]
         ]
     print_text("\n".join(lines or ["No prediction has been scored yet."]) + "\n")
+
+
+@app.command()
+def report(
+    ctx: typer.Context,
+    month: Annotated[str, typer.Argument(help="Such as 2026-10.")],
+    *,
+    form: Annotated[Format, typer.Option("--format", help="Form of the report.")] = Format.JSON,
+    table: Annotated[Table, typer.Option("--table", help="With --format csv.")] = Table.SUMMARY,
+    out: Annotated[Path | None, typer.Option("--out", help="Write it to this file.")] = None,
+    customer: Name = None,
+    desk: Name = None,
+    agreement: Name = None,
+    priority: Name = None,
+    time_zone: Annotated[str, typer.Option("--time-zone", help="Bounds the month.")] = "UTC",
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="As it was known then, such as 2026-11-02T00:00Z.")
+    ] = None,
+    lang: Annotated[Language, typer.Option("--lang", help="Language of the page.")] = Language.EN,
+) -> None:
+    """Report what was promised in a month, what was kept of it, and who spent the time."""
+    asked = {
+        "format": form.value,
+        "table": table.value,
+        "customer": customer,
+        "desk": desk,
+        "agreement": agreement,
+        "priority": priority,
+        "time_zone": time_zone,
+        "as_of": as_of,
+        "lang": lang.value,
+    }
+    params = {name: value for name, value in asked.items() if value is not None}
+    api = context_of(ctx).api("sla")
+    content = api.send("GET", f"/v1/reports/{quote(month, safe='')}", params=params).content
+    if out is None:
+        print_text(content.decode("utf-8"))
+        return
+    try:
+        out.write_bytes(content)
+    except OSError as error:
+        message = f"--out {out}: {error.strerror or error}"
+        raise CliError(message, code=Exit.BAD_INPUT) from error
+    note(f"The report is in {out}.")
 
 
 app.command()(check)

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from fastapi import FastAPI
 
 from services.sla.api import clock_router, internal_router
 from services.sla.consumers import on_requests, on_tickets
 from services.sla.domain.evolve import TICKET_CLOCKS
+from services.sla.evidence_store import MongoEvidence
 from services.sla.foresight import Foresight
 from services.sla.foresight_api import prediction_router
 from services.sla.foresight_store import MongoForesight
 from services.sla.handlers import ClockHandlers
+from services.sla.projector import Projector
+from services.sla.reports import Reports
+from services.sla.reports_api import reports_router
 from services.sla.settings import SlaSettings
 from services.sla.store import MongoClocks
 from services.sla.ticker import ClockTicker, GroupCaughtup, TickLimits
 from shared.clock import Clock, SystemClock
-from shared.contracts.topics import REQUESTS, TICKETS
+from shared.contracts.topics import CLOCKS, REQUESTS, TICKETS
+from shared.rebuild import read_topic
 from shared.service import Runtime
+from shared.streams import StreamStore
 
 
 def create_app(settings: SlaSettings, *, clock: Clock | None = None) -> FastAPI:
@@ -55,6 +63,32 @@ def create_app(settings: SlaSettings, *, clock: Clock | None = None) -> FastAPI:
     )
     runtime.consume(REQUESTS, on_requests(handlers))
     runtime.consume(TICKETS, on_tickets(handlers))
+    evidence = MongoEvidence(runtime.database, clock=clock)
+    projector = Projector(
+        store=evidence,
+        dead_letters=runtime.streams,
+        clock=clock,
+        observer=runtime.telemetry,
+    )
+    reports = Reports(
+        evidence=evidence,
+        caughtup=GroupCaughtup(runtime.bus, (REQUESTS, TICKETS, CLOCKS), clock),
+        unsent=_Outboxes(runtime.committer.store),
+        clock=clock,
+        grace=timedelta(hours=settings.report_grace_hours),
+    )
+
+    async def prepare_evidence() -> None:
+        """Make the indexes; read the topic from its start where the store has not seen it."""
+        await evidence.ensure_indexes()
+        if settings.rebuild != "always" and await evidence.is_rebuilt():
+            return
+        async for events in read_topic(settings.servers, CLOCKS.name):
+            await projector.replay(events)
+        await evidence.mark_rebuilt()
+
+    runtime.prepare.append(prepare_evidence)
+    runtime.bus.consume(CLOCKS, projector.process)
     runtime.tick("clocks", ticker.run_once, seconds=settings.tick_seconds)
     runtime.tick("foresight", foresight.run_once, seconds=settings.foresight_seconds)
     return runtime.application(
@@ -62,7 +96,19 @@ def create_app(settings: SlaSettings, *, clock: Clock | None = None) -> FastAPI:
             clock_router(index=index, handlers=handlers, foresight=foresight, clock=clock),
             prediction_router(foresight),
             internal_router(store=runtime.committer.store, handlers=handlers, clock=clock),
+            reports_router(reports),
         ],
         title="Heliodesk sla",
         description="The clocks of tickets: what was promised, what is used, and why.",
     )
+
+
+class _Outboxes:
+    """`Unsent` on the documents of the clocks."""
+
+    def __init__(self, store: StreamStore) -> None:
+        self._store = store
+
+    async def unsent(self, before: datetime) -> bool:
+        """Return whether an event from up to an instant is not in the topic yet."""
+        return bool(await self._store.unsent(TICKET_CLOCKS, before=before, limit=1))

@@ -35,6 +35,9 @@ class SlaSettings(ServiceSettings):
     """How often foresight looks for clocks that changed."""
     takeover_seconds: Annotated[float, Field(gt=0)] = 10.0
     """Shards whose clocks are overdue for so long have lost their process: others take them."""
+    report_grace_hours: Annotated[int, Field(ge=0, le=720)] = 72
+    """So long after its end a month's report is closed: for late events and withdrawals. With
+    another value reports of past months are other reports; ``as_of`` still gives the old ones."""
 
     @model_validator(mode="after")
     def _has_its_slot(self) -> Self:

@@ -220,7 +220,7 @@ CLOCKS = Topic(
         sla.ClockBreachWithdrawn,
         sla.ClockEscalated,
     ),
-    consumers=("routing", "notify", "console"),
+    consumers=("routing", "sla", "notify", "console"),
 )
 NOTICES = Topic(
     name="heliodesk.notices",

@@ -647,6 +647,29 @@ def test_calibration_is_printed_as_a_table(home: Path) -> None:
     assert desk.run("sla", "calibration").stdout == "No prediction has been scored yet.\n"
 
 
+def test_the_report_of_a_month_is_printed_or_written_as_sla_made_it(
+    home: Path, tmp_path: Path
+) -> None:
+    """`sla report` asks for what was said, and keeps every byte of the answer."""
+    page = httpx.Response(200, content="<p>报告</p>\r\n".encode())
+    desk = Desk(home, {(SLA, "GET", "/v1/reports/2026-10"): page})
+    out = tmp_path / "report.html"
+    asked = ("--format", "html", "--customer", "alpha", "--time-zone", "Asia/Shanghai")
+    result = desk.run("sla", "report", "2026-10", *asked, "--out", str(out))
+    assert result.exit_code == 0, result.output
+    assert out.read_bytes() == "<p>报告</p>\r\n".encode()
+    assert dict(desk.asked[-1].url.params) == {
+        "format": "html",
+        "table": "summary",
+        "customer": "alpha",
+        "time_zone": "Asia/Shanghai",
+        "lang": "en",
+    }
+    assert desk.run("sla", "report", "2026-10").stdout.strip() == "<p>报告</p>"
+    result = desk.run("sla", "report", "2026-10", "--out", str(tmp_path / "no" / "where"))
+    assert (result.exit_code, "--out" in result.output) == (2, True)
+
+
 # --- status and help -------------------------------------------------------------------------
 
 

@@ -1,0 +1,140 @@
+"""The use case: the report of a month, closed where nothing can change it any more."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from services.sla.domain.months import Asked, AskedWrongError, Because, Month, month_of
+from services.sla.domain.outcomes import Outcome
+from services.sla.domain.report import Report
+from services.sla.domain.tally import Tally
+from services.sla.evidence_ports import EvidenceStore, Unsent
+from services.sla.ports import Caughtup
+from shared.clock import Clock
+from shared.kernel import rfc3339
+
+SETTLE: Final = timedelta(minutes=1)
+"""A ticker says what is due as of an instant at which it knew everything; so much later it is
+written, at the latest."""
+CATCH_UP_SECONDS_MAX: Final = 3.0
+POLL_SECONDS: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A month, what is asked of it, and as of when; None: when it is closed, or now."""
+
+    month: str
+    time_zone: str = "UTC"
+    asked: Asked = field(default_factory=Asked)
+    as_of: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A question that can be answered: its month, its instant, and why it may still change."""
+
+    month: Month
+    asked: Asked
+    as_of: datetime
+    because: Because | None
+
+
+class Reports:
+    """Reports of a tenant's months."""
+
+    def __init__(
+        self,
+        *,
+        evidence: EvidenceStore,
+        caughtup: Caughtup,
+        unsent: Unsent,
+        clock: Clock,
+        grace: timedelta,
+    ) -> None:
+        self._evidence = evidence
+        self._caughtup = caughtup
+        self._unsent = unsent
+        self._clock = clock
+        self._grace = grace
+        self._complete_until: datetime | None = None
+
+    async def scope(self, tenant: str, question: Question) -> Scope:
+        """Return what a question is about.
+
+        Raises:
+            AskedWrongError: it has no answer.
+            Infrastructure: the store or the broker does not answer.
+        """
+        now = self._clock.now()
+        month = month_of(question.month, time_zone=question.time_zone, grace=self._grace, now=now)
+        as_of = question.as_of
+        if as_of is not None and not month.starts_at <= as_of <= now:
+            text = f"must lie from {rfc3339(month.starts_at)} to now, {rfc3339(now)}"
+            raise AskedWrongError("as_of", text)
+        closed = month.closes_at < now
+        if as_of is None:
+            as_of = month.closes_at if closed else now
+        because: Because | None = None
+        if await self._evidence.broken(tenant):
+            because = "gaps"
+        elif not closed:
+            because = "open"
+        elif as_of != month.closes_at:
+            because = "as-of"
+        elif not await self._complete(as_of):
+            because = "catching-up"
+        return Scope(month=month, asked=question.asked, as_of=as_of, because=because)
+
+    async def report(self, tenant: str, scope: Scope) -> Report:
+        """Return the report of a month."""
+        month = scope.month
+        tally = Tally(month, scope.asked)
+        stretch = {
+            "since": month.starts_at,
+            "before": month.ends_at,
+            "as_of": scope.as_of,
+        }
+        for met in await self._evidence.met(tenant, asked=scope.asked, **stretch):
+            tally.add_met(met)
+        async for outcomes in self._evidence.missed(tenant, asked=scope.asked, **stretch):
+            for outcome in outcomes:
+                tally.add(outcome)
+        changes = await self._evidence.changes(
+            tenant, before=month.starts_at, since=month.closed_before, as_of=scope.as_of
+        )
+        return tally.report(as_of=scope.as_of, because=scope.because, changes=changes)
+
+    def outcomes(self, tenant: str, scope: Scope) -> AsyncIterator[Sequence[Outcome]]:
+        """Yield every clock that counts in a month."""
+        return self._evidence.decided(
+            tenant,
+            since=scope.month.starts_at,
+            before=scope.month.ends_at,
+            as_of=scope.as_of,
+            asked=scope.asked,
+        )
+
+    async def _complete(self, at: datetime) -> bool:
+        """Return whether all that was told up to an instant is in the evidence.
+
+        First nothing of it waits for the broker; then all that the topics held after that is
+        taken in. What cannot be known within seconds is taken for not complete.
+        """
+        if self._complete_until is not None and at <= self._complete_until:
+            return True
+        now = self._clock.now()
+        if now < at + SETTLE or await self._unsent.unsent(at):
+            return False
+        until = self._clock.monotonic() + CATCH_UP_SECONDS_MAX
+        while True:
+            seen = await self._caughtup.seen_until()
+            if seen is not None and seen >= now:
+                self._complete_until = at
+                return True
+            if self._clock.monotonic() >= until:
+                return False
+            await self._clock.sleep(POLL_SECONDS)
