@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ from heliodesk.cli.output import (
     print_text,
     printable,
 )
+from shared.calendar.zones import zone
 
 app = typer.Typer(no_args_is_help=True, help="Shift handovers: list, briefs, reports, signatures.")
 
@@ -75,7 +77,7 @@ def list_handovers(
         (
             h["id"],
             f"{h['desk']} → {h['to']}",
-            h["closes_at"] or "",
+            _on_clock(h["closes_at"], h["time_zone"]),
             h["stage"],
             ", ".join(h["unsigned"]) or "-",
             ", ".join(a["reason"] for a in h["alarms"]) or "-",
@@ -100,18 +102,22 @@ def show(
     if as_json:
         print_json(found)
         return
+    clock = found["time_zone"]
     print_facts(
         {
             "desks": f"{found['desk']} → {found['to']}",
-            "end of shift": found["closes_at"],
+            "whose shift ends": ", ".join(found["agents"]) or None,
+            "end of shift": _on_clock(found["closes_at"], clock),
+            "times": f"of {clock}; in brackets UTC",
             "stage": found["stage"],
+            **{f"{side} side": _answering(who) for side, who in found["answering"].items()},
             "unsigned": ", ".join(found["unsigned"]) or None,
             "you may sign": ", ".join(found["may_sign"]) or None,
             "did not answer": ", ".join(found["missing"]) or None,
         }
     )
     for item in found["items"]:
-        _show_item(item)
+        _show_item(item, clock)
     for matter in found["matters"]:
         noted = matter["noted"]
         said = f"{noted['state']}: {printable(noted['text'])}" if noted else "not said"
@@ -229,11 +235,29 @@ def _process(ctx: typer.Context, path: str, body: Mapping[str, Any], *, as_json:
     print_line(f"{answer['desk']} → {answer['to']}: {answer['stage']}; still to sign: {left}.")
 
 
-def _show_item(item: Mapping[str, Any]) -> None:
+def _on_clock(at: str | None, zone_name: str) -> str:
+    """Return an instant on the clock of a zone, and in brackets in UTC; empty for none."""
+    if at is None:
+        return ""
+    when = datetime.fromisoformat(at)
+    local, utc = when.astimezone(zone(zone_name)), when.astimezone(UTC)
+    same_day = local.date() == utc.date()
+    return f"{local:%Y-%m-%d %H:%M} ({utc:{'%H:%M' if same_day else '%Y-%m-%d %H:%M'}} UTC)"
+
+
+def _answering(who: Mapping[str, Any]) -> str:
+    """Return who signs for a side."""
+    signs = f"{who['on_duty']} is on duty" if who["on_duty"] else "nobody in particular is on duty"
+    return f"{signs}; duty manager {who['duty_manager']}" if who["duty_manager"] else signs
+
+
+def _show_item(item: Mapping[str, Any], clock: str) -> None:
     heading(printable(item["told"]))
     for line in item["lines"]:
         print_line(f"  {printable(line)}")
     for quote in item["quotes"]:
         text = printable(" ".join(quote["text"].split()))
         more = "" if quote["whole"] else " …"
-        print_line(f"  > {printable(quote['author'])}, {quote['at']}: {text}{more}")
+        print_line(
+            f"  > {printable(quote['author'])}, {_on_clock(quote['at'], clock)}: {text}{more}"
+        )

@@ -49,11 +49,19 @@ class Handovers(Protocol):
         ...
 
     async def open_work(
-        self, tenant: str, desk: str, *, after: str, limit: int, pending: bool
+        self,
+        tenant: str,
+        desk: str,
+        *,
+        after: str,
+        limit: int,
+        pending: bool,
+        holders: Sequence[str] | None = None,
     ) -> list[TicketDocument]:
         """Return the tickets of a desk that are not over, by id after ``after``.
 
         Parked ones are left out, and those at tier 0; pending ones only where they are asked for.
+        ``holders``: only what one of these agents holds; None: whoever does, or nobody.
         """
         ...
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from services.routing.domain.handover.items import ITEMS
 from services.routing.domain.handover.process import HANDOVERS
-from services.routing.domain.tickets import TICKETS
+from services.routing.domain.tickets import HELD, TICKETS
 from services.routing.handover_ports import HandoverDocument, HandoverPlace, ItemDocument
 from services.routing.ports import TicketDocument
 from shared.contracts.routing import Status
@@ -94,7 +95,14 @@ class MongoHandovers:
         return [document_from(ITEMS, row) for row in rows]
 
     async def open_work(
-        self, tenant: str, desk: str, *, after: str, limit: int, pending: bool
+        self,
+        tenant: str,
+        desk: str,
+        *,
+        after: str,
+        limit: int,
+        pending: bool,
+        holders: Sequence[str] | None = None,
     ) -> list[TicketDocument]:
         """Return the tickets of a desk that are not over, by id after ``after``.
 
@@ -111,6 +119,12 @@ class MongoHandovers:
             "parked": 0,
             "_id": {"$gt": after},
         }
+        if holders is not None:
+            query["state.agent"] = {"$in": list(holders)}
+            # Of one that is queued the agent is who had solved it.
+            query["state.status"] = {
+                "$in": [str(s) for s in HELD if pending or s is not Status.PENDING]
+            }
         async with infrastructure():
             rows = await self._tickets.find(query).sort([("_id", 1)]).limit(limit).to_list(None)
         return [document_from(TICKETS, row) for row in rows]

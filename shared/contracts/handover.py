@@ -19,6 +19,7 @@ DEEDS_MAX = 5
 MATTERS_MAX = 50
 MATTER_TEXT_MAX = 1_000
 TELL_MAX = 20
+SHIFT_AGENTS_MAX = 2_000
 
 
 class HandoverAction(Word):
@@ -144,6 +145,8 @@ class HandoverOpened(Body):
     overlap_seconds: Annotated[float, Field(ge=0)] = 0
     """For so long both are open before the end of the shift."""
     matters: Annotated[tuple[HandoverMatter, ...], Field(max_length=MATTERS_MAX)] = ()
+    agents: Annotated[tuple[Code, ...], Field(max_length=SHIFT_AGENTS_MAX)] = ()
+    """Whose shift ends while the desk stays open; none: it is the desk's that ends."""
 
 
 class HandoverRescheduled(Body):
@@ -153,11 +156,12 @@ class HandoverRescheduled(Body):
 
     desk: Code
     reason: Code
-    """hours, desk-removed, next-desk."""
+    """hours, desk-removed, next-desk, agents."""
     closes_at: Instant
     to: Code
     to_opens_at: Instant | None = None
     overlap_seconds: Annotated[float, Field(ge=0)] = 0
+    agents: Annotated[tuple[Code, ...], Field(max_length=SHIFT_AGENTS_MAX)] = ()
 
 
 class HandoverWithdrawn(Body):
@@ -203,7 +207,7 @@ class HandoverAlarmed(Body):
     """unsigned, nobody-open, stay."""
     side: HandoverSide | None = None
     tell: Annotated[tuple[Code, ...], Field(max_length=TELL_MAX)] = ()
-    """Agents and desks, by name: the duty manager, or else the desk."""
+    """Agents and desks, by name: who is on duty, the duty manager; or else the desk."""
     closes_at: Instant
     to: Code
     tickets: Annotated[int, Field(ge=0)] = 0
@@ -307,7 +311,7 @@ class HandoverItemKept(HandoverItemEvent):
 
     reason: Code
     """An agent's reason, or one of policy, declined, unanswered, returned, nobody-open,
-    desk-open."""
+    desk-open, agent-back."""
     by: Code = "system"
     opens_at: Instant | None = None
     """When somebody opens who may work on it."""

@@ -48,6 +48,8 @@ class QueueReason(Word):
     OFFER_REJECTED = "offer-rejected"
     RECLAIMED = "reclaimed"
     HANDOVER = "handover"
+    RESUMED = "resumed"
+    """It waited for somebody and nobody held it: it goes on where a handover left it."""
     UNKNOWN = "unknown"
 
 
@@ -202,7 +204,10 @@ class TicketAccepted(TicketEvent):
 
 
 class TicketPended(TicketEvent):
-    """Work waits for somebody else, or until an instant."""
+    """Work waits for somebody else, or until an instant.
+
+    By a handover it goes to another desk as it is: ``desk`` is the new one, and nobody holds it.
+    """
 
     type: ClassVar[str] = "heliodesk.ticket.pended.v1"
 
@@ -210,6 +215,10 @@ class TicketPended(TicketEvent):
     until: Instant | None = None
     supplier: Code | None = None
     """Which supplier it waits for, where that was said."""
+    handover: Id | None = None
+    """The shift handover that moved it while it waited, where one did."""
+    released: Code | None = None
+    """The agent who held it until that move, if one did."""
 
 
 class TicketResumed(TicketEvent):

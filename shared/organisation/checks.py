@@ -9,6 +9,7 @@ from shared.calendar.recurrence import recurrence
 from shared.expressions import ExpressionInvalid, compile_condition
 from shared.organisation.configuration import ROSTER_PREFIX
 from shared.organisation.doors import known_doors, settings_faults
+from shared.organisation.duty_checks import duty_faults
 from shared.organisation.group_checks import queue_faults, supplier_faults
 from shared.organisation.handover_checks import handover_faults
 from shared.organisation.intake import REQUEST_FIELDS
@@ -63,6 +64,7 @@ def findings(configuration: Configuration) -> Iterator[Finding]:
                 ("handover", handover_faults),
                 ("sla", policy_faults),
                 ("agreements", agreement_faults),
+                ("duty", duty_faults),
             )
         ),
     )

@@ -15,6 +15,7 @@ from shared.calendar import CompiledCalendar, compile_calendar
 from shared.organisation.agreements import AgreementsSection
 from shared.organisation.catalogue import CatalogueSection, ConfigurationItem, Form, Service
 from shared.organisation.coverage import CoverageSection
+from shared.organisation.duty import DutySection
 from shared.organisation.handover import HandoverSection
 from shared.organisation.intake import IntakeSection
 from shared.organisation.integrations import Integration, IntegrationsSection, TemplatesSection
@@ -54,6 +55,7 @@ SECTION_MODELS: Final[Mapping[str, type[Model]]] = {
     "coverage": CoverageSection,
     "routing": RoutingSection,
     "lifecycle": LifecycleSection,
+    "duty": DutySection,
     "handover": HandoverSection,
     "sla": SlaSection,
     "agreements": AgreementsSection,
@@ -102,6 +104,7 @@ class Configuration(Places):
     coverage: CoverageSection = field(default_factory=CoverageSection)
     routing: RoutingSection = field(default_factory=RoutingSection)
     lifecycle: LifecycleSection = field(default_factory=LifecycleSection)
+    duty: DutySection = field(default_factory=DutySection)
     handover: HandoverSection = field(default_factory=HandoverSection)
     sla: SlaSection = field(default_factory=SlaSection)
     agreements: AgreementsSection = field(default_factory=AgreementsSection)

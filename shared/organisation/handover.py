@@ -28,6 +28,8 @@ OPENS_SECONDS_MAX: Final = 12 * 3_600
 """A handover that is opened earlier than this would begin with the shift."""
 STAY_SECONDS_MAX: Final = 7 * 86_400
 MATTERS_MAX: Final = 50
+SHIFT_AGENTS_MAX: Final = 2_000
+"""Agents of one desk whose shifts may be handed over: the names travel in one message."""
 
 
 def _compiles(text: str) -> str:
@@ -112,6 +114,8 @@ class HandoverPolicy(Model):
 
     name: Name
     desks: Annotated[tuple[Name | Literal["*"], ...], Field(min_length=1, max_length=1_000)]
+    between: Literal["desks", "shifts"] = "desks"
+    """``shifts``: also where the hours of agents end while their desk stays open."""
     opens: OpensSeconds = 1_800
     """So long before the end of the shift the handover is opened."""
     stay_max: StaySeconds = 900

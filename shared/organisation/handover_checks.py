@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from shared.organisation.handover import ANY_DESK, NEXT
+from shared.organisation.handover import ANY_DESK, NEXT, SHIFT_AGENTS_MAX
 from shared.organisation.problems import unknown_name
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ def handover_faults(configuration: Configuration) -> Iterator[Fault]:
         if policy.duty_manager is not None:
             yield from _known((*at, "duty_manager"), "agent", policy.duty_manager, agents)
         yield from _unreachable(at, policy.rules)
+        if policy.between == "shifts":
+            yield from _shifts(configuration, at, policy)
 
 
 def _desks(
@@ -51,6 +53,20 @@ def _desks(
         if earlier is not None:
             yield path, f"never reached: the policy {earlier!r} takes {desk!r} already"
         taken.setdefault(desk, policy.name)
+
+
+def _shifts(configuration: Configuration, at: Path, policy: HandoverPolicy) -> Iterator[Fault]:
+    """Yield why there is nothing between shifts, or too much."""
+    desks = [desk.name for desk in configuration.desks.desks if policy.names(desk.name)]
+    counts = {
+        desk: sum(1 for agent in configuration.agents_of(desk) if agent.hours) for desk in desks
+    }
+    if desks and not any(counts.values()):
+        yield (*at, "between"), "has no effect: no agent of these desks has hours of their own"
+    for desk, count in counts.items():
+        if count > SHIFT_AGENTS_MAX:
+            reason = f"{desk!r} has {count} agents with hours; at most {SHIFT_AGENTS_MAX} hand over"
+            yield (*at, "between"), reason
 
 
 def _known(path: Path, kind: str, name: str, known: Collection[str]) -> Iterator[Fault]:

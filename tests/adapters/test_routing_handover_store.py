@@ -126,15 +126,22 @@ async def test_open_work_is_what_is_not_over(filled: Filled) -> None:
     await filled.ticket("h", Status.QUEUED, tenant="rival")
     await filled.ticket("i", Status.QUEUED, tier=0)
 
-    async def work(after: str = "", *, pending: bool = True) -> list[str]:
+    async def work(
+        after: str = "", *, pending: bool = True, holders: tuple[str, ...] | None = None
+    ) -> list[str]:
         found = await filled.handovers.open_work(
-            "main", "london", after=after, limit=10, pending=pending
+            "main", "london", after=after, limit=10, pending=pending, holders=holders
         )
         return ids(found)
 
     assert await work() == ["a", "b", "c"]
     assert await work(pending=False) == ["a", "b"]
     assert await work("a") == ["b", "c"]
+    await filled.ticket("j", Status.ACCEPTED, agent="bob")
+    # Who had solved a ticket that is queued again has it no more.
+    await filled.ticket("k", Status.QUEUED, agent="ann")
+    assert await work(holders=("ann",)) == ["b", "c"]
+    assert await work(holders=("ann", "bob"), pending=False) == ["b", "j"]
 
 
 async def test_a_shift_is_counted_by_its_bounds(filled: Filled) -> None:

@@ -17,6 +17,12 @@ HANDOVER: dict[str, Any] = {
     "stage": "open",
     "unsigned": ["giving", "taking"],
     "alarms": [{"reason": "unsigned"}],
+    "time_zone": "America/New_York",
+    "agents": ["ann"],
+    "answering": {
+        "giving": {"on_duty": "ann", "duty_manager": "max"},
+        "taking": {"on_duty": None, "duty_manager": None},
+    },
     "may_sign": ["giving"],
     "missing": ["sla"],
     "items": [
@@ -62,6 +68,18 @@ def test_handovers_are_listed_and_shown(tmp_path: Path) -> None:
     assert "打印机 不工作" in whole
     assert "\x1b[31m" not in whole
     assert "Keys: normal: In the safe." in whole
+
+
+def test_one_clock_is_shown_and_who_signs(tmp_path: Path) -> None:
+    """The zone that routing tells in, with UTC in brackets, for the end as for a quotation."""
+    whole = desk(tmp_path).run("handover", "show", "h-1").stdout
+    assert "2027-01-13 12:00 (17:00 UTC)" in whole
+    assert "王芳, 2027-01-13 07:00 (12:00 UTC): " in whole
+    assert "ann is on duty; duty manager max" in whole
+    assert "nobody in particular is on duty" in whole
+    listed = desk(tmp_path).run("handover", "list").stdout
+    assert "2027-01-13 12:00 (17:00 UTC)" in listed
+    assert "2027-01-13T" not in whole + listed
 
 
 def test_the_report_is_printed_as_it_is(tmp_path: Path) -> None:

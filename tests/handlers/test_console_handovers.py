@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.routing.api.handover_views import MatterView
+from services.routing.api.handover_views import AnsweringView, MatterView
 from services.routing.domain.handover.process import MatterNote
 from shared.contracts import intake
 from shared.contracts.handover import HandoverCounts, HandoverSide, MatterState
@@ -118,7 +118,7 @@ async def test_alarms_and_missing_services_are_told(
 ) -> None:
     """Whom an alarm told, and whose part of the page is left out."""
     raised = alarm("stay", NOON, tell=("h-clarke", "london"), tickets=2)
-    handover = view(HANDOVER, "london", "london", ENDS, stage="closed", alarms=(raised,))
+    handover = view(HANDOVER, "london", "london", ENDS, stage="shift-over", alarms=(raised,))
     routing.views[HANDOVER] = whole(handover, missing=("sla", "intake"))
     async with console.client() as client:
         text = (await client.get(PAGE)).text
@@ -227,7 +227,7 @@ async def test_only_ones_own_side_has_a_button_to_sign(
         handover = view(
             HANDOVER, "london", "new-york", ENDS, signatures={"giving": signature("h-clarke", NOON)}
         )
-        routing.views[HANDOVER] = whole(handover, may_sign=())
+        routing.views[HANDOVER] = whole(handover, may_sign=(), takes_part=False)
         others = (await client.get(PAGE)).text
     assert 'id="do-sign-giving"' in mine
     assert 'id="do-sign-taking"' not in mine
@@ -342,3 +342,19 @@ async def test_without_routing_the_pages_say_so(
     assert "routing" in listed.text
     assert "No handover is open." not in listed.text
     assert "<html" not in part.text
+
+
+async def test_between_shifts_the_page_says_who_goes_and_who_signs(
+    console: MemoryConsole, routing: FakeHandovers
+) -> None:
+    """Whose shift ends, who is on duty and the duty manager, beside the signature that is missing."""
+    handover = view(HANDOVER, "london", "london", ENDS, agents=("h-clarke",))
+    answering = {"giving": AnsweringView(on_duty="h-clarke", duty_manager="o-adeyemi")}
+    routing.views[HANDOVER] = whole(handover, answering=answering)
+    async with console.client() as client:
+        page = (await client.get(PAGE)).text
+    assert "one shift hands over to the next" in page
+    assert "Their shift ends: Hannah Clarke" in page
+    assert "On duty: Hannah Clarke, who signs" in page
+    assert "Duty manager: " in page
+    assert "those who stay" in page

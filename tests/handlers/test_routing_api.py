@@ -274,6 +274,7 @@ async def test_desks_say_who_is_open_and_how_much_waits(api: Api) -> None:
     )
     assert (london["queued"], new_york["queued"]) == (1, 0)
     assert (desks["operations"]["closes_at"], desks["operations"]["tier"]) == (None, 2)
+    assert (desks["operations"]["on_duty"], desks["operations"]["duty_manager"]) == (None, None)
 
 
 async def test_a_parked_ticket_refuses_commands_and_says_so(api: Api) -> None:

@@ -694,3 +694,34 @@ async def test_two_processes_at_once_open_one_handover_and_move_each_ticket_once
     assert {(await routing.state(f"t{n}")).desk for n in range(6)} == {"new-york"}
     assert len(await routing.moves()) == 6
     await check_receipts(routing)
+
+
+@pytest.mark.parametrize(
+    ("declines", "stage", "why"),
+    [(True, Stage.MOVED, "declined"), (False, Stage.KEPT, "unanswered")],
+)
+async def test_an_answer_holds_also_where_nobody_was_open_at_the_end(
+    declines: bool,  # noqa: FBT001
+    stage: Stage,
+    why: str,
+) -> None:
+    """Without time for another answer the first one counts, and what is kept says why."""
+    policy = POLICY.replace("stay_max: 15m", "stay_max: 0").replace(
+        "pause_max: 10m", "pause_max: 0"
+    )
+    policy = policy.replace(
+        "answer_within: 20m}", "answer_within: 20m, unanswered: keep, declined: move}"
+    )
+    routing = handing(world(policy=policy))
+    await ticket(routing, "t1", Priority.P4, agent="ann")
+    await routing.go(on(16, 40))
+    if declines:
+        bob = routing.speaker("london", "bob")
+        await routing.say.decline(bob, ticket="t1", reason="no-skill", note=None)
+    routing.configure(world(policy=policy, closed_there="2027-01-13"))
+    await routing.go(on(17))
+    routing.configure(world(policy=policy))
+    await routing.go(on(18))
+    item = routing.item("t1")
+    assert item.stage is stage
+    assert (item.receipts[0].why if item.receipts else item.kept_reason) == why

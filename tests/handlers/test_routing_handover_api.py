@@ -133,6 +133,8 @@ async def test_one_call_gives_what_a_page_needs_in_the_reader_s_language(api: Ap
     found = (await api.call("GET", f"/{handover}?lang=zh&zone=Europe/London", by="bob")).json()
     assert (found["stage"], found["may_sign"], found["missing"]) == ("open", ["taking"], [])
     assert found["sign_by"]["giving"].startswith("2027-01-13T17:30")
+    assert (found["time_zone"], found["takes_part"], found["agents"]) == ("Europe/London", True, [])
+    assert found["answering"]["giving"] == {"on_duty": None, "duty_manager": "max"}
     first = found["items"][0]
     assert first["number"] == "HD-t1"
     assert "ann: 等待供应商,至 18:00。" in first["lines"]

@@ -153,6 +153,28 @@ async def test_a_hand_over_changes_the_calendar_of_clocks_that_follow_the_desk()
     assert (view.calendar, view.used_seconds, view.due_at) == ("always", 7200, utc(2, 22))
 
 
+async def test_a_pending_ticket_that_is_handed_over_stays_paused_at_the_next_desk() -> None:
+    """The pause goes on under the other desk; what runs afterwards is in that one's ledger."""
+    sla, story = Sla(), Story()
+    await sla.feed(
+        story.accepted(),
+        story.queued(utc(2, 14)),
+        story.pended(utc(2, 15), PendReason.CUSTOMER),
+    )
+    story.desk = "global"
+    await sla.feed(story.pended(utc(2, 16), PendReason.CUSTOMER))
+    view = (await sla.clock_of("fix")).view
+    assert (view.state, view.used_seconds, view.due_at) == (ClockState.PAUSED, 3600, None)
+    assert (await sla.state()).desk == "global"
+    await sla.feed(story.resumed(utc(2, 20)), story.resolved(utc(2, 21)))
+    clock = await sla.clock_of("fix")
+    assert (clock.view.used_seconds, clock.view.calendar) == (7200, "always")
+    assert [(s.desk, s.used_seconds) for s in clock.spans if s.used_seconds] == [
+        ("london", 3600),
+        ("global", 3600),
+    ]
+
+
 async def test_an_agent_of_a_wider_ring_takes_the_clocks_along() -> None:
     """Assigned to an agent of the global desk, the rest counts by that desk's hours at once."""
     queued, ring = Story(), Story()

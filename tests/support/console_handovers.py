@@ -51,6 +51,8 @@ def view(id_: str, desk: str, to: str, closes_at: datetime, **changed: Any) -> H
         "to": to,
         "policy": "follow-the-sun",
         "stage": "open",
+        "agents": (),
+        "time_zone": "Europe/London",
         "started_at": closes_at - timedelta(hours=8),
         "opened_at": closes_at - timedelta(minutes=30),
         "closes_at": closes_at,
@@ -76,7 +78,9 @@ def whole(handover: HandoverView, *items: ItemView, **changed: Any) -> WholeView
             MatterView(name="environment", title="Environment", required=True, noted=None),
         ),
         "sign_by": {},
+        "answering": {},
         "may_sign": ("giving",),
+        "takes_part": True,
         "missing": (),
         **changed,
     }
@@ -232,7 +236,7 @@ class FakeHandovers:
                 HandoverView(**{n: getattr(w, n) for n in HandoverView.model_fields})
                 for w in self.views.values()
                 if asked.get("desk") in (None, w.desk, w.to)
-                and (asked["open"] == "false" or w.stage in ("open", "closed"))
+                and (asked["open"] == "false" or w.stage in ("open", "shift-over"))
             ]
             answer = {"handovers": [v.model_dump(mode="json") for v in found]}
             return JSONResponse(answer | {"next": self.following})

@@ -113,7 +113,14 @@ class MemoryHandovers:
         return found[:limit]
 
     async def open_work(
-        self, tenant: str, desk: str, *, after: str, limit: int, pending: bool
+        self,
+        tenant: str,
+        desk: str,
+        *,
+        after: str,
+        limit: int,
+        pending: bool,
+        holders: Sequence[str] | None = None,
     ) -> list[TicketDocument]:
         """Return the tickets of a desk that are not over, by id after ``after``."""
         out = {None, *OVER} if pending else {None, *OVER, Status.PENDING}
@@ -123,6 +130,7 @@ class MemoryHandovers:
             if (d.tenant, s.desk, d.parked) == (tenant, desk, 0)
             and s.status not in out
             and not s.unattended
+            and (holders is None or s.holder in holders)
             and d.id > after
         ][:limit]
 

@@ -483,6 +483,11 @@ def test_the_fallback_desk_is_told_of_what_no_topology_takes() -> None:
     changed = Configuration.from_sections(sections)
     told = only(alarms.tell_unrouted(None, event(unrouted("operations"), 2), NOW, changed))
     assert (told.recipient_kind, told.recipient) == (RecipientKind.AGENT, "o-adeyemi")
+    always = {"agent": "h-clarke", "hours": "24x7"}
+    sections["duty"] = {"desks": [{"desk": "operations", "weekly": [always]}]}
+    on = Configuration.from_sections(sections)
+    told = only(alarms.tell_unrouted(None, event(unrouted("operations"), 2), NOW, on))
+    assert (told.recipient_kind, told.recipient) == (RecipientKind.AGENT, "h-clarke")
     for nobody in ("london", "atlantis"):
         assert alarms.tell_unrouted(None, event(unrouted(nobody), 2), NOW, changed) == ()
 

@@ -240,7 +240,7 @@ rules:
     assert [(c.what, c.name) for c in found.changes] == [("language", "en"), ("any-language", "")]
     instead = decided(known, full, of=ticket(waited=300, language="zh")).explanation()
     assert (
-        instead.rule == "en is the least loaded of 1 free agents of london; speaks en instead of zh"
+        instead.rule == "en is the least loaded of 1 free agent of london; speaks en instead of zh"
     )
 
 

@@ -133,6 +133,8 @@ def _begun(scope: Scope, body: routing.TicketAccepted) -> Said:
 def _pended(scope: Scope, body: routing.TicketPended) -> Said:
     details: Details = [("say.until", {"until": body.until})] if body.until else []
     key, fields = f"say.pended.{body.reason.value}", stand(scope, body)
+    if body.handover is not None:
+        details.append(("say.pended.moved", fields))
     if body.supplier is not None:
         key, fields = f"{key}.named", {**fields, "supplier": scope.names.supplier(body.supplier)}
     return Said(key, "pause", Tone.QUIET, fields, details)

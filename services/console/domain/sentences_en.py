@@ -42,6 +42,8 @@ SENTENCES: Final[dict[str, str]] = {
     "say.queued.escalation": "Escalated to {desk}, tier {tier}.",
     "say.queued.reopened": "Back in the queue of {desk} after it was reopened.",
     "say.queued.desk-closed": "The desk before closed: {desk} takes over.",
+    "say.queued.resumed": "It goes on: it waits at {desk}.",
+    "say.pended.moved": "It waits at {desk} now: the shift before ended.",
     "say.queued.handover": "The shift before ended: {desk} takes over.",
     "say.queued.agent-left": "{released} left: it waits at {desk} again.",
     "say.queued.reorganised": "The organisation has changed: it waits at {desk} now.",

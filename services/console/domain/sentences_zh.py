@@ -42,6 +42,8 @@ SENTENCES: Final[dict[str, str]] = {
     "say.queued.escalation": "升级至{desk}，第 {tier} 层。",
     "say.queued.reopened": "重新打开后回到{desk}的队列。",
     "say.queued.desk-closed": "前一服务台已下班，由{desk}接手。",
+    "say.queued.resumed": "恢复处理，在{desk}排队。",
+    "say.pended.moved": "前一班次结束，现由{desk}跟进等待。",
     "say.queued.handover": "前一班次结束，交接给{desk}。",
     "say.queued.agent-left": "{released} 离开，工单重新在{desk}排队。",
     "say.queued.reorganised": "组织配置已变更：工单现在{desk}排队。",

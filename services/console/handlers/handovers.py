@@ -67,7 +67,7 @@ def _deeds(item: Item, whole: Whole, *, me: str, desks: frozenset[str]) -> Seque
         kept_by=item.kept_by if item.stage == "kept" else None,
         me=me,
         desks=desks,
-        takes_part=bool(whole.may_sign),
+        takes_part=whole.takes_part,
     )
 
 

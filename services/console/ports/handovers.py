@@ -44,7 +44,9 @@ class Handover(Answer):
     """The desk that takes over; the same where it is the desk's own next shift."""
     policy: Code
     stage: Code
-    """open, closed, completed, withdrawn."""
+    """open, shift-over, completed, withdrawn."""
+    agents: tuple[Code, ...] = ()
+    """Whose shift ends while the desk stays open; none: it is the desk's that ends."""
     started_at: Instant | None = None
     opened_at: Instant | None = None
     closes_at: Instant | None = None
@@ -121,6 +123,13 @@ class Matter(Answer):
     noted: Note | None = None
 
 
+class Answering(Answer):
+    """Who answers for a side."""
+
+    on_duty: Code | None = None
+    duty_manager: Code | None = None
+
+
 class Whole(Handover):
     """A handover with all that its page shows."""
 
@@ -131,6 +140,10 @@ class Whole(Handover):
     """Side to until when it has to sign."""
     may_sign: tuple[str, ...] = ()
     """The sides for which the caller may sign."""
+    answering: Mapping[str, Answering] = {}
+    """Side to who signs for it."""
+    takes_part: bool = False
+    """Whether the caller belongs to a side."""
     missing: tuple[Code, ...] = ()
     """Services that did not answer routing: what they know is left out."""
 

@@ -11,6 +11,7 @@ from shared.contracts.envelope import Body, Event
 from shared.contracts.notify import NoticeKind, NoticePlanned, RecipientKind
 from shared.contracts.routing import TicketQueued
 from shared.organisation import Configuration, UnknownName
+from shared.organisation.duty import on_duty
 
 
 def tell_unrouted(
@@ -21,8 +22,8 @@ def tell_unrouted(
 ) -> Sequence[Body]:
     """Plan to tell the fallback desk of a ticket that no topology takes.
 
-    A desk without an address of its own has its duty manager told; without one nobody is, and
-    the console and the metrics say it alone.
+    A desk without an address of its own has who is on duty told, or else its duty manager;
+    without either nobody is, and the console and the metrics say it alone.
     """
     body = event.body
     if not body.unrouted:
@@ -31,8 +32,11 @@ def tell_unrouted(
         desk = configuration.desk(body.desk)
     except UnknownName:
         return ()
+    person = on_duty(configuration, desk.name, event.time)
     if desk.email is not None:
         kind, recipient = RecipientKind.DESK, desk.name
+    elif person is not None:
+        kind, recipient = RecipientKind.AGENT, person.id
     elif desk.duty_manager is not None:
         kind, recipient = RecipientKind.AGENT, desk.duty_manager
     else:

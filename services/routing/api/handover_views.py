@@ -14,7 +14,7 @@ from services.routing.domain.handover.process import (
     Signature,
 )
 from services.routing.domain.handover.telling import Teller
-from services.routing.handlers.handover_reading import Whole
+from services.routing.handlers.handover_reading import Part, Whole
 from services.routing.handover_ports import HandoverDocument, ItemDocument
 from shared.contracts.facts import Instant
 from shared.contracts.handover import (
@@ -50,6 +50,7 @@ StepWord = Literal[
     "verify",
 ]
 SideWord = Literal["giving", "taking"]
+StageWord = Literal["open", "shift-over", "completed", "withdrawn"]
 MatterWord = Literal["normal", "attention", "none"]
 
 
@@ -114,8 +115,12 @@ class HandoverView(_Answer):
     to: str
     """The desk that takes over; the same where it hands over to its own next shift."""
     policy: str
-    stage: Literal["open", "closed", "completed", "withdrawn"]
-    """``open`` before the end of the shift, ``closed`` after it."""
+    stage: StageWord
+    """``open`` before the end of the shift, ``shift-over`` after it, while anything is left."""
+    agents: tuple[str, ...]
+    """Whose shift ends while the desk stays open; none: it is the desk's that ends."""
+    time_zone: str
+    """In which times are told."""
     started_at: Instant | None
     opened_at: Instant | None
     closes_at: Instant | None
@@ -130,7 +135,7 @@ class HandoverView(_Answer):
     revision: int
 
     @classmethod
-    def of(cls, document: HandoverDocument, now: Instant) -> HandoverView:
+    def of(cls, document: HandoverDocument, now: Instant, time_zone: str) -> HandoverView:
         """Return the view of a handover."""
         state = document.state or HandoverState()
         return cls(
@@ -139,6 +144,8 @@ class HandoverView(_Answer):
             to=state.to,
             policy=state.policy,
             stage=_stage(state, now),
+            agents=state.agents,
+            time_zone=time_zone,
             started_at=state.started_at,
             opened_at=state.opened_at,
             closes_at=state.closes_at,
@@ -154,14 +161,12 @@ class HandoverView(_Answer):
         )
 
 
-def _stage(
-    state: HandoverState, now: Instant
-) -> Literal["open", "closed", "completed", "withdrawn"]:
+def _stage(state: HandoverState, now: Instant) -> StageWord:
     if state.withdrawn is not None:
         return "withdrawn"
     if state.completed_at is not None:
         return "completed"
-    return "closed" if state.closes_at is not None and now >= state.closes_at else "open"
+    return "shift-over" if state.closes_at is not None and now >= state.closes_at else "open"
 
 
 class HandoverPage(_Answer):
@@ -274,6 +279,16 @@ class MatterView(_Answer):
     noted: MatterNote | None
 
 
+class AnsweringView(_Answer):
+    """Who answers for a side of a handover."""
+
+    on_duty: str | None
+    """The person on duty, who signs; None: nobody in particular, and whoever is of the side signs.
+    """
+    duty_manager: str | None
+    """Who may sign as well, and is told of what goes wrong."""
+
+
 class WholeView(HandoverView):
     """A handover with all that a page shows."""
 
@@ -281,8 +296,12 @@ class WholeView(HandoverView):
     matters: tuple[MatterView, ...]
     sign_by: dict[str, Instant]
     """Side to until when it has to sign."""
+    answering: dict[str, AnsweringView]
+    """Side to who signs for it."""
     may_sign: tuple[str, ...]
     """The sides for which the caller may sign."""
+    takes_part: bool
+    """Whether the caller belongs to a side: may put briefs right, and say how matters stand."""
     missing: tuple[str, ...]
     """Services that did not answer: clocks (sla) or quotes (intake) are left out."""
 
@@ -293,12 +312,12 @@ class WholeView(HandoverView):
         teller: Teller,
         *,
         policy: HandoverPolicy | None,
-        may_sign: tuple[str, ...],
+        part: Part,
         now: Instant,
     ) -> WholeView:
         """Return the view of a whole handover."""
         state = whole.state
-        base = HandoverView.of(whole.document, now)
+        base = HandoverView.of(whole.document, now, teller.time_zone)
         sides = (HandoverSide.GIVING, HandoverSide.TAKING)
         deadlines = {str(s): state.sign_by(policy, s) for s in sides} if policy else {}
         return cls(
@@ -306,7 +325,12 @@ class WholeView(HandoverView):
             items=tuple(ItemView.of(whole, item, teller) for item in whole.items),
             matters=tuple(matters_of(state, policy, teller)),
             sign_by={side: at for side, at in deadlines.items() if at is not None},
-            may_sign=may_sign,
+            answering={
+                side: AnsweringView(on_duty=who.on_duty, duty_manager=who.duty_manager)
+                for side, who in part.answering.items()
+            },
+            may_sign=part.may_sign,
+            takes_part=part.takes_part,
             missing=tuple(whole.missing),
         )
 

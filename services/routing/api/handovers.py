@@ -24,6 +24,7 @@ from services.routing.api.handover_views import (
     matters_of,
 )
 from services.routing.api.requests import acting, etag, revision_of
+from services.routing.domain.handover.process import HandoverState
 from services.routing.domain.handover.telling import Teller
 from services.routing.handlers.handover_commands import HandoverCommands, Speaker
 from services.routing.handlers.handover_reading import HandoverReader, Whole
@@ -69,7 +70,7 @@ class _Desk:
         Raises:
             Problem: 422, there is no such zone.
         """
-        name = where or self._zone_of(actor, whole)
+        name = where or self.zone_of(actor, whole.state)
         try:
             zone(name)
         except ValueError as error:
@@ -81,14 +82,20 @@ class _Desk:
             ) from error
         return Teller(lang=lang, time_zone=name, now=self.reader.now)
 
-    def _zone_of(self, actor: Actor, whole: Whole) -> str:
+    def zone_of(self, actor: Actor, state: HandoverState) -> str:
+        """Return the zone of the desk that takes over, or of the other where it is gone."""
         configuration = self.reader.configuration(actor.tenant)
-        for desk in (whole.state.to, whole.state.desk):
+        for desk in (state.to, state.desk):
             try:
                 return configuration.desk_time_zone(desk)
             except UnknownName:
                 continue
         return "UTC"
+
+    def view(self, actor: Actor, document: HandoverDocument) -> HandoverView:
+        """Return a handover without its items."""
+        zone_name = self.zone_of(actor, document.state or HandoverState())
+        return HandoverView.of(document, self.reader.now, zone_name)
 
     async def item(self, actor: Actor, handover: str, ticket: str, lang: Any) -> ItemView:
         """Return one item as it is now."""
@@ -125,11 +132,10 @@ def _reading(router: APIRouter, desk: _Desk) -> None:
         found = await reader.listed(
             actor.tenant, desk=of, open_only=open_only, after=_place(after), limit=limit + 1
         )
-        now = reader.now
         page = found[:limit]
         following = _cursor(page[-1]) if len(found) > limit else None
         return HandoverPage(
-            handovers=tuple(HandoverView.of(document, now) for document in page), next=following
+            handovers=tuple(desk.view(actor, document) for document in page), next=following
         )
 
     @router.get("/{handover}")
@@ -149,7 +155,7 @@ def _reading(router: APIRouter, desk: _Desk) -> None:
             whole,
             desk.teller(actor, whole, lang, zone),
             policy=reader.configuration(actor.tenant).handover.policy_for(whole.state.desk),
-            may_sign=reader.sides_of(actor.tenant, whole.state, actor.name),
+            part=reader.part_of(actor.tenant, whole.state, actor.name),
             now=reader.now,
         )
 
@@ -166,7 +172,7 @@ def _reading(router: APIRouter, desk: _Desk) -> None:
         matters = tuple(matters_of(whole.state, policy, teller))
         titles = {matter.name: matter.title for matter in matters}
         return ReportView(
-            handover=HandoverView.of(whole.document, reader.now),
+            handover=HandoverView.of(whole.document, reader.now, teller.time_zone),
             counts=counts,
             breaches=late,
             items=tuple(ItemView.of(whole, item, teller) for item in whole.items),
@@ -241,9 +247,9 @@ def _process(router: APIRouter, desk: _Desk) -> None:
     work: Any = allowed(Action.WORK)
     commands = desk.commands
 
-    def answered(document: HandoverDocument, response: Response) -> HandoverView:
+    def answered(actor: Actor, document: HandoverDocument, response: Response) -> HandoverView:
         response.headers["ETag"] = etag(document.seq)
-        return HandoverView.of(document, desk.reader.now)
+        return desk.view(actor, document)
 
     @router.post("/{handover}/matters/{matter}")
     async def note_matter(
@@ -260,7 +266,7 @@ def _process(router: APIRouter, desk: _Desk) -> None:
         who = Speaker(actor.tenant, handover, by, revision_of(if_match))
         how = MatterState(body.state)
         return answered(
-            await commands.matter(who, matter=matter, how=how, text=body.text), response
+            actor, await commands.matter(who, matter=matter, how=how, text=body.text), response
         )
 
     @router.post("/{handover}/sign")
@@ -276,7 +282,7 @@ def _process(router: APIRouter, desk: _Desk) -> None:
         said = body or Sign()
         who = Speaker(actor.tenant, handover, acting(actor, said.agent), revision_of(if_match))
         side = HandoverSide(said.side) if said.side else None
-        return answered(await commands.sign(who, side=side), response)
+        return answered(actor, await commands.sign(who, side=side), response)
 
 
 def _breaches(whole: Whole) -> int:

@@ -265,6 +265,10 @@ class DeskView(_Answer):
     """While it is closed: when it opens."""
     closes_at: Instant | None
     """While it is open: when it closes; None where it never does."""
+    on_duty: str | None
+    """The person on duty now; None: nobody in particular."""
+    duty_manager: str | None
+    """Who answers for the desk, whoever is on duty."""
     queued: int
     offered: int
     assigned: int
@@ -286,6 +290,8 @@ class DeskView(_Answer):
             open=now.is_open,
             opens_at=now.opens_at,
             closes_at=now.closes_at,
+            on_duty=now.on_duty,
+            duty_manager=now.desk.duty_manager,
             queued=now.counts.get(Status.QUEUED, 0),
             offered=now.counts.get(Status.OFFERED, 0),
             assigned=now.counts.get(Status.ASSIGNED, 0),

@@ -22,6 +22,7 @@ from shared.contracts.routing import (
     TicketAssigned,
     TicketClosed,
     TicketPended,
+    TicketQueued,
     TicketResumed,
 )
 from shared.kernel import CommandRejected
@@ -232,7 +233,33 @@ def decide_pend(
 
 def resumed(state: TicketState) -> Status:
     """Return where a pending ticket goes back to: where it was, as far as that is known."""
-    return state.paused_from or Status.ACCEPTED
+    return state.paused_from or (Status.ACCEPTED if state.holder else Status.QUEUED)
+
+
+def gone_on(state: TicketState, facts: TicketFacts, *, by: str) -> Sequence[Body]:
+    """Return how a pending ticket goes on: where it was, or in the queue where nobody has it."""
+    status = resumed(state)
+    again = TicketResumed(
+        facts=facts,
+        status=status,
+        desk=state.desk,
+        tier=state.tier,
+        agent=state.agent,
+        by=by,
+    )
+    if status is not Status.QUEUED:
+        return [again]
+    rule = f"{state.desk} had taken it over while it waited"
+    waits = TicketQueued(
+        facts=facts,
+        status=status,
+        desk=state.desk,
+        tier=state.tier,
+        by=by,
+        reason=QueueReason.RESUMED,
+        explanation=redirected(state.queued_because, rule, state.desk),
+    )
+    return [again, counted(state, waits)]
 
 
 def decide_resume(state: TicketState | None, *, by: str) -> Sequence[Body]:
@@ -244,16 +271,7 @@ def decide_resume(state: TicketState | None, *, by: str) -> Sequence[Body]:
     known, facts, status = required(state)
     if status is not Status.PENDING:
         raise wrong(known, "resumed")
-    return [
-        TicketResumed(
-            facts=facts,
-            status=resumed(known),
-            desk=known.desk,
-            tier=known.tier,
-            agent=known.agent,
-            by=by,
-        )
-    ]
+    return gone_on(known, facts, by=by)
 
 
 def decide_reopen(

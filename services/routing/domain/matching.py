@@ -188,7 +188,8 @@ def sentence(decision: Decision) -> str:
         case "affinity":
             return f"{decision.agent} knows it already; {_spoken(decision)}"
         case "least-loaded":
-            who = f"{decision.agent} is the least loaded of {decision.free} free agents of {desks}"
+            agents = "free agent" if decision.free == 1 else "free agents"
+            who = f"{decision.agent} is the least loaded of {decision.free} {agents} of {desks}"
             return f"{who}; {_spoken(decision)}"
         case "affinity-wait":
             return "it waits for the agent who knows it already"

@@ -35,8 +35,8 @@ def progress(before: TicketState, event: Event[Any]) -> dict[str, Any]:
     match body:
         case TicketQueued() if body.reason is QueueReason.RETURNED:
             changes["returns"] = before.returns + 1
-        case TicketPended() if before.status is not Status.PENDING:
-            changes["paused_from"] = before.status
+        case TicketPended():
+            changes["paused_from"] = _paused_from(before, body)
         case TicketResolved():
             changes |= {
                 "resolution": event.sequence,
@@ -57,6 +57,13 @@ def progress(before: TicketState, event: Event[Any]) -> dict[str, Any]:
     if body.status is not Status.RESOLVED:
         changes |= {"close_at": None, "keeps_open": False}
     return changes
+
+
+def _paused_from(before: TicketState, body: TicketPended) -> Status | None:
+    """Return where a ticket goes back to that waits now; what nobody has goes to a queue."""
+    if body.agent is None:
+        return Status.QUEUED
+    return before.paused_from if before.status is Status.PENDING else before.status
 
 
 def counted(state: TicketState, moved: TicketQueued) -> TicketQueued:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.routing.domain.commands import resumed
+from services.routing.domain.commands import gone_on
 from services.routing.domain.confirming import DISSATISFIED, confirmed
 from services.routing.domain.contact_desk import contact_choice
 from services.routing.domain.desks import choose_desk
@@ -39,7 +39,6 @@ from shared.contracts.routing import (
     TicketQueued,
     TicketRegarded,
     TicketResolved,
-    TicketResumed,
 )
 from shared.contracts.sla import ClockEscalated
 from shared.organisation import Configuration
@@ -80,16 +79,7 @@ def decide_message(
     if body.direction is Direction.INBOUND:
         match state.status:
             case Status.PENDING if state.pend_reason is PendReason.CUSTOMER:
-                return [
-                    TicketResumed(
-                        facts=facts,
-                        status=resumed(state),
-                        desk=state.desk,
-                        tier=state.tier,
-                        agent=state.agent,
-                        by=CONTACT,
-                    )
-                ]
+                return gone_on(state, facts, by=CONTACT)
             case Status.RESOLVED | Status.CLOSED:
                 return _to_what_is_over(state, body, now, configuration)
             case Status.QUEUED if state.unattended and body.asks == PERSON:

@@ -64,6 +64,7 @@ STAYING: Final = frozenset(
         QueueReason.REFERRED,
         QueueReason.REORGANISED,
         QueueReason.HANDOVER,
+        QueueReason.RESUMED,
         *WAYS,
     }
 )
@@ -152,6 +153,8 @@ class TicketState(BaseModel):
     """Who was asked and did not take it, since it came into the queue from elsewhere."""
     touched_at: datetime | None = None
     """When its agent last did something about it, or was given it; None where nobody has it."""
+    held_since: datetime | None = None
+    """Since when its agent has it; None where nobody has it, or where that was not noted."""
     deferred_tier: int | None = None
     deferred_reason: str = ""
     handover: str | None = None
@@ -219,6 +222,9 @@ def _entered(state: TicketState, at: datetime) -> dict[str, Any]:
 _UNPENDED: Final[Mapping[str, Any]] = MappingProxyType(
     {"pend_reason": None, "until": None, "supplier": None}
 )
+_MOVED: Final[Mapping[str, Any]] = MappingProxyType(
+    {"queue": None, "unrouted": False, "chosen_by": 0}
+)
 _UNQUEUED: Final[Mapping[str, Any]] = MappingProxyType(
     {"since": None, "opens_at": None, "person_at": None, "place": None, "declined": ()}
 )
@@ -243,11 +249,7 @@ def _changes(state: TicketState, body: TicketEvent, at: datetime) -> dict[str, A
             place = state.since or state.place
             changes = {**assigned, **_UNQUEUED, **_UNPENDED, "place": place}
         case TicketPended():
-            changes = {
-                "pend_reason": body.reason,
-                "until": body.until,
-                "supplier": body.supplier,
-            }
+            changes = _pended(state, body)
         case TicketResolved() | TicketClosed():
             changes = {**_over(state, body, at), **_UNQUEUED, **_UNPENDED}
         case TicketRegarded():
@@ -269,6 +271,15 @@ def _over(state: TicketState, body: TicketResolved | TicketClosed, at: datetime)
     if isinstance(body, TicketClosed):
         return {"resolved_at": None, "closed_at": at, "merged": body.reason == MERGED}
     return {"resolved_at": at, "reopened": False, "solver": body.agent or state.solver}
+
+
+def _pended(state: TicketState, body: TicketPended) -> dict[str, Any]:
+    """Return what it waits for; who takes it over meanwhile has it in no queue yet."""
+    waits = {"pend_reason": body.reason, "until": body.until, "supplier": body.supplier}
+    if body.handover is None:
+        return waits
+    moved = {} if body.desk == state.desk else _MOVED
+    return {**waits, **_UNQUEUED, **moved, "handover": body.handover}
 
 
 def _offered(state: TicketState, body: TicketOffered) -> dict[str, Any]:
@@ -349,6 +360,8 @@ def _held(
     if after.status is not Status.OFFERED:
         changes |= {"answer_by": None, "for_desk": None, "for_queue": None}
     moved = after.holder != before.holder or body.by == after.holder
+    if after.holder != before.holder:
+        changes["held_since"] = None if after.holder is None else at
     if after.holder is None:
         changes["touched_at"] = None
     elif moved or isinstance(body, TicketAssigned | TicketAccepted | TicketResumed):

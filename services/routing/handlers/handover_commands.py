@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from services.routing.domain.handover import commands
+from services.routing.domain.handover.answering import side_of, takes_part
 from services.routing.domain.handover.conclusion import (
     decide_matter,
     decide_sign,
-    may_sign,
     required_open,
 )
 from services.routing.domain.handover.items import ITEMS, item_stream
@@ -30,6 +31,7 @@ from shared.contracts.handover import HandoverSide, MatterState, NextStep
 from shared.contracts.routing import Status, TicketAssigned
 from shared.kernel import CommandRejected
 from shared.organisation import Agent, Configuration, UnknownName
+from shared.organisation.agent_shifts import next_shift
 from shared.organisation.handover import HandoverPolicy
 
 
@@ -85,7 +87,7 @@ class HandoverCommands:
 
         def decide(state: HandoverState | None) -> Sequence[Body]:
             known = required_open(state)
-            chosen = side or _side_of(configuration, known, who.by)
+            chosen = side or side_of(configuration, known, who.by)
             return decide_sign(known, side=chosen, by=who.by, configuration=configuration)
 
         return await self._handover(who, decide)
@@ -95,7 +97,7 @@ class HandoverCommands:
         configuration = self._configurations.current(who.tenant)
         state = await self._state(who)
         policy = _policy(configuration, state)
-        opens = reopens_at(configuration, state.desk, state.closes_at) if state.closes_at else None
+        opens = _back_at(configuration, state, who.by)
         for_ticket = await self._ticket(who.tenant, ticket)
 
         def decide(item: Any) -> Sequence[Body]:
@@ -115,12 +117,14 @@ class HandoverCommands:
     ) -> ItemDocument:
         """Refuse a ticket that is offered to one's desk."""
         agent = self._agent(who)
-        await self._state(who)
+        leaving = (await self._state(who)).agents
         found = await self._ticket(who.tenant, ticket)
         return await self._item(
             who,
             found.id,
-            lambda item: commands.decide_decline(item, agent=agent, reason=reason, note=note),
+            lambda item: commands.decide_decline(
+                item, agent=agent, reason=reason, note=note, leaving=leaving
+            ),
         )
 
     async def brief(
@@ -153,9 +157,11 @@ class HandoverCommands:
             configuration,
             handover=who.handover,
             giving=handover.desk,
+            leaving=handover.agents,
             stream=item_stream(who.tenant, who.handover, found.id),
             agent=agent,
-            take=take,
+            # In the queue of the same desk it could come to somebody again who is about to go.
+            take=take or bool(handover.agents),
         )
         await acceptance.prepare()
         await self._writer.change(
@@ -215,7 +221,7 @@ class HandoverCommands:
     ) -> None:
         """Refuse who belongs to neither side."""
         known = required_open(state)
-        if not any(may_sign(configuration, desk, by) for desk in (known.desk, known.to)):
+        if not takes_part(configuration, known, by):
             reason = f"{by} serves neither {known.desk} nor {known.to}"
             raise CommandRejected("not-of-desk", reason, status=403)
 
@@ -230,6 +236,7 @@ class _Acceptance:
         *,
         handover: str,
         giving: str,
+        leaving: Sequence[str],
         stream: str,
         agent: Agent,
         take: bool,
@@ -238,6 +245,7 @@ class _Acceptance:
         self._configuration = configuration
         self._handover = handover
         self._giving = giving
+        self._leaving = leaving
         self._stream = stream
         self._agent = agent
         self._take = take
@@ -246,12 +254,13 @@ class _Acceptance:
     async def prepare(self) -> None:
         """Read the item; refuse here already what cannot be accepted."""
         self._item = (await self._committer.store.load(ITEMS, [self._stream])).get(self._stream)
-        commands.decide_accept(self._item.state if self._item else None, agent=self._agent)
+        known = self._item.state if self._item else None
+        commands.decide_accept(known, agent=self._agent, leaving=self._leaving)
 
     def decide(self, state: TicketState | None) -> Sequence[Body]:
         """Put the ticket into the queue of the desk to which it is offered, or give it away."""
         item = self._item.state if self._item else None
-        _, to = commands.offered(item, agent=self._agent)
+        _, to = commands.offered(item, agent=self._agent, leaving=self._leaving)
         if state is None or state.facts is None:
             raise CommandRejected("not-found", "there is no such ticket", status=404)
         choice = offered_desk(self._configuration, state, to, giving=self._giving)
@@ -263,10 +272,11 @@ class _Acceptance:
             choice=choice,
             handover=self._handover,
             by=self._agent.id,
+            agent=self._agent.id if self._take else None,
         )
-        if not moved:
+        if not moved or (self._leaving and state.holder not in self._leaving):
             raise CommandRejected("left", f"{state.number} is not with {self._giving} any more")
-        if not self._take:
+        if not self._take or state.status is Status.PENDING:
             return moved
         weight = work_weight(
             self._configuration,
@@ -297,7 +307,7 @@ class _Acceptance:
 
         def decide(item: Any) -> Sequence[Body]:
             return [
-                *commands.decide_accept(item, agent=self._agent),
+                *commands.decide_accept(item, agent=self._agent, leaving=self._leaving),
                 *decide_receipt(
                     item,
                     to=after.desk,
@@ -322,18 +332,10 @@ def _policy(configuration: Configuration, state: HandoverState) -> HandoverPolic
     return policy
 
 
-def _side_of(configuration: Configuration, state: HandoverState, by: str) -> HandoverSide:
-    """Return the side that a person belongs to, or that is left where it is both."""
-    sides = {HandoverSide.GIVING: state.desk, HandoverSide.TAKING: state.to}
-    mine = [side for side, desk in sides.items() if may_sign(configuration, desk, by)]
-    if len(mine) == len(sides):
-        mine = [side for side in mine if side in state.sides_missing()]
-        if state.desk == state.to:
-            mine = mine[:1]
-    if len(mine) == 1:
-        return mine[0]
-    if not mine:
-        reason = f"{by} serves neither {state.desk} nor {state.to}"
-        raise CommandRejected("not-of-desk", reason, status=403)
-    reason = f"{by} belongs to both sides: say giving or taking"
-    raise CommandRejected("side-missing", reason, field="side", status=422)
+def _back_at(configuration: Configuration, state: HandoverState, agent: str) -> datetime | None:
+    """Return when those are there again who keep a ticket: the desk, or its agent."""
+    if state.closes_at is None:
+        return None
+    if state.agents:
+        return next_shift(configuration, [agent], state.closes_at)
+    return reopens_at(configuration, state.desk, state.closes_at)

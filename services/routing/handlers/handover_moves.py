@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from services.routing.domain.handover.endings import Ending, Seen
 from services.routing.domain.handover.items import ITEMS
 from services.routing.domain.handover.looks import (
-    Ending,
     Mandate,
-    Seen,
     decide_move,
     decide_receipt,
     mandate,
@@ -22,7 +21,7 @@ from shared.commit import Command, Committer
 from shared.contracts.envelope import Body
 from shared.kernel import CommandRejected
 from shared.organisation import Configuration
-from shared.organisation.shift_ends import Shift
+from shared.organisation.agent_shifts import ShiftEnd
 
 
 class Move:
@@ -89,18 +88,23 @@ def ending_of(
         configuration=configuration,
         policy=policy,
         now=now,
+        agents=frozenset(state.agents),
     )
 
 
-def is_known(active: Sequence[HandoverDocument], desk: str, shift: Shift, now: datetime) -> bool:
+def is_known(active: Sequence[HandoverDocument], desk: str, end: ShiftEnd, now: datetime) -> bool:
     """Return whether a shift's end has its handover, also where its end was moved since."""
-    ahead = shift.closes_at > now
+    ahead = end.closes_at > now
     for document in active:
         state = document.state
         if state is None or state.desk != desk or state.closes_at is None:
             continue
+        if end.agents or state.agents:
+            if end.agents and state.agents and state.closes_at == end.closes_at:
+                return True
+            continue
         if ahead and state.closes_at > now:
             return True
-        if not ahead and shift.closes_at <= state.closes_at <= now:
+        if not ahead and end.closes_at <= state.closes_at <= now:
             return True
     return False

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
-from services.routing.domain.handover.conclusion import may_sign
+from services.routing.domain.handover.answering import (
+    desk_of,
+    duty_manager,
+    may_sign,
+    on_duty_of,
+    takes_part,
+)
 from services.routing.domain.handover.items import ITEMS, ItemState, item_stream
-from services.routing.domain.handover.process import HANDOVERS, HandoverState
+from services.routing.domain.handover.process import HANDOVERS, SIDES, HandoverState
 from services.routing.domain.tickets import RANKS
 from services.routing.handlers.handover_counts import counted
 from services.routing.handover_ports import (
@@ -52,6 +58,23 @@ class Whole:
     def states(self) -> list[ItemState]:
         """The items' states, in the same order."""
         return [item.state for item in self.items if item.state is not None]
+
+
+class Answering(NamedTuple):
+    """Who signs for a side: the person on duty, or else whoever is of it; and its duty manager."""
+
+    on_duty: str | None
+    duty_manager: str | None
+
+
+class Part(NamedTuple):
+    """Who answers for the sides of a handover, and what part somebody has in it."""
+
+    answering: Mapping[str, Answering]
+    """Side to who signs for it."""
+    may_sign: tuple[str, ...]
+    """The sides for which they may sign."""
+    takes_part: bool
 
 
 class HandoverReader:
@@ -136,11 +159,16 @@ class HandoverReader:
             return whole.state.counts
         return await counted(self._handovers, whole.document, whole.states)
 
-    def sides_of(self, tenant: str, state: HandoverState, name: str) -> tuple[str, ...]:
-        """Return the sides for which somebody may sign."""
+    def part_of(self, tenant: str, state: HandoverState, name: str) -> Part:
+        """Return who answers for each side, and what somebody may say."""
         configuration = self._configurations.current(tenant)
-        sides = {"giving": state.desk, "taking": state.to}
-        return tuple(s for s, desk in sides.items() if may_sign(configuration, desk, name))
+        answering = {}
+        for side in SIDES:
+            person = on_duty_of(configuration, state, side)
+            manager = duty_manager(configuration, desk_of(state, side))
+            answering[str(side)] = Answering(person.id if person else None, manager)
+        sides = tuple(str(side) for side in SIDES if may_sign(configuration, state, side, name))
+        return Part(answering, sides, takes_part(configuration, state, name))
 
     async def _with_others(
         self, document: HandoverDocument, items: Sequence[ItemDocument], *, quotes: bool

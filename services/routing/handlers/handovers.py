@@ -3,39 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
-from services.routing.domain.desks import desk_named
+from services.routing.domain.handover.answering import told
 from services.routing.domain.handover.conclusion import NOBODY_OPEN as NOBODY_OPEN_ALARM
 from services.routing.domain.handover.conclusion import (
     STAY,
     decide_alarm,
     decide_complete,
     decide_unsigned,
-    told,
 )
+from services.routing.domain.handover.endings import Ending, Seen
 from services.routing.domain.handover.items import GONE, ITEMS, SETTLED, Stage, item_stream
-from services.routing.domain.handover.looks import (
-    NO_NEXT,
-    NOBODY_OPEN,
-    Ending,
-    Seen,
-    decide_look,
-    mandate,
-)
-from services.routing.domain.handover.process import (
-    HANDOVERS,
-    HandoverState,
-    decide_open,
-    decide_reschedule,
-    decide_withdraw,
-    handover_stream,
-)
-from services.routing.domain.handover.shifts import Shift, reopens_at, shift_end, takeover
+from services.routing.domain.handover.looks import NO_NEXT, NOBODY_OPEN, decide_look, mandate
+from services.routing.domain.handover.process import HandoverState
 from services.routing.domain.tickets import RANKS, TICKETS
 from services.routing.handlers.handover_counts import counted
-from services.routing.handlers.handover_moves import Move, ending_of, is_known
+from services.routing.handlers.handover_moves import Move, ending_of
+from services.routing.handlers.handover_times import HandoverTimes
 from services.routing.handlers.writing import TicketWriter
 from services.routing.handover_ports import HandoverDocument, Handovers, ItemDocument
 from services.routing.ports import TicketDocument
@@ -47,7 +33,6 @@ from shared.contracts.envelope import Body
 from shared.contracts.handover import HandoverCounts, HandoverSide
 from shared.kernel import CommandRejected
 from shared.organisation import Configuration
-from shared.organisation.handover import HandoverPolicy
 
 PAGE: Final = 200
 NOT_COUNTED: Final = HandoverCounts()
@@ -77,6 +62,7 @@ class HandoverSweep:
         self._writer = writer
         self._configurations = configurations
         self._clock = clock
+        self._times = HandoverTimes(handovers=handovers, committer=committer)
 
     async def round(self) -> int:
         """Look at every handover and every end of a shift; return how many tickets moved.
@@ -93,117 +79,15 @@ class HandoverSweep:
         now = self._clock.now()
         active = await self._handovers.active(tenant, now)
         if active:
-            await self._keep_time(configuration, active, now)
+            await self._times.follow(configuration, active, now)
             # Again, since a shift may end now that was to end later.
             active = await self._handovers.active(tenant, now)
-        opened = await self._open(tenant, configuration, active, now)
+        opened = await self._times.open(tenant, configuration, active, now)
         known = {document.id for document in active}
         moved = 0
         for document in [*active, *(d for d in opened if d.id not in known)]:
             moved += await self._settle(configuration, document)
         return moved
-
-    async def _keep_time(
-        self, configuration: Configuration, active: Sequence[HandoverDocument], now: datetime
-    ) -> None:
-        """Follow the configuration: other hours, another next desk, no desk or no policy."""
-        first: set[str] = set()
-        for document in sorted(active, key=_since):
-            state = document.state
-            if state is None or state.is_over or state.closes_at is None:
-                continue
-            if 0 < configuration.version < state.written_under:
-                continue  # Another process knows newer hours and policies; so will this one.
-            policy = configuration.handover.policy_for(state.desk)
-            if policy is None:
-                await self._withdraw(document, "policy-removed")
-            elif state.closes_at > now:
-                if state.desk in first:
-                    await self._withdraw(document, "superseded")
-                    continue
-                first.add(state.desk)
-                await self._reschedule(configuration, policy, document, state, now)
-
-    async def _reschedule(
-        self,
-        configuration: Configuration,
-        policy: HandoverPolicy,
-        document: HandoverDocument,
-        state: HandoverState,
-        now: datetime,
-    ) -> None:
-        reason = "hours"
-        if desk_named(configuration, state.desk) is None:
-            reason, closes_at = "desk-removed", now
-        else:
-            shift = shift_end(configuration, policy, state.desk, now)
-            if shift is None:
-                await self._withdraw(document, reason)
-                return
-            closes_at = max(shift.closes_at, state.opened_at or shift.closes_at)
-        taking = takeover(configuration, policy, state.desk, closes_at)
-        await self._execute(
-            document,
-            lambda s: decide_reschedule(
-                s, closes_at=closes_at, taking=taking, reason=reason, now=now
-            ),
-        )
-
-    async def _withdraw(self, document: HandoverDocument, reason: str) -> None:
-        await self._execute(document, lambda s: decide_withdraw(s, reason=reason))
-
-    async def _execute(
-        self, document: HandoverDocument, decide: Callable[[Any], Sequence[Body]]
-    ) -> HandoverDocument:
-        """Apply a decision to a handover; one that is parked waits for its operator."""
-        command = Command(target=document.id, tenant=document.tenant, decide=decide)
-        try:
-            return await self._committer.execute(HANDOVERS, command)
-        except CommandRejected:
-            return document
-
-    async def _open(
-        self,
-        tenant: str,
-        configuration: Configuration,
-        active: Sequence[HandoverDocument],
-        now: datetime,
-    ) -> list[HandoverDocument]:
-        """Open the handovers whose time has come, and those that nobody opened in time."""
-        opened = []
-        for desk in configuration.desks.desks:
-            policy = configuration.handover.policy_for(desk.name)
-            shift = shift_end(configuration, policy, desk.name, now) if policy else None
-            if policy is None or shift is None or is_known(active, desk.name, shift, now):
-                continue
-            stream = handover_stream(tenant, desk.name, shift.closes_at)
-            if shift.closes_at <= now:
-                found = (await self._committer.store.load(HANDOVERS, [stream])).get(stream)
-                if found is not None and found.state and found.state.withdrawn is None:
-                    opened.append(found)
-                    continue
-                work = await self._handovers.open_work(
-                    tenant, desk.name, after="", limit=1, pending=False
-                )
-                if not work:
-                    continue
-            opened.append(await self._begin(tenant, configuration, policy, desk.name, shift))
-        return opened
-
-    async def _begin(
-        self,
-        tenant: str,
-        configuration: Configuration,
-        policy: HandoverPolicy,
-        desk: str,
-        shift: Shift,
-    ) -> HandoverDocument:
-        taking = takeover(configuration, policy, desk, shift.closes_at)
-        stream = handover_stream(tenant, desk, shift.closes_at)
-        return await self._execute(
-            Document(id=stream, tenant=tenant),
-            lambda s: decide_open(s, desk=desk, policy=policy, shift=shift, taking=taking),
-        )
 
     async def _settle(self, configuration: Configuration, document: HandoverDocument) -> int:
         """Look at every ticket that a handover concerns; move what has to go; say what is wrong."""
@@ -233,12 +117,17 @@ class HandoverSweep:
 
         async def page(after: str) -> list[TicketDocument]:
             return await self._handovers.open_work(
-                tenant, ending.giving, after=after, limit=PAGE, pending=pending
+                tenant,
+                ending.giving,
+                after=after,
+                limit=PAGE,
+                pending=pending,
+                holders=sorted(ending.agents) or None,
             )
 
         async for found in _pages(page):
             batch = _seen(found)
-            seen |= batch
+            seen |= {t: s for t, s in batch.items() if ending.concerns(s)}
             await self._looked(document, ending, batch)
         elsewhere = [
             item.state.ticket
@@ -249,7 +138,7 @@ class HandoverSweep:
             part = elsewhere[start : start + PAGE]
             loaded = await self._committer.store.load(TICKETS, part)
             batch = _seen(d for d in loaded.values() if not d.parked)
-            seen |= {t: s for t, s in batch.items() if s.is_at(ending.giving)}
+            seen |= {t: s for t, s in batch.items() if ending.concerns(s)}
             await self._looked(document, ending, batch)
         return seen
 
@@ -301,7 +190,8 @@ class HandoverSweep:
             )
         except CommandRejected:
             return 0
-        return int(after.state is not None and after.state.desk != ending.giving)
+        now = Seen.of(after.id, after.seq, after.state)
+        return int(now is not None and not ending.concerns(now))
 
     async def _conclude(
         self,
@@ -331,9 +221,9 @@ class HandoverSweep:
             for s in states
             if now >= late and s.ticket in tickets and mandate(s, tickets[s.ticket], ending)
         ]
-        tell = told(configuration, policy, [ending.giving])
+        tell = told(configuration, ending.giving, now)
         unsettled = sum(1 for s in states if s.stage not in SETTLED)
-        reopens = reopens_at(configuration, ending.giving, max(ending.closes_at, now))
+        reopens = ending.back_at()
         opens_at = min((s.opens_at for s in waiting if s.opens_at), default=None)
 
         def decide(
@@ -362,12 +252,7 @@ class HandoverSweep:
 
         if decide(document.state):
             counts = await counted(self._handovers, document, states)
-            await self._execute(document, lambda state: decide(state, counts))
-
-
-def _since(document: HandoverDocument) -> tuple[str, str]:
-    state = document.state
-    return (state.opened_at.isoformat() if state and state.opened_at else "", document.id)
+            await self._times.execute(document, lambda state: decide(state, counts))
 
 
 def _gravity(item: ItemDocument) -> tuple[int, str]:

@@ -24,6 +24,7 @@ from shared.configuration import Configurations
 from shared.contracts.routing import Presence, Status
 from shared.kernel import CommandRejected
 from shared.organisation import Agent, Desk, UnknownName
+from shared.organisation.duty import on_duty
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class DeskNow:
     is_open: bool
     opens_at: datetime | None
     closes_at: datetime | None
+    on_duty: str | None
     counts: Mapping[Status, int]
 
 
@@ -159,6 +161,7 @@ class Reader:
         for desk in configuration.desks.desks:
             opened = is_open(configuration, desk.name, now)
             calendar = configuration.desk_calendar(desk.name)
+            person = on_duty(configuration, desk.name, now)
             answer.append(
                 DeskNow(
                     desk=desk,
@@ -166,6 +169,7 @@ class Reader:
                     is_open=opened,
                     opens_at=first_opening(configuration, [desk.name], now),
                     closes_at=calendar.next_close(now) if opened else None,
+                    on_duty=person.id if person is not None else None,
                     counts=counts.get(desk.name, {}),
                 )
             )

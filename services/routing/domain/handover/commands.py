@@ -75,11 +75,15 @@ def decide_keep(
     ]
 
 
-def offered(item: ItemState | None, *, agent: Agent) -> tuple[ItemState, str]:
+def offered(
+    item: ItemState | None, *, agent: Agent, leaving: Sequence[str] = ()
+) -> tuple[ItemState, str]:
     """Return an item that waits for an agent's answer, and the desk to which it was offered.
 
+    ``leaving`` are the agents whose own shift ends: what is offered is for the others.
+
     Raises:
-        CommandRejected: ``not-offered``, ``not-of-desk``, or as `required`.
+        CommandRejected: ``not-offered``, ``not-of-desk``, ``not-of-shift``, or as `required`.
     """
     known = required(item)
     if known.offered_to is None or known.stage not in {Stage.OFFERED, Stage.DECLINED}:
@@ -87,16 +91,21 @@ def offered(item: ItemState | None, *, agent: Agent) -> tuple[ItemState, str]:
     if known.offered_to not in agent.desks:
         reason = f"{known.number} is offered to {known.offered_to}, which {agent.id} does not serve"
         raise CommandRejected("not-of-desk", reason, status=403)
+    if agent.id in leaving:
+        reason = f"{known.number} is offered to those who stay: the shift of {agent.id} ends too"
+        raise CommandRejected("not-of-shift", reason, status=403)
     return known, known.offered_to
 
 
-def decide_accept(item: ItemState | None, *, agent: Agent) -> Sequence[Body]:
+def decide_accept(
+    item: ItemState | None, *, agent: Agent, leaving: Sequence[str] = ()
+) -> Sequence[Body]:
     """Take what was offered, also after somebody else had declined it.
 
     Raises:
         CommandRejected: as `offered`.
     """
-    known, to = offered(item, agent=agent)
+    known, to = offered(item, agent=agent, leaving=leaving)
     return [
         HandoverItemAccepted(
             handover=known.handover,
@@ -110,14 +119,19 @@ def decide_accept(item: ItemState | None, *, agent: Agent) -> Sequence[Body]:
 
 
 def decide_decline(
-    item: ItemState | None, *, agent: Agent, reason: str, note: str | None
+    item: ItemState | None,
+    *,
+    agent: Agent,
+    reason: str,
+    note: str | None,
+    leaving: Sequence[str] = (),
 ) -> Sequence[Body]:
     """Refuse what was offered.
 
     Raises:
         CommandRejected: ``answered`` where somebody has declined it already, or as `offered`.
     """
-    known, to = offered(item, agent=agent)
+    known, to = offered(item, agent=agent, leaving=leaving)
     if known.stage is Stage.DECLINED:
         if (known.answered_by, known.declined_reason) == (agent.id, reason):
             return []

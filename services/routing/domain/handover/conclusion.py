@@ -6,10 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from services.routing.domain.handover.answering import (
+    desk_of,
+    moment_of,
+    require_may_sign,
+    told,
+)
 from services.routing.domain.handover.process import HandoverState
 from shared.contracts.envelope import Body
 from shared.contracts.handover import (
-    TELL_MAX,
     HandoverAlarmed,
     HandoverCompleted,
     HandoverCounts,
@@ -19,7 +24,7 @@ from shared.contracts.handover import (
     MatterState,
 )
 from shared.kernel import CommandRejected
-from shared.organisation import Agent, Configuration, UnknownName
+from shared.organisation import Configuration
 from shared.organisation.handover import HandoverPolicy
 
 UNSIGNED: Final = "unsigned"
@@ -70,58 +75,24 @@ def decide_sign(
     The two sides are two people, unless the desk hands over to its own next shift.
 
     Raises:
-        CommandRejected: ``not-of-desk``, ``same-person``, ``matters-missing``, ``signed``.
+        CommandRejected: ``same-person``, ``matters-missing``, ``signed``, or as
+            `require_may_sign`.
     """
     known = required_open(state)
-    desk = known.desk if side is HandoverSide.GIVING else known.to
-    if not may_sign(configuration, desk, by):
-        reason = f"{by} neither serves {desk} nor is its duty manager: they sign its side"
-        raise CommandRejected("not-of-desk", reason, field="side", status=403)
+    require_may_sign(configuration, known, side, by)
     signed = known.signatures.get(str(side))
     if signed is not None:
         if signed.by == by:
             return []
         raise CommandRejected("signed", f"{signed.by} has signed this side already")
     others = [s.by for name, s in known.signatures.items() if name != str(side)]
-    if by in others and known.to != known.desk:
+    if by in others and (known.agents or known.to != known.desk):
         raise CommandRejected("same-person", f"{by} has signed the other side: it takes two people")
     missing = known.matters_missing()
     if missing and side is HandoverSide.GIVING:
         reason = f"say first how these stand: {', '.join(missing)}"
         raise CommandRejected("matters-missing", reason, field="matters")
     return [HandoverSigned(desk=known.desk, side=side, by=by)]
-
-
-def duty_manager(configuration: Configuration, policy: HandoverPolicy, desk: str) -> str | None:
-    """Return who is told of what goes wrong at a desk: the desk's own, or else the policy's.
-
-    Not the person on duty, who works the shift, and not the shift, which is a stretch of time.
-    """
-    try:
-        own = getattr(configuration.desk(desk), "duty_manager", None)
-    except UnknownName:
-        own = None
-    return own or policy.duty_manager
-
-
-def may_sign(configuration: Configuration, desk: str, by: str) -> bool:
-    """Return whether a person may sign for a desk: its agents, and its duty manager."""
-    try:
-        agent: Agent | None = configuration.agent(by)
-    except UnknownName:
-        agent = None
-    if agent is not None and desk in agent.desks:
-        return True
-    policy = configuration.handover.policy_for(desk)
-    return policy is not None and duty_manager(configuration, policy, desk) == by
-
-
-def told(
-    configuration: Configuration, policy: HandoverPolicy, desks: Sequence[str]
-) -> tuple[str, ...]:
-    """Return who is told: each desk's duty manager, or the desk itself where it has none."""
-    names = [duty_manager(configuration, policy, desk) or desk for desk in desks]
-    return tuple(dict.fromkeys(names))[:TELL_MAX]
 
 
 def decide_alarm(
@@ -171,8 +142,8 @@ def decide_unsigned(
         until = state.sign_by(policy, side)
         if until is None or now < until:
             continue
-        desk = state.desk if side is HandoverSide.GIVING else state.to
-        tell = told(configuration, policy, [desk])
+        at = moment_of(state, side) or now
+        tell = told(configuration, desk_of(state, side), at)
         bodies += decide_alarm(state, reason=UNSIGNED, side=side, tell=tell)
     return bodies
 

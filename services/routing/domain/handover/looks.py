@@ -7,28 +7,20 @@ move is decided again on the ticket in the transaction that writes it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import cached_property
+from datetime import timedelta
 from typing import Final, NamedTuple
 
-from services.routing.domain.desks import DeskChoice, desk_named, is_open
+from services.routing.domain.desks import DeskChoice, desk_named
 from services.routing.domain.handover.brief import draft
+from services.routing.domain.handover.endings import Ending, Seen
 from services.routing.domain.handover.items import GONE, ItemState, Stage
 from services.routing.domain.handover.ruling import VISIT_STAYS, Ruling, is_grave, ruled
-from services.routing.domain.handover.shifts import (
-    candidates,
-    reopens_at,
-    somebody_opens_at,
-    successor,
-)
 from services.routing.domain.moves import queued
 from services.routing.domain.progress import counted
 from services.routing.domain.tickets import OVER, TicketState
 from services.routing.domain.versions import is_behind
 from services.routing.domain.visits import VISIT
 from shared.contracts.envelope import Body
-from shared.contracts.facts import TicketFacts
 from shared.contracts.handover import (
     HandoverAction,
     HandoverItemAdded,
@@ -38,61 +30,15 @@ from shared.contracts.handover import (
     HandoverItemMoved,
     HandoverItemOffered,
 )
-from shared.contracts.routing import QueueReason, Status, TicketQueued
+from shared.contracts.routing import QueueReason, Status, TicketPended, TicketQueued
 from shared.kernel import CommandRejected
-from shared.organisation import Configuration
-from shared.organisation.handover import HandoverPolicy
 
 SYSTEM: Final = "system"
 RETURNED: Final = "returned"
 NOBODY_OPEN: Final = "nobody-open"
 NO_NEXT: Final = "no-next"
 """No other desk may ever take it over; it waits for its own desk."""
-DESK_OPEN: Final = "desk-open"
 ANSWERED: Final = frozenset({"declined", "unanswered"})
-
-
-@dataclass(frozen=True)
-class Ending:
-    """The end of a shift, as it is looked at."""
-
-    handover: str
-    giving: str
-    closes_at: datetime
-    configuration: Configuration
-    policy: HandoverPolicy
-    now: datetime
-
-    @cached_property
-    def is_past(self) -> bool:
-        """Whether the shift has ended."""
-        return self.now >= self.closes_at
-
-    @cached_property
-    def is_closed(self) -> bool:
-        """Whether the shift has ended and the next one has not begun."""
-        return self.is_past and not is_open(self.configuration, self.giving, self.now)
-
-
-class Seen(NamedTuple):
-    """A ticket as the store had it."""
-
-    id: str
-    seq: int
-    state: TicketState
-    facts: TicketFacts
-    status: Status
-
-    @classmethod
-    def of(cls, ticket: str, seq: int, state: TicketState | None) -> Seen | None:
-        """Return a ticket whose request has come; None before that."""
-        if state is None or state.facts is None or state.status is None:
-            return None
-        return cls(ticket, seq, state, state.facts, state.status)
-
-    def is_at(self, desk: str) -> bool:
-        """Return whether it is open work of a desk; at tier 0 it is nobody's work yet."""
-        return self.state.desk == desk and self.status not in OVER and not self.state.unattended
 
 
 class Standing(NamedTuple):
@@ -117,10 +63,10 @@ def decide_look(item: ItemState | None, seen: Seen, ending: Ending) -> Sequence[
     """
     if is_behind(ending.configuration, seen.state):
         return []
-    present = seen.is_at(ending.giving)
+    present = ending.concerns(seen)
     if item is None or item.stage in GONE:
         # Work of the next shift is none of the last one's.
-        begun = ending.is_past and not ending.is_closed
+        begun = ending.is_past and not ending.is_left(seen)
         if begun or not present or (item is not None and seen.seq <= item.sequence):
             return []
         return _added(item, seen, ending)
@@ -139,7 +85,7 @@ def standing(item: ItemState, seen: Seen, ending: Ending) -> Standing:
         if word or item.kept_reason == RETURNED:
             return Standing(HandoverAction.KEEP, item.kept_reason or "")
     if ruling.action is HandoverAction.OFFER:
-        return _answer(item, ruling, ending, grave=grave)
+        return _answer(item, ruling, ending, grave=grave, left=ending.is_left(seen))
     if ruling.action is HandoverAction.KEEP:
         why = VISIT if ruling.rule == VISIT_STAYS else "policy"
         return _firm("keep", why, grave=grave)
@@ -148,16 +94,14 @@ def standing(item: ItemState, seen: Seen, ending: Ending) -> Standing:
 
 def mandate(item: ItemState, seen: Seen, ending: Ending) -> Mandate | None:
     """Return where a ticket has to go now; None where it stays, or where nobody is open."""
-    if item.stage in GONE or not ending.is_closed or not seen.is_at(ending.giving):
+    if item.stage in GONE or not ending.concerns(seen) or not ending.is_left(seen):
         return None
     if is_behind(ending.configuration, seen.state):
         return None
     found = standing(item, seen, ending)
     if found.action is not HandoverAction.MOVE:
         return None
-    choice = successor(
-        ending.configuration, ending.policy, seen.state, ending.now, giving=ending.giving
-    )
+    choice = ending.successor(seen.state)
     if choice is None:
         return None
     gone = desk_named(ending.configuration, ending.giving) is None
@@ -165,13 +109,38 @@ def mandate(item: ItemState, seen: Seen, ending: Ending) -> Mandate | None:
 
 
 def decide_move(
-    state: TicketState | None, *, giving: str, choice: DeskChoice, handover: str, by: str = SYSTEM
+    state: TicketState | None,
+    *,
+    giving: str,
+    choice: DeskChoice,
+    handover: str,
+    by: str = SYSTEM,
+    agent: str | None = None,
 ) -> Sequence[Body]:
-    """Put a ticket that is open work of the closing desk into the queue of the next one."""
+    """Put a ticket that is open work of the closing desk into the queue of the next one.
+
+    What is pending stays so there, for the same reason and until the same instant: its clocks
+    stay as they are. ``agent`` has it then; None: nobody, until it goes on.
+    """
     if state is None or state.facts is None or state.status in {None, *OVER}:
         return []
     if state.desk != giving or state.unattended:
         return []
+    if state.status is Status.PENDING and state.pend_reason is not None:
+        pended = TicketPended(
+            facts=state.facts,
+            status=Status.PENDING,
+            desk=choice.desk.name,
+            tier=choice.desk.tier,
+            agent=agent,
+            by=by,
+            reason=state.pend_reason,
+            until=state.until,
+            supplier=state.supplier,
+            handover=handover,
+            released=state.holder,
+        )
+        return [pended]
     moved: TicketQueued = queued(
         state.facts,
         choice.desk,
@@ -180,6 +149,8 @@ def decide_move(
         opens_at=choice.opens_at,
         released=state.holder,
         by=by,
+        queue=choice.queue,
+        unrouted=choice.unrouted,
     )
     return [counted(state, moved.model_copy(update={"handover": handover}))]
 
@@ -222,7 +193,9 @@ def _firm(action: str, why: str, *, grave: bool) -> Standing:
     return Standing(HandoverAction(action), why)
 
 
-def _answer(item: ItemState, ruling: Ruling, ending: Ending, *, grave: bool) -> Standing:
+def _answer(
+    item: ItemState, ruling: Ruling, ending: Ending, *, grave: bool, left: bool
+) -> Standing:
     if item.stage is Stage.DECLINED:
         return _firm(ruling.declined, "declined", grave=grave)
     if item.stage is Stage.OFFERED:
@@ -231,9 +204,11 @@ def _answer(item: ItemState, ruling: Ruling, ending: Ending, *, grave: bool) -> 
         return _firm(ruling.unanswered, "unanswered", grave=grave)
     if item.stage is Stage.KEPT and item.kept_reason in ANSWERED:
         return _firm("keep", str(item.kept_reason), grave=grave)
-    if ending.is_closed and not ending.policy.stay_max:
-        # There is no time for an answer.
-        return _firm(ruling.unanswered, "unanswered", grave=grave)
+    if left and not ending.policy.stay_max:
+        # There is no time for an answer, beside one that was given before nobody was open.
+        answered = item.answered_by is not None
+        action = ruling.declined if answered else ruling.unanswered
+        return _firm(action, "declined" if answered else "unanswered", grave=grave)
     return Standing(HandoverAction.OFFER, "policy")
 
 
@@ -290,33 +265,31 @@ def _briefed(item: ItemState, seen: Seen, ending: Ending) -> list[Body]:
 
 def _kept(seen: Seen, ending: Ending, reason: str) -> HandoverItemKept:
     if reason == NOBODY_OPEN:
-        opens = somebody_opens_at(
-            ending.configuration, ending.policy, seen.state, ending.now, giving=ending.giving
-        )
-    elif reason == DESK_OPEN:
+        opens = ending.somebody_at(seen.state)
+    elif reason == ending.word_back:
         opens = None
     else:
-        opens = reopens_at(ending.configuration, ending.giving, max(ending.now, ending.closes_at))
+        opens = ending.back_at(seen.state)
     return HandoverItemKept(**_common(seen, ending), reason=reason, opens_at=opens)
 
 
 def _settled(item: ItemState, seen: Seen, ending: Ending) -> list[Body]:
     """Return the offer or the keeping of an item, where one is due."""
     found = standing(item, seen, ending)
-    if ending.is_past and not ending.is_closed:
-        return [] if item.stage is Stage.KEPT else [_kept(seen, ending, DESK_OPEN)]
-    choice = successor(
-        ending.configuration, ending.policy, seen.state, ending.now, giving=ending.giving
-    )
+    left = ending.is_left(seen)
+    if ending.is_past and not left:
+        return [] if item.stage is Stage.KEPT else [_kept(seen, ending, ending.word_back)]
+    choice = ending.successor(seen.state)
     if found.action is HandoverAction.OFFER and choice is not None:
         return [_offered(seen, ending, choice.desk.name)]
-    if not ending.is_closed:
+    if not left:
         return []
     if found.action is HandoverAction.KEEP:
-        return [] if item.stage is Stage.KEPT else [_kept(seen, ending, found.why)]
+        waited = item.kept_reason in {NOBODY_OPEN, NO_NEXT}
+        stays = item.stage is Stage.KEPT and not waited
+        return [] if stays else [_kept(seen, ending, found.why)]
     if choice is None and found.action is not None:
-        others = candidates(ending.configuration, ending.policy, seen.state, giving=ending.giving)
-        reason = NOBODY_OPEN if others else NO_NEXT
+        reason = NOBODY_OPEN if ending.has_successors(seen.state) else NO_NEXT
         waits = item.stage is Stage.KEPT and item.kept_reason == reason
         return [] if waits else [_kept(seen, ending, reason)]
     return []

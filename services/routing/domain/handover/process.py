@@ -76,6 +76,8 @@ class HandoverState(BaseModel):
 
     desk: str = ""
     policy: str = ""
+    agents: tuple[str, ...] = ()
+    """Whose shift ends while the desk stays open; none: it is the desk's that ends."""
     started_at: datetime | None = None
     closes_at: datetime | None = None
     opened_at: datetime | None = None
@@ -188,6 +190,7 @@ def _times(body: HandoverOpened | HandoverRescheduled) -> dict[str, Any]:
         "to": body.to,
         "to_opens_at": body.to_opens_at,
         "overlap_seconds": body.overlap_seconds,
+        "agents": body.agents,
     }
 
 
@@ -212,8 +215,12 @@ def decide_open(
     policy: HandoverPolicy,
     shift: Shift,
     taking: Takeover,
+    agents: tuple[str, ...] = (),
 ) -> Sequence[Body]:
-    """Open a handover, once; one that was withdrawn is opened again."""
+    """Open a handover, once; one that was withdrawn is opened again.
+
+    ``agents`` are those whose shift ends; none: it is the desk's.
+    """
     if state is not None and state.withdrawn is None:
         return []
     matters = tuple(HandoverMatter(name=m.name, required=m.required) for m in policy.matters)
@@ -227,6 +234,7 @@ def decide_open(
             to_opens_at=taking.opens_at,
             overlap_seconds=taking.overlap_seconds,
             matters=matters,
+            agents=agents,
         )
     ]
 
@@ -238,21 +246,27 @@ def decide_reschedule(
     taking: Takeover,
     reason: str,
     now: datetime,
+    agents: tuple[str, ...] = (),
 ) -> Sequence[Body]:
-    """Move the end of a shift that is still ahead, or name another desk that takes over."""
+    """Move the end of a shift that is still ahead, or name others who take over or leave."""
     if state is None or state.is_over or state.closes_at is None or state.closes_at <= now:
         return []
-    known = (state.closes_at, state.to, state.to_opens_at, state.overlap_seconds)
-    if known == (closes_at, taking.desk, taking.opens_at, taking.overlap_seconds):
+    known = (state.closes_at, state.to, state.to_opens_at, state.overlap_seconds, state.agents)
+    if known == (closes_at, taking.desk, taking.opens_at, taking.overlap_seconds, agents):
         return []
+    if agents != state.agents:
+        reason = "agents"
+    elif closes_at == state.closes_at:
+        reason = "next-desk"
     return [
         HandoverRescheduled(
             desk=state.desk,
-            reason=reason if closes_at != state.closes_at else "next-desk",
+            reason=reason,
             closes_at=closes_at,
             to=taking.desk,
             to_opens_at=taking.opens_at,
             overlap_seconds=taking.overlap_seconds,
+            agents=agents,
         )
     ]
 

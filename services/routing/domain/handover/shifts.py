@@ -9,6 +9,7 @@ from services.routing.domain.desks import (
     choose_desk,
     desk_named,
     is_open,
+    queue_named,
     redirected,
     topology_of,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "reopens_at",
     "shift_end",
     "somebody_opens_at",
+    "stays_with",
     "successor",
     "takeover",
 ]
@@ -87,6 +89,21 @@ def successor(
     if desk_named(configuration, giving) is None:
         return choose_desk(configuration, state.facts, now)
     return None
+
+
+def stays_with(
+    configuration: Configuration, state: TicketState, now: datetime, *, desk: str
+) -> DeskChoice | None:
+    """Return the desk itself, in whose queue a ticket waits for those who are at work.
+
+    None while the desk is closed, or where it is configured no more.
+    """
+    if desk_named(configuration, desk) is None or not is_open(configuration, desk, now):
+        return None
+    queue = queue_named(configuration, state.queue, desk=desk)
+    rule = f"the shift of {state.holder} ends at {desk}: it waits for who is at work"
+    because = redirected(state.queued_because, rule, queue or desk)
+    return DeskChoice(configuration.desk(desk), because, queue=queue, unrouted=state.unrouted)
 
 
 def offered_desk(

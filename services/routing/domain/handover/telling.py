@@ -23,6 +23,7 @@ class Teller:
 
     def __init__(self, *, lang: Lang, time_zone: str, now: datetime) -> None:
         self.lang = lang
+        self.time_zone = time_zone
         self._zone = zone(time_zone)
         self._now = now
 
