@@ -92,6 +92,9 @@ class ClockView(BaseModel):
     """Calendar time in which the clock was neither paused nor stopped, up to the event."""
     warnings_done: Annotated[int, Field(ge=0, le=10)] = 0
     """How many of the policy's warning points were told of, the earliest first."""
+    cancelled_for: Code | None = None
+    """Of a cancelled clock: ``merged`` where the ticket goes on in another one; None where no
+    policy promises it any more, or a condition of its own cancelled it."""
     calendar_due_at: Instant | None = None
     """When ``elapsed_seconds`` reach the target: the second figure, which no calendar bounds.
 
@@ -241,8 +244,8 @@ class ClocksChanged(ClocksCounted):
     type: ClassVar[str] = "heliodesk.clocks.changed.v1"
 
     change: Code
-    """desk-changed, responded, wrote, paused, resumed, resolved, reopened, closed, queued, offered,
-    assigned, accepted, started, regarded, facts-changed."""
+    """desk-changed, responded, replied, wrote, paused, resumed, resolved, reopened, closed, queued,
+    offered, assigned, accepted, started, regarded, facts-changed."""
     status: Code
     """Status of the ticket that the clocks obey from now on; empty while routing has not spoken."""
     desk: Code | None = None
@@ -250,6 +253,8 @@ class ClocksChanged(ClocksCounted):
     """What the ticket is, where that changed."""
     facts_since: Instant | None = None
     """From when on it is that; None: from ``at`` on."""
+    configversion: Annotated[int, Field(ge=0)] | None = None
+    """The version whose policies apply, where that is another than was taken for it."""
 
 
 class ClockWarned(ClocksEvent):

@@ -231,7 +231,7 @@ def test_a_diff_says_which_open_tickets_would_move_and_why(home: Path) -> None:
     ):
         assert f"{line}\n" in shown.stdout
     asked = desk.asked[-1]
-    assert sorted(json.loads(asked.content)["sections"])[:2] == ["agents", "calendars"]
+    assert sorted(json.loads(asked.content)["sections"])[:2] == ["agents", "agreements"]
     assert desk.json("config", "diff", str(SAMPLE))["tickets"] == DRY
 
 

@@ -33,7 +33,8 @@ def check_clocks(told: Told, ticket: str) -> Iterator[str]:
             case sla.ClockBreachWithdrawn():
                 net[body.clock] -= 1
             case sla.ClockWarned() | sla.ClockEscalated():
-                what = (body.clock, getattr(body, "step", "warning"))
+                number = body.point if isinstance(body, sla.ClockWarned) else body.step
+                what = (body.clock, f"{body.type} {number}")
                 if what in seen:
                     yield f"{ticket} {what}: said again"
                 seen.add(what)

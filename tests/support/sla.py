@@ -217,10 +217,16 @@ class Story:
         self.status = Status.ACCEPTED
         return self._work(at, TicketAccepted)
 
-    def pended(self, at: datetime, reason: PendReason = PendReason.CUSTOMER) -> Event[Any]:
+    def pended(
+        self,
+        at: datetime,
+        reason: PendReason = PendReason.CUSTOMER,
+        *,
+        supplier: str | None = None,
+    ) -> Event[Any]:
         """The ticket waits."""
         self.status = Status.PENDING
-        return self._work(at, TicketPended, reason=reason, by="ann")
+        return self._work(at, TicketPended, reason=reason, supplier=supplier, by="ann")
 
     def resumed(self, at: datetime) -> Event[Any]:
         """Work goes on."""
@@ -237,10 +243,10 @@ class Story:
         self.status = Status.QUEUED
         return self._work(at, TicketReopened, reason="contact")
 
-    def closed(self, at: datetime) -> Event[Any]:
+    def closed(self, at: datetime, reason: str = "confirmed") -> Event[Any]:
         """The ticket is over."""
         self.status = Status.CLOSED
-        return self._work(at, TicketClosed, reason="confirmed")
+        return self._work(at, TicketClosed, reason=reason)
 
     def regarded(self, at: datetime) -> Event[Any]:
         """Routing has taken note of something without moving the ticket."""

@@ -130,6 +130,11 @@ def stand(**changed: Any) -> dict[str, Any]:
             "计时暂停。",
         ),
         (
+            sla.ClocksChanged(number="HD-1", clocks=(), change="started", status="in-progress"),
+            "The clocks know that work is under way.",
+            "计时已知悉正在处理。",
+        ),
+        (
             sla.ClocksChanged(number="HD-1", clocks=(), change="brand-new", status="x"),
             "The clocks changed: brand-new.",
             "计时有变化：brand-new。",

@@ -23,7 +23,9 @@ import pytest
 
 from services.sla.domain.explain import ClockExplanation, TicketExplanation
 from services.sla.domain.explain_text import duration, render
-from tests.support.sla import Sla, Story, utc
+from shared.contracts.intake import Direction
+from shared.contracts.routing import PendReason
+from tests.support.sla import Sla, Story, organisation, utc
 
 HOUR = 3600
 
@@ -213,3 +215,66 @@ async def test_steps_and_a_running_clock_are_told_in_words() -> None:
 def test_durations_are_exact(seconds: float, text: str) -> None:
     """Nothing is rounded away."""
     assert duration(seconds) == text
+
+
+async def test_a_clock_of_its_own_rules_says_which_rule_did_what() -> None:
+    """Agreement, cycle, subject, supplier, the rule that began or paused it: in both languages."""
+    configuration = organisation(
+        sla="""
+policies:
+  - {name: fix, metric: resolution, targets: {P2: 8h}, warnings: [30m]}
+  - {name: uc, metric: supplier, kind: uc, targets: {P2: 2h}, calendar: supplier}
+  - name: odd
+    metric: resolution
+    targets: {P2: 3h}
+    calendar: always
+    pauses_when: desk == "shanghai"
+    resets_when: event == "wrote"
+""",
+        suppliers="suppliers: [{name: cables, title: Cables, calendar: always}]",
+        agreements="agreements: [{name: gold, title: Gold, state: in-force,"
+        " targets: {fix: {P2: 6h}}}]",
+    )
+    sla, story = Sla(configuration=configuration), Story()
+    await sla.feed(
+        story.accepted(),
+        story.queued(utc(2, 14)),
+        story.message(utc(2, 14, 20), Direction.INBOUND, author="contact-1"),
+        story.pended(utc(2, 15), PendReason.SUPPLIER, supplier="cables"),
+        story.queued(utc(2, 16), "shanghai"),
+    )
+    found = await explanation(sla, utc(2, 16, 30))
+    english, chinese = render(found), render(found, lang="zh")
+    for line in (
+        "Resolution, policy fix (configuration 1), agreement gold: running",
+        "  - 30 min left: due 2026-07-03 04:30 UTC",
+        "Supplier's time of cables, policy uc (configuration 1): met",
+        (
+            "  - london, waiting for cables, calendar always (UTC, configuration 1), "
+            "2026-07-02 15:00 UTC to 2026-07-02 16:00 UTC: 1 h"
+        ),
+        "  Ended 2026-07-02 16:00 UTC (no longer with it).",
+        "  Target 3 h, since 2026-07-02 14:20 UTC (resets_when).",
+        "Resolution, policy odd (configuration 1), cycle 2: paused",
+        (
+            "  - by a condition of the policy (by system), 2026-07-02 16:00 UTC to now: "
+            '30 min on the calendar; pauses_when: desk == "shanghai"'
+        ),
+    ):
+        assert line in english.splitlines()
+    assert "供应商用时（cables），策略 uc（配置版本 1）：已达成" in chinese
+    assert "；pauses_when：desk" in chinese
+    assert len(english.splitlines()) == len(chinese.splitlines())
+
+
+async def test_the_time_in_another_ticket_is_shown() -> None:
+    """An undone merge is among what is not counted."""
+    sla, story = Sla(), Story()
+    await sla.feed(
+        story.accepted(),
+        story.queued(utc(2, 14)),
+        story.closed(utc(2, 14, 30), "merged"),
+        story.reopened(utc(2, 15)),
+    )
+    text = render(await explanation(sla, utc(2, 16)))
+    assert "  - went on in another ticket, then taken back (by system), 2026-07-02 14:30" in text

@@ -205,7 +205,8 @@ def _started(scope: Scope, body: sla.ClocksStarted) -> Said:
 
 def _changed(scope: Scope, body: sla.ClocksChanged) -> Said:
     fields = {"desk": scope.names.desk(body.desk), "change": body.change}
-    key = f"say.clocks.{body.change}"
+    # That clocks were started is another sentence than that an agent began.
+    key = "say.clocks.begun" if body.change == "started" else f"say.clocks.{body.change}"
     known = scope.words.has(key)
     return Said(key if known else "say.clocks.changed", "clock", Tone.QUIET, fields)
 

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from services.sla.domain.history import MERGED
 from services.sla.domain.hours import calendar_of, hours_of
-from services.sla.domain.machine import Course, Phase, Run
+from services.sla.domain.machine import Course, Phase, Rule, Run
 from services.sla.domain.model import Clock, Rules, ms_of
 from services.sla.domain.promises import Point, policy_of, steps_of, warnings_of
 from shared.calendar import CalendarError
@@ -54,6 +55,7 @@ def counted(view: ClockView, course: Course, account: Account, *, at: datetime) 
             "started_at": course.started_at,
             "ended_at": course.ended_at,
             "state": _STATES.get(course.phase, ClockState.RUNNING),
+            "cancelled_for": MERGED if course.ended_by is Rule.MERGED else None,
         }
     )
     return timed(Clock(view=view, spans=spans), rules)
@@ -61,12 +63,17 @@ def counted(view: ClockView, course: Course, account: Account, *, at: datetime) 
 
 def timed(clock: Clock, rules: Rules) -> Clock:
     """Return the clock with the instants at which something is to be said of it."""
-    view = clock.view
-    update: dict[str, object] = {"due_at": None, "calendar_due_at": None}
-    if view.state is not ClockState.CANCELLED:
-        target_ms = ms_of(view.target_seconds)
-        due_at = reached_at(clock, target_ms, rules)
-        update = {"due_at": due_at, "calendar_due_at": elapsed_at(clock, target_ms)}
+    view, target_ms = clock.view, ms_of(clock.view.target_seconds)
+    due_at = reached_at(clock, target_ms, rules)
+    update: dict[str, object] = {"due_at": due_at}
+    if view.state is ClockState.CANCELLED:
+        # What broke before it was cancelled did break; a merge does not make it of no account.
+        broke = due_at is not None and view.ended_at is not None and due_at < view.ended_at
+        update = {"due_at": due_at if broke else None, "calendar_due_at": None}
+        if broke and view.cancelled_for == MERGED:
+            update |= {"state": ClockState.MISSED, "cancelled_for": None}
+    else:
+        update["calendar_due_at"] = elapsed_at(clock, target_ms)
         if view.ended_at is not None:
             met = due_at is None or view.ended_at <= due_at
             update["state"] = ClockState.MET if met else ClockState.MISSED
@@ -76,14 +83,10 @@ def timed(clock: Clock, rules: Rules) -> Clock:
 def armed(clock: Clock, rules: Rules) -> Clock:
     """Return the clock with its warning point, and the earliest instant of what is to be done."""
     view = clock.view
-    if view.state is ClockState.CANCELLED:
-        return clock.model_copy(
-            update={"view": view.model_copy(update={"warn_at": None, "next_at": None})}
-        )
     policy = policy_of(view, rules)
     points = warnings_of(policy, view.target_seconds)
     warn_at = None
-    if points:
+    if points and view.state is not ClockState.CANCELLED:
         point = points[min(warnings_done(view), len(points) - 1)]
         warn_at = reached_at(clock, point.at_ms, rules)
     view = view.model_copy(update={"warn_at": warn_at})
@@ -105,9 +108,7 @@ def breach_is_open(view: ClockView) -> bool:
 
 def is_broken(view: ClockView) -> bool:
     """Whether the clock breaks its target, as things stand, once its due time has passed."""
-    if view.due_at is None or view.state is ClockState.CANCELLED:
-        return False
-    return view.ended_at is None or view.ended_at > view.due_at
+    return view.due_at is not None and (view.ended_at is None or view.ended_at > view.due_at)
 
 
 def warnings_done(view: ClockView) -> int:

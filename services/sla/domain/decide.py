@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.sla.domain.clocks import clocks_of
+from services.sla.domain.clocks import clocks_of, courses_of
 from services.sla.domain.count import is_broken, merged, timed
 from services.sla.domain.history import (
     OVER,
@@ -29,7 +29,6 @@ from shared.contracts.sla import (
     ClockLedger,
     ClocksChanged,
     ClocksStarted,
-    ClockState,
     ClockView,
     DeskSpan,
     MessageEntry,
@@ -56,7 +55,7 @@ class News:
     message: MessageEntry | None = None
     owner: bool = False
     first: bool = False
-    """Whether the facts are those as of the acceptance."""
+    """Whether facts and version are those of the acceptance, which count."""
 
 
 def decide(state: ClocksState | None, news: News, rules: Rules) -> list[Body]:
@@ -81,6 +80,7 @@ def decide(state: ClocksState | None, news: News, rules: Rules) -> list[Body]:
             for clock in clocks
         )
     clocks, withdrawn = _withdrawn(clocks, rules, at=news.at)
+    withdrawn += _undone(history, rules, known, clocks, at=news.at)
     views = tuple(clock.view for clock in clocks)
     ledgers = _ledgers(known, clocks)
     if state is None or before is None:
@@ -113,6 +113,8 @@ def taken(history: History | None, news: News) -> History:
         if facts != history.now:
             since = history.accepted_at if news.first else news.at
             history = replace(history, facts=with_facts(history.facts, facts, since))
+    if news.first and news.version != history.version:
+        history = replace(history, version=news.version)
     if news.message is not None:
         history = replace(history, messages=with_message(history.messages, news.message))
     if news.entry is not None:
@@ -170,22 +172,46 @@ def _withdrawn(
     withdrawn: list[ClockView] = []
     for clock in clocks:
         view = clock.view
-        breached_at = view.breached_at
-        if (
-            breached_at is None
-            or at > breached_at
-            or view.state is ClockState.CANCELLED
-            or (is_broken(view) and view.due_at is not None and view.due_at <= breached_at)
-        ):
+        if view.breached_at is None or at > view.breached_at or _broke(view, view.breached_at):
             kept.append(clock)
-        else:
-            free = timed(
-                clock.model_copy(update={"view": view.model_copy(update={"breached_at": None})}),
-                rules,
-            )
-            kept.append(free)
-            withdrawn.append(free.view)
+            continue
+        view = view.model_copy(update={"breached_at": None})
+        free = timed(Clock(view=view, spans=clock.spans), rules)
+        kept.append(free)
+        withdrawn.append(free.view)
     return tuple(kept), withdrawn
+
+
+def _undone(
+    history: History,
+    rules: Rules,
+    known: Sequence[Clock],
+    clocks: Sequence[Clock],
+    *,
+    at: datetime,
+) -> list[ClockView]:
+    """Return the clocks with a breach that was told, and that there never were, as is known now.
+
+    A clock that is only let go, to make room, did break.
+    """
+    left = {clock.view.clock for clock in clocks}
+    gone = [c.view for c in known if c.view.clock not in left and c.view.breached_at is not None]
+    if not gone:
+        return []
+    there = {one.clock.view.clock for one in courses_of(history, rules, at=at, known=known)}
+    newest: dict[tuple[str, str | None], int] = {}
+    for clock in clocks:
+        newest[(clock.view.policy, clock.view.subject)] = clock.view.cycle
+    return [
+        view
+        for view in gone
+        if view.clock not in there and view.cycle > newest.get((view.policy, view.subject), 0)
+    ]
+
+
+def _broke(view: ClockView, breached_at: datetime) -> bool:
+    """Whether a clock broke its target by the instant of a breach that was told."""
+    return is_broken(view) and view.due_at is not None and view.due_at <= breached_at
 
 
 def _let_go(state: ClocksState, settlement: Settled | None, entries: int) -> dict[str, object]:
@@ -239,6 +265,8 @@ def _changed(state: ClocksState, news: News, before: History, after: History) ->
     elif entry is None and message is None:
         change = "facts-changed"
     replied = message is not None and message.change == REPLIED
+    if replied and state.responded_at is not None:
+        change = REPLIED
     return ClocksChanged(
         number=state.number,
         clocks=(),
@@ -247,6 +275,7 @@ def _changed(state: ClocksState, news: News, before: History, after: History) ->
         desk=entry.desk if entry else state.desk,
         facts=after.now if after.now != before.now else None,
         facts_since=after.accepted_at if news.first and after.now != before.now else None,
+        configversion=None if after.version == before.version else after.version,
         at=news.at,
         entry=entry,
         message=message,

@@ -53,7 +53,9 @@ def evolve(state: ClocksState | None, event: Event[Any]) -> ClocksState:
 
 
 def _known_better(state: ClocksState, body: ClocksChanged, event: Event[Any]) -> ClocksState:
-    """Return the state with what the ticket is now."""
+    """Return the state with what the ticket is now, and whose policies apply."""
+    if body.configversion is not None:
+        state = state.model_copy(update={"configversion": body.configversion})
     if body.facts is None:
         return state
     since = body.facts_since or body.at or event.time

@@ -23,6 +23,9 @@ from shared.organisation import Policy
 WINDOWS_MAX: Final = 400
 """Windows that one line lists one by one: a year of split shifts. The rest is one sum."""
 
+UNMERGED: Final = "unmerged"
+"""Why no time was counted while the work went on in another ticket."""
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -284,8 +287,10 @@ def _pause(rest: Rest, policy: Policy, now: datetime) -> Pause:
         Rule.STOPS_WHEN: policy.stops_when,
     }
     reason = moment.waits_for or ("resolved" if moment.over else rest.rule.value)
-    if rest.rule in {Rule.GIVEN_UP, Rule.MERGED}:
+    if rest.rule in {Rule.GIVEN_UP, Rule.PAUSES_WHEN}:
         reason = rest.rule.value
+    elif rest.rule is Rule.MERGED:
+        reason = UNMERGED
     return Pause(
         reason=reason,
         by=moment.entry.by if moment.entry else "system",

@@ -25,7 +25,8 @@ _EN: Final[Mapping[str, str]] = {
     "of": "{metric} of {subject}",
     "target": "  Target {target}, since {started}{by}.",
     "business": "  Business time: {used} used, {left}.",
-    "calendar": "  Calendar time: {used} used, {left}; by it due {due}.",
+    "calendar": "  Calendar time: {used} used, {left}{due}.",
+    "by-it": "; by it due {at}",
     "rule": " ({rule})",
     "settled": "  Of the time before {at} only sums are kept, and no pauses.",
     "left": "{time} left",
@@ -52,7 +53,6 @@ _EN: Final[Mapping[str, str]] = {
     "step": "  - step {step} at {point}: {when}",
     "after": "{time} used",
     "before": "{time} left",
-    "not-due": "never, as things stand",
     "done": "done",
     "at": "due {at}",
     "later": "not yet",
@@ -78,14 +78,10 @@ _EN: Final[Mapping[str, str]] = {
     "until": "waits until an instant",
     "unknown": "waits, nobody said why",
     "resolved": "resolved, then reopened",
-    "given-up": "with somebody else",
+    "given-up": "no longer with it",
+    "unmerged": "went on in another ticket, then taken back",
     "merged-ticket": "part of another ticket",
-    "metric": "by its default rule",
-    "starts_when": "starts_when",
-    "pauses_when": "pauses_when",
-    "stops_when": "stops_when",
-    "resets_when": "resets_when",
-    "cancels_when": "cancels_when",
+    "condition": "by a condition of the policy",
     "unfit": "the policy does not fit any more",
     "reopened": "reopened",
     "d": "{n} d",
@@ -103,7 +99,8 @@ _ZH: Final[Mapping[str, str]] = {
     "of": "{metric}（{subject}）",
     "target": "  目标 {target}，自 {started} 起{by}。",
     "business": "  工作时间：已用 {used}，{left}。",
-    "calendar": "  日历时间：已用 {used}，{left}；按日历时间到期 {due}。",
+    "calendar": "  日历时间：已用 {used}，{left}{due}。",
+    "by-it": "；按日历时间到期 {at}",
     "rule": "（{rule}）",
     "settled": "  {at} 之前只保留合计，不再列出暂停。",
     "left": "剩余 {time}",
@@ -130,7 +127,6 @@ _ZH: Final[Mapping[str, str]] = {
     "step": "  - 第 {step} 步，{point}：{when}",
     "after": "已用 {time}",
     "before": "剩余 {time}",
-    "not-due": "目前不会到期",
     "done": "已执行",
     "at": "预定 {at}",
     "later": "尚未到",
@@ -156,14 +152,10 @@ _ZH: Final[Mapping[str, str]] = {
     "until": "等待至指定时间",
     "unknown": "等待，原因未说明",
     "resolved": "已解决后重新打开",
-    "given-up": "由他人处理",
+    "given-up": "已转交他处",
+    "unmerged": "曾并入另一工单，后撤销",
     "merged-ticket": "已并入其他工单",
-    "metric": "默认规则",
-    "starts_when": "starts_when",
-    "pauses_when": "pauses_when",
-    "stops_when": "stops_when",
-    "resets_when": "resets_when",
-    "cancels_when": "cancels_when",
+    "condition": "按策略条件",
     "unfit": "策略不再适用",
     "reopened": "重新打开",
     "d": "{n}天",
@@ -184,6 +176,7 @@ _DAYS_ZH: Final = {
 }
 _RULE_WORDS: Final = {"merged": "merged-ticket"}
 """Words of rules that stand for something else too."""
+_REASON_WORDS: Final = _RULE_WORDS | {"pauses_when": "condition", "stops_when": "condition"}
 _UNITS: Final = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000))
 
 
@@ -240,7 +233,7 @@ class _Text:
             "calendar",
             used=self.time(clock.elapsed_seconds),
             left=self._left(clock.calendar_left_seconds),
-            due=self._word("not-due") if due is None else self._at(due),
+            due="" if due is None else self._say("by-it", at=self._at(due)),
         )
         if clock.due_at is not None:
             yield self._say("due", at=self._at(clock.due_at))
@@ -333,10 +326,10 @@ class _Text:
     def _pause(self, pause: Pause) -> str:
         why = ""
         if pause.condition is not None:
-            why = self._say("why", rule=self._word(pause.rule), condition=pause.condition)
+            why = self._say("why", rule=pause.rule, condition=pause.condition)
         return self._say(
             "pause",
-            reason=self._word(_RULE_WORDS.get(pause.reason, pause.reason)),
+            reason=self._word(_REASON_WORDS.get(pause.reason, pause.reason)),
             by=pause.by,
             start=self._at(pause.started_at),
             end=self._end(pause.ended_at),

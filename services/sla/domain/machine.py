@@ -240,7 +240,7 @@ class Machine:
             rests = pauses(moment) and not (resumes is not None and resumes(moment))
         if not rests:
             course.go(moment)
-        elif course.phase is not Phase.PAUSED or _says_more(course, moment):
+        elif course.phase is not Phase.PAUSED or (own is None and _says_more(course, moment)):
             course.rest(moment, rule)
 
     def _stops(self, moment: Moment) -> Rule | None:
