@@ -41,7 +41,7 @@ def create_app(settings: SlaSettings, *, clock: Clock | None = None) -> FastAPI:
     )
     runtime.consume(REQUESTS, on_requests(handlers))
     runtime.consume(TICKETS, on_tickets(handlers))
-    runtime.tick("clocks", ticker.run_once, seconds=settings.tick_seconds)
+    runtime.tick("clocks", ticker.run_once, seconds=settings.tick_seconds, due=ticker.next_at)
     return runtime.application(
         routers=[
             clock_router(index=index, handlers=handlers, clock=clock),

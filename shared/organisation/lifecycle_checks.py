@@ -25,6 +25,12 @@ def lifecycle_faults(configuration: Configuration) -> Iterator[Fault]:
     for desk, agent in section.duty_managers.items():
         yield from _unknown(("duty_managers", desk), "desk", desk, desks)
         yield from _unknown(("duty_managers", desk), "agent", agent, agents)
+    for agent, deputies in section.deputies.items():
+        yield from _unknown(("deputies", agent), "agent", agent, agents)
+        for place, deputy in enumerate(deputies):
+            yield from _unknown(("deputies", agent, place), "agent", deputy, agents)
+            if deputy == agent:
+                yield ("deputies", agent, place), f"{agent!r} cannot stand in for themselves"
     earlier: list[SilenceRule] = []
     for index, rule in enumerate(section.silence):
         for place, desk in enumerate(rule.desks):
