@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from services.notify.domain import alarms, ending, offers, planning, referrals, watching
+from services.notify.domain import (
+    alarms,
+    clocks,
+    ending,
+    offers,
+    planning,
+    referrals,
+    watching,
+)
 from services.notify.domain.handovers import tell_alarm
 from services.notify.domain.notices import NOTICES
 from services.notify.handlers import Reach
@@ -143,7 +151,7 @@ def on_contacts() -> list[On]:
 def on_clocks(find: Configured) -> list[On]:
     """Return the rows of ``heliodesk.clocks``."""
     return [
-        On(ClockWarned, NOTICES, lambda s, e, now: planning.warn(s, e, now, find(e))),
-        On(ClockBreached, NOTICES, lambda s, e, now: planning.tell_breach(s, e, now, find(e))),
-        On(ClockEscalated, NOTICES, lambda s, e, now: planning.escalate(s, e, now, find(e))),
+        On(ClockWarned, NOTICES, lambda s, e, now: clocks.warn(s, e, now, find(e))),
+        On(ClockBreached, NOTICES, lambda s, e, now: clocks.tell_breach(s, e, now, find(e))),
+        On(ClockEscalated, NOTICES, lambda s, e, now: clocks.escalate(s, e, now, find(e))),
     ]

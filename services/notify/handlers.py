@@ -321,6 +321,9 @@ def _values(
         "agent": _title(configuration.agent, agent, lambda found: found.name),
         "to": _title(configuration.desk, details.get("to", ""), lambda found: found.title),
         "by": _title(configuration.agent, details.get("by", ""), lambda found: found.name),
+        "instead_of": _title(
+            configuration.agent, details.get("instead_of", ""), lambda found: found.name
+        ),
         "due": _due(details.get("due_at"), desk, configuration),
         "opens": _due(details.get("opens_at"), desk, configuration),
         "closes": _due(details.get("close_at"), desk, configuration),

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from fastapi import FastAPI
 
 from services.sla.api import clock_router, internal_router
 from services.sla.consumers import on_requests, on_tickets
+from services.sla.domain.escalating import expected_levels
 from services.sla.domain.evolve import TICKET_CLOCKS
 from services.sla.evidence_store import MongoEvidence
-from services.sla.foresight import Foresight
+from services.sla.foresight import Expected, Foresight
 from services.sla.foresight_api import prediction_router
 from services.sla.foresight_store import MongoForesight
-from services.sla.handlers import ClockHandlers
+from services.sla.handlers import ClockHandlers, tell_expected
 from services.sla.projector import Projector
 from services.sla.reports import Reports
 from services.sla.reports_api import reports_router
@@ -34,17 +36,7 @@ def create_app(settings: SlaSettings, *, clock: Clock | None = None) -> FastAPI:
     index = MongoClocks(runtime.database)
     runtime.prepare.append(index.ensure_indexes)
     handlers = ClockHandlers(runtime.configurations)
-    foreseen = MongoForesight(runtime.database)
-    runtime.prepare.append(foreseen.ensure_indexes)
-    foresight = Foresight(
-        store=foreseen,
-        rules=handlers.rules,
-        clock=clock,
-        at_risk=settings.at_risk,
-        failed=lambda ticket, reason: runtime.log.error(
-            "foresight_failed", ticket=ticket, reason=reason
-        ),
-    )
+    foresight = _foresight(runtime, handlers, settings, clock)
     ticker = ClockTicker(
         index=index,
         caughtup=GroupCaughtup(runtime.bus, (REQUESTS, TICKETS), clock),
@@ -63,6 +55,48 @@ def create_app(settings: SlaSettings, *, clock: Clock | None = None) -> FastAPI:
     )
     runtime.consume(REQUESTS, on_requests(handlers))
     runtime.consume(TICKETS, on_tickets(handlers))
+    reports = _reports(runtime, settings, clock)
+    runtime.tick("clocks", ticker.run_once, seconds=settings.tick_seconds, due=ticker.next_at)
+    runtime.tick("foresight", foresight.run_once, seconds=settings.foresight_seconds)
+    return runtime.application(
+        routers=[
+            clock_router(index=index, handlers=handlers, foresight=foresight, clock=clock),
+            prediction_router(foresight),
+            internal_router(store=runtime.committer.store, handlers=handlers, clock=clock),
+            reports_router(reports),
+        ],
+        title="Heliodesk sla",
+        description="The clocks of tickets: what was promised, what is used, and why.",
+    )
+
+
+def _foresight(
+    runtime: Runtime, handlers: ClockHandlers, settings: SlaSettings, clock: Clock
+) -> Foresight:
+    """Return the predictions, which tell the clocks of a breach that is expected."""
+    store = MongoForesight(runtime.database)
+    runtime.prepare.append(store.ensure_indexes)
+
+    async def tell(expected: Sequence[Expected]) -> None:
+        told = await tell_expected(expected, handlers=handlers, committer=runtime.committer)
+        for ticket, reason in told.failed.items():
+            runtime.log.error("expectation_failed", ticket=ticket, reason=reason)
+
+    return Foresight(
+        store=store,
+        rules=handlers.rules,
+        clock=clock,
+        at_risk=settings.at_risk,
+        levels=expected_levels,
+        tell=tell,
+        failed=lambda ticket, reason: runtime.log.error(
+            "foresight_failed", ticket=ticket, reason=reason
+        ),
+    )
+
+
+def _reports(runtime: Runtime, settings: SlaSettings, clock: Clock) -> Reports:
+    """Return the reports, and follow the service's own topic for them."""
     evidence = MongoEvidence(runtime.database, clock=clock)
     projector = Projector(
         store=evidence,
@@ -89,18 +123,7 @@ def create_app(settings: SlaSettings, *, clock: Clock | None = None) -> FastAPI:
 
     runtime.prepare.append(prepare_evidence)
     runtime.bus.consume(CLOCKS, projector.process)
-    runtime.tick("clocks", ticker.run_once, seconds=settings.tick_seconds)
-    runtime.tick("foresight", foresight.run_once, seconds=settings.foresight_seconds)
-    return runtime.application(
-        routers=[
-            clock_router(index=index, handlers=handlers, foresight=foresight, clock=clock),
-            prediction_router(foresight),
-            internal_router(store=runtime.committer.store, handlers=handlers, clock=clock),
-            reports_router(reports),
-        ],
-        title="Heliodesk sla",
-        description="The clocks of tickets: what was promised, what is used, and why.",
-    )
+    return reports
 
 
 class _Outboxes:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Protocol
 
 from services.sla.domain.decide import News, decide
+from services.sla.domain.escalating import Expectation, decide_expected
 from services.sla.domain.evolve import TICKET_CLOCKS
 from services.sla.domain.explain import TicketExplanation, explained
 from services.sla.domain.history import MERGED
 from services.sla.domain.model import REPLIED, WROTE, ClocksState, Rules
 from services.sla.domain.ticks import decide_tick
 from services.sla.ports import ConfigurationSource, Due
-from shared.aggregate import Document
+from shared.aggregate import Document, StreamParked
 from shared.commit import Command, Committer
 from shared.contracts.envelope import Body, Event
 from shared.contracts.intake import (
@@ -30,8 +32,10 @@ from shared.contracts.intake import (
 from shared.contracts.routing import Status, TicketClosed, TicketEvent, TicketPended
 from shared.contracts.sla import MessageEntry, WorkEntry
 from shared.kernel import CommandRejected
+from shared.organisation import Configuration
 
 TIMER_FAILED = "timer-failed"
+NOT_FOUND = 404
 AUTOMATIC_AUTHORS = frozenset({"system"})
 """Their messages are no response: an automatic acknowledgement never counts."""
 
@@ -54,6 +58,10 @@ class ClockHandlers:
     def rules(self, tenant: str) -> Rules:
         """Return the tenant's configurations by version."""
         return partial(self._configurations.at, tenant)
+
+    def current(self, tenant: str) -> Configuration:
+        """Return the tenant's configuration as it is now; raise Infrastructure without one."""
+        return self._configurations.current(tenant)
 
     def on_request(
         self, state: ClocksState | None, event: Event[RequestEvent], now: datetime
@@ -158,11 +166,14 @@ _REASONED = frozenset({Status.PENDING.value, Status.CLOSED.value})
 
 @dataclass(frozen=True, slots=True)
 class Ticked:
-    """What became of a round: tickets of which all was said, and those that could not be judged."""
+    """What became of a round. A ticket that is in none of the three is to be asked again."""
 
-    done: int
+    armed: Mapping[str, datetime | None]
+    """Tickets of which all was said, and when there is more to say."""
     failed: Mapping[str, str]
-    """Ticket to reason."""
+    """Those that could not be judged: ticket to reason."""
+    waiting: frozenset[str] = frozenset()
+    """Those that are parked, or there no more."""
 
 
 async def tick(
@@ -178,25 +189,102 @@ async def tick(
         Command(
             target=item.ticket,
             tenant=item.tenant,
-            decide=partial(_tick, rules=handlers.rules(item.tenant), now=now),
+            decide=partial(
+                _tick,
+                rules=handlers.rules(item.tenant),
+                now=now,
+                present=partial(handlers.current, item.tenant),
+            ),
             at=now,
         )
         for item in due
     ]
+    return await _ticked(commands, committer)
+
+
+class Forewarned(Protocol):
+    """A ticket of which a breach is expected, with how likely it is for each clock."""
+
+    @property
+    def ticket(self) -> str:
+        """Its id."""
+        ...
+
+    @property
+    def tenant(self) -> str:
+        """Whose it is."""
+        ...
+
+    @property
+    def at(self) -> datetime:
+        """As of when that is expected."""
+        ...
+
+    @property
+    def forecasts(self) -> Sequence[Expectation]:
+        """What is expected of its clocks."""
+        ...
+
+
+async def tell_expected(
+    expected: Sequence[Forewarned], *, handlers: ClockHandlers, committer: Committer
+) -> Ticked:
+    """Do the steps of escalation for breaches that are expected; what was done is not done again."""
+    commands = [
+        Command(
+            target=item.ticket,
+            tenant=item.tenant,
+            decide=partial(
+                _expect,
+                item=item,
+                rules=handlers.rules(item.tenant),
+                present=partial(handlers.current, item.tenant),
+            ),
+            at=item.at,
+        )
+        for item in expected
+    ]
+    return await _ticked(commands, committer)
+
+
+async def _ticked(commands: Sequence[Command], committer: Committer) -> Ticked:
     answers = await committer.execute_all(TICKET_CLOCKS, commands)
-    failed = {
-        ticket: answer.reason
-        for ticket, answer in answers.items()
-        if isinstance(answer, CommandRejected) and answer.code == TIMER_FAILED
-    }
-    done = sum(isinstance(answer, Document) for answer in answers.values())
-    return Ticked(done=done, failed=failed)
+    armed: dict[str, datetime | None] = {}
+    failed: dict[str, str] = {}
+    waiting: set[str] = set()
+    for ticket, answer in answers.items():
+        if isinstance(answer, Document):
+            armed[ticket] = answer.state.due_at if answer.state is not None else None
+        elif isinstance(answer, StreamParked) or answer.status == NOT_FOUND:
+            waiting.add(ticket)
+        else:
+            failed[ticket] = answer.reason
+    return Ticked(armed=armed, failed=failed, waiting=frozenset(waiting))
 
 
-def _tick(state: ClocksState | None, *, rules: Rules, now: datetime) -> Sequence[Body]:
+def _tick(
+    state: ClocksState | None,
+    *,
+    rules: Rules,
+    now: datetime,
+    present: Callable[[], Configuration],
+) -> Sequence[Body]:
     try:
-        return decide_tick(state, now, rules)
+        return decide_tick(state, now, rules, present())
     except Exception as error:
         # One bulk holds the timers of many tickets and tenants: a defect, or a version that is
         # not known here yet, must stop this one only. It stays due and is tried again.
+        raise CommandRejected(TIMER_FAILED, f"{type(error).__name__}: {error}") from error
+
+
+def _expect(
+    state: ClocksState | None,
+    *,
+    item: Forewarned,
+    rules: Rules,
+    present: Callable[[], Configuration],
+) -> Sequence[Body]:
+    try:
+        return decide_expected(state, item.forecasts, item.at, rules, present())
+    except Exception as error:
         raise CommandRejected(TIMER_FAILED, f"{type(error).__name__}: {error}") from error

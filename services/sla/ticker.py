@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, Final
 
-from services.sla.domain.model import SHARDS
+from services.sla.domain.evolve import TICKET_CLOCKS
+from services.sla.domain.horizon import Horizon
+from services.sla.domain.model import SHARDS, shard_of
 from services.sla.handlers import ClockHandlers, tick
 from services.sla.ports import Caughtup, ClockIndex, Due, Offsets
+from shared.aggregate import Write
 from shared.clock import Clock
 from shared.commit import Committer
 from shared.contracts.topics import Topic
 from shared.kernel import Infrastructure
+
+INSTANT: Final = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +50,11 @@ class GroupCaughtup:
 
     async def seen_until(self) -> datetime | None:
         """Return the newest instant of which it is known that all from before it is taken in."""
-        if self._waiting is None:
-            at = self._clock.now()
+        at = self._clock.now()
+        # The clock was set back: what was seen is of instants that are still to come.
+        if self._seen is not None and self._seen > at:
+            self._seen = None
+        if self._waiting is None or self._waiting.at > at:
             self._waiting = _Snapshot(at=at, ends=await self._ends())
         if await self._reached(self._waiting):
             self._seen = self._waiting.at
@@ -72,7 +82,7 @@ class GroupCaughtup:
 
 @dataclass(frozen=True, slots=True)
 class TickLimits:
-    """How a process shares the work with its siblings.
+    """How a process shares the work with its siblings, and how far ahead it looks.
 
     ``slots`` processes divide the shards; ``slot_index`` (from 0) is this one's number. What a
     missing process leaves overdue for ``takeover_seconds`` is taken over by the others.
@@ -82,19 +92,32 @@ class TickLimits:
     slot_index: int = 0
     takeover_seconds: float = 10.0
     batch_max: int = 500
+    lanes: int = 2
+    """Bulks at a time: while the store writes one, the next is decided."""
     retry_seconds: float = 30.0
     """A ticket that could not be judged is left alone for so long, so that it starves no other."""
+    look_seconds: float = 2.0
+    """How often the store is asked: how late a timer may be that another process has just set."""
+    horizon_seconds: float = 10.0
+    """How far ahead timers are kept in memory."""
+    horizon_max: int = 20_000
+    """Timers that one look fetches at most; when there are more, the next look comes sooner."""
 
     @property
-    def shards(self) -> tuple[int, ...] | None:
+    def shards(self) -> frozenset[int] | None:
         """The shards of this process; None for all."""
         if self.slots == 1:
             return None
-        return tuple(s for s in range(SHARDS) if s % self.slots == self.slot_index)
+        return frozenset(s for s in range(SHARDS) if s % self.slots == self.slot_index)
 
 
 class ClockTicker:
-    """Fires timers. Overlap with other tickers is harmless: the commit's guard lets one speak."""
+    """Fires timers. Overlap with other tickers is harmless: the commit's guard lets one speak.
+
+    Timers are rows of the store. Those of the next seconds are kept in memory too: looked up every
+    other second, and told by each commit of this process. So a round where nothing is due asks
+    nobody anything, and after a crash one look brings back all that is needed.
+    """
 
     def __init__(
         self,
@@ -113,8 +136,29 @@ class ClockTicker:
         self._committer = committer
         self._clock = clock
         self._limits = limits or TickLimits()
+        self._shards = self._limits.shards
         self._failed = failed
-        self._set_aside: dict[str, datetime] = {}
+        self._horizon = Horizon()
+        self._known_until: datetime | None = None
+        """The timers before it are in memory, as of the last look."""
+        self._look_at = 0.0
+        committer.on_written.append(self.note)
+
+    def next_at(self) -> datetime | None:
+        """Return when something is to be done next, as far as is known in memory.
+
+        None where it is due already: what could not be said now is tried in the next round.
+        """
+        at = self._horizon.next_at()
+        return None if at is None or at < self._clock.now() else at + INSTANT
+
+    def note(self, writes: Sequence[Write[Any]]) -> None:
+        """Take note of the timers that this process has just set or cancelled."""
+        for write in writes:
+            if write.aggregate is TICKET_CLOCKS:
+                after = write.after
+                due_at = after.state.due_at if after.state is not None else None
+                self._set(after.id, after.tenant, None if after.parked else due_at)
 
     async def run_once(self) -> bool:
         """Fire what is due; return whether there is more to do at once.
@@ -123,27 +167,95 @@ class ClockTicker:
             Infrastructure: the store or the broker does not answer; the next round asks again.
         """
         now = self._clock.now()
-        self._set_aside = {ticket: at for ticket, at in self._set_aside.items() if at > now}
-        due = await self._due(now)
+        await self._look(now)
+        limits = self._limits
+        due = self._horizon.take(before=now, limit=limits.batch_max * limits.lanes)
         if not due:
             return False
-        until = await self._caughtup.seen_until()
-        if until is None:
-            return False
-        ready = [item for item in due if item.due_at < until]
-        ticked = await tick(ready, now=until, handlers=self._handlers, committer=self._committer)
-        for ticket, reason in ticked.failed.items():
-            self._set_aside[ticket] = now + timedelta(seconds=self._limits.retry_seconds)
-            self._failed(ticket, reason)
-        return ticked.done > 0 and len(due) >= self._limits.batch_max
+        left = {item.ticket: item for item in due}
+        try:
+            until = await self._caughtup.seen_until()
+            if until is None:
+                return False
+            until = min(until, now)
+            ready = [item for item in due if item.due_at < until]
+            answers = await asyncio.gather(
+                *(
+                    self._fire(ready[start : start + limits.batch_max], until, now, left)
+                    for start in range(0, len(ready), limits.batch_max)
+                ),
+                return_exceptions=True,
+            )
+        finally:
+            for item in left.values():
+                self._horizon.arm(item)
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        done = sum(answer for answer in answers if isinstance(answer, int))
+        return done > 0 and self._horizon_is_due(now)
 
-    async def _due(self, now: datetime) -> list[Due]:
-        """Return what is due here, and what is overdue elsewhere, without what is set aside."""
+    async def _fire(
+        self, ready: Sequence[Due], until: datetime, now: datetime, left: dict[str, Due]
+    ) -> int:
+        """Fire timers with one bulk; return of how many tickets all was said.
+
+        What is settled is taken out of ``left``.
+        """
+        ticked = await tick(ready, now=until, handlers=self._handlers, committer=self._committer)
+        for item in ready:
+            ticket = item.ticket
+            if ticket in ticked.armed:
+                at = ticked.armed[ticket]
+                if at == item.due_at:
+                    self._hold(item, "nothing is said of what is due", now)
+                else:
+                    self._set(ticket, item.tenant, at)
+            elif ticket in ticked.failed:
+                self._hold(item, ticked.failed[ticket], now)
+            elif ticket not in ticked.waiting:
+                continue  # It lost every race, or its outbox is full: it stays due.
+            del left[ticket]
+        return len(ticked.armed)
+
+    def _hold(self, item: Due, reason: str, now: datetime) -> None:
+        self._horizon.hold(item, now + timedelta(seconds=self._limits.retry_seconds))
+        self._failed(item.ticket, reason)
+
+    def _set(self, ticket: str, tenant: str, at: datetime | None) -> None:
+        """Set a timer, where it is near and ours; else forget it: a look will find it."""
+        near = at is not None and self._known_until is not None and at < self._known_until
+        mine = self._shards is None or shard_of(ticket) in self._shards
+        if at is not None and near and mine:
+            self._horizon.arm(Due(ticket=ticket, tenant=tenant, due_at=at))
+        else:
+            self._horizon.cancel(ticket)
+
+    def _horizon_is_due(self, now: datetime) -> bool:
+        at = self._horizon.next_at()
+        known = self._known_until
+        return (at is not None and at < now) or (known is not None and known <= now)
+
+    async def _look(self, now: datetime) -> None:
+        """Fetch the timers of the near horizon, if it is time to; those known stay.
+
+        The interval is counted on the clock that nobody sets. Where the other was set forward
+        beyond what is known, the store is asked at once.
+        """
+        elapsed = self._clock.monotonic()
+        known = self._known_until
+        if known is not None and elapsed < self._look_at:
+            first = self._horizon.next_at()
+            if now < known or (first is not None and first < known):
+                return
         limits = self._limits
-        asked = limits.batch_max + len(self._set_aside)
-        due = await self._index.due(before=now, shards=limits.shards, limit=asked)
-        if limits.shards is not None:
+        ahead = now + timedelta(seconds=limits.horizon_seconds)
+        asked = limits.horizon_max + self._horizon.held
+        due = await self._index.due(before=ahead, shards=self._shards, limit=asked)
+        self._known_until = due[-1].due_at if len(due) >= asked else ahead
+        if self._shards is not None:
             overdue = now - timedelta(seconds=limits.takeover_seconds)
-            due += await self._index.due(before=overdue, shards=None, limit=asked)
-        found = {item.ticket: item for item in due if item.ticket not in self._set_aside}
-        return list(found.values())[: limits.batch_max]
+            due += await self._index.due(before=overdue, shards=None, limit=limits.horizon_max)
+        for item in due:
+            self._horizon.arm(item)
+        self._look_at = elapsed + limits.look_seconds

@@ -46,6 +46,18 @@ class ClockState(Word):
     UNKNOWN = "unknown"
 
 
+class ExpectedStep(BaseModel):
+    """What was done of a step for a breach that is only expected."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    step: Annotated[int, Field(ge=1, le=20)]
+    """Its number in the policy, from 1."""
+    times: Annotated[int, Field(ge=1, le=101)] = 1
+    used_seconds: Annotated[float, Field(ge=0)] = 0
+    """Business time that the clock had used when it was done last."""
+
+
 class ClockView(BaseModel):
     """One clock as it is after the event."""
 
@@ -100,6 +112,12 @@ class ClockView(BaseModel):
 
     None while the clock is paused with calendar time left.
     """
+    unaccepted_since: Instant | None = None
+    """Since when nobody has accepted the ticket; None: somebody has. For steps of that cause."""
+    unresolved_since: Instant | None = None
+    """Since when it is not resolved; None: it is."""
+    expected: Annotated[tuple[ExpectedStep, ...], Field(max_length=20)] = ()
+    """Which steps were done because a breach was expected."""
 
 
 class WorkEntry(BaseModel):
@@ -296,6 +314,22 @@ class ClockBreachWithdrawn(ClocksEvent):
     metric: Metric
 
 
+class Told(BaseModel):
+    """Who is told by a step of escalation, and for whom, where that one cannot be."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: Code
+    """An agent's or a desk's."""
+    role: Code
+    """The role of the step that it stands for; ``agent`` where the step names one."""
+    instead_of: Code | None = None
+    """Who would have been told. None: nobody else, or nobody has the role."""
+    why: Code | None = None
+    """Why somebody else is: off-shift, on-leave, unknown, or that nobody has the role: unassigned,
+    nobody-on-duty, no-agreement. None: nobody else is."""
+
+
 class ClockEscalated(ClocksEvent):
     """A step of escalation: functional (to a tier) or hierarchical (somebody is told), or both."""
 
@@ -304,6 +338,7 @@ class ClockEscalated(ClocksEvent):
     clock: Code
     metric: Metric
     step: Annotated[int, Field(ge=1, le=20)]
+    """Its number in the policy, from 1."""
     tier: Annotated[int, Field(ge=0, le=9)] | None = None
     """The tier to which routing moves the work; None leaves it where it is."""
     tell: tuple[Code, ...] = ()
@@ -314,6 +349,20 @@ class ClockEscalated(ClocksEvent):
     agent: Code | None = None
     at_share: Annotated[float, Field(ge=0, le=10)] | None = None
     """The share of the target at which the step stands."""
+    cause: Code = "unmet"
+    """unmet, not-accepted, not-resolved, expected-late: what the step is for."""
+    repetition: Annotated[int, Field(ge=0, le=100)] = 0
+    """0 the first time. Of repetitions that were due together only the last is done."""
+    probability: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Of a breach, where one is expected."""
+    told: Annotated[tuple[Told, ...], Field(max_length=20)] = ()
+    """The same as ``tell``, and how each came to be told."""
+    to_desk: Code | None = None
+    """The desk to which the work is raised, or is proposed to be."""
+    proposed: bool = False
+    """It is only proposed: routing moves nothing, and people escalate it or leave it."""
+    not_raised: Code | None = None
+    """Why a step that raises does not: nobody-above; closed, where a breach is only expected."""
 
 
 __all__ = [
@@ -331,9 +380,11 @@ __all__ = [
     "ClocksEvent",
     "ClocksStarted",
     "DeskSpan",
+    "ExpectedStep",
     "MessageEntry",
     "Metric",
     "Settled",
     "SettledClock",
+    "Told",
     "WorkEntry",
 ]

@@ -120,6 +120,10 @@ class LifecycleSection(Model):
     """The agent who is told of a hierarchical escalation that names nobody."""
     duty_managers: Annotated[dict[Name, Name], Field(max_length=10_000)] = {}
     """Desk to the agent who is told instead."""
+    deputies: Annotated[
+        dict[Name, Annotated[tuple[Name, ...], Field(max_length=20)]], Field(max_length=10_000)
+    ] = {}
+    """Agent to those who stand in for them while they are not at work, in order."""
     standard_codes: Annotated[tuple[Name, ...], Field(max_length=200)] = (
         "fulfilled",
         "duplicate",

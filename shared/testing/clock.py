@@ -57,6 +57,10 @@ class ManualClock:
         self._elapsed += (now - self._now).total_seconds()
         self._now = instant(now)
 
+    def step(self, seconds: float) -> None:
+        """Set the wall clock forward or back; the monotonic clock knows nothing of it."""
+        self._now = instant(self._now + timedelta(seconds=seconds))
+
     async def advance(self, seconds: float) -> None:
         """Move on, waking each sleeper at its due time and letting it run."""
         target = self._elapsed + seconds

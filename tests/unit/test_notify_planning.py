@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.notify.domain import alarms, planning
+from services.notify.domain import alarms, clocks, planning
 from services.notify.domain.handovers import tell_alarm
 from services.notify.domain.notices import (
     NOTICES,
@@ -253,17 +253,17 @@ def test_warning_goes_to_agent_or_desk() -> None:
         )
         return event(body)
 
-    agent = only(planning.warn(None, warned(desk="london", agent="h-clarke"), NOW, sample()))
+    agent = only(clocks.warn(None, warned(desk="london", agent="h-clarke"), NOW, sample()))
     assert (agent.recipient_kind, agent.recipient) == (RecipientKind.AGENT, "h-clarke")
     assert agent.notice == "warning:response.1:h-clarke"
     assert agent.details["due_at"] == "2026-03-02T13:00:00.000Z"
-    desk = only(planning.warn(None, warned(desk="shanghai"), NOW, sample()))
+    desk = only(clocks.warn(None, warned(desk="shanghai"), NOW, sample()))
     assert (desk.recipient_kind, desk.recipient, desk.language) == (
         RecipientKind.DESK,
         "shanghai",
         "zh",
     )
-    assert planning.warn(None, warned(), NOW, sample()) == ()
+    assert clocks.warn(None, warned(), NOW, sample()) == ()
 
 
 def test_breach_and_escalation() -> None:
@@ -276,7 +276,7 @@ def test_breach_and_escalation() -> None:
         due_at=DUE,
         agent="h-clarke",
     )
-    told = only(planning.tell_breach(None, event(breached), NOW, sample()))
+    told = only(clocks.tell_breach(None, event(breached), NOW, sample()))
     assert (told.kind, told.notice) == (
         NoticeKind.ESCALATION,
         "escalation:response.1:breach:h-clarke",
@@ -290,12 +290,12 @@ def test_breach_and_escalation() -> None:
         tell=("h-clarke", "operations", "h-clarke"),
         reason="breached",
     )
-    planned = planning.escalate(None, event(escalated), NOW, sample())
+    planned = clocks.escalate(None, event(escalated), NOW, sample())
     assert [(b.notice, b.recipient_kind) for b in planned if isinstance(b, NoticePlanned)] == [
         ("escalation:response.1:2:h-clarke", RecipientKind.AGENT),
         ("escalation:response.1:2:operations", RecipientKind.DESK),
     ]
-    assert planning.escalate(folded(planned), event(escalated), NOW, sample()) == []
+    assert clocks.escalate(folded(planned), event(escalated), NOW, sample()) == []
 
 
 def test_a_breach_is_told_once() -> None:
@@ -322,10 +322,10 @@ def test_a_breach_is_told_once() -> None:
         due_at=DUE,
         agent="h-clarke",
     )
-    state = folded(planning.tell_breach(None, event(breached), NOW, sample()))
-    at_due = planning.escalate(state, step(1, 1.0), NOW, sample())
+    state = folded(clocks.tell_breach(None, event(breached), NOW, sample()))
+    at_due = clocks.escalate(state, step(1, 1.0), NOW, sample())
     assert [b.recipient for b in at_due if isinstance(b, NoticePlanned)] == ["london"]
-    later = planning.escalate(state, step(2, 1.5), NOW, sample())
+    later = clocks.escalate(state, step(2, 1.5), NOW, sample())
     assert [b.recipient for b in later if isinstance(b, NoticePlanned)] == ["h-clarke", "london"]
 
 

@@ -227,11 +227,25 @@ def _withdrawn(scope: Scope, body: sla.ClockBreachWithdrawn) -> Said:
 
 def _escalated(scope: Scope, body: sla.ClockEscalated) -> Said:
     details: Details = []
-    if body.tier is not None:
+    if body.cause != "unmet":
+        details.append(("say.clock.cause", {"cause": scope.word("cause", body.cause)}))
+    if body.repetition:
+        details.append(("say.clock.repeated", {"count": body.repetition}))
+    if body.proposed:
+        details.append(("say.clock.proposed", {"desk": scope.names.desk(body.to_desk)}))
+    elif body.tier is not None:
         details.append(("say.clock.tier", {"tier": body.tier}))
+    elif body.not_raised:
+        details.append(("say.clock.not_raised", {"why": scope.word("unraised", body.not_raised)}))
     if body.tell:
         told = ", ".join(scope.names.agent(agent) for agent in body.tell)
         details.append(("say.clock.tell", {"agents": told}))
+    for one in body.told:
+        if one.why is not None:
+            name, why = scope.names.agent(one.name), scope.word("absence", one.why)
+            other = scope.names.agent(one.instead_of) if one.instead_of else None
+            key = "say.clock.instead" if other else "say.clock.for_nobody"
+            details.append((key, {"agent": name, "other": other or "", "why": why}))
     fields = {"metric": _metric(scope, body), "step": body.step}
     return Said("say.clock.escalated", "up", Tone.WARN, fields, details)
 

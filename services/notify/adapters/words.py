@@ -13,7 +13,7 @@ from typing import Final
 from jinja2 import FileSystemLoader, Template, TemplateError, TemplateNotFound
 from jinja2.sandbox import SandboxedEnvironment
 
-from services.notify.adapters.reasons import reason_word
+from services.notify.adapters.reasons import words_of
 from services.notify.ports import Rendered
 from shared.contracts.notify import NoticeKind
 from shared.log import Log
@@ -145,12 +145,11 @@ def _candidates(language: str, configuration: Configuration) -> Iterator[str]:
 
 
 def _with_kind(values: Mapping[str, str], language: str) -> dict[str, str]:
-    """Return the values with the kind's and the reason's names in a language."""
+    """Return the values with the names of the kind and of codes in a language."""
     base = language.split("-", maxsplit=1)[0]
     names = KIND_NAMES.get(base, {})
     kind = values.get("kind", "")
-    word = reason_word(values.get("reason", ""), base)
-    return {**values, "kind": names.get(kind, kind), "reason_word": word}
+    return {**values, "kind": names.get(kind, kind), **words_of(values, base)}
 
 
 def _paragraphs(text: str) -> list[list[str]]:

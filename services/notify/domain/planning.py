@@ -26,7 +26,6 @@ from shared.contracts.routing import (
     TicketRegarded,
     TicketResolved,
 )
-from shared.contracts.sla import ClockBreached, ClockEscalated, ClockWarned
 from shared.kernel import digest, rfc3339
 from shared.organisation import Configuration, UnknownName
 
@@ -35,7 +34,6 @@ ACKNOWLEDGEMENT_KEY: Final = "acknowledgement"
 CONTACT: Final = "contact"
 """The actor of what the requester did themselves."""
 LANGUAGE_DEFAULT: Final = "en"
-BREACH: Final = "breach"
 NEWS_QUIET: Final = timedelta(hours=1)
 """So long after one notice of new alerts the next ones of the ticket are only in the console."""
 NOT_HELD: Final = frozenset({Status.RESOLVED, Status.CLOSED})
@@ -245,100 +243,6 @@ def tell_news(
             recipient=body.agent,
             language=language_of(configuration, RecipientKind.AGENT, body.agent),
             details={**details_of(body.facts), **details, "agent": body.agent},
-        ),
-    )
-
-
-def warn(
-    state: Notices | None, event: Event[ClockWarned], _now: datetime, configuration: Configuration
-) -> Sequence[Body]:
-    """Plan to warn whoever has the ticket that a clock runs out: the agent, or else the desk."""
-    return _about_clock(state, event, configuration, kind=NoticeKind.WARNING, mark="")
-
-
-def tell_breach(
-    state: Notices | None,
-    event: Event[ClockBreached],
-    _now: datetime,
-    configuration: Configuration,
-) -> Sequence[Body]:
-    """Plan to tell whoever has the ticket that a clock has run out: the agent, or else the desk."""
-    return _about_clock(state, event, configuration, kind=NoticeKind.ESCALATION, mark=BREACH)
-
-
-def escalate(
-    state: Notices | None,
-    event: Event[ClockEscalated],
-    _now: datetime,
-    configuration: Configuration,
-) -> Sequence[Body]:
-    """Plan to tell those whom a step of escalation names; a name is an agent's or a desk's.
-
-    A step at the due time itself says nothing new to who was told of the breach.
-    """
-    body = event.body
-    due = next((clock.due_at for clock in body.clocks if clock.clock == body.clock), None)
-    details = {
-        "clock": body.clock,
-        "metric": body.metric.value,
-        "step": str(body.step),
-        "reason": body.reason,
-        **({"desk": body.desk} if body.desk else {}),
-        **({"agent": body.agent} if body.agent else {}),
-        **({"due_at": rfc3339(due)} if due else {}),
-    }
-    bodies: list[Body] = []
-    for name in dict.fromkeys(body.tell):
-        if body.at_share == 1 and _knows_of_breach(state, body.clock, name):
-            continue
-        recipient_kind = kind_of(configuration, name)
-        planned = NoticePlanned(
-            number=body.number,
-            notice=key(NoticeKind.ESCALATION.value, body.clock, str(body.step), name),
-            kind=NoticeKind.ESCALATION,
-            recipient_kind=recipient_kind,
-            recipient=name,
-            language=language_of(configuration, recipient_kind, name),
-            details=details,
-        )
-        bodies.extend(planned_once(state, planned, beside=len(bodies)))
-    return bodies
-
-
-def _knows_of_breach(state: Notices | None, clock: str, name: str) -> bool:
-    told = key(NoticeKind.ESCALATION.value, clock, BREACH, name)
-    return state is not None and state.find(told) is not None
-
-
-def _about_clock(
-    state: Notices | None,
-    event: Event[ClockWarned] | Event[ClockBreached],
-    configuration: Configuration,
-    *,
-    kind: NoticeKind,
-    mark: str,
-) -> Sequence[Body]:
-    body = event.body
-    if body.agent:
-        recipient_kind, recipient = RecipientKind.AGENT, body.agent
-    elif body.desk:
-        recipient_kind, recipient = RecipientKind.DESK, body.desk
-    else:
-        return ()
-    details = {"clock": body.clock, "metric": body.metric.value, "due_at": rfc3339(body.due_at)}
-    details |= {"desk": body.desk} if body.desk else {}
-    details |= {"agent": body.agent} if body.agent else {}
-    details |= {"reason": mark} if mark else {}
-    return planned_once(
-        state,
-        NoticePlanned(
-            number=body.number,
-            notice=key(kind.value, body.clock, *([mark] if mark else []), recipient),
-            kind=kind,
-            recipient_kind=recipient_kind,
-            recipient=recipient,
-            language=language_of(configuration, recipient_kind, recipient),
-            details=details,
         ),
     )
 

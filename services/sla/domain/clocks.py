@@ -11,10 +11,25 @@ from typing import Final
 
 from services.sla.domain.count import Account, counted, is_broken
 from services.sla.domain.fits import Fit, Window, held, windows
-from services.sla.domain.history import History, Moment, moments
+from services.sla.domain.history import (
+    History,
+    Moment,
+    moments,
+    unaccepted_since,
+    unresolved_since,
+)
 from services.sla.domain.machine import Course, Machine, Phase, Rest, Rule, Run
 from services.sla.domain.model import Clock, Rules
-from services.sla.domain.promises import Row, Target, Terms, facts_values, require_few, terms_of
+from services.sla.domain.promises import (
+    NOT_ACCEPTED,
+    NOT_RESOLVED,
+    Row,
+    Target,
+    Terms,
+    facts_values,
+    require_few,
+    terms_of,
+)
 from shared.contracts.facts import TicketFacts
 from shared.contracts.sla import (
     CLOCKS_MAX,
@@ -23,7 +38,7 @@ from shared.contracts.sla import (
     DeskSpan,
     Metric,
 )
-from shared.organisation import Configuration
+from shared.organisation import Configuration, Policy
 
 ENDED_MAX: Final = 4
 """Ended cycles of one clock that a document keeps; older ones are told, and let go."""
@@ -241,11 +256,12 @@ class _Fold:
         update = {
             "target_seconds": fit.target.seconds,
             "agreement": fit.target.agreement,
+            **self._causes(policy),
         }
         if known is not None:
-            view = known.view.model_copy(update=update)
+            begun = known.view
         else:
-            view = ClockView(
+            begun = ClockView(
                 clock=_id(row, subject, course.cycle),
                 policy=policy.name,
                 metric=Metric(policy.metric),
@@ -257,10 +273,10 @@ class _Fold:
                 started_at=course.started_at,
                 configversion=version,
                 kind=policy.kind,
-                agreement=fit.target.agreement,
                 cycle=course.cycle,
                 subject=subject,
             )
+        view = begun.model_copy(update=update)
         settlement = self._history.settlement
         spans = known.spans if known is not None else ()
         account = Account(
@@ -272,6 +288,17 @@ class _Fold:
             known=spans,
         )
         return counted(view, course, account, at=self._at)
+
+    def _causes(self, policy: Policy) -> dict[str, datetime | None]:
+        """Return since when the causes hold for which the policy has steps of escalation."""
+        causes = {step.cause for step in policy.escalations}
+        return {
+            name: since(self._history) if cause in causes else None
+            for name, cause, since in (
+                ("unaccepted_since", NOT_ACCEPTED, unaccepted_since),
+                ("unresolved_since", NOT_RESOLVED, unresolved_since),
+            )
+        }
 
     def _facts_values(self, facts: TicketFacts) -> dict[str, object]:
         values = self._values.get(facts)

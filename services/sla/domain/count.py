@@ -7,7 +7,7 @@ counted again, so that a newer ``tzdata`` or a newer list of holidays changes no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,7 +15,14 @@ from services.sla.domain.history import MERGED
 from services.sla.domain.hours import calendar_of, hours_of
 from services.sla.domain.machine import Course, Phase, Rule, Run
 from services.sla.domain.model import Clock, Rules, ms_of
-from services.sla.domain.promises import Point, policy_of, steps_of, warnings_of
+from services.sla.domain.promises import (
+    NOT_ACCEPTED,
+    NOT_RESOLVED,
+    Point,
+    policy_of,
+    steps_of,
+    warnings_of,
+)
 from shared.calendar import CalendarError
 from shared.contracts.facts import TicketFacts
 from shared.contracts.sla import ClockState, ClockView, DeskSpan
@@ -130,9 +137,34 @@ def warning_at(view: ClockView, policy: Policy) -> Point | None:
 
 def step_at(clock: Clock, policy: Policy, rules: Rules) -> datetime | None:
     """Return when the next step of escalation is due; None where there is none, or not yet."""
-    steps = steps_of(policy, clock.view.target_seconds)
-    done = clock.view.steps_done
-    return None if done >= len(steps) else reached_at(clock, steps[done].at_ms, rules)
+    return next((at for _, at in steps_ahead(clock, policy, rules)), None)
+
+
+def steps_ahead(clock: Clock, policy: Policy, rules: Rules) -> Iterator[tuple[int, datetime]]:
+    """Yield the places among the policy's points of the steps still to be done, and when.
+
+    A step is done where its cause holds at its point and since then. One whose point passed while
+    it did not is passed over: who has just been handed a ticket back is not late in accepting it.
+    """
+    points = steps_of(policy, clock.view.target_seconds)
+    for place in range(clock.view.steps_done, len(points)):
+        since = _cause_since(clock.view, points[place].step.cause)
+        if since is None:
+            continue
+        at = reached_at(clock, points[place].at_ms, rules)
+        if at is None:
+            return
+        if at >= since:
+            yield place, at
+
+
+def _cause_since(view: ClockView, cause: str) -> datetime | None:
+    """Return since when the cause of a step has held; None where it does not hold."""
+    if cause == NOT_ACCEPTED:
+        return view.unaccepted_since
+    if cause == NOT_RESOLVED:
+        return view.unresolved_since
+    return view.started_at
 
 
 def reached_at(clock: Clock, business_ms: int, rules: Rules) -> datetime | None:

@@ -214,7 +214,7 @@ def _clock(
         warnings=_marks(
             clock, warnings_of(policy, view.target_seconds), warnings_done(view), rules
         ),
-        steps=_marks(clock, steps_of(policy, view.target_seconds), view.steps_done, rules),
+        steps=_steps(clock, policy, rules),
         desk_seconds=_by_desk(lines),
     )
 
@@ -327,14 +327,30 @@ def _marks(clock: Clock, points: tuple[Point, ...], done: int, rules: Rules) -> 
 
 
 def _mark(number: int, point: Point, at: datetime | None, *, done: bool) -> Mark:
-    step, warning = point.step, point.warning
-    if step is not None:
-        share, after, left = step.at_share, step.after, step.left
-    else:
-        share, after = warning.share if warning else None, None
-        left = warning.left if warning else None
+    warning = point.warning
     return Mark(
-        step=number, at_share=share, after_seconds=after, left_seconds=left, at=at, done=done
+        step=number,
+        at_share=warning.share if warning else None,
+        left_seconds=warning.left if warning else None,
+        at=at,
+        done=done,
+    )
+
+
+def _steps(clock: Clock, policy: Policy, rules: Rules) -> tuple[Mark, ...]:
+    """Return where the steps of escalation lie, each by its first time."""
+    view = clock.view
+    return tuple(
+        Mark(
+            step=point.number,
+            at_share=point.step.at_share,
+            after_seconds=point.step.after,
+            left_seconds=point.step.left,
+            at=reached_at(clock, point.at_ms, rules),
+            done=place < view.steps_done,
+        )
+        for place, point in enumerate(steps_of(policy, view.target_seconds))
+        if not point.repetition
     )
 
 

@@ -8,7 +8,7 @@ what the work did of it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -20,6 +20,7 @@ from shared.contracts.sla import MessageEntry, Settled, SettledClock, WorkEntry
 
 OVER: Final = frozenset({Status.RESOLVED.value, Status.CLOSED.value})
 TAKEN: Final = frozenset({Status.ACCEPTED.value, Status.IN_PROGRESS.value})
+_UNTAKEN: Final = frozenset({Status.QUEUED.value, Status.OFFERED.value, Status.ASSIGNED.value})
 MERGED: Final = "merged"
 FACTS_MAX: Final = 20
 """Changes of what a ticket is that its document keeps; the oldest of more is let go."""
@@ -312,3 +313,30 @@ def told_apart(last: WorkEntry, entry: WorkEntry) -> bool:
 def first_reply(messages: Sequence[MessageEntry]) -> datetime | None:
     """Return when the requester was answered first."""
     return next((m.at for m in messages if m.change == REPLIED), None)
+
+
+def unaccepted_since(history: History) -> datetime | None:
+    """Return since when nobody has accepted the ticket; None where somebody has."""
+    return _since(history, lambda entry: entry.status in _UNTAKEN or _nobodys(entry))
+
+
+def unresolved_since(history: History) -> datetime | None:
+    """Return since when the ticket is not resolved; None where it is."""
+    return _since(history, lambda entry: entry.status not in OVER)
+
+
+def _nobodys(entry: WorkEntry) -> bool:
+    return entry.status == Status.PENDING and entry.agent is None
+
+
+def _since(history: History, holds: Callable[[WorkEntry], bool]) -> datetime | None:
+    """Return since when something holds of how the work stands; None where it does not."""
+    since = None
+    for entry in reversed(history.work):
+        if not holds(entry):
+            return since
+        since = entry.at
+    settlement = history.settlement
+    if settlement is None:
+        return history.accepted_at
+    return settlement.entry.at if holds(settlement.entry) else since

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from shared.contracts.sla import ClockView
 
 _KNOWN_MAX: Final = 4_096
+NOT_ACCEPTED: Final = "not-accepted"
+NOT_RESOLVED: Final = "not-resolved"
+EXPECTED_LATE: Final = "expected-late"
 
 
 class PoliciesTooMany(HeliodeskError):
@@ -47,7 +50,17 @@ class Point:
 
     at_ms: int
     warning: WarningPoint | None = None
-    step: EscalationStep | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepPoint:
+    """When a step of escalation is done: so much business time after the clock's start."""
+
+    at_ms: int
+    step: EscalationStep
+    number: int
+    """In the policy, from 1."""
+    repetition: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +120,10 @@ class Terms:
         )
         texts = " ".join(text for row in self.rows for text in _texts(row.policy).values())
         metrics = {row.policy.metric for row in self.rows}
-        self.every_entry = bool(texts) or "own" in metrics
+        accepting = any(
+            step.cause == NOT_ACCEPTED for row in self.rows for step in row.policy.escalations
+        )
+        self.every_entry = bool(texts) or "own" in metrics or accepting
         """Whether entries matter that differ in status or event alone."""
         self.every_message = bool(texts) or bool(metrics & {"next-response", "update"})
         """Whether messages matter beyond the first reply."""
@@ -177,17 +193,23 @@ def warnings_of(policy: Policy, target_seconds: float) -> tuple[Point, ...]:
     return tuple(sorted(points, key=lambda point: point.at_ms))
 
 
-def steps_of(policy: Policy, target_seconds: float) -> tuple[Point, ...]:
-    """Return the steps of escalation of a clock with a target, the earliest first.
+def steps_of(policy: Policy, target_seconds: float) -> tuple[StepPoint, ...]:
+    """Return when the steps of escalation of a clock with a target are done, the earliest first.
 
-    Those are the steps that stand at a point and are done while the clock is not met.
+    Each step that repeats stands there once for each time. Steps for a breach that is only
+    expected have no place among them.
     """
     target_ms = ms_of(target_seconds)
-    points = [
-        Point(point_ms(target_ms, share=step.at_share, after=step.after, left=step.left), step=step)
-        for step in policy.escalations
-        if step.cause == "unmet"
-    ]
+    points = []
+    for number, step in enumerate(policy.escalations, start=1):
+        if step.cause == EXPECTED_LATE:
+            continue
+        first = point_ms(target_ms, share=step.at_share, after=step.after, left=step.left)
+        every, times = (step.repeat.every, step.repeat.times_max) if step.repeat else (0, 0)
+        points += [
+            StepPoint(first + repetition * every * 1_000, step, number, repetition)
+            for repetition in range(times + 1)
+        ]
     return tuple(sorted(points, key=lambda point: point.at_ms))
 
 
@@ -306,9 +328,13 @@ def _target(policy: Policy, facts: TicketFacts, taking: Sequence[Agreement]) -> 
 
 
 __all__ = [
+    "EXPECTED_LATE",
+    "NOT_ACCEPTED",
+    "NOT_RESOLVED",
     "Point",
     "PoliciesTooMany",
     "Row",
+    "StepPoint",
     "Target",
     "Terms",
     "facts_values",

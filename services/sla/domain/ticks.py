@@ -9,19 +9,27 @@ from services.sla.domain.count import (
     armed,
     breach_is_open,
     seen_at,
-    step_at,
     warning_at,
     warnings_done,
 )
+from services.sla.domain.escalating import Escalations, due_steps
 from services.sla.domain.model import Clock, ClocksState, Rules
-from services.sla.domain.promises import policy_of, steps_of
+from services.sla.domain.promises import policy_of
 from shared.contracts.envelope import Body
 from shared.contracts.sla import ClockBreached, ClockEscalated, ClockWarned
-from shared.organisation import Desk, EscalationStep, Policy
+from shared.organisation import Configuration, Policy
 
 
-def decide_tick(state: ClocksState | None, now: datetime, rules: Rules) -> list[Body]:
+def decide_tick(
+    state: ClocksState | None,
+    now: datetime,
+    rules: Rules,
+    present: Configuration | None = None,
+) -> list[Body]:
     """Return what is to be said of the clocks at an instant; none where nothing is due.
+
+    ``present`` is the configuration as it is now, which says who is at work; None: that by which
+    the work stands as it does.
 
     All is strictly after its instant. A warning that is late by so much that the due time has
     passed too is left out: the breach says more. The event says as of when it was made; which
@@ -29,7 +37,7 @@ def decide_tick(state: ClocksState | None, now: datetime, rules: Rules) -> list[
     """
     if state is None or state.due_at is None or state.due_at >= now:
         return []
-    round_ = _Round(state, now, rules)
+    round_ = _Round(state, now, rules, present)
     for index in range(len(state.clocks)):
         round_.clock(index)
     return round_.bodies
@@ -38,8 +46,12 @@ def decide_tick(state: ClocksState | None, now: datetime, rules: Rules) -> list[
 class _Round:
     """One round over a ticket's clocks; each event shows the clocks as they are after it."""
 
-    def __init__(self, state: ClocksState, now: datetime, rules: Rules) -> None:
+    def __init__(
+        self, state: ClocksState, now: datetime, rules: Rules, present: Configuration | None
+    ) -> None:
         self._state = state
+        self._present = present
+        self._escalations: Escalations | None = None
         self._now = now
         self._rules = rules
         self._clocks = [
@@ -87,47 +99,20 @@ class _Round:
             )
 
     def _steps(self, index: int, policy: Policy) -> None:
-        while True:
-            clock = self._clocks[index]
-            at = step_at(clock, policy, self._rules)
-            if at is None or at >= self._now:
-                return
-            done = clock.view.steps_done
-            self._update(index, steps_done=done + 1)
-            step = steps_of(policy, clock.view.target_seconds)[done].step
-            if step is not None:
-                self.bodies.append(self._escalated(index, step, done + 1))
-
-    def _escalated(self, index: int, step: EscalationStep, number: int) -> ClockEscalated:
-        desk, above = self._desks()
-        roles = {
-            "assignee": self._state.agent,
-            "desk": desk.name if desk else None,
-            "next_desk": above.name if above else None,
-        }
-        told = (roles.get(who, who) for who in step.notify)
-        return ClockEscalated(
-            **self._common(index),
-            step=number,
-            tier=above.tier if step.raise_tier and above else None,
-            tell=tuple(dict.fromkeys(name for name in told if name)),
-            reason="breached" if self._clocks[index].view.breached_at else "at-risk",
-            agent=self._state.agent,
-            at_share=step.at_share,
-        )
-
-    def _desks(self) -> tuple[Desk | None, Desk | None]:
-        """Return the desk that holds the work and the one that it escalates to."""
-        state = self._state
-        last = state.course[-1] if state.course else None
-        if last is None and state.settlement is not None:
-            last = state.settlement.entry
-        if last is None:
-            return None, None
-        configuration = self._rules(last.configversion)
-        desk = configuration.desk(last.desk)
-        above = configuration.desk(desk.escalates_to) if desk.escalates_to else None
-        return desk, above
+        """Say which steps of escalation are done, each once."""
+        for due in due_steps(self._clocks[index], policy, self._rules, self._now):
+            self._update(index, steps_done=due.place + 1)
+            if self._escalations is None:
+                self._escalations = Escalations(self._state, self._now, self._present, self._rules)
+            view = self._clocks[index].view
+            facts = self._escalations.facts(
+                due.point.step,
+                due.point.number,
+                agreement=view.agreement,
+                breached=view.breached_at is not None,
+                repetition=due.point.repetition,
+            )
+            self.bodies.append(ClockEscalated(**self._common(index), **facts))
 
     def _update(self, index: int, **facts: Any) -> None:
         clock = self._clocks[index]
