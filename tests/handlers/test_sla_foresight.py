@@ -8,14 +8,17 @@ import pytest
 from fastapi import FastAPI
 
 from services.sla.api import clock_router
+from services.sla.domain.escalating import expected_levels
 from services.sla.domain.model import Clock, Rules
 from services.sla.foresight import Expected, Foresight
 from services.sla.foresight_api import prediction_router
+from services.sla.handlers import tell_expected
 from shared.auth import Actor
 from shared.contracts.control import IdentityKind, Role
+from shared.contracts.sla import ClockEscalated
 from shared.http import equip
 from tests.support.foresight import MemoryForesight, foresight_of
-from tests.support.sla import Sla, Story, facts, utc
+from tests.support.sla import Sla, Story, facts, organisation, utc
 
 HOUR = timedelta(hours=1)
 
@@ -275,6 +278,41 @@ async def test_who_waits_for_a_level_is_told_when_it_is_reached(world: World) ->
     await world.run()
     assert [item.ticket for item in world.told] == ["new"]
     assert world.told[0].forecasts[0].probability >= 0.8
+
+
+async def test_a_step_for_an_expected_breach_is_done_when_the_probability_is_reached() -> None:
+    """Foresight and steps as they are wired: once, with the probability, and before the due time."""
+    step = "{cause: expected-late, above: 0.8, notify: [desk]}"
+    policy = (
+        "policies:\n"
+        "  - {name: fix, metric: resolution, targets: {P2: 8h}, warnings: [],\n"
+        f"     escalations: [{step}]}}\n"
+    )
+    world = World()
+    world.sla = Sla(configuration=organisation(sla=policy))
+    world.store = MemoryForesight(world.sla.data)
+
+    async def tell(expected: Sequence[Expected]) -> None:
+        await tell_expected(expected, handlers=world.sla.handlers, committer=world.sla.committer)
+
+    world.foresight = foresight_of(world.sla, world.store, levels=expected_levels, tell=tell)
+    start = utc(2, 14)
+    for number in range(40):
+        await world.lived(start, 2 if number % 2 else 20)
+        start += 21 * HOUR
+    begun = world.sla.clock.now() + HOUR
+    await world.open("new", begun)
+    at = world.store.kept["new"].next_at
+    assert at is not None
+    for seconds in (1, 2, 1_000):
+        world.sla.clock.set(at + timedelta(seconds=seconds))
+        await world.run()
+    emitted = await world.sla.emitted("new")
+    told = [event.body for event in emitted if isinstance(event.body, ClockEscalated)]
+    assert [(one.cause, one.reason) for one in told] == [("expected-late", "at-risk")]
+    assert told[0].probability is not None
+    assert told[0].probability > 0.8
+    assert at < begun + 8 * HOUR
 
 
 async def test_one_ticket_that_cannot_be_judged_holds_up_no_other() -> None:
