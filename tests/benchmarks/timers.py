@@ -30,16 +30,17 @@ from deploy.local.stack import STORE, Stack
 from services.sla.domain.evolve import TICKET_CLOCKS
 from services.sla.domain.horizon import Horizon
 from services.sla.domain.model import SHARDS
+from services.sla.domain.ticks import decide_tick
 from services.sla.handlers import ClockHandlers
 from services.sla.ports import Due
 from services.sla.store import MongoClocks
 from services.sla.ticker import ClockTicker, TickLimits
-from shared.aggregate import Write
+from shared.aggregate import Step, Write, plan
 from shared.clock import SystemClock
 from shared.commit import Committer
 from shared.configuration import Configurations
 from shared.contracts.sla import ClockBreached
-from shared.documents import changes_of, row_of
+from shared.documents import changes_of, document_from, row_of
 from shared.log import configure
 from shared.mongo import MongoStreams, connect, database
 from shared.service import Ticker
@@ -70,7 +71,7 @@ SLA: Final = """
 policies:
   - {name: answer, metric: response, targets: {P2: 1h}, calendar: always, warnings: []}
 """
-LEAD_SECONDS: Final = 45.0
+LEAD_SECONDS: Final = 40.0
 """From the beginning of the filling to the first due time."""
 
 
@@ -441,9 +442,7 @@ async def _floor(mongo: str, number: int, template: tuple[dict[str, Any], dateti
     await world.prepare()
     rows = _rows(template, BURST, first=world.clock.now(), seconds=BURST_SECONDS)
     await world.fill(rows)
-    operations = await _operations(world, [row["_id"] for row in rows])
-    await world.database[TICKET_CLOCKS.name].delete_many({})
-    await world.fill(rows)
+    operations = _operations(world, rows)
     collection = world.database[TICKET_CLOCKS.name]
     waiting = [
         operations[start : start + LIMITS.batch_max] for start in range(0, BURST, LIMITS.batch_max)
@@ -466,25 +465,22 @@ async def _floor(mongo: str, number: int, template: tuple[dict[str, Any], dateti
     return seconds
 
 
-async def _operations(world: _World, ids: Sequence[str]) -> list[tuple[str, UpdateOne]]:
+def _operations(world: _World, rows: Sequence[dict[str, Any]]) -> list[tuple[str, UpdateOne]]:
     """Return the updates that breaches of these tickets are, as the ticker makes them."""
+    now = world.clock.now() + timedelta(seconds=2 * BURST_SECONDS)
+    rules = world.handlers.rules(TENANT)
+    breach = Step(decide=lambda state: decide_tick(state, now, rules), at=now)
     found: list[tuple[str, UpdateOne]] = []
-
-    def written(writes: Sequence[Write[Any]]) -> None:
-        for write in writes:
-            changed, appended = changes_of(write)
-            pushed = {
-                "outbox": {"$each": appended},
-                "writes": {"$each": ["bench:1"], "$slice": -8},
-            }
-            update = {"$set": changed, "$push": pushed}
-            guard = {"_id": write.before.id, "v": write.before.v}
-            found.append((write.before.id, UpdateOne(guard, update)))
-
-    world.committer.on_written.append(written)
-    await asyncio.sleep(BURST_SECONDS)
-    while len(found) < len(ids):
-        await world.ticker.run_once()
+    for row in rows:
+        document = document_from(TICKET_CLOCKS, row)
+        write = plan(TICKET_CLOCKS, document, [breach], now=now, configversion=1).write
+        if write is None:
+            message = f"nothing is due of {document.id}"
+            raise AssertionError(message)
+        changed, appended = changes_of(write)
+        pushed = {"outbox": {"$each": appended}, "writes": {"$each": ["bench:1"], "$slice": -8}}
+        guard = {"_id": document.id, "v": document.v}
+        found.append((document.id, UpdateOne(guard, {"$set": changed, "$push": pushed})))
     return found
 
 
