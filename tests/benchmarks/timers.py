@@ -28,11 +28,10 @@ from pymongo import UpdateOne
 from deploy.local.ports import Ports
 from deploy.local.stack import STORE, Stack
 from services.sla.domain.evolve import TICKET_CLOCKS
-from services.sla.domain.horizon import Horizon
+from services.sla.domain.horizon import Due, Horizon
 from services.sla.domain.model import SHARDS
 from services.sla.domain.ticks import decide_tick
 from services.sla.handlers import ClockHandlers
-from services.sla.ports import Due
 from services.sla.store import MongoClocks
 from services.sla.ticker import ClockTicker, TickLimits
 from shared.aggregate import Step, Write, plan
