@@ -13,9 +13,10 @@ from services.sla.domain.escalating import Expectation, decide_expected
 from services.sla.domain.evolve import TICKET_CLOCKS
 from services.sla.domain.explain import TicketExplanation, explained
 from services.sla.domain.history import MERGED
+from services.sla.domain.horizon import Due
 from services.sla.domain.model import REPLIED, WROTE, ClocksState, Rules
 from services.sla.domain.ticks import decide_tick
-from services.sla.ports import ConfigurationSource, Due
+from services.sla.ports import ConfigurationSource
 from shared.aggregate import Document, StreamParked
 from shared.commit import Command, Committer
 from shared.contracts.envelope import Body, Event

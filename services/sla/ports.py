@@ -7,21 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from services.sla.domain.horizon import Due
 from services.sla.domain.model import ClocksState
 from shared.aggregate import Document
 from shared.contracts.topics import Topic
 from shared.organisation import Configuration
 
 PAGE_MAX = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A ticket of which something may have to be said."""
-
-    ticket: str
-    tenant: str
-    due_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from services.sla.domain.evolve import TICKET_CLOCKS
+from services.sla.domain.horizon import Due
 from services.sla.domain.model import ClocksState
-from services.sla.ports import Due, Wanted
+from services.sla.ports import Wanted
 from shared.aggregate import Document
 from shared.documents import document_from
 from shared.mongo import Database, infrastructure

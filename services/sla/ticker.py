@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from services.sla.domain.evolve import TICKET_CLOCKS
-from services.sla.domain.horizon import Horizon
+from services.sla.domain.horizon import Due, Horizon
 from services.sla.domain.model import SHARDS, shard_of
 from services.sla.handlers import ClockHandlers, tick
-from services.sla.ports import Caughtup, ClockIndex, Due, Offsets
+from services.sla.ports import Caughtup, ClockIndex, Offsets
 from shared.aggregate import Write
 from shared.clock import Clock
 from shared.commit import Committer

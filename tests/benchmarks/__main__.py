@@ -11,10 +11,28 @@ from typing import Final
 
 from rich.console import Console
 
-from tests.benchmarks import assignment, calendar, consumer, foresight, intake, pipeline, routing
+from tests.benchmarks import (
+    assignment,
+    calendar,
+    consumer,
+    foresight,
+    intake,
+    pipeline,
+    routing,
+    timers,
+)
 from tests.benchmarks.report import Result, print_result
 
-NAMES: Final = ("assignment", "calendar", "consumer", "foresight", "intake", "pipeline", "routing")
+NAMES: Final = (
+    "assignment",
+    "calendar",
+    "consumer",
+    "foresight",
+    "intake",
+    "pipeline",
+    "routing",
+    "timers",
+)
 ROUNDS_MIN: Final = 3
 
 
@@ -37,23 +55,25 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _run(name: str, options: argparse.Namespace, *, home: Path) -> Result:  # noqa: PLR0911
+def _run(name: str, options: argparse.Namespace, *, home: Path) -> Result:
     home.mkdir(parents=True, exist_ok=True)
     match name:
         case "assignment":
-            return assignment.run(home=home, rounds=options.rounds, tickets=options.requests)
+            result = assignment.run(home=home, rounds=options.rounds, tickets=options.requests)
         case "calendar":
-            return calendar.run(rounds=options.rounds)
+            result = calendar.run(rounds=options.rounds)
         case "consumer":
-            return consumer.run(home=home, rounds=options.rounds, records=options.records)
+            result = consumer.run(home=home, rounds=options.rounds, records=options.records)
         case "foresight":
-            return foresight.run(home=home)
+            result = foresight.run(home=home)
         case "routing":
-            return routing.run(rounds=options.rounds)
+            result = routing.run(rounds=options.rounds)
+        case "timers":
+            result = timers.run(home=home, rounds=options.rounds, armed=options.armed)
         case "intake":
-            return intake.run(home=home, plan=intake.Plan(rounds=options.rounds))
+            result = intake.run(home=home, plan=intake.Plan(rounds=options.rounds))
         case _:
-            return pipeline.run(
+            result = pipeline.run(
                 home=home,
                 plan=pipeline.Plan(
                     rounds=options.rounds,
@@ -61,6 +81,7 @@ def _run(name: str, options: argparse.Namespace, *, home: Path) -> Result:  # no
                     concurrency=options.concurrency,
                 ),
             )
+    return result
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,6 +96,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--concurrency", type=_positive, default=16, help="pipeline: senders")
     parser.add_argument("--records", type=_positive, default=20_000, help="consumer: per round")
+    parser.add_argument(
+        "--armed", type=_positive, default=timers.ARMED_DEFAULT, help="timers: in the store"
+    )
     parser.add_argument("--home", type=_empty, help="keep state and logs in this new folder")
     return parser
 

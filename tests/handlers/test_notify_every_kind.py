@@ -72,6 +72,42 @@ def test_every_kind_is_said_in_its_language(kind: NoticeKind, language: str) -> 
     assert any("一" <= sign <= "鿿" for sign in found.subject + found.text) == (language == "zh")
 
 
+@pytest.mark.parametrize(
+    ("more", "english", "chinese"),
+    [
+        (
+            {"proposed": "yes", "cause": "expected-late"},
+            ("To be decided", "Proposed: to hand it to Shanghai", "it is expected to be late"),
+            ("待决定", "建议：转交Shanghai", "预计将超时"),
+        ),
+        (
+            {"step": "2", "repetition": "3", "cause": "not-accepted", "metric": "own"},
+            ("step 2, repeated 3", "nobody has accepted it", "somebody to take it"),
+            ("第 3 次重复", "尚无人受理", "受理"),
+        ),
+        (
+            {"why": "off-shift", "instead_of": "Hannah"},
+            ("You are told instead of Hannah: off shift",),
+            ("原接收人：Hannah", "不在班"),
+        ),
+        ({"why": "unassigned"}, ("told instead: nobody is assigned",), ("尚未分派",)),
+    ],
+)
+def test_a_step_of_escalation_says_what_it_is_for(
+    more: dict[str, str], english: tuple[str, ...], chinese: tuple[str, ...]
+) -> None:
+    """What is proposed, why it is told, how often, and in whose place."""
+    for language, wanted in (("en", english), ("zh", chinese)):
+        found = JinjaWords(log=silent()).render(
+            kind=NoticeKind.ESCALATION,
+            language=language,
+            values={**VALUES, "reason": "at-risk", **more},
+            configuration=sample(),
+        )
+        for words in wanted:
+            assert words in found.subject + found.text
+
+
 ALARMS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"reason": "unsigned", "side": HandoverSide.TAKING},

@@ -12,6 +12,7 @@ from services.sla.domain.escalating import decide_expected, expected_levels
 from services.sla.handlers import tell_expected
 from shared.contracts.sla import ClockEscalated
 from shared.organisation import Configuration
+from shared.organisation.problems import ConfigurationInvalid
 from tests.support.sla import TENANT, TICKET, Sla, Story, organisation, utc
 
 AGENTS = """
@@ -220,6 +221,27 @@ async def test_the_roles_of_the_desk() -> None:
     ]
 
 
+async def test_the_duty_manager_is_the_desks_before_the_organisations() -> None:
+    """Section lifecycle for the desk, then the desk's own, then the organisation's."""
+    desks = """
+desks:
+  - {name: london, title: London, calendar: london-day, escalates_to: global, duty_manager: bob}
+  - {name: shanghai, title: Shanghai, calendar: shanghai-day, escalates_to: global}
+  - {name: global, title: Global, calendar: always, tier: 2}
+"""
+    told = []
+    for lifecycle in ("{duty_manager: boss}", "{duty_manager: boss, duty_managers: {london: cat}}"):
+        policy = (
+            "policies: [{name: answer, metric: response, targets: {P2: 1h}, calendar: always,"
+            " warnings: [], escalations: [{after: 1m, notify: [duty_manager]}]}]"
+        )
+        sections = {"agents": AGENTS, "calendars": CALENDARS, "sla": policy, "desks": desks}
+        sla, _ = await begun(organisation(**sections, lifecycle=lifecycle))
+        await sla.tick(utc(2, 14, 2))
+        told += [step.tell for step in await steps(sla)]
+    assert told == [("bob",), ("cat",)]
+
+
 async def test_a_role_that_nobody_has() -> None:
     """Without a duty roster, an agreement or an assignee, others are told, and it says why."""
     configuration = company(
@@ -345,3 +367,20 @@ desks:
     await sla.tick(utc(2, 14, 31))
     found: list[Any] = [(s.cause, s.tier, s.not_raised) for s in await steps(sla)]
     assert found == [("expected-late", None, "closed"), ("unmet", 2, None)]
+
+
+@pytest.mark.parametrize(
+    ("deputies", "path", "why"),
+    [
+        ("{ann: [nobody]}", "deputies.ann[0]", "nobody"),
+        ("{nobody: [ann]}", "deputies.nobody", "nobody"),
+        ("{ann: [bob, ann]}", "deputies.ann[1]", "cannot stand in for themselves"),
+    ],
+)
+def test_deputies_that_are_none_are_refused(deputies: str, path: str, why: str) -> None:
+    """With the place in the file and the reason."""
+    with pytest.raises(ConfigurationInvalid) as caught:
+        company("[{after: 1m, notify: [desk]}]", lifecycle=f"{{deputies: {deputies}}}")
+    (problem,) = caught.value.problems
+    assert (problem.file, problem.path) == ("lifecycle.yaml", path)
+    assert why in problem.reason

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
+from services.sla.domain.horizon import Due
 from services.sla.domain.model import NEVER
-from services.sla.ports import Due
 from services.sla.ticker import GroupCaughtup, TickLimits
 from shared.aggregate import Write
 from shared.contracts.sla import ClockBreached, ClockBreachWithdrawn, ClockEscalated, ClockWarned

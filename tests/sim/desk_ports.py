@@ -20,7 +20,7 @@ from services.notify.ports import Answer, ChannelDown, Later, Rendered, Session,
 from services.routing.domain.tickets import TICKETS, TicketState
 from services.routing.ports import TicketDocument
 from services.sla.domain.evolve import TICKET_CLOCKS
-from services.sla.ports import Due
+from services.sla.domain.horizon import Due
 from shared.contracts.internal import CodeView, ContactView, MessageView
 from shared.contracts.notify import NoticeKind
 from shared.contracts.topics import Topic

@@ -10,9 +10,10 @@ from typing import Any
 
 from services.sla.consumers import on_requests, on_tickets
 from services.sla.domain.evolve import TICKET_CLOCKS
+from services.sla.domain.horizon import Due
 from services.sla.domain.model import Clock, ClocksState
 from services.sla.handlers import ClockHandlers
-from services.sla.ports import Due, Wanted
+from services.sla.ports import Wanted
 from services.sla.ticker import ClockTicker, TickLimits
 from shared.aggregate import Document
 from shared.commit import Committer

@@ -388,3 +388,48 @@ def test_clocks_that_wait_for_a_desk_are_not_counted_as_none() -> None:
     assert told(body) == "The clocks wait for a desk."
     running = sla.ClocksStarted(number="HD-1", clocks=(CLOCK,), facts=FACTS)
     assert told(running) == "1 clock is running."
+
+
+def test_a_step_of_escalation_tells_what_it_did_and_for_whom() -> None:
+    """Its cause, what it proposes or could not do, and who is told in whose place, in words."""
+    step: dict[str, Any] = {
+        "number": "HD-1",
+        "clocks": (CLOCK,),
+        "clock": "response-1",
+        "metric": sla.Metric.RESPONSE,
+        "step": 1,
+        "reason": "at-risk",
+        "tell": ("h-clarke",),
+    }
+    proposed = sla.ClockEscalated(
+        **step,
+        cause="not-accepted",
+        repetition=2,
+        proposed=True,
+        to_desk="london",
+        told=(sla.Told(name="h-clarke", role="assignee", instead_of="boss", why="on-leave"),),
+    )
+    held = sla.ClockEscalated(
+        **step,
+        cause="expected-late",
+        not_raised="closed",
+        told=(sla.Told(name="h-clarke", role="assignee", why="unassigned"),),
+    )
+    assert _lines(proposed, Language.EN) == [
+        "Why: nobody has accepted it.",
+        "Repeated: 2.",
+        "Proposed: to hand it to London Service Desk. Escalate it to agree.",
+        "Told: Hannah Clarke.",
+        "Hannah Clarke is told instead of boss: on leave.",
+    ]
+    assert _lines(held, Language.ZH) == [
+        "原因：预计将超时。",
+        "工单不动：上级服务台未开放。",
+        "已告知：Hannah Clarke。",
+        "已告知Hannah Clarke：尚未分派。",
+    ]
+
+
+def _lines(body: Body, language: Language) -> list[str]:
+    line = Teller(words=Words(language), names=NAMES).tell(row(body))
+    return ["".join(piece.text for piece in detail) for detail in line.details]

@@ -40,7 +40,7 @@ from shared.contracts.routing import (
     TicketRegarded,
     TicketResolved,
 )
-from shared.contracts.sla import ClockBreached, ClockEscalated, ClockWarned, Metric
+from shared.contracts.sla import ClockBreached, ClockEscalated, ClockWarned, Metric, Told
 from shared.contracts.topics import topic_of
 from shared.organisation import Configuration
 from tests.support.notify import sample
@@ -327,6 +327,61 @@ def test_a_breach_is_told_once() -> None:
     assert [b.recipient for b in at_due if isinstance(b, NoticePlanned)] == ["london"]
     later = clocks.escalate(state, step(2, 1.5), NOW, sample())
     assert [b.recipient for b in later if isinstance(b, NoticePlanned)] == ["h-clarke", "london"]
+
+
+def test_a_repetition_is_told_again_and_says_for_whom() -> None:
+    """Each repetition has a key of its own; redelivered it tells nobody again."""
+
+    def step(repetition: int) -> Event[Any]:
+        body = ClockEscalated(
+            number="T-000042",
+            clocks=(),
+            clock="response.1",
+            metric=Metric.RESPONSE,
+            step=1,
+            tell=("h-clarke",),
+            reason="at-risk",
+            cause="not-accepted",
+            repetition=repetition,
+            told=(Told(name="h-clarke", role="assignee", instead_of="x", why="off-shift"),),
+        )
+        return event(body)
+
+    first = only(clocks.escalate(None, step(0), NOW, sample()))
+    assert first.notice == "escalation:response.1:1:h-clarke"
+    assert (first.details["instead_of"], first.details["why"]) == ("x", "off-shift")
+    state = folded([first])
+    again = only(clocks.escalate(state, step(1), NOW, sample()))
+    assert again.notice == "escalation:response.1:1:r1:h-clarke"
+    assert (again.details["repetition"], again.details["cause"]) == ("1", "not-accepted")
+    assert clocks.escalate(folded([first, again]), step(1), NOW, sample()) == []
+
+
+def test_a_proposal_at_the_due_time_is_told_to_who_knows_of_the_breach() -> None:
+    """It asks for a decision, which the breach did not."""
+    breached = ClockBreached(
+        number="T-000042",
+        clocks=(),
+        clock="response.1",
+        metric=Metric.RESPONSE,
+        due_at=DUE,
+        agent="h-clarke",
+    )
+    state = folded(clocks.tell_breach(None, event(breached), NOW, sample()))
+    proposed = ClockEscalated(
+        number="T-000042",
+        clocks=(),
+        clock="response.1",
+        metric=Metric.RESPONSE,
+        step=1,
+        tell=("h-clarke",),
+        reason="breached",
+        at_share=1,
+        to_desk="shanghai",
+        proposed=True,
+    )
+    planned = only(clocks.escalate(state, event(proposed), NOW, sample()))
+    assert (planned.details["to"], planned.details["proposed"]) == ("shanghai", "yes")
 
 
 def test_without_configuration() -> None:

@@ -276,6 +276,25 @@ def test_an_escalation_moves_open_work_to_the_tier_once() -> None:
     assert life.take(escalated(None)) == []
 
 
+def test_a_proposal_moves_nothing_and_is_agreed_to_by_escalating() -> None:
+    """The event names the desk; the ticket stays until a person escalates it, which goes there."""
+    life = begun()
+    proposed = escalated(None).model_copy(update={"proposed": True, "to_desk": "operations"})
+    assert life.take(proposed) == []
+    life.do(
+        lambda state: escalating.decide_escalate(
+            state,
+            kind=EscalationKind.FUNCTIONAL,
+            reason="no-progress",
+            to="operations",
+            by="h-clarke",
+            now=life.now,
+            configuration=sample(),
+        )
+    )
+    assert life.state.desk == "operations"
+
+
 def test_an_escalation_of_what_is_over_changes_nothing() -> None:
     """A breach that is told late does not bring a resolved ticket back."""
     life = begun()

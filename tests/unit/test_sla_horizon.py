@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from services.sla.domain.horizon import Horizon
-from services.sla.ports import Due
+from services.sla.domain.horizon import Due, Horizon
 from tests.support.sla import utc
 
 START = utc(2, 14)

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import heapq
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from services.sla.ports import Due
-
 _STALE_MIN: Final = 1_024
 """So many entries that stand for nothing are no matter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A ticket of which something may have to be said."""
+
+    ticket: str
+    tenant: str
+    due_at: datetime
 
 
 class Horizon:

@@ -124,7 +124,8 @@ def _answerable(scene: Scene, role: str) -> Told | None:
     """Return the duty manager, or a deputy of theirs; None where nobody is named."""
     desk = scene.desk
     lifecycle = scene.configuration.lifecycle
-    name = lifecycle.manager_of(desk.name) if desk is not None else lifecycle.duty_manager
+    own = (lifecycle.duty_managers.get(desk.name) or desk.duty_manager) if desk else None
+    name = own or lifecycle.duty_manager
     if name is None:
         return None
     why = absence(scene.configuration, name, scene.at)
