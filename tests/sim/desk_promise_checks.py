@@ -33,7 +33,10 @@ def check_clocks(told: Told, ticket: str) -> Iterator[str]:
             case sla.ClockBreachWithdrawn():
                 net[body.clock] -= 1
             case sla.ClockWarned() | sla.ClockEscalated():
-                number = body.point if isinstance(body, sla.ClockWarned) else body.step
+                if isinstance(body, sla.ClockWarned):
+                    number = f"{body.point}"
+                else:
+                    number = f"{body.step} again {body.repetition}"
                 what = (body.clock, f"{body.type} {number}")
                 if what in seen:
                     yield f"{ticket} {what}: said again"
