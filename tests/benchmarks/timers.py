@@ -15,6 +15,7 @@ import heapq
 import importlib
 import os
 import random
+import sys
 import time
 import tracemalloc
 from collections.abc import Sequence
@@ -81,7 +82,7 @@ def run(*, home: Path, rounds: int, armed: int = ARMED_DEFAULT) -> Result:
     stack = Stack(home, ports=Ports.free(), components=(STORE,), environ=os.environ)
     stack.start()
     try:
-        bursts = [asyncio.run(_burst(stack.mongo, number)) for number in range(rounds)]
+        bursts = [_burst_of(stack.mongo, number) for number in range(rounds)]
         rebuilt = asyncio.run(_rebuild(stack.mongo, armed))
         kind = next(status.kind for status in stack.status() if status.name == "store")
     finally:
@@ -336,8 +337,7 @@ class _World:
             )
 
     async def close(self) -> None:
-        """Remove all of it."""
-        await self.client.drop_database(self.database.name)
+        """Let go of the store; it is thrown away as a whole."""
         self.client.close()
 
 
@@ -376,6 +376,12 @@ def _rows(
         copy["state"]["number"] = f"HD-{number}"
         copy["state"]["shard"] = number % SHARDS
         found.append(copy)
+    return found
+
+
+def _burst_of(mongo: str, number: int) -> Burst:
+    found = asyncio.run(_burst(mongo, number))
+    sys.stderr.write(f"burst {number + 1}: {found}\n")
     return found
 
 
