@@ -230,16 +230,16 @@ def check_chains(configuration: Configuration, start: datetime, days: int = DAYS
 
 
 def unbacked(configuration: Configuration) -> tuple[UnbackedPolicy, ...]:
-    """Return promises to customers that stand on nothing, where desks or suppliers promise some.
+    """Return promises to customers that stand on nothing, where desks promise something to others.
 
     Also those that are backed, but not for all of their priorities.
     """
     policies = {policy.name: policy for policy in configuration.sla.policies}
-    metrics = {p.metric for p in policies.values() if p.kind != "sla"}
+    metrics = {p.metric for p in policies.values() if p.kind == "ola"}
     found: list[UnbackedPolicy] = []
     for policy in configuration.sla.policies:
         if not policy.backed_by:
-            around = bool(metrics & {policy.metric, "hold", "supplier"})
+            around = bool(metrics & {policy.metric, "hold"})
             if policy.kind == "sla" and policy.metric == "resolution" and around:
                 found.append(UnbackedPolicy(policy=policy.name))
             continue

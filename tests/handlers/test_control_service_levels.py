@@ -71,7 +71,9 @@ async def test_the_api_tells_where_and_why() -> None:
         assert refused.status_code == 422
         assert refused.json()["type"] == "urn:heliodesk:problem:chain-too-late"
         (error,) = refused.json()["errors"]
-        assert (error["file"], error["path"]) == ("sla", "policies[4].backed_by")
+        policies = backed(9)["sla"]["policies"]
+        place = next(number for number, one in enumerate(policies) if one.get("backed_by"))
+        assert (error["file"], error["path"]) == ("sla", f"policies[{place}].backed_by")
         assert "forced_because" in refused.json()["detail"]
         (gold,) = (await client.get("/v1/configuration/agreements")).json()
         assert (gold["name"], gold["state"], gold["binds"]) == ("gold", "draft", False)

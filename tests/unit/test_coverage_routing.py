@@ -42,7 +42,7 @@ def required(sections: Mapping[str, Any], ask: Ask) -> Configuration:
     """Return the organisation as if every rule required what is asked for, and never let go."""
     said = deepcopy(dict(sections))
     rules = said["routing"]["rules"]
-    if not any(rule["when"] == "true" for rule in rules):
+    if not any(rule["when"] == "true" and not {"during", "outside"} & set(rule) for rule in rules):
         rules.append({"name": "others", "when": "true"})
     for rule in rules:
         if ask.language is not None:

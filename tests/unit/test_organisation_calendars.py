@@ -191,7 +191,7 @@ def test_combinations_of_combinations_end_somewhere() -> None:
 
 
 def test_who_has_no_zone_takes_no_floating_calendar() -> None:
-    """A desk needs a zone of its own; a policy, a promise and a supplier have none."""
+    """A desk needs a zone of its own; a promise and a supplier have none. A policy has its site's."""
     assert refused(
         FLOATING,
         desks=FILES["desks.yaml"].replace("calendar: day,", "calendar: local,"),
@@ -204,10 +204,6 @@ def test_who_has_no_zone_takes_no_floating_calendar() -> None:
             "no time zone to read it in"
         ),
         "desks.yaml:2: desks[0].time_zone: is required: the calendar 'local' is floating",
-        (
-            "sla.yaml:7: policies[1].calendar: the calendar 'local' is floating, and a policy has no "
-            "time zone to read it in"
-        ),
         (
             "suppliers.yaml:1: suppliers[0].calendar: the calendar 'local' is floating, and a "
             "supplier has no time zone to read it in"
@@ -236,12 +232,14 @@ def test_the_example_of_the_documentation_is_right() -> None:
     assert found.calendar("on-call").is_open(utc("2026-12-24T13:00"))
 
 
-def test_a_line_of_a_ledger_is_counted_in_the_zone_of_its_desk() -> None:
-    """With a floating calendar the desk that held the work says which hours were used."""
+def test_a_line_of_a_ledger_is_counted_in_the_zone_that_it_names() -> None:
+    """With a floating calendar the line says in which zone it was read."""
     desks = FILES["desks.yaml"].replace("calendar: china, time", "calendar: local, time")
     found = parsed(FLOATING, desks=desks)
     at = utc("2026-01-14T00:00")
-    line = DeskSpan(desk="shanghai", calendar="local", configversion=1, started_at=at)
+    line = DeskSpan(
+        desk="shanghai", calendar="local", configversion=1, started_at=at, zone="Asia/Hong_Kong"
+    )
     calendar = calendar_of(line, lambda version: found)
     assert calendar.between(at, utc("2026-01-14T01:00")) == 3_600
     assert calendar.time_zone == "Asia/Hong_Kong"
