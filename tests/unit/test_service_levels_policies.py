@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from shared.expressions import compile_condition
@@ -116,7 +116,8 @@ def test_the_check_is_what_a_look_at_every_ticket_finds(
     )
     policies = found.sla.policies
     checked = check_policies(found)
-    assert not checked.given_up
+    # It says so where there are too many kinds of ticket to look at: then it claims nothing.
+    assume(not checked.given_up)
     expected = {
         (one.name, other.name)
         for number, one in enumerate(policies)
