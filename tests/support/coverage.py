@@ -363,6 +363,9 @@ class Scan:
         }
         if not section.get("weights") and "kind" not in text:
             every["kind"] = ["incident"]
+        if any(desk.get("reserves") for desk in section.get("desks", {}).values()):
+            # What is kept is kept from the priorities below it.
+            every["priority"] = ["P1", "P2", "P3", "P4", "P5"]
         for field in ("category", "vip", "reopened", "tags"):
             if field not in text:
                 every[field] = every[field][:1]
