@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from services.sla.domain.machine import Conditions
 from services.sla.domain.metrics import METRICS, Defaults
 from services.sla.domain.model import ms_of
-from shared.calendar.zones import zone
 from shared.contracts.sla import CLOCKS_MAX
 from shared.expressions import Condition, compile_condition
 from shared.kernel import HeliodeskError
 from shared.organisation import TICKET_FIELDS, Configuration, EscalationStep, Policy
-from shared.organisation.agreements import BINDING, Agreement
 from shared.organisation.policies import WORK_FIELDS, WarningPoint
+from shared.service_levels import agreement_for, target_for
 
 if TYPE_CHECKING:
     from services.sla.domain.history import Moment
@@ -108,16 +107,11 @@ class _Over:
 
 
 class Terms:
-    """The policies and the agreements of one version, compiled once."""
+    """The policies of one version, compiled once, and what they promised already."""
 
     def __init__(self, configuration: Configuration) -> None:
         self.rows = tuple(_row(policy) for policy in configuration.sla.policies)
         self.by_name = {row.policy.name: row for row in self.rows}
-        self._agreements = tuple(
-            (agreement, _fits(agreement.condition))
-            for agreement in configuration.agreements.agreements
-            if agreement.state in BINDING and agreement.targets
-        )
         texts = " ".join(text for row in self.rows for text in _texts(row.policy).values())
         metrics = {row.policy.metric for row in self.rows}
         accepting = any(
@@ -144,13 +138,10 @@ class Terms:
         known = self._known.get(key)
         if known is None:
             values = facts_values(facts, configuration) | {"desk": desk, "tier": tier}
-            taking = [
-                agreement
-                for agreement, fits in self._agreements
-                if _takes(agreement, fits, facts, values)
-            ]
             known = tuple(
-                _target(row.policy, facts, taking) if row.fits is None or row.fits(values) else None
+                _target(configuration, row.policy, facts, values)
+                if row.fits is None or row.fits(values)
+                else None
                 for row in self.rows
             )
             while len(self._known) >= _KNOWN_MAX:
@@ -285,46 +276,21 @@ def _fits(text: str) -> Condition | None:
     return None if text == "true" else compile_condition(text, TICKET_FIELDS)
 
 
-def _takes(
-    agreement: Agreement,
-    fits: Condition | None,
-    facts: TicketFacts,
-    values: Mapping[str, object],
-) -> bool:
-    """Whether an agreement that binds is one for a ticket, on the day of its acceptance."""
-    day = facts.accepted_at.astimezone(zone(agreement.time_zone)).date()
-    if agreement.valid_from is not None and day < agreement.valid_from:
-        return False
-    if agreement.valid_until is not None and day > agreement.valid_until:
-        return False
-    region, country = values["region"], values["country"]
-    in_scope = agreement.scope.takes(
-        region=region if isinstance(region, str) else None,
-        site=facts.site,
-        service=facts.service,
-        channel=facts.channel.value,
-        business=facts.business,
-        country=country if isinstance(country, str) else None,
-    )
-    return in_scope and (fits is None or fits(values))
-
-
-def _target(policy: Policy, facts: TicketFacts, taking: Sequence[Agreement]) -> Target | None:
+def _target(
+    configuration: Configuration, policy: Policy, facts: TicketFacts, values: Mapping[str, object]
+) -> Target | None:
     """Return the target of a policy for a ticket's priority; None where there is none.
 
-    Of the agreements that take the ticket, the first of the policy's kind that names it counts;
-    for a priority that it leaves out, the policy's own target does.
+    Agreements bind by when the ticket was accepted. The agreement is named where it says the target.
     """
+    agreement = agreement_for(configuration, policy, values, facts.accepted_at)
     priority = facts.priority.value
-    for agreement in taking:
-        named = agreement.targets.get(policy.name)
-        if named is not None and agreement.kind == policy.kind:
-            agreed = next((t for name, t in named.items() if name == priority), None)
-            if agreed is not None:
-                return Target(agreed, agreement.name)
-            break
-    own = next((t for name, t in policy.targets.items() if name == priority), None)
-    return None if own is None else Target(own)
+    seconds = target_for(policy, agreement, priority)
+    if seconds is None:
+        return None
+    if agreement is None or priority not in agreement.targets[policy.name]:
+        return Target(seconds)
+    return Target(seconds, agreement.name)
 
 
 __all__ = [
