@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from heliodesk.cli.context import context_of
-from heliodesk.cli.handover_brief import Language, brief, on_clock, show_item
+from heliodesk.cli.handover_brief import brief, on_clock, show_item
+from heliodesk.cli.languages import Language
 from heliodesk.cli.output import (
     print_facts,
     print_json,

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from heliodesk.cli.context import context_of
+from heliodesk.cli.languages import Language
 from heliodesk.cli.notes import write_note
 from heliodesk.cli.output import heading, print_json, print_line, printable
 from shared.calendar.zones import zone
@@ -20,13 +21,6 @@ Ticket = Annotated[str, typer.Argument(help="The ticket's number or id.")]
 As = Annotated[
     str | None, typer.Option("--as", help="For whom an administrator says it.", metavar="AGENT")
 ]
-
-
-class Language(StrEnum):
-    """Languages in which briefs and reports are rendered."""
-
-    EN = "en"
-    ZH = "zh"
 
 
 class Step(StrEnum):

@@ -10,19 +10,13 @@ from urllib.parse import quote
 import typer
 
 from heliodesk.cli.context import context_of
+from heliodesk.cli.languages import Language
 from heliodesk.cli.output import note, print_json, print_text
 from heliodesk.cli.service_levels import agreements, check, targets
 from heliodesk.cli.sla_templates import app as templates
 from heliodesk.errors import CliError, Exit
 
 app = typer.Typer(no_args_is_help=True, help="Clocks of tickets, policies and agreements.")
-
-
-class Language(StrEnum):
-    """Languages in which sla explains."""
-
-    EN = "en"
-    ZH = "zh"
 
 
 class Format(StrEnum):

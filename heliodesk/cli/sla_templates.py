@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from heliodesk.cli.context import context_of
+from heliodesk.cli.languages import Language
 from heliodesk.cli.output import print_json, print_line, print_table, print_text
 from heliodesk.cli.promises import show_levels
 from heliodesk.errors import CliError, Exit
@@ -27,14 +27,6 @@ from heliodesk.sla_templates import (
 from heliodesk.yaml_lists import NotAppendable
 from shared.organisation import ConfigurationInvalid, parse_sections
 from shared.service_levels import service_levels
-
-
-class Language(StrEnum):
-    """Languages in which templates are written."""
-
-    EN = "en"
-    ZH = "zh"
-
 
 Name = Annotated[str, typer.Argument(help="A name of `heliodesk sla template list`.")]
 Lang = Annotated[Language, typer.Option("--lang", help="Language of the template.")]

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from heliodesk.cli.handover_brief import Step
+from shared.contracts.handover import NextStep
 from tests.handlers.test_cli_commands import INTAKE, ROUTING, TICKET, Desk, ok, problem
 
 MOVED: dict[str, Any] = {
@@ -23,7 +25,9 @@ LINKED: dict[str, Any] = {
 ITEM: dict[str, Any] = {
     "told": "T-000001  moved: → new-york",
     "lines": ["Next: call the contact (says ann)."],
-    "quotes": [{"author": "王芳", "at": "x", "text": "打印机\x1b[31m", "whole": True}],
+    "quotes": [
+        {"author": "王芳", "at": "2026-03-05T09:30:00Z", "text": "打印机\x1b[31m", "whole": True}
+    ],
 }
 
 
@@ -107,7 +111,9 @@ def test_a_brief_is_shown_and_put_right(tmp_path: Path) -> None:
         },
     )
     shown = desk.run("handover", "brief", "h-1", "T-000001", "--lang", "zh")
+    assert shown.exit_code == 0, shown.output
     assert "Next: call the contact (says ann)." in shown.stdout
+    assert "王芳, 2026-03-05 09:30 (09:30 UTC): 打印机" in shown.stdout
     assert "\x1b[31m" not in shown.stdout
     assert desk.asked[0].url.params["lang"] == "zh"
     step = ("--next", "call-contact", "--text", "He is back at 3.", "--as", "ann")
@@ -176,3 +182,8 @@ def test_desks_are_listed_with_the_ways_to_them(tmp_path: Path) -> None:
     assert " ".join(first.split()) == f"london 1 closed until 2026-03-05 09:00:00 UTC 2 7 4 {ways}"
     assert " ".join(second.split()) == f"centre 1 always open 2 7 4 {ways}"
     assert [d["name"] for d in desk.json("desk", "list")] == ["london", "centre"]
+
+
+def test_every_next_step_of_a_brief_can_be_said() -> None:
+    """The command line offers what the contract knows, and nothing else."""
+    assert {step.value for step in Step} == {step.value for step in NextStep} - {NextStep.UNKNOWN}
