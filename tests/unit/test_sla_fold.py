@@ -16,16 +16,12 @@ from typing import Any, Final
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.sla.consumers import on_requests, on_tickets
 from services.sla.domain.clocks import clocks_of
 from services.sla.domain.count import seen_at
 from services.sla.domain.evolve import TICKET_CLOCKS
 from services.sla.domain.history import history_of
-from services.sla.domain.model import Clock, ClocksState
-from services.sla.domain.ticks import decide_tick
-from services.sla.handlers import ClockHandlers
-from shared.aggregate import Document, Step, fold, plan
-from shared.configuration import Configurations
+from services.sla.domain.model import Clock
+from shared.aggregate import Document, fold
 from shared.contracts.envelope import Event
 from shared.contracts.facts import Priority
 from shared.contracts.intake import Direction, FactChange, RequestReclassified
@@ -33,6 +29,7 @@ from shared.contracts.routing import PendReason
 from shared.contracts.sla import ClockBreached, ClockBreachWithdrawn
 from shared.organisation import Configuration, parse_sections
 from tests.support.sla import TICKET, Story, facts
+from tests.support.sla_machine import Machine
 from tests.support.sla_walk import MINUTE, Answer, Now, Spec, Walk
 
 START: Final = datetime(2026, 3, 5, 10, 0, tzinfo=UTC)
@@ -269,45 +266,6 @@ def moved(now: Now, at: datetime, move: Move, version: int) -> Now:
     )
 
 
-class Machine:
-    """The service's own code, pure: the plan of each step on one document."""
-
-    def __init__(self) -> None:
-        configurations = Configurations()
-        for version in (1, 2):
-            configurations.install("main", organisation(version), version=version)
-        handlers = ClockHandlers(configurations)
-        self.rules = handlers.rules("main")
-        self.rows = {row.body.type: row for row in [*on_requests(handlers), *on_tickets(handlers)]}
-        self.document: Document[ClocksState] = Document(id=TICKET, tenant="main")
-        self.events: list[Event[Any]] = []
-        self.now = START
-
-    def take(self, event: Event[Any]) -> None:
-        """Consume an event."""
-        self.now = max(self.now, event.time)
-        decide = self.rows[event.type].decide
-        self._step(Step(decide=lambda state: decide(state, event, self.now), cause=event))
-
-    def tick(self, now: datetime) -> None:
-        """Let a ticker run that takes everything from before an instant for seen."""
-        self.now = max(self.now, now)
-        self._step(Step(decide=lambda state: decide_tick(state, now, self.rules)))
-
-    def _step(self, step: Step) -> None:
-        decided = plan(TICKET_CLOCKS, self.document, [step], now=self.now, configversion=1)
-        assert not decided.park, decided.park
-        if decided.write is not None:
-            self.document = decided.write.after
-            self.events.extend(decided.write.bodies)
-
-    @property
-    def state(self) -> ClocksState:
-        """The state of the ticket's clocks."""
-        assert self.document.state is not None
-        return self.document.state
-
-
 GAPS = st.integers(0, 20).map(lambda halves: halves * 30) | st.integers(0, 500)
 MOVES = st.lists(
     st.builds(
@@ -423,7 +381,7 @@ def test_every_metric_agrees_with_a_walk_over_all_minutes(
 
 def mixed(requests: Sequence[Event[Any]], tickets: Sequence[Event[Any]], data: Any) -> Machine:
     """Return the machine that took both topics in, in some order, with duplicates and ticks."""
-    machine = Machine()
+    machine = Machine(organisation(1), organisation(2), start=START)
     queues, places = [requests, tickets], [0, 0]
     while places[0] < len(requests) or places[1] < len(tickets):
         topic = data.draw(st.sampled_from([t for t in (0, 1) if places[t] < len(queues[t])]))

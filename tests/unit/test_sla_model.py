@@ -16,20 +16,17 @@ from typing import Any, Final
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.sla.consumers import on_requests, on_tickets
 from services.sla.domain.count import seen_at
 from services.sla.domain.evolve import TICKET_CLOCKS
-from services.sla.domain.model import Clock, ClocksState
-from services.sla.domain.ticks import decide_tick
-from services.sla.handlers import ClockHandlers
-from shared.aggregate import Document, Step, fold, plan
-from shared.configuration import Configurations
+from services.sla.domain.model import Clock
+from shared.aggregate import Document, fold
 from shared.contracts.envelope import Event
 from shared.contracts.intake import Direction
 from shared.contracts.routing import PendReason
 from shared.contracts.sla import ClockBreached, ClockBreachWithdrawn, ClockState
 from shared.organisation import Configuration, parse_sections
 from tests.support.sla import TICKET, Story, facts
+from tests.support.sla_machine import Machine
 
 START: Final = datetime(2026, 3, 5, 10, 0, tzinfo=UTC)
 """A Thursday."""
@@ -184,44 +181,6 @@ class Reference:
         return Answer(used_at_end, due, ended, late, state)
 
 
-class Machine:
-    """The service's own code, pure: the plan of each step on one document."""
-
-    def __init__(self) -> None:
-        configurations = Configurations()
-        configurations.install("main", organisation(), version=1)
-        handlers = ClockHandlers(configurations)
-        self.rules = handlers.rules("main")
-        self.rows = {row.body.type: row for row in [*on_requests(handlers), *on_tickets(handlers)]}
-        self.document: Document[ClocksState] = Document(id=TICKET, tenant="main")
-        self.events: list[Event[Any]] = []
-        self.now = START
-
-    def take(self, event: Event[Any]) -> None:
-        """Consume an event."""
-        self.now = max(self.now, event.time)
-        decide = self.rows[event.type].decide
-        self._step(Step(decide=lambda state: decide(state, event, self.now), cause=event))
-
-    def tick(self, now: datetime) -> None:
-        """Let a ticker run that takes everything from before an instant for seen."""
-        self.now = max(self.now, now)
-        self._step(Step(decide=lambda state: decide_tick(state, now, self.rules)))
-
-    def _step(self, step: Step) -> None:
-        decided = plan(TICKET_CLOCKS, self.document, [step], now=self.now, configversion=1)
-        assert not decided.park, decided.park
-        if decided.write is not None:
-            self.document = decided.write.after
-            self.events.extend(decided.write.bodies)
-
-    @property
-    def clocks(self) -> dict[str, Clock]:
-        """The clocks by policy."""
-        assert self.document.state is not None
-        return {clock.view.policy: clock for clock in self.document.state.clocks}
-
-
 GAPS = st.integers(0, 30).map(lambda halves: halves * 30) | st.integers(0, 900)
 """Half hours, so that events often meet closing times and exhausted targets, and any minutes."""
 WHAT = ["queued", "pended", "resumed", "resolved", "reopened", "closed", "begun", "regarded"]
@@ -285,7 +244,7 @@ def test_the_clocks_agree_with_a_walk_over_all_minutes(
         work.append((at, move))
         tickets.append(told(story, at, move))
     end = max(at, latest) + data.draw(st.integers(0, 600)) * MINUTE
-    machine = Machine()
+    machine = Machine(organisation(), start=START)
     queues = [requests, tickets]
     places = [0, 0]
     while places[0] < len(requests) or places[1] < len(tickets):
@@ -299,8 +258,8 @@ def test_the_clocks_agree_with_a_walk_over_all_minutes(
             machine.tick(START + data.draw(GAPS) * 4 * MINUTE)
     machine.tick(end)
     reference = Reference(work, replies, end)
-    for policy, clock in machine.clocks.items():
-        check(clock, machine, reference.answer(policy), end)
+    for clock in machine.state.clocks:
+        check(clock, machine, reference.answer(clock.view.policy), end)
     rebuilt = fold(
         TICKET_CLOCKS,
         Document(id=TICKET, tenant="main"),

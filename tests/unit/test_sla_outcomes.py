@@ -10,24 +10,19 @@ import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from services.sla.consumers import on_requests, on_tickets
 from services.sla.domain.evolve import TICKET_CLOCKS
 from services.sla.domain.model import HISTORY_MAX, Clock, ClocksState, ms_of
 from services.sla.domain.months import Asked, month_of
 from services.sla.domain.outcomes import Evidence, told
 from services.sla.domain.report import Report
 from services.sla.domain.tally import Tally
-from services.sla.domain.ticks import decide_tick
-from services.sla.handlers import ClockHandlers
 from services.sla.projector import Projector
-from shared.aggregate import Document, Step, fold, plan
-from shared.configuration import Configurations
-from shared.contracts.envelope import Event
+from shared.aggregate import Document, fold
 from shared.contracts.facts import Priority
 from shared.contracts.intake import Direction
 from shared.contracts.routing import PendReason
@@ -38,6 +33,7 @@ from shared.streams import Record
 from shared.testing.clock import ManualClock
 from tests.support.evidence import GRACE, Letters, MemoryEvidence
 from tests.support.sla import Story, facts
+from tests.support.sla_machine import Machine
 
 START: Final = datetime(2026, 3, 29, 10, 0, tzinfo=UTC)
 MINUTE: Final = timedelta(minutes=1)
@@ -74,38 +70,6 @@ policies:
     )
 
 
-class Machine:
-    """The service's own decisions on one ticket."""
-
-    def __init__(self, ticket: str) -> None:
-        configurations = Configurations()
-        configurations.install("main", organisation(), version=1)
-        handlers = ClockHandlers(configurations)
-        self.rules = handlers.rules("main")
-        self.rows = {row.body.type: row for row in [*on_requests(handlers), *on_tickets(handlers)]}
-        self.document: Document[ClocksState] = Document(id=ticket, tenant="main")
-        self.events: list[Event[Any]] = []
-        self.now = START
-
-    def take(self, event: Event[Any]) -> None:
-        """Consume an event, at its own time or later."""
-        self.now = max(self.now, event.time)
-        decide = self.rows[event.type].decide
-        self._step(Step(decide=lambda state: decide(state, event, self.now), cause=event))
-
-    def tick(self, now: datetime) -> None:
-        """Let a ticker run that takes everything from before an instant for seen."""
-        self.now = max(self.now, now)
-        self._step(Step(decide=lambda state: decide_tick(state, now, self.rules)))
-
-    def _step(self, step: Step) -> None:
-        decided = plan(TICKET_CLOCKS, self.document, [step], now=self.now, configversion=1)
-        assert not decided.park, decided.park
-        if decided.write is not None:
-            self.document = decided.write.after
-            self.events.extend(decided.write.bodies)
-
-
 MOVES = st.lists(
     st.tuples(
         st.integers(0, 900),
@@ -140,7 +104,7 @@ def played(number: int, moves: list[tuple[int, str, str, PendReason]]) -> Machin
         ticket=f"ticket-{number}",
         facts=facts(f"HD-{number}", accepted_at=START, business=business),
     )
-    machine, at = Machine(story.ticket), START
+    machine, at = Machine(organisation(), start=START, ticket=story.ticket), START
     machine.take(story.accepted(START))
     machine.take(story.queued(START, "early"))
     for gap, what, desk, reason in moves:
