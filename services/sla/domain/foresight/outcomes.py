@@ -8,7 +8,7 @@ counting one twice changes nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -165,8 +165,3 @@ def pool_of(months: Mapping[str, Mapping[str, int]], now: datetime) -> Pool:
                 place = int(field[1:])
                 of[place] = of.get(place, 0.0) + weight * count
     return Pool(ended=sums["e"], censored=sums["c"])
-
-
-def old_months(months: Iterable[str], now: datetime) -> list[str]:
-    """Return the months that count no longer."""
-    return [m for m in months if m != OPEN_MONTH and months_before(m, now) >= MONTHS_MAX]
