@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeVar
 
 from pydantic import ValidationError
 
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from shared.organisation.words import LevelName, Model, PriorityName
+
+Derived = TypeVar("Derived")
 
 ROSTER_PREFIX: Final = "rosters/"
 SECTION_BYTES_MAX: Final = 900_000
@@ -286,6 +288,18 @@ class Configuration(Places):
             for name in (item.name, *item.names):
                 known.setdefault(name.lower(), item.name)
         return known
+
+    def derived(self, make: Callable[[Configuration], Derived]) -> Derived:
+        """Return what a function makes of this configuration: made once, and kept as long as it."""
+        known: dict[Callable[..., Any], Any] = self._derived
+        if make not in known:
+            known[make] = make(self)
+        found: Derived = known[make]
+        return found
+
+    @cached_property
+    def _derived(self) -> dict[Callable[..., Any], Any]:
+        return {}
 
     @cached_property
     def _integrations(self) -> dict[str, Integration]:

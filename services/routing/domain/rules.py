@@ -156,15 +156,6 @@ def work_weight(
     return rules.weight(facts, course)
 
 
-_LAST: list[tuple[Configuration, Rules]] = []
-
-
 def rules_of(configuration: Configuration) -> Rules:
-    """Return the compiled rules of a configuration; the last ones are kept."""
-    for known, rules in _LAST:
-        if known is configuration:
-            return rules
-    rules = Rules(configuration)
-    _LAST.insert(0, (configuration, rules))
-    del _LAST[8:]
-    return rules
+    """Return the rules of a configuration, compiled when they are first asked for."""
+    return configuration.derived(Rules)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
@@ -150,19 +149,9 @@ class Terms:
         return known
 
 
-_TERMS: Final[dict[int, tuple[weakref.ref[Configuration], Terms]]] = {}
-
-
 def terms_of(configuration: Configuration) -> Terms:
     """Return the terms of a configuration, compiled when they are first asked for."""
-    key = id(configuration)
-    known = _TERMS.get(key)
-    if known is None or known[0]() is not configuration:
-        for gone in [k for k, (reference, _) in _TERMS.items() if reference() is None]:
-            _TERMS.pop(gone, None)
-        known = (weakref.ref(configuration), Terms(configuration))
-        _TERMS[key] = known
-    return known[1]
+    return configuration.derived(Terms)
 
 
 def policy_of(view: ClockView, rules: Rules) -> Policy:

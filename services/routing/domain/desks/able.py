@@ -21,7 +21,6 @@ from shared.organisation.routing_rules import Course, Need
 
 REMEMBERED_MAX: Final = 1_000
 """Kinds of work at a group for which those who could do it are remembered."""
-CONFIGURATIONS_MAX: Final = 8
 
 
 class Soonest(NamedTuple):
@@ -184,18 +183,9 @@ class Desks:
         return Soonest(0, spoken) if self._is_open(desk, need, now) else None
 
 
-_LAST: list[tuple[Configuration, Desks]] = []
-
-
 def desks_of(configuration: Configuration) -> Desks:
-    """Return the desks of a configuration, ready to be compared; the last ones are kept."""
-    for known, desks in _LAST:
-        if known is configuration:
-            return desks
-    desks = Desks(configuration)
-    _LAST.insert(0, (configuration, desks))
-    del _LAST[CONFIGURATIONS_MAX:]
-    return desks
+    """Return the desks of a configuration, ready to be compared."""
+    return configuration.derived(Desks)
 
 
 def soonest_desk(
