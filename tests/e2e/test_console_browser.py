@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, Route, async_playwright, expect
 
 from heliodesk.product.directory import read_directory
 from services.console.adapters import HttpOwners
@@ -215,6 +215,24 @@ async def test_a_queue_lives_without_reloading(browser: Browser, world: World) -
     before = await clock.inner_text()
     await expect(clock).not_to_have_text(before)
     assert complaints == []
+
+
+async def test_a_page_is_live_in_whatever_order_its_scripts_arrive(
+    browser: Browser, world: World
+) -> None:
+    """A slow script between the others does not leave the page without news."""
+    world.ticket("HD-1", "Printer jams")
+    await world.tell()
+    page = await signed_in(browser, world.url, [])
+
+    async def late(route: Route) -> None:
+        await asyncio.sleep(0.5)
+        await route.continue_()
+
+    for script in ("hx-sse.min.js", "console.js"):
+        await page.route(f"**/{script}*", late)
+        await page.reload()
+        await expect(page.locator("[data-live].is-on")).to_be_visible(timeout=20_000)
 
 
 async def test_an_agent_works_on_a_ticket(browser: Browser, world: World) -> None:
