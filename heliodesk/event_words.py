@@ -181,6 +181,9 @@ _WORDS: Final[Mapping[str, Callable[[Body], str]]] = {
     "clock.breached": _clock,
     "clock.breach_withdrawn": _clock,
     "clock.escalated": _escalated,
+    "clocks.rerated": lambda b: (
+        f"version {b.get('from_version')} → {b.get('configversion')}: {b.get('because')}"
+    ),
     "notice.planned": _planned,
     "notice.sent": _notice,
     "notice.deferred": _notice,

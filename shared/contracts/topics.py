@@ -219,6 +219,7 @@ CLOCKS = Topic(
         sla.ClockBreached,
         sla.ClockBreachWithdrawn,
         sla.ClockEscalated,
+        sla.ClocksRerated,
     ),
     consumers=("routing", "sla", "notify", "console"),
 )

@@ -225,6 +225,15 @@ def _withdrawn(scope: Scope, body: sla.ClockBreachWithdrawn) -> Said:
     return Said("say.clock.withdrawn", "clock", Tone.GOOD, {"metric": _metric(scope, body)})
 
 
+def _rerated(_scope: Scope, body: sla.ClocksRerated) -> Said:
+    fields = {
+        "version": body.configversion,
+        "before": body.from_version,
+        "because": body.because,
+    }
+    return Said("say.clocks.rerated", "clock", Tone.QUIET, fields)
+
+
 def _escalated(scope: Scope, body: sla.ClockEscalated) -> Said:
     details: Details = []
     if body.cause != "unmet":
@@ -348,6 +357,7 @@ _SAYINGS: Mapping[type[Body], Callable[[Scope, Any], Said]] = {
     sla.ClockWarned: _warned,
     sla.ClockBreached: _breached,
     sla.ClockBreachWithdrawn: _withdrawn,
+    sla.ClocksRerated: _rerated,
     sla.ClockEscalated: _escalated,
     notify.NoticePlanned: _planned,
     notify.NoticeSent: _sent,
