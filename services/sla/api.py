@@ -145,7 +145,7 @@ def clock_router(
             raise Problem(422, "invalid", text, errors=[{"field": "at_risk", "reason": text}])
         if at_risk:
             risky = AtRisk(
-                tenant=actor.tenant, now=clock.now(), desk=desk, after=_place(after), limit=limit
+                tenant=actor.tenant, now=clock.now(), desk=desk, after=place_of(after), limit=limit
             )
             rows, documents = await foresight.risks(risky)
             items = tuple(item for item in await predicted(documents) if item.at_risk)
@@ -157,12 +157,12 @@ def clock_router(
             breached=breached,
             due_before=None if due_before is None else instant(due_before),
             desk=desk,
-            after=_place(after),
+            after=place_of(after),
             limit=limit,
         )
         documents = await index.listed(wanted)
         items = await predicted(documents)
-        return ClocksPage(items=items, next=_next(documents, limit))
+        return ClocksPage(items=items, next=next_place(documents, limit))
 
     @router.get("/{ticket}")
     async def read_clocks(ticket: str, response: Response, actor: Actor = read) -> TicketClocks:
@@ -275,14 +275,16 @@ def _pressing(view: ClockView) -> tuple[bool, datetime, str]:
     return (view.state not in OPEN_STATES, view.due_at or NEVER, view.clock)
 
 
-def _next(documents: Sequence[Document[ClocksState]], limit: int) -> str | None:
+def next_place(documents: Sequence[Document[ClocksState]], limit: int) -> str | None:
+    """Return where the following page of a list begins; None where there is none."""
     if len(documents) < limit:
         return None
     last = documents[-1]
     return f"{rfc3339(last.state.rank_at)}~{last.id}" if last.state is not None else None
 
 
-def _place(text: str | None) -> Place | None:
+def place_of(text: str | None) -> Place | None:
+    """Return where a page begins; raise a 422 naming ``after`` where the text says no place."""
     if text is None:
         return None
     at, separator, ticket = text.partition("~")

@@ -19,6 +19,8 @@ from services.sla.handlers import ClockHandlers, tell_expected
 from services.sla.projector import Projector
 from services.sla.reports import Reports
 from services.sla.reports_api import reports_router
+from services.sla.rerate_api import rerate_router
+from services.sla.rerating import Rerating
 from services.sla.settings import SlaSettings
 from services.sla.store import MongoClocks
 from services.sla.ticker import ClockTicker, GroupCaughtup, TickLimits
@@ -56,11 +58,13 @@ def create_app(settings: SlaSettings, *, clock: Clock | None = None) -> FastAPI:
     runtime.consume(REQUESTS, on_requests(handlers))
     runtime.consume(TICKETS, on_tickets(handlers))
     reports = _reports(runtime, settings, clock)
+    rerating = Rerating(index=index, handlers=handlers, committer=runtime.committer, clock=clock)
     runtime.tick("clocks", ticker.run_once, seconds=settings.tick_seconds, due=ticker.next_at)
     runtime.tick("foresight", foresight.run_once, seconds=settings.foresight_seconds)
     return runtime.application(
         routers=[
             clock_router(index=index, handlers=handlers, foresight=foresight, clock=clock),
+            rerate_router(rerating),
             prediction_router(foresight),
             internal_router(store=runtime.committer.store, handlers=handlers, clock=clock),
             reports_router(reports),

@@ -64,6 +64,11 @@ class ClockHandlers:
         """Return the tenant's configuration as it is now; raise Infrastructure without one."""
         return self._configurations.current(tenant)
 
+    def newest(self, tenant: str) -> int:
+        """Return the version in force; raise Infrastructure without one."""
+        self._configurations.current(tenant)
+        return self._configurations.version(tenant)
+
     def on_request(
         self, state: ClocksState | None, event: Event[RequestEvent], now: datetime
     ) -> Sequence[Body]:
@@ -103,8 +108,7 @@ class ClockHandlers:
         """Return the version as of the event: the one with which its producer decided."""
         if event.configversion:
             return event.configversion
-        self._configurations.current(event.tenant)
-        return self._configurations.version(event.tenant)
+        return self.newest(event.tenant)
 
     def explain(
         self, document: Document[ClocksState], state: ClocksState, now: datetime

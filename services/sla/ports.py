@@ -32,6 +32,8 @@ class Wanted:
     breached: bool | None = None
     due_before: datetime | None = None
     desk: str | None = None
+    running: bool = False
+    """Only tickets with a clock that is open: it runs, or is paused."""
     after: Place | None = None
     limit: int = 100
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from services.sla.domain.evolve import TICKET_CLOCKS
 from services.sla.domain.horizon import Due
-from services.sla.domain.model import ClocksState
+from services.sla.domain.model import OPEN_STATES, ClocksState
 from services.sla.ports import Wanted
 from shared.aggregate import Document
 from shared.documents import document_from
@@ -66,6 +66,9 @@ class MongoClocks:
             parts.append({"state.rank_at": {"$lt": wanted.due_before}})
         if wanted.desk is not None:
             parts.append({"state.desk": wanted.desk})
+        if wanted.running:
+            states = [state.value for state in OPEN_STATES]
+            parts.append({"state.clocks.view.state": {"$in": states}})
         if wanted.after is not None:
             place = wanted.after
             parts.append(

@@ -104,8 +104,9 @@ class ClockView(BaseModel):
     warnings_done: Annotated[int, Field(ge=0, le=10)] = 0
     """How many of the policy's warning points were told of, the earliest first."""
     cancelled_for: Code | None = None
-    """Of a cancelled clock: ``merged`` where the ticket goes on in another one; None where no
-    policy promises it any more, or a condition of its own cancelled it."""
+    """Of a cancelled clock: ``merged`` where the ticket goes on in another one, ``rerated`` where
+    the version does not promise it by which it was rerated; None where no policy promises it any
+    more, or a condition of its own cancelled it."""
     calendar_due_at: Instant | None = None
     """When ``elapsed_seconds`` reach the target: the second figure, which no calendar bounds.
 

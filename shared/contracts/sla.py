@@ -132,6 +132,7 @@ class ClocksRerated(ClocksEvent):
     configversion: Annotated[int, Field(ge=0)]
     """The version whose policies apply from now on; the calendars of what was counted by an older
     one are taken from it too."""
+    by: Code
     because: Annotated[str, Field(min_length=1, max_length=400)]
     desk: Code | None = None
     ledgers: Annotated[tuple[ClockLedger, ...], Field(max_length=CLOCKS_MAX)] = ()

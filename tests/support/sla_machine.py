@@ -7,7 +7,8 @@ from typing import Any
 
 from services.sla.consumers import on_requests, on_tickets
 from services.sla.domain.evolve import TICKET_CLOCKS
-from services.sla.domain.model import ClocksState
+from services.sla.domain.model import ClocksState, Rating
+from services.sla.domain.rerate import decide_rerate
 from services.sla.domain.ticks import decide_tick
 from services.sla.handlers import ClockHandlers
 from shared.aggregate import Document, Step, plan
@@ -41,6 +42,12 @@ class Machine:
         """Let a ticker run that takes everything from before an instant for seen."""
         self.now = max(self.now, now)
         self._step(Step(decide=lambda state: decide_tick(state, now, self.rules)))
+
+    def rerate(self, version: int, at: datetime) -> None:
+        """Let the running clocks count by another version."""
+        self.now = max(self.now, at)
+        rating = Rating(at=at, version=version, by="ada", because="the calendar was wrong")
+        self._step(Step(decide=lambda state: decide_rerate(state, rating, self.rules)))
 
     def _step(self, step: Step) -> None:
         decided = plan(TICKET_CLOCKS, self.document, [step], now=self.now, configversion=1)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import pairwise
-from typing import Final
 
 from services.sla.domain.count import Account, counted, is_broken
-from services.sla.domain.fits import Fit, Window, held, windows
+from services.sla.domain.cycles import Family, Folded, Planned, id_of, kept, restored
+from services.sla.domain.fits import Fit, held, windows
 from services.sla.domain.history import (
     History,
     Moment,
@@ -18,8 +16,8 @@ from services.sla.domain.history import (
     unaccepted_since,
     unresolved_since,
 )
-from services.sla.domain.machine import Course, Machine, Phase, Rest, Rule, Run
-from services.sla.domain.model import Clock, Rules
+from services.sla.domain.machine import Course, Machine, Rule
+from services.sla.domain.model import Clock, FactsEntry, Rules
 from services.sla.domain.promises import (
     NOT_ACCEPTED,
     NOT_RESOLVED,
@@ -27,34 +25,17 @@ from services.sla.domain.promises import (
     Target,
     Terms,
     facts_values,
-    require_few,
     terms_of,
 )
+from services.sla.domain.ratings import by_version, succession
 from shared.contracts.facts import TicketFacts
 from shared.contracts.sla import (
-    CLOCKS_MAX,
     ClockState,
     ClockView,
     DeskSpan,
     Metric,
 )
 from shared.organisation import Configuration, Policy
-
-ENDED_MAX: Final = 4
-"""Ended cycles of one clock that a document keeps; older ones are told, and let go."""
-_ID_MAX: Final = 80
-
-
-@dataclass(frozen=True, slots=True)
-class Folded:
-    """A clock, and the course that it is counted from; None where that is settled.
-
-    ``whole`` is the course as if its policy had not ceased to fit.
-    """
-
-    clock: Clock
-    course: Course | None
-    whole: Course | None = None
 
 
 def clocks_of(
@@ -91,19 +72,50 @@ def folded(
     told: datetime | None = None,
 ) -> tuple[Folded, ...]:
     """Return the clocks as `clocks_of` does, each with its course."""
-    fold = _Fold(history, rules, at=at, known=known, told=told)
-    return _kept(list(fold.all()), history.now.number)
+    fold = _fold(history, rules, at=at, known=known, told=told)
+    return kept(list(fold.all()), history.now.number)
 
 
 def courses_of(
     history: History, rules: Rules, *, at: datetime, known: Sequence[Clock]
 ) -> Iterator[Folded]:
     """Yield every clock as `folded` does, with all cycles that have ended."""
-    yield from _Fold(history, rules, at=at, known=known, told=None).all()
+    yield from _fold(history, rules, at=at, known=known, told=None).all()
+
+
+def _fold(
+    history: History,
+    rules: Rules,
+    *,
+    at: datetime,
+    known: Sequence[Clock],
+    told: datetime | None,
+) -> _Fold:
+    """Return the fold by the newest version, each with the one by the version before it."""
+    if not history.ratings:
+        return _Fold(history, rules, at=at, known=known, told=told)
+    *earlier, rating = history.ratings
+    before = replace(history, ratings=tuple(earlier))
+    return _Fold(
+        by_version(history, rating, rules),
+        rules,
+        at=at,
+        known=known,
+        told=told,
+        since=_Since(rating.at, _fold(before, rules, at=at, known=known, told=told)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Since:
+    """Since when the clocks count by a fold's version, and their fold by the one before."""
+
+    at: datetime
+    before: _Fold
 
 
 class _Fold:
-    """One fold of a history: what all its clocks share."""
+    """One fold of a history by one version: what all its clocks share."""
 
     def __init__(
         self,
@@ -113,12 +125,14 @@ class _Fold:
         at: datetime,
         known: Sequence[Clock],
         told: datetime | None,
+        since: _Since | None = None,
     ) -> None:
+        self._since = since
         self._history = history
         self._rules = rules
         self._told = told
         self._configuration: Configuration = rules(history.version)
-        self._terms: Terms = terms_of(self._configuration)
+        self.terms: Terms = terms_of(self._configuration)
         self._moments = moments(history)
         self._at = max(at, self._moments[-1].at)
         self._known = {clock.view.clock: clock for clock in known}
@@ -126,9 +140,16 @@ class _Fold:
 
     def all(self) -> Iterator[Folded]:
         """Yield every clock: policy by policy, subject by subject, cycle by cycle."""
-        for index, row in enumerate(self._terms.rows):
+        before: dict[Family, list[Folded]] = {}
+        if self._since is not None:
+            for one in self._since.before.all():
+                before.setdefault(one.family, []).append(one)
+        for index, row in enumerate(self.terms.rows):
             for subject in self._subjects(row):
-                yield from self._of(index, row, subject)
+                cycles = before.pop((row.policy.name, subject), [])
+                yield from self._of(index, row, subject, cycles)
+        for family, cycles in before.items():
+            yield from self._succeeding(family, None, cycles, [])
 
     def _subjects(self, row: Row) -> list[str | None]:
         """Return whose clocks a policy gives: one of the ticket, or one of each desk or supplier."""
@@ -143,27 +164,48 @@ class _Fold:
         names = [name for name in dict.fromkeys([*before, *found]) if name is not None]
         return [name for name in names if row.only in {None, name}]
 
-    def _of(self, index: int, row: Row, subject: str | None) -> Iterator[Folded]:
+    def _of(
+        self, index: int, row: Row, subject: str | None, before: Sequence[Folded]
+    ) -> Iterator[Folded]:
+        """Yield the cycles of a clock. ``before`` are those by the version before, if there is one."""
+        family = (row.policy.name, subject)
+        known = self._known_of(family)
+        begun = restored(self._history, self._moments[0], self._known, row, subject)
+        found = self._planned(index, row, subject, before, begun)
+        if self._since is not None:
+            yield from self._succeeding(family, row, before, found)
+            return
+        settled = begun.cycle - 1 if begun is not None else 0
+        yield from (Folded(clock, None) for clock in known if clock.view.cycle <= settled)
+        gone = known[0].view.cycle - 1 if known else 0
+        for one in found:
+            if one.cycle > gone:
+                yield self._counted(row, subject, one)
+
+    def _planned(
+        self,
+        index: int,
+        row: Row,
+        subject: str | None,
+        before: Sequence[Folded],
+        begun: Course | None,
+    ) -> list[Planned]:
+        """Return the cycles that a policy gives; ``begun`` is the one that the settled time left."""
         mine = _mine(row, subject)
         desk, tier = self._history.desk, self._history.tier
         if row.subject == "desk":
             desk = subject
-            held = (m.entry.tier for m in self._moments if m.entry and m.desk == subject)
-            tier = next(held, self._history.tier)
-        known = self._known_of(row, subject)
-        restored = self._restored(known)
-        gone = known[0].view.cycle - 1 if known else 0
-        cycle = restored.cycle - 1 if restored is not None else 0
-        for clock in known:
-            if clock.view.cycle <= cycle:
-                yield Folded(clock, None)
-        log = self._history.facts
+            tiers = (m.entry.tier for m in self._moments if m.entry and m.desk == subject)
+            tier = next(tiers, self._history.tier)
+        log, retroactive = self._log(row, before)
         targets = [
-            self._terms.promised(self._configuration, entry.facts, desk=desk, tier=tier)[index]
+            self.terms.promised(self._configuration, entry.facts, desk=desk, tier=tier)[index]
             for entry in log
         ]
-        begun = self._moments[0].at
-        for window in windows(log, targets, retroactive=row.policy.retroactive, begun=begun):
+        since = self._moments[0].at
+        cycle = begun.cycle - 1 if begun is not None else 0
+        found: list[Planned] = []
+        for window in windows(log, targets, retroactive=retroactive, begun=since):
             machine = Machine(
                 policy=row.policy,
                 defaults=row.defaults,
@@ -172,72 +214,95 @@ class _Fold:
                 cycle=cycle,
             )
             ahead = window.ahead(self._moments)
-            if restored is not None:
-                machine.courses, machine.cycle = [restored], restored.cycle
+            if begun is not None:
+                machine.courses, machine.cycle = [begun], begun.cycle
                 machine.was_mine = mine is None or mine(self._moments[0])
-                ahead, restored = ahead[1:], None
+                ahead, begun = ahead[1:], None
             for course in machine.fold(ahead):
                 if window.unfit_at is not None and course.started_at >= window.unfit_at:
                     break
                 cycle = course.cycle
-                if cycle > gone:
-                    yield self._counted(row, subject, window, course)
+                found.append(Planned(window, course))
+        return found
 
-    def _known_of(self, row: Row, subject: str | None) -> list[Clock]:
+    def _log(self, row: Row, before: Sequence[Folded]) -> tuple[Sequence[FactsEntry], bool]:
+        """Return what the ticket was, as far as a policy counts it, and whether from the start.
+
+        One that is new to a rated ticket begins with the rating, where it is not retroactive, or
+        where the history has not kept what it would ask for.
+        """
+        log, since = self._history.facts, self._since
+        if since is None or any(one.started_at <= since.at for one in before):
+            return log, row.policy.retroactive
+        if row.policy.retroactive and self.terms.asks_no_more_than(since.before.terms):
+            return log, True
+        clipped = [
+            entry if entry.at > since.at else entry.model_copy(update={"at": since.at})
+            for entry in log
+        ]
+        return clipped, False
+
+    def _succeeding(
+        self,
+        family: Family,
+        row: Row | None,
+        before: Sequence[Folded],
+        found: Sequence[Planned],
+    ) -> Iterator[Folded]:
+        """Yield the cycles of a rated ticket's clock: what had ended, and what follows it."""
+        if self._since is None:
+            return
+        gone = min((c.view.cycle for c in self._known_of(family)), default=1) - 1
+        next_ = succession(before, found, self._since.at)
+        for place in next_.ended:
+            if before[place].cycle > gone:
+                yield before[place]
+        if next_.running is not None and not next_.goes_on:
+            yield self._since.before.cancelled(before[next_.running], self._since.at)
+        for place, number in next_.following:
+            if row is not None and number > gone:
+                one = found[place]
+                course = replace(one.course, cycle=number)
+                yield self._counted(row, family[1], replace(one, course=course))
+
+    def cancelled(self, one: Folded, at: datetime) -> Folded:
+        """Return a cycle of this fold as it is where a newer version cancels it."""
+        if one.course is None or one.fit is None:
+            return one
+        view = one.clock.view
+        row = self.terms.by_name[view.policy]
+        course = one.course.cut(at, Rule.RERATED)
+        known = self._known.get(view.clock)
+        return Folded(self._clock(row, view.subject, course, one.fit, known), course, course)
+
+    def _known_of(self, family: Family) -> list[Clock]:
         """Return what is known of a policy's clocks of a subject, the oldest cycle first."""
         found = [
             clock
             for clock in self._known.values()
-            if clock.view.policy == row.policy.name
-            and clock.view.subject == subject
-            and clock.view.metric == row.policy.metric
+            if (clock.view.policy, clock.view.subject) == family
         ]
         return sorted(found, key=lambda clock: clock.view.cycle)
 
-    def _restored(self, known: Sequence[Clock]) -> Course | None:
-        """Return the cycle that goes on from where the history is settled."""
-        settlement = self._history.settlement
-        if settlement is None:
-            return None
-        stood = {one.clock: one for one in settlement.clocks}
-        for clock in known:
-            one = stood.get(clock.view.clock)
-            if one is None:
-                continue
-            first = self._moments[0]
-            course = Course(
-                cycle=clock.view.cycle,
-                started_at=clock.view.started_at,
-                started_by=Rule.METRIC,
-                phase=Phase(one.state),
-                ended_at=one.ended_at,
-                ended_by=Rule(one.ended_by) if one.ended_by else None,
-            )
-            if course.phase is Phase.RUNNING:
-                course.runs.append(_run_at(clock.spans, first))
-            else:
-                course.rests.append(Rest(first.at, first, course.ended_by or Rule.METRIC))
-            return course
-        return None
-
-    def _counted(self, row: Row, subject: str | None, window: Window, course: Course) -> Folded:
+    def _counted(self, row: Row, subject: str | None, planned: Planned) -> Folded:
         """Return a cycle as a clock, by the promise that counts.
 
         A promise that was broken while it held stays; else the newest one counts that held
         before the end. A clock whose policy ceases to fit is cancelled, unless it was broken.
         """
+        window, course = planned.window, planned.course
         fits = held(window.fits, course)
-        clock_id = _id(row, subject, course.cycle)
+        clock_id = id_of(row, subject, course.cycle)
         known = self._known.get(clock_id)
         breached_at = known.view.breached_at if known else None
         for fit in fits[:-1]:
             clock = self._clock(row, subject, course, fit, known)
             if _is_broken_before(clock.view, fit.until):
-                return Folded(clock, course, course)
+                return Folded(clock, course, course, fit)
         if known and breached_at and self._told and self._told > breached_at:
             target = Target(int(known.view.target_seconds), known.view.agreement)
             fit = replace(fits[-1], target=target)
-            return Folded(self._clock(row, subject, course, fit, known), course, course)
+            return Folded(self._clock(row, subject, course, fit, known), course, course, fit)
         clock = self._clock(row, subject, course, fits[-1], known)
         whole, unfit_at = course, window.unfit_at
         if (
@@ -247,7 +312,7 @@ class _Fold:
         ):
             course = course.cut(unfit_at, Rule.UNFIT)
             clock = self._clock(row, subject, course, fits[-1], known)
-        return Folded(clock, course, whole)
+        return Folded(clock, course, whole, fits[-1])
 
     def _clock(
         self, row: Row, subject: str | None, course: Course, fit: Fit, known: Clock | None
@@ -256,23 +321,23 @@ class _Fold:
         update = {
             "target_seconds": fit.target.seconds,
             "agreement": fit.target.agreement,
+            "configversion": version,
+            "kind": policy.kind,
+            "source": policy.calendar,
             **self._causes(policy),
         }
         if known is not None:
             begun = known.view
         else:
             begun = ClockView(
-                clock=_id(row, subject, course.cycle),
+                clock=id_of(row, subject, course.cycle),
                 policy=policy.name,
                 metric=Metric(policy.metric),
                 state=ClockState.RUNNING,
                 target_seconds=fit.target.seconds,
                 used_seconds=0,
                 calendar=policy.calendar,
-                source=policy.calendar,
                 started_at=course.started_at,
-                configversion=version,
-                kind=policy.kind,
                 cycle=course.cycle,
                 subject=subject,
             )
@@ -329,59 +394,3 @@ def _is_broken_before(view: ClockView, bound: datetime | None) -> bool:
 def _base(spans: Sequence[DeskSpan], settled_at: datetime) -> tuple[DeskSpan, ...]:
     """Return the lines of the history that is settled."""
     return tuple(s for s in spans if s.ended_at is not None and s.ended_at <= settled_at)
-
-
-def _run_at(spans: Sequence[DeskSpan], moment: Moment) -> Run:
-    """Return the stretch in which a clock ran at a moment, from where its line begins."""
-    for span in spans:
-        later = span.ended_at is None or span.ended_at > moment.at
-        if span.started_at <= moment.at and later:
-            return Run(span.started_at, moment)
-    return Run(moment.at, moment)
-
-
-def _id(row: Row, subject: str | None, cycle: int) -> str:
-    """Return the name of a clock, unique within its ticket."""
-    name = f"{row.policy.name}:{row.policy.metric}"
-    if subject is not None:
-        name = f"{name}:{subject}"
-    if len(name) > _ID_MAX - 6:
-        name = f"{name[: _ID_MAX - 16]}~{zlib.crc32(name.encode()):08x}"
-    return f"{name}:{cycle}"
-
-
-def _kept(found: list[Folded], number: str) -> tuple[Folded, ...]:
-    """Return the clocks that a document keeps: all that are open, and the newest of the ended.
-
-    The newest cycle of each stays, so that the number of the next one is known.
-    """
-    of: dict[tuple[str, str | None], list[Folded]] = {}
-    for one in found:
-        of.setdefault((one.clock.view.policy, one.clock.view.subject), []).append(one)
-    kept = [one for cycles in of.values() for one in _newest(cycles)]
-    if len(kept) <= CLOCKS_MAX:
-        return tuple(kept)
-    newest = {cycles[-1].clock.view.clock for cycles in of.values()}
-    ranked = sorted(
-        kept,
-        key=lambda one: (
-            one.clock.view.clock not in newest,
-            one.clock.view.ended_at is not None,
-            -(one.clock.view.ended_at or one.clock.view.started_at).timestamp(),
-        ),
-    )
-    require_few(sum(one.clock.view.ended_at is None for one in kept), number)
-    chosen = {one.clock.view.clock for one in ranked[:CLOCKS_MAX]}
-    return tuple(one for one in kept if one.clock.view.clock in chosen)
-
-
-def _newest(cycles: list[Folded]) -> list[Folded]:
-    """Return cycles without the oldest of too many that have ended and of which all is told."""
-    drop = 0
-    for one, _following in pairwise(cycles):
-        if len(cycles) - drop <= ENDED_MAX or one.clock.view.next_at is not None:
-            break
-        if one.clock.view.ended_at is None:
-            break
-        drop += 1
-    return cycles[drop:]

@@ -7,9 +7,10 @@ counted again, so that a newer ``tzdata`` or a newer list of holidays changes no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from services.sla.domain.history import MERGED
 from services.sla.domain.hours import calendar_of, hours_of
@@ -33,6 +34,9 @@ _STATES = {
     Phase.PAUSED: ClockState.PAUSED,
     Phase.CANCELLED: ClockState.CANCELLED,
 }
+
+RERATED: Final = "rerated"
+_CANCELLED_FOR: Final[Mapping[Rule | None, str]] = {Rule.MERGED: MERGED, Rule.RERATED: RERATED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ def counted(view: ClockView, course: Course, account: Account, *, at: datetime) 
             "started_at": course.started_at,
             "ended_at": course.ended_at,
             "state": _STATES.get(course.phase, ClockState.RUNNING),
-            "cancelled_for": MERGED if course.ended_by is Rule.MERGED else None,
+            "cancelled_for": _CANCELLED_FOR.get(course.ended_by),
         }
     )
     return timed(Clock(view=view, spans=spans), rules)
@@ -76,6 +80,7 @@ def timed(clock: Clock, rules: Rules) -> Clock:
     if view.state is ClockState.CANCELLED:
         # What broke before it was cancelled did break; a merge does not make it of no account.
         broke = due_at is not None and view.ended_at is not None and due_at < view.ended_at
+        broke = broke and view.cancelled_for != RERATED
         update = {"due_at": due_at if broke else None, "calendar_due_at": None}
         if broke and view.cancelled_for == MERGED:
             update |= {"state": ClockState.MISSED, "cancelled_for": None}

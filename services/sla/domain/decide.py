@@ -66,8 +66,8 @@ def decide(state: ClocksState | None, news: News, rules: Rules) -> list[Body]:
         Infrastructure: a version is not known here.
     """
     before = None if state is None else history_of(state)
-    terms = terms_of(rules(news.version if before is None else before.version))
-    news = _cared_for(state, before, news, terms)
+    versions = (news.version,) if before is None else before.versions
+    news = _cared_for(state, before, news, [terms_of(rules(version)) for version in versions])
     history = taken(before, news)
     if before is not None and history == before:
         return []
@@ -82,7 +82,7 @@ def decide(state: ClocksState | None, news: News, rules: Rules) -> list[Body]:
     clocks, withdrawn = _withdrawn(clocks, rules, at=news.at)
     withdrawn += _undone(history, rules, known, clocks, at=news.at)
     views = tuple(clock.view for clock in clocks)
-    ledgers = _ledgers(known, clocks)
+    ledgers = ledgers_of(known, clocks)
     if state is None or before is None:
         return [_started(news, views, ledgers)]
     changed = _changed(state, news, before, history).model_copy(
@@ -126,11 +126,11 @@ def taken(history: History | None, news: News) -> History:
 
 
 def _cared_for(
-    state: ClocksState | None, history: History | None, news: News, terms: Terms
+    state: ClocksState | None, history: History | None, news: News, terms: Sequence[Terms]
 ) -> News:
-    """Return the news without what no policy of the ticket's version could ever ask for."""
+    """Return the news without what no policy of the ticket's versions could ever ask for."""
     message, entry = news.message, news.entry
-    if message is not None and not terms.every_message:
+    if message is not None and not any(one.every_message for one in terms):
         replied = history is not None and first_reply(history.messages) is not None
         answered = replied or (state is not None and state.responded_at is not None)
         if answered or message.change != REPLIED:
@@ -140,7 +140,7 @@ def _cared_for(
     last = history.work[-1] if history.work else None
     if last is None and history.settlement is not None:
         last = history.settlement.entry
-    if last is not None and not _entry_matters(last, entry, terms):
+    if last is not None and not any(_entry_matters(last, entry, one) for one in terms):
         news = replace(news, entry=None)
     return news
 
@@ -223,7 +223,7 @@ def _let_go(state: ClocksState, settlement: Settled | None, entries: int) -> dic
     return {"settlement": settlement, "settled": first + entries}
 
 
-def _ledgers(before: Sequence[Clock], after: Sequence[Clock]) -> tuple[ClockLedger, ...]:
+def ledgers_of(before: Sequence[Clock], after: Sequence[Clock]) -> tuple[ClockLedger, ...]:
     """Return how the desk ledgers differ."""
     known = {clock.view.clock: clock.spans for clock in before}
     found = []

@@ -12,6 +12,7 @@ from services.sla.domain.model import (
     REPLIED,
     Clock,
     ClocksState,
+    Rating,
     shard_of,
 )
 from shared.aggregate import Aggregate
@@ -22,6 +23,7 @@ from shared.contracts.sla import (
     ClocksChanged,
     ClocksCounted,
     ClocksEvent,
+    ClocksRerated,
     ClocksStarted,
     ClockView,
     MessageEntry,
@@ -45,6 +47,12 @@ def evolve(state: ClocksState | None, event: Event[Any]) -> ClocksState:
         case ClocksChanged() if state is not None:
             state = _known_better(state, body, event)
             return _taken(_worked(state, body), body, body.ledgers)
+        case ClocksRerated() if state is not None:
+            rating = Rating(
+                at=body.at, version=body.configversion, by=body.by, because=body.because
+            )
+            state = state.model_copy(update={"ratings": (*state.ratings, rating)})
+            return _taken(state, body, body.ledgers)
         case ClocksEvent() if state is not None:
             return _taken(state, body, ())
         case _:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from services.sla.domain.model import REPLIED, WROTE, ClocksState, FactsEntry
+from services.sla.domain.model import REPLIED, WROTE, ClocksState, FactsEntry, Rating
 from shared.contracts.facts import TicketFacts
 from shared.contracts.routing import PendReason, Status
 from shared.contracts.sla import MessageEntry, Settled, SettledClock, WorkEntry
@@ -35,7 +35,7 @@ class History:
     """
 
     version: int
-    """The version whose policies apply."""
+    """The version whose policies apply, until a rating says another."""
     facts: tuple[FactsEntry, ...]
     work: tuple[WorkEntry, ...] = ()
     messages: tuple[MessageEntry, ...] = ()
@@ -43,6 +43,13 @@ class History:
     """The first desk, for which policies may ask; None before it is known."""
     tier: int | None = None
     settlement: Settled | None = None
+    ratings: tuple[Rating, ...] = ()
+    """Since when running clocks count by another version; none of the time that is settled."""
+
+    @property
+    def versions(self) -> tuple[int, ...]:
+        """The versions whose policies apply or did, the newest last."""
+        return (self.version, *(rating.version for rating in self.ratings))
 
     @property
     def now(self) -> TicketFacts:
@@ -134,8 +141,12 @@ def history_of(state: ClocksState) -> History:
     work, settlement = state.course, state.settlement
     if settlement is None and state.settled and work:
         settlement, work = _settled_by_0_1(state), work[1:]
+    version, ratings = state.configversion, state.ratings
+    while settlement is not None and ratings and ratings[0].at <= settlement.at:
+        version, ratings = ratings[0].version, ratings[1:]
     return History(
-        version=state.configversion,
+        version=version,
+        ratings=ratings,
         facts=state.facts_log or (first,),
         work=work,
         messages=state.messages,

@@ -45,6 +45,8 @@ class Rule(StrEnum):
     UNFIT = "unfit"
     """The policy does not fit the ticket any more."""
     REOPENED = "reopened"
+    RERATED = "rerated"
+    """The version by which the ticket was rerated has no such clock."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,15 @@ class Clock(_State):
     spans: tuple[DeskSpan, ...] = ()
 
 
+class Rating(_State):
+    """From when on the ticket's running clocks count by another version, and who asked for it."""
+
+    at: Instant
+    version: int
+    by: str = "system"
+    because: str = ""
+
+
 class ClocksState(_State):
     """All clocks of a ticket, and the history that they are folded from.
 
@@ -69,7 +78,7 @@ class ClocksState(_State):
     number: str
     facts: TicketFacts
     configversion: int
-    """The version whose policies apply."""
+    """The version whose policies apply, until a rating says another."""
     shard: int
     status: str = ""
     desk: str | None = None
@@ -87,6 +96,8 @@ class ClocksState(_State):
     course: tuple[WorkEntry, ...] = ()
     """How the work stood, entry by entry, from where it is settled."""
     messages: tuple[MessageEntry, ...] = ()
+    ratings: tuple[Rating, ...] = ()
+    """In order of time."""
     settled: int = 0
     """How many older entries of the work are merged in the ledgers."""
     settlement: Settled | None = None

@@ -124,6 +124,17 @@ class Terms:
         """Whether it matters that routing took note of something."""
         self._known: dict[tuple[object, ...], tuple[Target | None, ...]] = {}
 
+    def asks_no_more_than(self, other: Terms) -> bool:
+        """Whether all that its policies ask of a history matters by other terms, too."""
+        return all(
+            ours <= theirs
+            for ours, theirs in (
+                (self.every_entry, other.every_entry),
+                (self.every_message, other.every_message),
+                (self.regarded, other.regarded),
+            )
+        )
+
     def promised(
         self,
         configuration: Configuration,

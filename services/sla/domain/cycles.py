@@ -1,0 +1,177 @@
+"""The cycles of a ticket's clocks: their names, and which of them its document keeps."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import Final
+
+from services.sla.domain.fits import Fit, Window
+from services.sla.domain.history import History, Moment
+from services.sla.domain.machine import Course, Phase, Rest, Rule, Run
+from services.sla.domain.model import Clock
+from services.sla.domain.promises import Row, require_few
+from shared.contracts.sla import CLOCKS_MAX, DeskSpan
+
+Family = tuple[str, str | None]
+"""A policy, and the desk or supplier of which it gives a clock."""
+ENDED_MAX: Final = 4
+"""Ended cycles of one clock that a document keeps; older ones are told, and let go."""
+_ID_MAX: Final = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A clock, and the course that it is counted from; None where that is settled.
+
+    ``whole`` is the course as if its policy had not ceased to fit.
+    """
+
+    clock: Clock
+    course: Course | None
+    whole: Course | None = None
+    fit: Fit | None = None
+    """The promise by which it is counted."""
+
+    @property
+    def cycle(self) -> int:
+        """Its number."""
+        return self.clock.view.cycle
+
+    @property
+    def started_at(self) -> datetime:
+        """When the cycle began."""
+        return self.clock.view.started_at
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When the cycle ended; None while it is open."""
+        return self.clock.view.ended_at
+
+    @property
+    def family(self) -> Family:
+        """Of which clock it is a cycle."""
+        return self.clock.view.policy, self.clock.view.subject
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A cycle that a version gives, before it is counted."""
+
+    window: Window
+    course: Course
+
+    @property
+    def cycle(self) -> int:
+        """Its number."""
+        return self.course.cycle
+
+    @property
+    def started_at(self) -> datetime:
+        """When it begins."""
+        return self.course.started_at
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it ends, or its policy ceases to fit; None while it is open."""
+        ends = (self.course.ended_at, self.window.unfit_at)
+        return min((at for at in ends if at is not None), default=None)
+
+
+def id_of(row: Row, subject: str | None, cycle: int) -> str:
+    """Return the name of a clock, unique within its ticket."""
+    name = f"{row.policy.name}:{row.policy.metric}"
+    if subject is not None:
+        name = f"{name}:{subject}"
+    if len(name) > _ID_MAX - 6:
+        name = f"{name[: _ID_MAX - 16]}~{zlib.crc32(name.encode()):08x}"
+    return f"{name}:{cycle}"
+
+
+def cycle_of(clock: str) -> int:
+    """Return the number at the end of a clock's name."""
+    number = clock.rpartition(":")[2]
+    return int(number) if number.isdigit() else 0
+
+
+def kept(found: list[Folded], number: str) -> tuple[Folded, ...]:
+    """Return the clocks that a document keeps: all that are open, and the newest of the ended.
+
+    The newest cycle of each stays, so that the number of the next one is known.
+    """
+    of: dict[tuple[str, str | None], list[Folded]] = {}
+    for one in found:
+        of.setdefault((one.clock.view.policy, one.clock.view.subject), []).append(one)
+    left = [one for cycles in of.values() for one in _newest(cycles)]
+    if len(left) <= CLOCKS_MAX:
+        return tuple(left)
+    newest = {cycles[-1].clock.view.clock for cycles in of.values()}
+    ranked = sorted(
+        left,
+        key=lambda one: (
+            one.clock.view.clock not in newest,
+            one.clock.view.ended_at is not None,
+            -(one.clock.view.ended_at or one.clock.view.started_at).timestamp(),
+        ),
+    )
+    require_few(sum(one.clock.view.ended_at is None for one in left), number)
+    chosen = {one.clock.view.clock for one in ranked[:CLOCKS_MAX]}
+    return tuple(one for one in left if one.clock.view.clock in chosen)
+
+
+def _newest(cycles: list[Folded]) -> list[Folded]:
+    """Return cycles without the oldest of too many that have ended and of which all is told."""
+    drop = 0
+    for one, _following in pairwise(cycles):
+        if len(cycles) - drop <= ENDED_MAX or one.clock.view.next_at is not None:
+            break
+        if one.clock.view.ended_at is None:
+            break
+        drop += 1
+    return cycles[drop:]
+
+
+def restored(
+    history: History,
+    first: Moment,
+    known: Mapping[str, Clock],
+    row: Row,
+    subject: str | None,
+) -> Course | None:
+    """Return the cycle that goes on from where the history is settled; None where none does.
+
+    A document may have let its clock go since: then only its number counts.
+    """
+    if history.settlement is None:
+        return None
+    for one in history.settlement.clocks:
+        cycle = cycle_of(one.clock)
+        if one.clock != id_of(row, subject, cycle):
+            continue
+        clock = known.get(one.clock)
+        course = Course(
+            cycle=cycle,
+            started_at=clock.view.started_at if clock else first.at,
+            started_by=Rule.METRIC,
+            phase=Phase(one.state),
+            ended_at=one.ended_at,
+            ended_by=Rule(one.ended_by) if one.ended_by else None,
+        )
+        if course.phase is Phase.RUNNING:
+            course.runs.append(_run_at(clock.spans if clock else (), first))
+        else:
+            course.rests.append(Rest(first.at, first, course.ended_by or Rule.METRIC))
+        return course
+    return None
+
+
+def _run_at(spans: Sequence[DeskSpan], moment: Moment) -> Run:
+    """Return the stretch in which a clock ran at a moment, from where its line begins."""
+    for span in spans:
+        later = span.ended_at is None or span.ended_at > moment.at
+        if span.started_at <= moment.at and later:
+            return Run(span.started_at, moment)
+    return Run(moment.at, moment)

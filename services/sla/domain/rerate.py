@@ -1,0 +1,200 @@
+"""To rerate: the running clocks of a ticket count by another version, as somebody asks for.
+
+What it would change is shown first, as a difference; the same function decides both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from services.sla.domain.clocks import clocks_of
+from services.sla.domain.count import armed, is_broken, reached_at, seen_at, warnings_done
+from services.sla.domain.decide import ledgers_of
+from services.sla.domain.history import history_of, moments
+from services.sla.domain.model import OPEN_STATES, Clock, ClocksState, Rating, Rules
+from services.sla.domain.promises import policy_of, steps_of, warnings_of
+from shared.contracts.envelope import Body
+from shared.contracts.sla import ClockBreachWithdrawn, ClocksRerated, ClockView
+from shared.kernel import CommandRejected
+
+RATINGS_MAX: Final = 8
+"""Ratings of one ticket: each has the history folded once more."""
+TOO_MANY: Final = "too-many-rerates"
+NOT_OPEN: Final = "no-running-clock"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A clock before and after; ``before`` is None where the version brings it."""
+
+    before: ClockView | None
+    after: ClockView
+
+    @property
+    def changed(self) -> bool:
+        """Whether its promise, its due time or its outcome is another."""
+        before = self.before
+        return before is None or _said(before) != _said(self.after)
+
+
+def _said(view: ClockView) -> tuple[object, ...]:
+    return (
+        view.state,
+        view.target_seconds,
+        view.agreement,
+        view.used_seconds,
+        view.due_at,
+        view.calendar_due_at,
+        view.breached_at,
+        view.warn_at,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Rerated:
+    """What a rating makes of a ticket's clocks."""
+
+    rating: Rating
+    from_version: int
+    clocks: tuple[Clock, ...]
+    differences: tuple[Difference, ...]
+    """Of the clocks that were running or are now; those that had ended are not among them."""
+    withdrawn: tuple[ClockView, ...]
+    """Clocks of which a breach was told that is none by the newer version."""
+
+
+def rerated(state: ClocksState, rating: Rating, rules: Rules) -> Rerated:
+    """Return what a rating makes of a ticket's clocks, as of its instant.
+
+    Raises:
+        CommandRejected: no clock of the ticket is running, or it was rerated too often.
+        PoliciesTooMany: the version gives more clocks than a document may hold.
+        Infrastructure: a version is not known here.
+    """
+    if not any(clock.view.state in OPEN_STATES for clock in state.clocks):
+        raise CommandRejected(NOT_OPEN, f"{state.number} has no running clock: nothing to rerate")
+    history = history_of(state)
+    if len(history.ratings) >= RATINGS_MAX:
+        text = f"{state.number} was rerated {RATINGS_MAX} times: that is the most there may be"
+        raise CommandRejected(TOO_MANY, text)
+    rating = rating.model_copy(update={"at": max(rating.at, moments(history)[-1].at)})
+    before = {clock.view.clock: clock for clock in state.clocks}
+    found = clocks_of(
+        replace(history, ratings=(*history.ratings, rating)),
+        rules,
+        at=rating.at,
+        known=[_untold(clock) for clock in state.clocks],
+    )
+    clocks = tuple(_told(clock, before.get(clock.view.clock), rating, rules) for clock in found)
+    differences = []
+    withdrawn = []
+    for clock in clocks:
+        known = before.get(clock.view.clock)
+        if known is not None and known.view.state not in OPEN_STATES:
+            continue
+        view = None if known is None else seen_at(known, rating.at, rules)
+        differences.append(Difference(view, clock.view))
+        if view is not None and view.breached_at is not None and clock.view.breached_at is None:
+            withdrawn.append(clock.view)
+    return Rerated(
+        rating=rating,
+        from_version=history.versions[-1],
+        clocks=clocks,
+        differences=tuple(differences),
+        withdrawn=tuple(withdrawn),
+    )
+
+
+def decide_rerate(state: ClocksState | None, rating: Rating, rules: Rules) -> list[Body]:
+    """Return the events by which a ticket is rerated; none where that would change nothing at all.
+
+    Raises:
+        CommandRejected, PoliciesTooMany, Infrastructure: as `rerated`.
+    """
+    if state is None:
+        return []
+    found = rerated(state, rating, rules)
+    if found.from_version == rating.version and found.clocks == state.clocks:
+        return []
+    views = tuple(clock.view for clock in found.clocks)
+    bodies: list[Body] = [
+        ClocksRerated(
+            number=state.number,
+            clocks=views,
+            at=found.rating.at,
+            from_version=found.from_version,
+            configversion=rating.version,
+            by=rating.by,
+            because=rating.because,
+            desk=state.desk,
+            ledgers=ledgers_of(state.clocks, found.clocks),
+        )
+    ]
+    bodies.extend(
+        ClockBreachWithdrawn(
+            number=state.number, clocks=views, clock=view.clock, metric=view.metric
+        )
+        for view in found.withdrawn
+    )
+    return bodies
+
+
+def _untold(clock: Clock) -> Clock:
+    """Return a running clock without the breach that was told by the version before."""
+    if clock.view.state not in OPEN_STATES or clock.view.breached_at is None:
+        return clock
+    return clock.model_copy(update={"view": clock.view.model_copy(update={"breached_at": None})})
+
+
+def _told(clock: Clock, before: Clock | None, rating: Rating, rules: Rules) -> Clock:
+    """Return a clock with what counts as told of it: nothing is told twice, and nothing anew that
+    the newer version would have told before.
+    """
+    view = clock.view
+    if before is not None and before.view.state not in OPEN_STATES:
+        return clock
+    policy = policy_of(view, rules)
+    known = None if before is None else policy_of(before.view, rules)
+    update: dict[str, object] = {}
+    if before is not None and before.view.breached_at is not None and _is_past(view, rating.at):
+        update["breached_at"] = view.due_at
+    if known is None or known.warnings != policy.warnings:
+        points = [point.at_ms for point in warnings_of(policy, view.target_seconds)]
+        update["warnings_done"] = _passed(clock, points, rating.at, rules)
+    else:
+        update["warnings_done"] = warnings_done(view)
+    if known is None or known.escalations != policy.escalations:
+        points = [point.at_ms for point in steps_of(policy, view.target_seconds)]
+        update |= {"steps_done": _passed(clock, points, rating.at, rules), "expected": ()}
+    changed = clock.model_copy(update={"view": view.model_copy(update=update)})
+    return armed(changed, rules)
+
+
+def _is_past(view: ClockView, at: datetime) -> bool:
+    """Whether a clock has broken its target by an instant."""
+    return is_broken(view) and view.due_at is not None and view.due_at < at
+
+
+def _passed(clock: Clock, points_ms: Sequence[int], at: datetime, rules: Rules) -> int:
+    """Return how many points lie behind an instant: they are not told of any more."""
+    passed = 0
+    for point in points_ms:
+        reached = reached_at(clock, point, rules)
+        if reached is None or reached >= at:
+            break
+        passed += 1
+    return passed
+
+
+__all__ = [
+    "NOT_OPEN",
+    "RATINGS_MAX",
+    "TOO_MANY",
+    "Difference",
+    "Rerated",
+    "decide_rerate",
+    "rerated",
+]

@@ -1,0 +1,421 @@
+"""Running clocks count by another version where somebody asks for it, and ended ones do not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.sla.domain.clocks import clocks_of
+from services.sla.domain.count import seen_at
+from services.sla.domain.history import history_of
+from services.sla.domain.model import OPEN_STATES, Rating
+from services.sla.domain.rerate import NOT_OPEN, RATINGS_MAX, TOO_MANY, rerated
+from shared.contracts.envelope import Event
+from shared.contracts.routing import PendReason
+from shared.contracts.sla import (
+    ClockBreached,
+    ClockBreachWithdrawn,
+    ClocksRerated,
+    ClockState,
+    ClockWarned,
+)
+from shared.kernel import CommandRejected
+from shared.organisation import Configuration
+from tests.support.sla import Story, facts, utc
+from tests.support.sla import organisation as two_desks
+from tests.support.sla_machine import Machine
+from tests.support.sla_walk import MINUTE
+from tests.unit.test_sla_fold import (
+    DESKS,
+    MOVES,
+    START,
+    WORDS,
+    Move,
+    Word,
+    organisation,
+    said,
+    told,
+)
+
+HOLIDAY: Final = """
+calendars:
+  - name: london-day
+    time_zone: Europe/London
+    hours: {mon-fri: [[09:00, 18:00]]}
+    closed_days: [{date: 2026-07-03, reason: Forgotten}]
+  - {name: shanghai-day, time_zone: Asia/Shanghai, hours: {mon-fri: [[09:00, 18:00]]}}
+  - {name: always, time_zone: UTC, hours: 24x7}
+"""
+
+
+def policies(*rows: str) -> str:
+    """Return the section with these policies."""
+    return "policies:\n" + "\n".join(f"  - {row}" for row in rows)
+
+
+FIX: Final = "{name: fix, metric: resolution, targets: {P2: 8h}, warnings: [0.5]}"
+SHORT: Final = "{name: fix, metric: resolution, targets: {P2: 2h}, warnings: [0.5]}"
+LONG: Final = "{name: fix, metric: resolution, targets: {P2: 16h}, warnings: [0.5]}"
+
+
+def version(*rows: str, **sections: str) -> Configuration:
+    """Return a version with these policies, and sections that are given instead."""
+    return two_desks(sla=policies(*rows), **sections)
+
+
+def machine(*versions: Configuration) -> Machine:
+    """Return the decisions on a ticket that arrives on Thursday at 14:00 UTC."""
+    return Machine(*versions, start=utc(2, 14))
+
+
+def bodies(machine: Machine, kind: type[Any]) -> list[Any]:
+    """Return what was told of a kind."""
+    return [event.body for event in machine.events if isinstance(event.body, kind)]
+
+
+def view(machine: Machine, clock: str) -> Any:
+    """Return a clock as it stands."""
+    return next(c.view for c in machine.state.clocks if c.view.clock == clock)
+
+
+def test_a_forgotten_holiday_is_counted_after_a_rerate_and_not_before() -> None:
+    """Thursday 15:00 to 18:00 in London is 3 hours; Friday was a holiday that nobody had entered."""
+    run, story = machine(version(FIX), version(FIX, calendars=HOLIDAY)), Story()
+    for event in (story.accepted(), story.queued(utc(2, 14))):
+        run.take(event)
+    assert view(run, "fix:resolution:1").due_at == utc(3, 13)
+    run.rerate(2, utc(3, 12))
+    after = view(run, "fix:resolution:1")
+    # 3 h on Thursday; the other 5 on Monday from 09:00 local on.
+    assert (after.used_seconds, after.due_at, after.configversion) == (3 * 3600, utc(6, 13), 2)
+    (event,) = bodies(run, ClocksRerated)
+    assert (event.from_version, event.configversion, event.by) == (1, 2, "ada")
+
+
+def test_what_follows_is_counted_by_the_newer_version_too() -> None:
+    """A pause after the rerate, and the desk's own hours, are those of the newer version."""
+    run, story = machine(version(FIX), version(FIX, calendars=HOLIDAY)), Story()
+    for event in (story.accepted(), story.queued(utc(2, 14))):
+        run.take(event)
+    run.rerate(2, utc(3, 9))
+    run.take(story.pended(utc(3, 11)))  # Events of a version that is older do not bring it back.
+    run.take(story.resumed(utc(6, 8)))
+    assert view(run, "fix:resolution:1").due_at == utc(6, 13)
+
+
+def test_an_ended_clock_stays_as_it_was() -> None:
+    """The response was given in time by what was promised then, whatever the newer version says."""
+    answer = "{name: answer, metric: response, targets: {P2: 4h}}"
+    strict = "{name: answer, metric: response, targets: {P2: 10m}}"
+    run, story = machine(version(answer, FIX), version(strict, FIX)), Story()
+    for event in (story.accepted(), story.queued(utc(2, 14)), story.message(utc(2, 15))):
+        run.take(event)
+    before = view(run, "answer:response:1")
+    run.rerate(2, utc(2, 16))
+    assert view(run, "answer:response:1") == before
+    assert before.state is ClockState.MET
+    run.take(story.resolved(utc(2, 16, 30)))
+    assert view(run, "answer:response:1") == before
+
+
+def test_a_late_reply_still_withdraws_the_breach_of_a_clock_that_had_ended() -> None:
+    """A clock that had ended is judged by its own version, also by what comes late."""
+    answer = "{name: answer, metric: response, targets: {P2: 30m}}"
+    run, story = machine(version(answer, FIX), version(answer, LONG)), Story()
+    late = Story(requests=1)
+    run.take(story.accepted())
+    run.take(story.queued(utc(2, 14)))
+    run.take(story.resolved(utc(2, 15)))
+    run.tick(utc(2, 15, 5))
+    assert view(run, "answer:response:1").state is ClockState.MISSED
+    run.take(story.reopened(utc(2, 15, 10)))
+    run.rerate(2, utc(2, 15, 20))
+    run.take(late.message(utc(2, 14, 20)))
+    assert view(run, "answer:response:1").state is ClockState.MET
+    assert [body.clock for body in bodies(run, ClockBreachWithdrawn)] == ["answer:response:1"]
+
+
+def test_a_breach_is_withdrawn_where_the_newer_version_allows_more() -> None:
+    """Reports count net: what was told is taken back, once."""
+    run, story = machine(version(SHORT), version(LONG)), Story()
+    for event in (story.accepted(), story.queued(utc(2, 14))):
+        run.take(event)
+    run.tick(utc(2, 16, 30))
+    assert view(run, "fix:resolution:1").breached_at == utc(2, 16)
+    run.rerate(2, utc(2, 16, 45))
+    assert view(run, "fix:resolution:1").breached_at is None
+    assert [body.clock for body in bodies(run, ClockBreachWithdrawn)] == ["fix:resolution:1"]
+    run.tick(utc(2, 16, 50))
+    assert len(bodies(run, ClockBreached)) == 1
+
+
+def test_a_breach_by_the_newer_version_is_told_once_by_the_next_round() -> None:
+    """Due before the rerate: told as late as that, and with the due time that has passed."""
+    run, story = machine(version(LONG), version(SHORT)), Story()
+    for event in (story.accepted(), story.queued(utc(2, 14))):
+        run.take(event)
+    run.rerate(2, utc(2, 16, 45))
+    assert not bodies(run, ClockBreached)
+    run.tick(utc(2, 16, 50))
+    run.tick(utc(2, 16, 55))
+    assert [body.due_at for body in bodies(run, ClockBreached)] == [utc(2, 16)]
+    assert not bodies(run, ClockWarned)
+
+
+def test_a_breach_that_stays_one_is_not_told_twice() -> None:
+    """The due time that passed is that of the newer version."""
+    run, story = machine(version(SHORT), version(SHORT.replace("2h", "1h"))), Story()
+    for event in (story.accepted(), story.queued(utc(2, 14))):
+        run.take(event)
+    run.tick(utc(2, 16, 30))
+    run.rerate(2, utc(2, 16, 45))
+    run.tick(utc(2, 16, 50))
+    assert view(run, "fix:resolution:1").breached_at == utc(2, 15)
+    assert len(bodies(run, ClockBreached)) == 1
+    assert not bodies(run, ClockBreachWithdrawn)
+
+
+def test_points_that_the_newer_version_would_have_told_before_are_not_told_now() -> None:
+    """Who rerates wants right due times, and no storm of warnings about the past."""
+    more = "{name: fix, metric: resolution, targets: {P2: 8h}, warnings: [0.1, 0.2, 0.9]}"
+    run, story = machine(version(FIX), version(more)), Story()
+    for event in (story.accepted(), story.queued(utc(2, 14))):
+        run.take(event)
+    run.rerate(2, utc(2, 16))
+    run.tick(utc(3, 13))
+    assert [body.point for body in bodies(run, ClockWarned)] == [3]
+
+
+def test_a_policy_that_is_gone_cancels_its_clock_and_takes_its_breach_back() -> None:
+    """What is not promised any more cannot be broken."""
+    other = "{name: other, metric: resolution, targets: {P2: 6h}}"
+    run, story = machine(version(SHORT), version(other)), Story()
+    for event in (story.accepted(), story.queued(utc(2, 14))):
+        run.take(event)
+    run.tick(utc(2, 16, 30))
+    run.rerate(2, utc(2, 16, 45))
+    gone = view(run, "fix:resolution:1")
+    assert (gone.state, gone.cancelled_for, gone.ended_at) == (
+        ClockState.CANCELLED,
+        "rerated",
+        utc(2, 16, 45),
+    )
+    assert (gone.due_at, gone.next_at, gone.breached_at) == (None, None, None)
+    new = view(run, "other:resolution:1")
+    assert (new.started_at, new.due_at) == (utc(2, 14), utc(3, 11))
+    run.take(story.message(utc(2, 16, 50)))
+    run.tick(utc(3, 16))
+    assert view(run, "fix:resolution:1") == gone
+    assert [(b.clock) for b in bodies(run, ClockBreached)] == [
+        "fix:resolution:1",
+        "other:resolution:1",
+    ]
+
+
+def test_a_policy_that_is_not_retroactive_begins_with_the_rerate() -> None:
+    """As it begins when a ticket comes to fit it."""
+    other = "{name: other, metric: resolution, targets: {P2: 6h}, retroactive: false}"
+    run, story = machine(version(FIX), version(FIX, other)), Story()
+    for event in (story.accepted(), story.queued(utc(2, 14))):
+        run.take(event)
+    run.rerate(2, utc(2, 16))
+    assert view(run, "other:resolution:1").started_at == utc(2, 16)
+
+
+def test_a_promise_about_messages_that_were_not_kept_begins_with_the_rerate() -> None:
+    """Replies from before are not in the history: to count from the start would invent a breach."""
+    word = "{name: word, metric: update, targets: {P2: 1h}}"
+    run, story = machine(version(FIX), version(FIX, word)), Story()
+    for event in (
+        story.accepted(),
+        story.queued(utc(2, 14)),
+        story.message(utc(2, 14, 50)),
+        story.message(utc(2, 15, 40)),
+    ):
+        run.take(event)
+    run.rerate(2, utc(2, 16))
+    found = view(run, "word:update:1")
+    assert (found.started_at, found.due_at) == (utc(2, 16), utc(2, 17))
+    run.take(story.message(utc(2, 16, 30)))
+    assert view(run, "word:update:2").due_at == utc(3, 8, 30)
+
+
+def test_cycles_go_on_with_their_numbers() -> None:
+    """What had ended keeps its number, the open one goes on, and the next one follows."""
+    word = "{name: word, metric: update, targets: {P2: 1h}}"
+    run, story = machine(version(word), version(word.replace("1h", "3h"))), Story()
+    run.take(story.accepted())
+    run.take(story.queued(utc(2, 14)))
+    run.take(story.message(utc(2, 14, 30)))
+    run.rerate(2, utc(2, 15))
+    run.take(story.message(utc(2, 16)))
+    found = [(c.view.cycle, c.view.target_seconds, c.view.ended_at) for c in run.state.clocks]
+    assert found == [
+        (1, 3600, utc(2, 14, 30)),
+        (2, 3 * 3600, utc(2, 16)),
+        (3, 3 * 3600, None),
+    ]
+
+
+def test_a_desk_that_the_newer_version_has_not_is_counted_by_its_own() -> None:
+    """The work was there; its hours are those as of then."""
+    desks = """
+desks:
+  - {name: shanghai, title: Shanghai, calendar: shanghai-day}
+  - {name: global, title: Global, calendar: always, tier: 2}
+"""
+    agents = "agents: [{id: boss, name: Boss, email: boss@helio.example, desks: [global]}]"
+    topologies = "topologies: [{name: all, shape: centralized, desk: global}]"
+    newer = version(FIX, desks=desks, agents=agents, topologies=topologies)
+    run, story = machine(version(FIX), newer), Story()
+    for event in (story.accepted(), story.queued(utc(2, 14))):
+        run.take(event)
+    run.rerate(2, utc(2, 16))
+    assert view(run, "fix:resolution:1").due_at == utc(3, 13)
+
+
+def test_only_running_clocks_can_be_rerated_and_not_without_end() -> None:
+    """Each refusal says why."""
+    run, story = machine(version(FIX), version(LONG)), Story()
+    run.take(story.accepted())
+    run.take(story.queued(utc(2, 14)))
+    for number in range(RATINGS_MAX):
+        run.rerate(2 - number % 2, utc(2, 15, number))
+    with pytest.raises(CommandRejected) as refused:
+        rerated(run.state, Rating(at=utc(2, 16), version=2), run.rules)
+    assert refused.value.code == TOO_MANY
+    run.take(story.resolved(utc(2, 16)))
+    with pytest.raises(CommandRejected) as refused:
+        rerated(run.state, Rating(at=utc(2, 17), version=2), run.rules)
+    assert refused.value.code == NOT_OPEN
+
+
+def test_the_same_version_again_changes_nothing() -> None:
+    """No event, and no difference that is one."""
+    run, story = machine(version(FIX)), Story()
+    run.take(story.accepted())
+    run.take(story.queued(utc(2, 14)))
+    found = rerated(run.state, Rating(at=utc(2, 15), version=1), run.rules)
+    assert [difference.changed for difference in found.differences] == [False]
+
+
+def test_there_and_back_is_as_before() -> None:
+    """A rerate that was wrong is undone by one to the version before."""
+    run, story = machine(version(FIX), version(SHORT)), Story()
+    run.take(story.accepted())
+    run.take(story.queued(utc(2, 14)))
+    before = view(run, "fix:resolution:1")
+    run.rerate(2, utc(2, 15))
+    run.rerate(1, utc(2, 15))
+    after = view(run, "fix:resolution:1")
+    assert (after.due_at, after.target_seconds, after.configversion) == (
+        before.due_at,
+        before.target_seconds,
+        1,
+    )
+
+
+def feed(machine: Machine, requests: Sequence[Event[Any]], tickets: Sequence[Event[Any]]) -> None:
+    """Let a machine take in both topics by their times."""
+    for event in sorted(
+        [*requests, *tickets], key=lambda e: (e.time, e.source == "/routing/ticket")
+    ):
+        machine.take(event)
+
+
+@settings(max_examples=250, deadline=None)
+@given(
+    first=st.builds(
+        Move,
+        gap=st.integers(0, 60),
+        what=st.just("queued"),
+        desk=st.sampled_from(DESKS),
+        reason=st.just(PendReason.CUSTOMER),
+        supplier=st.none(),
+    ),
+    others=MOVES,
+    spoken=WORDS,
+    asked=st.integers(0, 4_000),
+    late=st.integers(0, 600),
+    ticks=st.booleans(),
+)
+def test_what_had_ended_is_as_without_it_and_the_rest_as_if_promised_so_from_the_start(
+    *, first: Move, others: list[Move], spoken: list[Word], asked: int, late: int, ticks: bool
+) -> None:
+    """Against two tickets: one that is never rerated, and one that was the newer version's."""
+    at_rate = START + asked * MINUTE
+    runs = [Machine(organisation(1), organisation(2), start=START) for _ in range(3)]
+    stories = [
+        (Story(facts=facts(accepted_at=START)), Story(facts=facts(accepted_at=START))) for _ in runs
+    ]
+    end = at_rate
+    for place, (run, (intake, routing)) in enumerate(zip(runs, stories, strict=True)):
+        intake.version = routing.version = 2 if place == 2 else 1
+        requests, tickets = [intake.accepted(START)], []
+        at = START
+        for word in spoken:
+            at += word.gap * MINUTE
+            requests.append(said(intake, at, word))
+        end = max(end, at)
+        at = START
+        for move in [first, *others]:
+            at += move.gap * MINUTE
+            routing.version = 2 if place == 2 or at > at_rate else 1
+            tickets.append(told(routing, at, move))
+        end = max(end, at)
+        before = [[e for e in topic if e.time <= at_rate] for topic in (requests, tickets)]
+        after = [[e for e in topic if e.time > at_rate] for topic in (requests, tickets)]
+        feed(run, *before)
+        if ticks:
+            run.tick(at_rate)
+        if place == 0 and any(c.view.state in OPEN_STATES for c in run.state.clocks):
+            run.rerate(2, at_rate)
+        feed(run, *after)
+        run.tick(end + late * MINUTE)
+    compare(*runs, at_rate=at_rate, end=end + late * MINUTE, ticks=ticks)
+
+
+def compare(
+    run: Machine, never: Machine, always: Machine, *, at_rate: datetime, end: datetime, ticks: bool
+) -> None:
+    """Each clock is as in one of the two; told facts are net."""
+    was_rerated = bool(bodies(run, ClocksRerated))
+    old = {c.view.clock: c for c in never.state.clocks}
+    new = {c.view.clock: c for c in always.state.clocks}
+    anew = {c.view.clock: c for c in clocks_of(history_of(run.state), run.rules, at=end, known=())}
+    for clock in run.state.clocks:
+        name = clock.view.clock
+        fresh = anew[name]
+        if not ticks:
+            assert fresh.spans == clock.spans
+        mine = seen_at(clock, max(end, clock.view.started_at), run.rules)
+        ended = name in old and old[name].view.ended_at
+        by_old = not was_rerated or (ended and old[name].view.ended_at <= at_rate)
+        other = (old if by_old else new)[name]
+        theirs = seen_at(other, max(end, other.view.started_at), run.rules)
+        if not ticks:
+            assert figures(mine) == figures(theirs)
+        assert mine.configversion == (1 if by_old else 2)
+        own = [e.body for e in run.events if getattr(e.body, "clock", None) == name]
+        net = sum(isinstance(b, ClockBreached) - isinstance(b, ClockBreachWithdrawn) for b in own)
+        assert net == (mine.breached_at is not None)
+
+
+def figures(view: Any) -> tuple[object, ...]:
+    """Return what is counted of a clock."""
+    return (
+        view.state,
+        view.target_seconds,
+        view.used_seconds,
+        view.elapsed_seconds,
+        view.due_at,
+        view.breached_at,
+        view.started_at,
+        view.ended_at,
+        view.calendar,
+    )
