@@ -103,3 +103,10 @@ async def test_lists_in_the_order_of_their_due_times(index: ClockIndex) -> None:
     assert await numbers(Wanted(tenant="other")) == []
     place = Place(rank_at=utc(2, 15), ticket="ticket-2")
     assert await numbers(Wanted(tenant=TENANT, after=place, limit=1)) == ["HD-3"]
+
+
+async def test_running_leaves_out_what_has_no_open_clock(index: ClockIndex) -> None:
+    """A paused clock is open; a solved ticket, and one that nothing is promised to, have none."""
+    wanted = Wanted(TENANT, running=True)
+    found = [d.state.number for d in await index.listed(wanted) if d.state is not None]
+    assert found == ["HD-2", "HD-3", "HD-1"]

@@ -75,9 +75,9 @@ class Desk:
             clock=self._clock,
         )
 
-    def run(self, *arguments: str) -> Result:
-        """Run a command."""
-        return CliRunner().invoke(app, list(arguments), obj=self._context)
+    def run(self, *arguments: str, typed: str | None = None) -> Result:
+        """Run a command; ``typed`` is what is said on standard input."""
+        return CliRunner().invoke(app, list(arguments), obj=self._context, input=typed)
 
     def json(self, *arguments: str) -> Any:
         """Run a command that succeeds and return its JSON."""

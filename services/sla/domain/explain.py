@@ -138,6 +138,15 @@ class ClockExplanation(_Part):
     """Desk to the business time that it used."""
 
 
+class Rerating(_Part):
+    """From when on running clocks count by another version than before, and who asked for it."""
+
+    at: Instant
+    version: int
+    by: str
+    because: str
+
+
 class TicketExplanation(_Part):
     """All clocks of a ticket, explained as of an instant."""
 
@@ -148,6 +157,7 @@ class TicketExplanation(_Part):
     desk: Code | None
     agent: Code | None
     clocks: tuple[ClockExplanation, ...]
+    ratings: tuple[Rerating, ...] = ()
 
 
 def explained(ticket: str, state: ClocksState, now: datetime, rules: Rules) -> TicketExplanation:
@@ -165,6 +175,7 @@ def explained(ticket: str, state: ClocksState, now: datetime, rules: Rules) -> T
             _clock(state, clock, courses.get(clock.view.clock), now, rules)
             for clock in state.clocks
         ),
+        ratings=tuple(Rerating(**rating.model_dump()) for rating in state.ratings),
     )
 
 
