@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from services.sla.domain.clocks import clocks_of
@@ -349,6 +349,7 @@ def test_what_had_ended_is_as_without_it_and_the_rest_as_if_promised_so_from_the
 ) -> None:
     """Against two tickets: one that is never rerated, and one that was the newer version's."""
     at_rate = START + asked * MINUTE
+    note(str((first, others, spoken, asked, late, ticks)))
     runs = [Machine(organisation(1), organisation(2), start=START) for _ in range(3)]
     stories = [
         (Story(facts=facts(accepted_at=START)), Story(facts=facts(accepted_at=START))) for _ in runs
@@ -399,7 +400,7 @@ def compare(
         other = (old if by_old else new)[name]
         theirs = seen_at(other, max(end, other.view.started_at), run.rules)
         if not ticks:
-            assert figures(mine) == figures(theirs)
+            assert figures(mine) == figures(theirs), (name, mine, theirs, clock.spans, other.spans)
         assert mine.configversion == (1 if by_old else 2)
         own = [e.body for e in run.events if getattr(e.body, "clock", None) == name]
         net = sum(isinstance(b, ClockBreached) - isinstance(b, ClockBreachWithdrawn) for b in own)
