@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -14,8 +15,10 @@ from services.sla.domain.clocks import clocks_of
 from services.sla.domain.count import seen_at
 from services.sla.domain.history import history_of
 from services.sla.domain.model import OPEN_STATES, Rating
+from services.sla.domain.ratings import succession
 from services.sla.domain.rerate import NOT_OPEN, RATINGS_MAX, TOO_MANY, rerated
 from shared.contracts.envelope import Event
+from shared.contracts.facts import Priority
 from shared.contracts.routing import PendReason
 from shared.contracts.sla import (
     ClockBreached,
@@ -395,8 +398,8 @@ def compare(
         if not ticks:
             assert fresh.spans == clock.spans
         mine = seen_at(clock, max(end, clock.view.started_at), run.rules)
-        ended = name in old and old[name].view.ended_at
-        by_old = not was_rerated or (ended and old[name].view.ended_at <= at_rate)
+        ended = old[name].view.ended_at if name in old else None
+        by_old = not was_rerated or (ended is not None and ended <= at_rate)
         other = (old if by_old else new)[name]
         theirs = seen_at(other, max(end, other.view.started_at), run.rules)
         if not ticks:
@@ -420,3 +423,82 @@ def figures(view: Any) -> tuple[object, ...]:
         view.ended_at,
         view.calendar,
     )
+
+
+def test_two_open_cycles_of_one_clock_are_each_succeeded() -> None:
+    """A promise that was broken before its policy ceased to fit goes on beside the next one."""
+    later = "{name: later, metric: resolution, targets: {P2: 1h}, retroactive: false}"
+    run, story = machine(version(later), version(later.replace("1h", "90m"))), Story()
+    for event in (
+        story.accepted(),
+        story.queued(utc(2, 14)),
+        story.prioritised(utc(2, 15, 40), Priority.P3),
+        story.prioritised(utc(2, 15, 50), Priority.P2),
+    ):
+        run.take(event)
+    assert [(c.view.cycle, c.view.started_at) for c in run.state.clocks] == [
+        (1, utc(2, 14)),
+        (2, utc(2, 15, 50)),
+    ]
+    run.rerate(2, utc(2, 16))
+    assert [(c.view.cycle, c.view.started_at, c.view.due_at) for c in run.state.clocks] == [
+        (1, utc(2, 14), utc(2, 15, 30)),
+        (2, utc(2, 15, 50), utc(3, 8, 20)),
+    ]
+
+
+@dataclass(frozen=True)
+class Bare:
+    """A cycle, by minutes."""
+
+    cycle: int
+    start: int
+    end: int | None = None
+
+    @property
+    def started_at(self) -> datetime:
+        """When it began."""
+        return START + self.start * MINUTE
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it ended."""
+        return None if self.end is None else START + self.end * MINUTE
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "ended", "cancelled", "following"),
+    [
+        ([], [Bare(1, 0)], (), (), ((0, 1),)),
+        ([], [Bare(1, 0, 5)], (), (), ()),
+        ([], [Bare(1, 20)], (), (), ((0, 1),)),
+        ([Bare(1, 0)], [], (), (0,), ()),
+        ([Bare(1, 0)], [Bare(1, 0)], (), (), ((0, 1),)),
+        ([Bare(1, 0)], [Bare(1, 0, 5)], (), (), ((0, 1),)),
+        ([Bare(1, 0)], [Bare(1, 0, 5), Bare(2, 5)], (), (), ((0, 1), (1, 2))),
+        ([Bare(1, 0)], [Bare(1, 3)], (), (), ((0, 1),)),
+        ([Bare(1, 0)], [Bare(1, 12)], (), (0,), ((0, 2),)),
+        ([Bare(1, 0, 4)], [Bare(1, 0)], (0,), (), ()),
+        ([Bare(1, 0, 4), Bare(2, 4)], [Bare(1, 0)], (0,), (1,), ()),
+        (
+            [Bare(1, 0, 4), Bare(2, 4)],
+            [Bare(1, 0, 2), Bare(2, 2, 4), Bare(3, 4)],
+            (0,),
+            (),
+            ((2, 2),),
+        ),
+        ([Bare(3, 0), Bare(4, 6)], [Bare(1, 0), Bare(2, 6)], (), (), ((0, 3), (1, 4))),
+        ([Bare(1, 0, 4), Bare(2, 15)], [Bare(1, 0, 3), Bare(2, 14)], (0,), (), ((1, 2),)),
+    ],
+)
+def test_which_cycle_succeeds_which(
+    *,
+    before: list[Bare],
+    after: list[Bare],
+    ended: tuple[int, ...],
+    cancelled: tuple[int, ...],
+    following: tuple[tuple[int, int], ...],
+) -> None:
+    """As rated after ten minutes."""
+    found = succession(before, after, START + 10 * MINUTE)
+    assert (found.ended, found.cancelled, found.following) == (ended, cancelled, following)

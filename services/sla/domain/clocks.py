@@ -257,8 +257,8 @@ class _Fold:
         for place in next_.ended:
             if before[place].cycle > gone:
                 yield before[place]
-        if next_.running is not None and not next_.goes_on:
-            yield self._since.before.cancelled(before[next_.running], self._since.at)
+        for place in next_.cancelled:
+            yield self._since.before.cancelled(before[place], self._since.at)
         for place, number in next_.following:
             if row is not None and number > gone:
                 one = found[place]

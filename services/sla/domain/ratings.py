@@ -74,16 +74,13 @@ def by_version(history: History, rating: Rating, rules: Rules) -> History:
 class Succession:
     """Which cycles of a clock a rating leaves as they are, and which follow.
 
-    ``ended`` had ended by then. ``running`` was open: the newer version counts it, under the same
-    number, where it has such a cycle at all. ``following`` are the places in the newer version's
-    cycles of what follows, each with its number.
+    ``ended`` and ``cancelled`` are places in the cycles of the version before: what had ended by
+    then, and what was open and has no successor. ``following`` are places in the newer version's
+    cycles, each with the number that it has: that of the open cycle which it succeeds, or a new one.
     """
 
     ended: tuple[int, ...]
-    """Places in the cycles of the version before."""
-    running: int | None
-    """Place of the open one; None: none was open."""
-    goes_on: bool
+    cancelled: tuple[int, ...]
     following: tuple[tuple[int, int], ...]
 
 
@@ -91,36 +88,33 @@ def succession(before: Sequence[Cycle], after: Sequence[Cycle], rated_at: dateti
     """Return what a rating makes of a clock's cycles by the version before and by the newer one.
 
     Both in order of time. What the newer version says of the time of an ended cycle counts for
-    nothing: a promise that was kept, or was not, is not made again.
+    nothing: a promise that was kept, or was not, is not made again. An open cycle is succeeded by
+    the one that began when it did, or else by the first that goes on in its time.
     """
     ended = [i for i, one in enumerate(before) if _is_over(one, rated_at)]
-    running = next(
-        (
-            i
-            for i, one in enumerate(before)
-            if one.started_at <= rated_at and not _is_over(one, rated_at)
-        ),
-        None,
-    )
-    ends = [one.ended_at for one in before if _is_over(one, rated_at)]
-    free_from = max((at for at in ends if at is not None), default=None)
-    open_since = rated_at if running is None else before[running].started_at
-    begun: list[int] = []
-    later: list[int] = []
-    for i, one in enumerate(after):
-        if free_from is not None and one.started_at < free_from:
+    begun = [i for i, one in enumerate(before) if one.started_at <= rated_at and i not in ended]
+    numbers: dict[int, int] = {}
+    left: list[int] = []
+    starts = {one.started_at: i for i, one in enumerate(after)}
+    for i in begun:
+        place = starts.get(before[i].started_at)
+        if place is None:
+            left.append(i)
+        else:
+            numbers[place] = before[i].cycle
+    free_from = max((before[i].ended_at or rated_at for i in ended), default=None)
+    open_since = min((before[i].started_at for i in begun), default=rated_at)
+    number = max((before[i].cycle for i in [*ended, *begun]), default=0)
+    for place, one in enumerate(after):
+        overlaps = free_from is not None and one.started_at < free_from
+        if place in numbers or overlaps or _is_over(one, open_since):
             continue
-        if one.started_at > rated_at:
-            later.append(i)
-        elif one.ended_at is None or one.ended_at > open_since:
-            begun = [i]
-    if running is not None:
-        number = before[running].cycle
-    else:
-        number = max((before[i].cycle for i in ended), default=0) + 1
-    first = number if begun or running is None else number + 1
-    following = tuple((i, first + n) for n, i in enumerate([*begun, *later]))
-    return Succession(tuple(ended), running, bool(begun), following)
+        if left and one.started_at <= rated_at:
+            numbers[place] = before[left.pop()].cycle
+        else:
+            number += 1
+            numbers[place] = number
+    return Succession(tuple(ended), tuple(left), tuple(sorted(numbers.items())))
 
 
 def _is_over(one: Cycle, at: datetime) -> bool:
