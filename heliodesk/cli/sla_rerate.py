@@ -10,7 +10,7 @@ import typer
 
 from heliodesk.cli.context import Context, context_of
 from heliodesk.cli.languages import Language
-from heliodesk.cli.moments import business_span
+from heliodesk.cli.moments import business_span, shown
 from heliodesk.cli.output import note, print_json, print_line
 from heliodesk.errors import Exit
 
@@ -31,10 +31,10 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "late": "late by version {version}",
         "refused": "{number}: {detail}",
         "missing": "{name}: no clocks are known of it",
-        "sum": "By version {version}, {changed} of {all} tickets change.",
+        "sum": "By version {version}: {changed} of {all} would change.",
         "hint": 'Nothing was done. To rerate them: the same again with --because "…".',
-        "ask": "Rerate {n} tickets by version {version}?",
-        "done": "{n} tickets count by version {version} now.",
+        "ask": "Rerate by version {version}: {n}. Go on?",
+        "done": "Rerated by version {version}: {n}.",
         "left": "{ticket}: left as it was: {detail}",
         "nothing": "There is nothing to rerate.",
     },
@@ -53,7 +53,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "sum": "按第 {version} 版，{all} 张工单中有 {changed} 张变化。",
         "hint": "未作更改。如要重新计时，请加上 --because “原因” 再次执行。",
         "ask": "按第 {version} 版重新计时 {n} 张工单？",
-        "done": "{n} 张工单现按第 {version} 版计时。",
+        "done": "已按第 {version} 版重新计时：{n} 张工单。",
         "left": "{ticket}：保持原状：{detail}",
         "nothing": "没有需要重新计时的工单。",
     },
@@ -199,14 +199,16 @@ def _change(clock: Mapping[str, Any], words: Mapping[str, str]) -> str:
     none = words["no-due"]
     if before is None:
         return words["new"].format(
-            due=after["due_at"] or none, target=business_span(after["target_seconds"])
+            due=shown(after["due_at"]) or none, target=business_span(after["target_seconds"])
         )
     parts = []
     if before["state"] != after["state"]:
         parts.append(words["state"].format(before=before["state"], after=after["state"]))
     if before["due_at"] != after["due_at"]:
         parts.append(
-            words["due"].format(before=before["due_at"] or none, after=after["due_at"] or none)
+            words["due"].format(
+                before=shown(before["due_at"]) or none, after=shown(after["due_at"]) or none
+            )
         )
     if before["target_seconds"] != after["target_seconds"]:
         spans = (business_span(one["target_seconds"]) for one in (before, after))

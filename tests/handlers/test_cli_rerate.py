@@ -82,9 +82,9 @@ def test_without_a_reason_it_is_only_shown(desk: Desk, sla: Sla) -> None:
     shown = desk.run("sla", "rerate")
     assert shown.exit_code == 0, shown.output
     assert "HD-1 (london)" in shown.stdout
-    assert "due 2026-07-02T15:00:00Z → 2026-07-06T16:00:00Z" in shown.stdout
+    assert "due 2026-07-02 15:00:00 UTC → 2026-07-06 16:00:00 UTC" in shown.stdout
     assert "target 1 h → 20 h; breach withdrawn" in shown.stdout
-    assert "By version 2, 3 of 3 tickets change." in shown.stdout
+    assert "By version 2: 3 of 3 would change." in shown.stdout
     assert "--because" in shown.stderr
     assert versions(sla) == [1, 1, 1]
     zh = desk.run("sla", "rerate", "HD-1", "--lang", "zh").stdout
@@ -99,7 +99,7 @@ def test_with_a_reason_it_is_done_after_a_question(desk: Desk, sla: Sla) -> None
     assert versions(sla) == [1, 1, 1]
     done = desk.run("sla", "rerate", "HD-1", "HD-2", "--because", "the contract", "--yes")
     assert done.exit_code == 0, done.output
-    assert "2 tickets count by version 2 now." in done.stdout
+    assert "Rerated by version 2: 2." in done.stdout
     assert versions(sla) == [2, 2, 1]
     again = desk.run("sla", "rerate", "HD-1", "--because", "the contract", "--yes", "--all")
     assert "HD-1: nothing changes" in again.stdout
