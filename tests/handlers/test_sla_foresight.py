@@ -13,29 +13,14 @@ from services.sla.domain.model import Clock, Rules
 from services.sla.foresight import Expected, Foresight
 from services.sla.foresight_api import prediction_router
 from services.sla.handlers import tell_expected
-from shared.auth import Actor
-from shared.contracts.control import IdentityKind, Role
 from shared.contracts.internal import RISKS_PATH
 from shared.contracts.sla import ClockEscalated
 from shared.http import equip
+from tests.handlers.test_sla_api import Tokens
 from tests.support.foresight import MemoryForesight, foresight_of
 from tests.support.sla import Sla, Story, facts, organisation, utc
 
 HOUR = timedelta(hours=1)
-
-
-class Tokens:
-    """An authenticator that takes the tenant from the token."""
-
-    def actor(self, bearer: str) -> Actor | None:
-        """Return who presents a token."""
-        return Actor(
-            identity="id",
-            name="ann",
-            tenant=bearer,
-            kind=IdentityKind.AGENT,
-            roles=frozenset({Role("agent")}),
-        )
 
 
 class World:
@@ -215,8 +200,6 @@ async def test_services_read_the_risks_of_many_tickets_at_once(
     story = await world.open("new", begun)
     ask = {"tenant": "main", "ids": ["new", "past-1", "nothing"]}
     service = {"Authorization": "Bearer main service"}
-    early = await http.post(RISKS_PATH, json=ask, headers=service)
-    assert [one["ticket"] for one in early.json()["tickets"] if one["probability"] < 0.5] == []
     await world.sla.feed(story.message(begun + timedelta(minutes=5)))
     await world.run()
     world.sla.clock.set(begun + 3 * HOUR)
