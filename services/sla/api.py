@@ -28,7 +28,15 @@ from shared.aggregate import Document
 from shared.auth import Action, Actor
 from shared.clock import Clock
 from shared.contracts.facts import Instant
-from shared.contracts.internal import CLOCKS_PATH, ClocksAnswer, ClocksView, IdsRequest
+from shared.contracts.internal import (
+    CLOCKS_PATH,
+    RISKS_PATH,
+    ClocksAnswer,
+    ClocksView,
+    IdsRequest,
+    RisksAnswer,
+    RiskView,
+)
 from shared.contracts.sla import ClockState, ClockView
 from shared.http import Problem, allowed
 from shared.kernel import instant, rfc3339
@@ -193,7 +201,9 @@ def clock_router(
     return router
 
 
-def internal_router(*, store: StreamStore, handlers: ClockHandlers, clock: Clock) -> APIRouter:
+def internal_router(
+    *, store: StreamStore, handlers: ClockHandlers, foresight: Foresight, clock: Clock
+) -> APIRouter:
     """Return the routes under ``/internal/v1``; the tenant is that of the body."""
     router = APIRouter(tags=["internal"])
     internal: Any = allowed(Action.INTERNAL)
@@ -213,6 +223,34 @@ def internal_router(*, store: StreamStore, handlers: ClockHandlers, clock: Clock
                 if document.tenant == body.tenant and document.state is not None
             )
         )
+
+    @router.post(RISKS_PATH)
+    async def risks(body: IdsRequest, _actor: Actor = internal) -> RisksAnswer:
+        """Return which tickets are at risk, each with its likeliest clock and the reason."""
+        found = await store.load(TICKET_CLOCKS, body.ids)
+        documents = [d for d in found.values() if d.tenant == body.tenant and d.state is not None]
+        forecasts = await foresight.forecasts(documents)
+        now = clock.now()
+        views = []
+        for document in documents:
+            if document.state is None or not forecasts.get(document.id):
+                continue
+            ticket = foretold(
+                shown(document, document.state, now, handlers),
+                forecasts[document.id],
+                foresight.at_risk,
+            )
+            risk = next((one for one in ticket.predictions if one.at_risk), None)
+            if risk is not None:
+                views.append(
+                    RiskView(
+                        ticket=document.id,
+                        clock=risk.clock,
+                        probability=risk.probability,
+                        because=dict(risk.because),
+                    )
+                )
+        return RisksAnswer(tickets=tuple(views))
 
     return router
 

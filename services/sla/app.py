@@ -66,7 +66,9 @@ def create_app(settings: SlaSettings, *, clock: Clock | None = None) -> FastAPI:
             clock_router(index=index, handlers=handlers, foresight=foresight, clock=clock),
             rerate_router(rerating),
             prediction_router(foresight),
-            internal_router(store=runtime.committer.store, handlers=handlers, clock=clock),
+            internal_router(
+                store=runtime.committer.store, handlers=handlers, foresight=foresight, clock=clock
+            ),
             reports_router(reports),
         ],
         title="Heliodesk sla",

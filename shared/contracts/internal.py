@@ -22,6 +22,8 @@ VERDICTS_PATH = "/internal/v1/verdicts"
 """Routing's: what a requester says of a resolution by a signed link."""
 CLOCKS_PATH = "/internal/v1/clocks"
 """Of sla; the others are intake's."""
+RISKS_PATH = "/internal/v1/risks"
+"""Of sla: which of some tickets are at risk, and why."""
 FILES_PATH = "/internal/v1/files"
 """By POST what files are; by GET of one below it its bytes, with ``?tenant=``."""
 
@@ -130,6 +132,26 @@ class ClocksAnswer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     tickets: tuple[ClocksView, ...]
+
+
+class RiskView(BaseModel):
+    """A ticket that is likely to pass a target: its likeliest clock."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    ticket: Id
+    clock: str
+    probability: Annotated[float, Field(ge=0, le=1)]
+    because: dict[str, str]
+    """The reason in words, by language: ``en`` and ``zh``."""
+
+
+class RisksAnswer(BaseModel):
+    """Answer of ``/internal/v1/risks``, whose ids are tickets; those at no risk are left out."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    tickets: tuple[RiskView, ...]
 
 
 class FileView(BaseModel):

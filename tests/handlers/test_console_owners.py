@@ -127,6 +127,20 @@ async def test_subjects_are_remembered_for_a_short_time_only() -> None:
     assert await rig.owners.subjects("main", ["m-1"]) == {}
 
 
+async def test_risks_are_remembered_for_a_short_time_only() -> None:
+    """Also that a ticket is at none; the mark goes when what was read is too old."""
+    rig = Rig()
+    risk = {"ticket": "t-1", "clock": "fix", "probability": 0.8, "because": {"en": "x"}}
+    rig.answer = JSONResponse({"tickets": [risk]})
+    for _ in range(2):
+        found = await rig.owners.risks("main", ["t-1", "t-2"])
+        assert {ticket: one.probability for ticket, one in found.items()} == {"t-1": 0.8}
+    assert [asked[1] for asked in rig.asked] == ["/internal/v1/risks"]
+    rig.answer = JSONResponse({"tickets": []})
+    await rig.clock.advance(21)
+    assert await rig.owners.risks("main", ["t-1", "t-2"]) == {}
+
+
 async def test_a_file_keeps_its_name_and_loses_all_that_a_browser_would_run() -> None:
     """Type and name come through; the rest of the headers is the console's own."""
     rig = Rig()

@@ -9,6 +9,7 @@ from services.console.pages.frame import Options, expiry_of, local_path
 from services.console.ports import Article, File, Saved, Standing
 from shared.contracts import intake, routing, sla
 from shared.contracts.control import Role
+from shared.contracts.internal import RiskView
 from shared.contracts.routing import Explanation
 from shared.kernel import CommandRejected
 from shared.testing.clock import ManualClock
@@ -192,6 +193,51 @@ async def test_the_queue_stands_without_intake(console: MemoryConsole) -> None:
     text = (await show(console, "/")).text
     assert "Subjects are missing" in text
     assert "HD-1" in text
+
+
+RISK = RiskView(
+    ticket=TICKET,
+    clock="p2-resolution",
+    probability=0.716,
+    because={"en": "Most like it took longer.", "zh": "同类工单大多更久。"},
+)
+
+
+@pytest.mark.parametrize(
+    ("lang", "mark", "why"),
+    [
+        ("en", "At risk: 72 %", "Most like it took longer."),
+        ("zh", "有超期风险：72%", "同类工单大多更久。"),
+    ],
+)
+async def test_a_ticket_at_risk_has_a_mark_and_its_reason(
+    console: MemoryConsole, lang: str, mark: str, why: str
+) -> None:
+    """In the queue and at the head of its page, in the reader's language."""
+    await project(console.projector, life().events)
+    console.fakes.at_risk[TICKET] = RISK
+    for path in ("/", f"/tickets/{TICKET}"):
+        text = (await show(console, path, **{"accept-language": lang})).text
+        assert mark in text
+        assert why in text
+    console.fakes.at_risk.clear()
+    assert mark not in (await show(console, "/", **{"accept-language": lang})).text
+
+
+@pytest.mark.parametrize("path", ["/", f"/tickets/{TICKET}"])
+async def test_pages_stand_without_sla(console: MemoryConsole, path: str) -> None:
+    """The mark is missing, and nothing else."""
+    await project(console.projector, life().events)
+    console.fakes.at_risk[TICKET] = RISK
+    console.fakes.down.add("sla")
+    text = (await show(console, path)).text
+    assert "HD-1" in text
+    assert "At risk" not in text
+
+
+async def test_the_queue_is_drawn_again_each_minute(console: MemoryConsole) -> None:
+    """Due times and risks move while nothing happens, and a lost message costs a minute."""
+    assert "every 60s" in (await show(console, "/")).text
 
 
 @pytest.mark.parametrize(

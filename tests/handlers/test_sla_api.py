@@ -25,7 +25,7 @@ class Tokens:
             identity="id",
             name="ann",
             tenant=tenant,
-            kind=IdentityKind.AGENT,
+            kind=IdentityKind.SERVICE if role == "service" else IdentityKind.AGENT,
             roles=frozenset({Role(role or "agent")}),
         )
 

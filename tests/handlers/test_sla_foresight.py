@@ -7,34 +7,20 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from services.sla.api import clock_router
+from services.sla.api import clock_router, internal_router
 from services.sla.domain.escalating import expected_levels
 from services.sla.domain.model import Clock, Rules
 from services.sla.foresight import Expected, Foresight
 from services.sla.foresight_api import prediction_router
 from services.sla.handlers import tell_expected
-from shared.auth import Actor
-from shared.contracts.control import IdentityKind, Role
+from shared.contracts.internal import RISKS_PATH
 from shared.contracts.sla import ClockEscalated
 from shared.http import equip
+from tests.handlers.test_sla_api import Tokens
 from tests.support.foresight import MemoryForesight, foresight_of
 from tests.support.sla import Sla, Story, facts, organisation, utc
 
 HOUR = timedelta(hours=1)
-
-
-class Tokens:
-    """An authenticator that takes the tenant from the token."""
-
-    def actor(self, bearer: str) -> Actor | None:
-        """Return who presents a token."""
-        return Actor(
-            identity="id",
-            name="ann",
-            tenant=bearer,
-            kind=IdentityKind.AGENT,
-            roles=frozenset({Role("agent")}),
-        )
 
 
 class World:
@@ -95,6 +81,14 @@ async def http(world: World) -> AsyncIterator[httpx.AsyncClient]:
         )
     )
     app.include_router(prediction_router(world.foresight))
+    app.include_router(
+        internal_router(
+            store=sla.streams,
+            handlers=sla.handlers,
+            foresight=world.foresight,
+            clock=sla.clock,
+        )
+    )
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app=app),
         base_url="http://sla",
@@ -196,6 +190,26 @@ async def test_the_list_of_tickets_at_risk(world: World, http: httpx.AsyncClient
     refused = await http.get("/v1/clocks", params=list_ | {"breached": "true"})
     assert refused.status_code == 422
     assert "at_risk" in refused.text
+
+
+async def test_services_read_the_risks_of_many_tickets_at_once(
+    world: World, http: httpx.AsyncClient
+) -> None:
+    """Only of those at risk, each with its likeliest clock; another tenant's are left out."""
+    begun = world.sla.clock.now() + HOUR
+    story = await world.open("new", begun)
+    ask = {"tenant": "main", "ids": ["new", "past-1", "nothing"]}
+    service = {"Authorization": "Bearer main service"}
+    await world.sla.feed(story.message(begun + timedelta(minutes=5)))
+    await world.run()
+    world.sla.clock.set(begun + 3 * HOUR)
+    (risk,) = (await http.post(RISKS_PATH, json=ask, headers=service)).json()["tickets"]
+    assert (risk["ticket"], risk["clock"]) == ("new", "fix:resolution:1")
+    assert risk["probability"] > 0.8
+    assert set(risk["because"]) == {"en", "zh"}
+    other = await http.post(RISKS_PATH, json=ask | {"tenant": "other"}, headers=service)
+    assert other.json()["tickets"] == []
+    assert (await http.post(RISKS_PATH, json=ask)).status_code == 403
 
 
 async def test_what_is_kept_is_the_same_counted_at_once_or_step_by_step(world: World) -> None:

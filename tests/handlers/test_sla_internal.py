@@ -12,6 +12,7 @@ from shared.contracts.control import IdentityKind, Role
 from shared.http import equip
 from shared.kernel import Infrastructure
 from shared.sla_api import SlaApi
+from tests.support.foresight import foresight_of
 from tests.support.sla import Sla, Story, facts, utc
 
 
@@ -37,7 +38,14 @@ async def asked(token: str) -> SlaApi:
     app = FastAPI()
     equip(app)
     app.state.authenticator = Tokens()
-    app.include_router(internal_router(store=sla.streams, handlers=sla.handlers, clock=sla.clock))
+    app.include_router(
+        internal_router(
+            store=sla.streams,
+            handlers=sla.handlers,
+            foresight=foresight_of(sla),
+            clock=sla.clock,
+        )
+    )
     return SlaApi(url="http://sla", token=token, transport=httpx.ASGITransport(app=app))
 
 

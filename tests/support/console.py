@@ -56,7 +56,7 @@ from shared.contracts.envelope import Body, Event, numbered
 from shared.contracts.facts import Channel, Level, Priority, TicketFacts
 from shared.contracts.facts import Kind as RequestKind
 from shared.contracts.intake import Direction
-from shared.contracts.internal import VerdictAnswer, VerdictState
+from shared.contracts.internal import RiskView, VerdictAnswer, VerdictState
 from shared.contracts.routing import Presence, Status
 from shared.contracts.topics import topic_of
 from shared.http import equip
@@ -319,6 +319,7 @@ class FakeOwners:
     conversations: dict[str, Conversation] = field(default_factory=dict)
     files: dict[str, Saved] = field(default_factory=dict)
     subject_lines: dict[str, str] = field(default_factory=dict)
+    at_risk: dict[str, RiskView] = field(default_factory=dict)
     standings: dict[str, Standing] = field(default_factory=dict)
     articles: dict[str, Article] = field(default_factory=dict)
     received: tuple[Mail, ...] = ()
@@ -365,6 +366,11 @@ class FakeOwners:
         """Read subject lines."""
         self._ask("intake")
         return {m: self.subject_lines[m] for m in messages if m in self.subject_lines}
+
+    async def risks(self, tenant: str, tickets: Collection[str]) -> Mapping[str, RiskView]:
+        """Read which tickets are at risk."""
+        self._ask("sla")
+        return {t: self.at_risk[t] for t in tickets if t in self.at_risk}
 
     async def explain(self, caller: Caller, ticket: str, *, language: str) -> str:
         """Explain the clocks."""

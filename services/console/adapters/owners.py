@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import httpx
 from pydantic import BaseModel, ConfigDict, TypeAdapter
@@ -28,13 +29,21 @@ from services.console.ports import (
     Submitted,
 )
 from shared.clock import Clock
-from shared.contracts.internal import BATCH_MAX, MESSAGES_PATH, MessagesAnswer
+from shared.contracts.internal import (
+    BATCH_MAX,
+    MESSAGES_PATH,
+    RISKS_PATH,
+    MessagesAnswer,
+    RisksAnswer,
+    RiskView,
+)
 
-SUBJECTS_KEPT_MAX = 5_000
+KEPT_MAX = 5_000
+T = TypeVar("T")
 
 
 class HttpOwners:
-    """`Owners` over one HTTP client; ``service_token`` is for intake's internal reads."""
+    """`Owners` over one HTTP client; ``service_token`` is for the internal reads."""
 
     def __init__(
         self,
@@ -44,11 +53,13 @@ class HttpOwners:
         clock: Clock,
         service_token: str,
         subject_seconds_max: float = 30.0,
+        risk_seconds_max: float = 20.0,
     ) -> None:
         self._at = addresses
         self._client = client
         self._token = service_token
-        self._subjects = _Remembered(clock, seconds_max=subject_seconds_max)
+        self._subjects = _Remembered[str](clock, seconds_max=subject_seconds_max)
+        self._risks = _Remembered[_Known](clock, seconds_max=risk_seconds_max)
 
     async def sign_in(self, *, tenant: str, name: str, password: str) -> SignedIn:
         """Open a session at control."""
@@ -89,6 +100,29 @@ class HttpOwners:
                 known[message.id] = message.subject
                 self._subjects.put(tenant, message.id, message.subject)
         return known
+
+    async def risks(self, tenant: str, tickets: Collection[str]) -> Mapping[str, RiskView]:
+        """Read which tickets are at risk; that is remembered in memory for a short time."""
+        found: dict[str, RiskView] = {}
+        missing = []
+        for ticket in dict.fromkeys(tickets):
+            known = self._risks.get(tenant, ticket)
+            if known is None:
+                missing.append(ticket)
+            elif known.risk is not None:
+                found[ticket] = known.risk
+        for start in range(0, len(missing), BATCH_MAX):
+            part = missing[start : start + BATCH_MAX]
+            body = {"tenant": tenant, "ids": part}
+            url = f"{self._at.sla}{RISKS_PATH}"
+            answer = await self._send("sla", "POST", url, token=self._token, json=body)
+            risks = {
+                one.ticket: one for one in read("sla", TypeAdapter(RisksAnswer), answer).tickets
+            }
+            for ticket in part:
+                self._risks.put(tenant, ticket, _Known(risks.get(ticket)))
+            found |= risks
+        return found
 
     async def explain(self, caller: Caller, ticket: str, *, language: str) -> str:
         """Read from sla, in plain text, how each clock came to stand as it does."""
@@ -190,22 +224,29 @@ class _Found(BaseModel):
     results: tuple[Article, ...] = ()
 
 
-class _Remembered:
-    """Subject lines for a short time: a live queue is drawn often. Bounded, in memory only."""
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Whether a ticket is at risk; None: it is not."""
+
+    risk: RiskView | None
+
+
+class _Remembered(Generic[T]):
+    """What was read, for a short time: a live queue is drawn often. Bounded, in memory only."""
 
     def __init__(self, clock: Clock, *, seconds_max: float) -> None:
         self._clock = clock
         self._seconds_max = seconds_max
-        self._kept: dict[tuple[str, str], tuple[float, str]] = {}
+        self._kept: dict[tuple[str, str], tuple[float, T]] = {}
 
-    def get(self, tenant: str, message: str) -> str | None:
-        found = self._kept.get((tenant, message))
+    def get(self, tenant: str, name: str) -> T | None:
+        found = self._kept.get((tenant, name))
         if found is None or self._clock.monotonic() - found[0] > self._seconds_max:
             return None
         return found[1]
 
-    def put(self, tenant: str, message: str, subject: str) -> None:
-        self._kept.pop((tenant, message), None)
-        while len(self._kept) >= SUBJECTS_KEPT_MAX:
+    def put(self, tenant: str, name: str, value: T) -> None:
+        self._kept.pop((tenant, name), None)
+        while len(self._kept) >= KEPT_MAX:
             self._kept.pop(next(iter(self._kept)))
-        self._kept[(tenant, message)] = (self._clock.monotonic(), subject)
+        self._kept[(tenant, name)] = (self._clock.monotonic(), value)

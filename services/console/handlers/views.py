@@ -32,6 +32,7 @@ from services.console.ports import Caller, Conversation, Owners, Projection
 from shared.calendar import CalendarError
 from shared.clock import Clock
 from shared.configuration import Configurations
+from shared.contracts.internal import RiskView
 from shared.contracts.sla import ClockState, ClockView
 from shared.kernel import CommandRejected, Infrastructure
 from shared.organisation import Configuration, UnknownName
@@ -47,6 +48,8 @@ class ClockShown:
     urgency: Urgency
     used_seconds: float = 0.0
     """Business time used until now; ``clock`` says it as of sla's last event."""
+    elapsed_seconds: float = 0.0
+    """Calendar time in which it ran, until now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,8 @@ class QueueRow:
     ticket: Ticket
     subject: str | None
     leading: ClockShown | None
+    risk: RiskView | None = None
+    """That it is likely to pass a target, and why; None also where sla does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,7 @@ class TicketView:
     clocks: Sequence[ClockShown]
     verbs: Sequence[Verb]
     ways: Ways
+    risk: RiskView | None
     is_cut: bool
     change: int
     now: datetime
@@ -169,15 +175,16 @@ class Views:
         tickets = await self._projection.queue(caller.tenant, chosen)
         counts = await self._projection.counts(caller.tenant)
         messages = [t.opening.message for t in tickets if t.opening.message]
-        subjects: Mapping[str, str] | None = {}
-        if messages:
-            subjects = await self._subjects(caller.tenant, messages)
+        subjects, risks = await asyncio.gather(
+            self._subjects(caller.tenant, messages), self._risks(caller.tenant, tickets)
+        )
         now = self._clock.now()
         rows = [
             QueueRow(
                 ticket=ticket,
                 subject=(subjects or {}).get(ticket.opening.message or ""),
                 leading=_shown(leading_clock(ticket.clocks.clocks), now),
+                risk=risks.get(ticket.id),
             )
             for ticket in tickets
         ]
@@ -192,9 +199,17 @@ class Views:
 
     async def _subjects(self, tenant: str, messages: Sequence[str]) -> Mapping[str, str] | None:
         try:
-            return await self._owners.subjects(tenant, messages)
+            return await self._owners.subjects(tenant, messages) if messages else {}
         except (Infrastructure, CommandRejected):
             return None
+
+    async def _risks(self, tenant: str, tickets: Sequence[Ticket]) -> Mapping[str, RiskView]:
+        """Return which tickets are at risk; none where sla does not answer."""
+        asked = [ticket.id for ticket in tickets if leading_clock(ticket.clocks.clocks)]
+        try:
+            return await self._owners.risks(tenant, asked) if asked else {}
+        except (Infrastructure, CommandRejected):
+            return {}
 
     async def last_change(self) -> int:
         """Return the number of the newest change.
@@ -233,8 +248,9 @@ class Views:
                 clock=clock,
                 urgency=urgency(clock, now),
                 used_seconds=_used(clock, found, now, configuration),
+                elapsed_seconds=_elapsed(clock, found, now),
             )
-            for clock in found.clocks.clocks
+            for clock in sorted(found.clocks.clocks, key=_pressing)
         ]
         return TicketView(
             ticket=found,
@@ -242,6 +258,7 @@ class Views:
             clocks=clocks,
             verbs=offered(found, me=caller.name, ways=ways),
             ways=ways,
+            risk=(await self._risks(caller.tenant, [found])).get(found.id),
             is_cut=len(rows) >= TIMELINE_ROWS_MAX,
             change=change,
             now=now,
@@ -289,6 +306,20 @@ class Views:
 
 def _shown(clock: ClockView | None, now: datetime) -> ClockShown | None:
     return None if clock is None else ClockShown(clock=clock, urgency=urgency(clock, now))
+
+
+def _pressing(clock: ClockView) -> tuple[bool, datetime, str]:
+    """Open clocks first, and of them the one that is due first."""
+    is_open = clock.state in {ClockState.RUNNING, ClockState.PAUSED}
+    return not is_open, clock.due_at or datetime.max.replace(tzinfo=UTC), clock.clock
+
+
+def _elapsed(clock: ClockView, ticket: Ticket, now: datetime) -> float:
+    """Return the calendar time in which a clock ran until now."""
+    counted_at = ticket.clocks.at
+    if clock.state is not ClockState.RUNNING or counted_at is None:
+        return clock.elapsed_seconds
+    return clock.elapsed_seconds + max(0.0, (now - counted_at).total_seconds())
 
 
 def _used(

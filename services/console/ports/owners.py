@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared.auth import Actor
 from shared.contracts.facts import Code, Id, Instant, TicketFacts
 from shared.contracts.intake import Direction
+from shared.contracts.internal import RiskView
 
 
 class Answer(BaseModel):
@@ -250,6 +251,10 @@ class Owners(Protocol):
 
     async def subjects(self, tenant: str, messages: Collection[str]) -> Mapping[str, str]:
         """Read subject lines by message id from intake; unknown ids are left out."""
+        ...
+
+    async def risks(self, tenant: str, tickets: Collection[str]) -> Mapping[str, RiskView]:
+        """Read from sla which tickets are at risk, by id; the others are left out."""
         ...
 
     async def explain(self, caller: Caller, ticket: str, *, language: str) -> str:
