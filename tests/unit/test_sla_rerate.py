@@ -394,9 +394,8 @@ def compare(
     anew = {c.view.clock: c for c in clocks_of(history_of(run.state), run.rules, at=end, known=())}
     for clock in run.state.clocks:
         name = clock.view.clock
-        fresh = anew[name]
-        if not ticks:
-            assert fresh.spans == clock.spans
+        if name in anew and not ticks:
+            assert anew[name].spans == clock.spans
         mine = seen_at(clock, max(end, clock.view.started_at), run.rules)
         ended = old[name].view.ended_at if name in old else None
         by_old = not was_rerated or (ended is not None and ended <= at_rate)
