@@ -19,6 +19,8 @@ class Exit(IntEnum):
     """A service, the broker or the store does not answer."""
     REFUSED = 5
     """No valid token, or one that may not do this."""
+    DIFFERS = 6
+    """An audit has found something that is not as it should be, or that cannot be proven."""
 
 
 class CliError(Exception):

@@ -98,7 +98,7 @@ app = typer.Typer(
     help="Run Heliodesk, configure it, look into it.",
     epilog=(
         "Exit codes: 0 done, 1 not found or failed, 2 bad input, 3 conflict, "
-        "4 something does not answer, 5 not allowed."
+        "4 something does not answer, 5 not allowed, 6 an audit has findings."
     ),
 )
 

@@ -13,6 +13,7 @@ from heliodesk.cli.context import context_of
 from heliodesk.cli.languages import Language
 from heliodesk.cli.output import note, print_json, print_text
 from heliodesk.cli.service_levels import agreements, check, targets
+from heliodesk.cli.sla_replay import replay
 from heliodesk.cli.sla_rerate import rerate
 from heliodesk.cli.sla_templates import app as templates
 from heliodesk.errors import CliError, Exit
@@ -175,6 +176,7 @@ def report(
 
 
 app.command()(rerate)
+app.command()(replay)
 app.command()(check)
 app.command()(agreements)
 app.command()(targets)

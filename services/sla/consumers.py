@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from services.sla.domain.evolve import TICKET_CLOCKS
+from services.sla.domain.model import ClocksState
+from services.sla.domain.replay import Decide, Decisions
 from services.sla.handlers import ClockHandlers
 from shared.consumer import On
 from shared.contracts import intake, lifecycle, offering, routing
+from shared.contracts.envelope import Body, Event
 
 
 def on_requests(handlers: ClockHandlers) -> list[On]:
@@ -38,3 +42,18 @@ def on_tickets(handlers: ClockHandlers) -> list[On]:
         On(routing.TicketClosed, TICKET_CLOCKS, partial(on, "closed")),
         On(routing.TicketRegarded, TICKET_CLOCKS, partial(on, "regarded")),
     ]
+
+
+def decisions(handlers: ClockHandlers, tenant: str) -> Decisions:
+    """Return what an audit of a tenant's clocks decides by: the same rows."""
+    rows = [*on_requests(handlers), *on_tickets(handlers)]
+    return Decisions(
+        on={row.body.type: _deciding(row) for row in rows}, rules=handlers.rules(tenant)
+    )
+
+
+def _deciding(row: On) -> Decide:
+    def decide(state: ClocksState | None, event: Event[bytes]) -> Sequence[Body]:
+        return row.decide(state, event.with_body(row.body), event.time)
+
+    return decide

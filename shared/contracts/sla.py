@@ -31,6 +31,16 @@ class ClocksEvent(Body):
     clocks: Annotated[tuple[ClockView, ...], Field(max_length=CLOCKS_MAX)]
 
 
+class ClockTimed(ClocksEvent):
+    """What the events carry that a timer tells: of which clock, and as of when."""
+
+    clock: Code
+    metric: Metric
+    as_of: Instant | None = None
+    """The instant as of which it was judged; the event may have been made later. None: as of the
+    event's time."""
+
+
 class ClocksCounted(ClocksEvent):
     """What the events carry that come of the work: how it stands, and what was counted."""
 
@@ -77,13 +87,11 @@ class ClocksChanged(ClocksCounted):
     """The version whose policies apply, where that is another than was taken for it."""
 
 
-class ClockWarned(ClocksEvent):
+class ClockWarned(ClockTimed):
     """A clock passed one of its warning points. Once for each point."""
 
     type: ClassVar[str] = "heliodesk.clock.warned.v1"
 
-    clock: Code
-    metric: Metric
     due_at: Instant
     desk: Code | None = None
     agent: Code | None = None
@@ -95,13 +103,11 @@ class ClockWarned(ClocksEvent):
     """Where it stands at business time left."""
 
 
-class ClockBreached(ClocksEvent):
+class ClockBreached(ClockTimed):
     """A clock's target has passed: strictly after its due time. Once, unless it is withdrawn."""
 
     type: ClassVar[str] = "heliodesk.clock.breached.v1"
 
-    clock: Code
-    metric: Metric
     due_at: Instant
     desk: Code | None = None
     agent: Code | None = None
@@ -155,13 +161,11 @@ class Told(BaseModel):
     nobody-on-duty, no-agreement. None: nobody else is."""
 
 
-class ClockEscalated(ClocksEvent):
+class ClockEscalated(ClockTimed):
     """A step of escalation: functional (to a tier) or hierarchical (somebody is told), or both."""
 
     type: ClassVar[str] = "heliodesk.clock.escalated.v1"
 
-    clock: Code
-    metric: Metric
     step: Annotated[int, Field(ge=1, le=20)]
     """Its number in the policy, from 1."""
     tier: Annotated[int, Field(ge=0, le=9)] | None = None
@@ -198,6 +202,7 @@ __all__ = [
     "ClockEscalated",
     "ClockLedger",
     "ClockState",
+    "ClockTimed",
     "ClockView",
     "ClockWarned",
     "ClocksChanged",

@@ -201,6 +201,7 @@ def decide_expected(
                     clock=view.clock,
                     metric=view.metric,
                     desk=state.desk,
+                    as_of=now,
                     **facts,
                 )
             )

@@ -127,4 +127,5 @@ class _Round:
             "clock": view.clock,
             "metric": view.metric,
             "desk": self._state.desk,
+            "as_of": self._now,
         }
