@@ -21,6 +21,9 @@ from shared.kernel import Infrastructure
 
 INSTANT: Final = timedelta(milliseconds=1)
 
+LOOKS_APART: Final = 20
+"""From one look to the next at least so many times what it took: looks are 1/20 of the time."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Snapshot:
@@ -92,12 +95,17 @@ class TickLimits:
     slot_index: int = 0
     takeover_seconds: float = 10.0
     batch_max: int = 500
+    bulks: int = 10
+    """Bulks of one round."""
     lanes: int = 2
     """Bulks at a time: while the store writes one, the next is decided."""
     retry_seconds: float = 30.0
     """A ticket that could not be judged is left alone for so long, so that it starves no other."""
     look_seconds: float = 2.0
-    """How often the store is asked: how late a timer may be that another process has just set."""
+    """How often the store is asked: how late a timer may be that another process has just set.
+
+    A store that takes long to answer is asked less often, see `LOOKS_APART`.
+    """
     horizon_seconds: float = 10.0
     """How far ahead timers are kept in memory."""
     horizon_max: int = 20_000
@@ -138,10 +146,13 @@ class ClockTicker:
         self._limits = limits or TickLimits()
         self._shards = self._limits.shards
         self._failed = failed
+        self._lanes = asyncio.Semaphore(self._limits.lanes)
         self._horizon = Horizon()
         self._known_until: datetime | None = None
         """The timers before it are in memory, as of the last look."""
         self._look_at = 0.0
+        self._said = 0
+        """Tickets of the last round; after a full one what is in memory comes before any look."""
         committer.on_written.append(self.note)
 
     def next_at(self) -> datetime | None:
@@ -167,11 +178,14 @@ class ClockTicker:
             Infrastructure: the store or the broker does not answer; the next round asks again.
         """
         now = self._clock.now()
-        await self._look(now)
         limits = self._limits
-        due = self._horizon.take(before=now, limit=limits.batch_max * limits.lanes)
+        limit = limits.batch_max * limits.bulks
+        full, self._said = self._said >= limit, 0
+        if not full:
+            await self._look(now)
+        due = self._horizon.take(before=now, limit=limit)
         if not due:
-            return False
+            return full
         left = {item.ticket: item for item in due}
         try:
             until = await self._caughtup.seen_until()
@@ -192,17 +206,20 @@ class ClockTicker:
         for answer in answers:
             if isinstance(answer, BaseException):
                 raise answer
-        done = sum(answer for answer in answers if isinstance(answer, int))
-        return done > 0 and self._horizon_is_due(now)
+        self._said = sum(answer for answer in answers if isinstance(answer, int))
+        return self._said > 0 and self._horizon_is_due(self._clock.now())
 
     async def _fire(
         self, ready: Sequence[Due], until: datetime, now: datetime, left: dict[str, Due]
     ) -> int:
-        """Fire timers with one bulk; return of how many tickets all was said.
+        """Fire timers with one bulk, when a lane is free; return of how many tickets all was said.
 
-        What is settled is taken out of ``left``.
+        What is settled is taken out of ``left``. A bulk that fails stops no other.
         """
-        ticked = await tick(ready, now=until, handlers=self._handlers, committer=self._committer)
+        async with self._lanes:
+            ticked = await tick(
+                ready, now=until, handlers=self._handlers, committer=self._committer
+            )
         for item in ready:
             ticket = item.ticket
             if ticket in ticked.armed:
@@ -258,4 +275,5 @@ class ClockTicker:
             due += await self._index.due(before=overdue, shards=None, limit=limits.horizon_max)
         for item in due:
             self._horizon.arm(item)
-        self._look_at = elapsed + limits.look_seconds
+        took = self._clock.monotonic() - elapsed
+        self._look_at = elapsed + max(limits.look_seconds, LOOKS_APART * took)
