@@ -11,10 +11,12 @@ import threading
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import psutil
+import pymongo
 import pytest
 
 from deploy.local.pidfile import MARKER_VARIABLE
@@ -55,6 +57,12 @@ class Product:
         result = self.run(*arguments, "--json", seconds_max=seconds_max)
         assert result.returncode == 0, result.stdout + result.stderr
         return json.loads(result.stdout)
+
+    @property
+    def store(self) -> str:
+        """Return the address of its store."""
+        port = self.environment["HELIODESK_PORT_STORE"]
+        return f"mongodb://127.0.0.1:{port}/?directConnection=true"
 
     def up(self) -> Any:
         """Start it in the background and return the greeting."""
@@ -141,6 +149,44 @@ def test_the_demonstration_keeps_every_promise(product: Product) -> None:
     assert shown["takeover"]["ok"]
     assert shown["takeover"]["closing"] != shown["takeover"]["taking"]
     assert shown["takeover"]["version_after"] == shown["takeover"]["version"] + 1
+
+
+def test_clocks_are_rerated_and_the_log_proves_every_due_time(product: Product) -> None:
+    """The demonstration leaves clocks of an earlier version; the audit finds what is not so."""
+    product.json("demo")
+    shown = product.json("sla", "rerate")
+    before = {item["number"]: item["from_version"] for item in shown["items"]}
+    assert before
+    assert max(before.values()) < shown["version"]
+    done = product.json("sla", "rerate", "--because", "the first version is gone", "--yes")
+    assert [one["done"] for one in done["done"]] == [True] * len(before)
+    after = product.json("sla", "rerate")
+    assert {item["from_version"] for item in after["items"]} == {shown["version"]}
+    text = product.run("sla", "explain", next(iter(before))).stdout
+    assert "the first version is gone" in text
+
+    audits: list[subprocess.CompletedProcess[str]] = []
+
+    def proven() -> bool:
+        audits.append(product.run("sla", "replay", "--json"))
+        return audits[-1].returncode == 0 and not json.loads(audits[-1].stdout)["findings"]
+
+    assert until(proven, seconds_max=30), audits[-1].stdout + audits[-1].stderr
+    audit = json.loads(audits[-1].stdout)
+    assert audit["identical"] == audit["tickets"] >= 4
+    assert audit["due_times"] > 8
+    with pymongo.MongoClient[dict[str, Any]](product.store, tz_aware=True) as client:
+        clocks = client["heliodesk_sla"]["clocks"]
+        row = clocks.find_one({"state.number": next(iter(before))})
+        assert row is not None
+        due_at = row["state"]["clocks"][0]["view"]["due_at"]
+        place = "state.clocks.0.view.due_at"
+        clocks.update_one({"_id": row["_id"]}, {"$set": {place: due_at + timedelta(seconds=1)}})
+        wrong = product.run("sla", "replay")
+        clocks.update_one({"_id": row["_id"]}, {"$set": {place: due_at}})
+    assert wrong.returncode == 6, wrong.stdout + wrong.stderr
+    assert "due_at" in wrong.stdout
+    assert product.run("sla", "replay").returncode == 0
 
 
 def test_a_killed_service_is_started_again(product: Product) -> None:
