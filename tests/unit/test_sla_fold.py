@@ -8,380 +8,75 @@ the configuration is applied on the way: the end is what the whole list of event
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from functools import cache
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.sla.domain.clocks import clocks_of
-from services.sla.domain.count import seen_at
 from services.sla.domain.evolve import TICKET_CLOCKS
 from services.sla.domain.history import history_of
-from services.sla.domain.model import Clock
 from shared.aggregate import Document, fold
 from shared.contracts.envelope import Event
-from shared.contracts.facts import Priority
-from shared.contracts.intake import Direction, FactChange, RequestReclassified
-from shared.contracts.routing import PendReason
-from shared.contracts.sla import ClockBreached, ClockBreachWithdrawn
-from shared.organisation import Configuration, parse_sections
-from tests.support.sla import TICKET, Story, facts
+from tests.support.sla import TICKET
 from tests.support.sla_machine import Machine
-from tests.support.sla_walk import MINUTE, Answer, Now, Spec, Walk
-
-START: Final = datetime(2026, 3, 5, 10, 0, tzinfo=UTC)
-"""A Thursday."""
-DESKS: Final = ("early", "late", "night")
-SUPPLIERS: Final = ("cables", "printers")
-OVER: Final = {"resolved", "closed"}
-
-POLICIES: Final = """
-policies:
-  - {name: answer, metric: response, targets: {P2: 120m, P3: 300m}}
-  - {name: further, metric: next-response, targets: {P2: 90m, P3: 200m}}
-  - {name: word, metric: update, targets: {P2: 180m, P3: 400m}}
-  - {name: fix, metric: resolution, targets: {P2: 720m, P3: 1000m, P4: 200m}}
-  - {name: fresh, metric: resolution, targets: {P2: 300m}, calendar: late, reopen: new-cycle}
-  - {name: take, metric: own, targets: {P2: 100m, P3: 200m}}
-  - {name: whole, metric: wait, targets: {P2: 600m, P3: 800m}}
-  - {name: held, metric: hold, kind: ola, targets: {P2: 240m, P3: 400m}}
-  - {name: vendor, metric: supplier, kind: uc, targets: {P2: 120m, P3: 300m}, calendar: supplier,
-     otherwise: late}
-  - {name: later, metric: resolution, targets: {P2: 400m}, retroactive: false}
-  - name: odd
-    metric: resolution
-    targets: {P2: 200m, P3: 500m}
-    starts_when: desk != "early" || event == "replied"
-    pauses_when: desk == "night" || reason == "change"
-    resumes_when: event == "resumed" || event == "replied"
-    stops_when: event == "accepted" || status in ["resolved", "closed"]
-    resets_when: event == "wrote"
-    cancels_when: event == "regarded" && desk == "late"
-"""
-
-
-def _answers(now: Now) -> bool:
-    return now.event == "replied" or now.over
-
-
-SPECS: Final = {
-    "answer": Spec({"P2": 120, "P3": 300}, stops=_answers, goes_on=False),
-    "further": Spec(
-        {"P2": 90, "P3": 200},
-        starts=lambda now: now.asked,
-        stops=_answers,
-        again=True,
-        goes_on=False,
-    ),
-    "word": Spec(
-        {"P2": 180, "P3": 400}, resets=lambda now: now.event == "replied", again=True, goes_on=False
-    ),
-    "fix": Spec({"P2": 720, "P3": 1000, "P4": 200}),
-    "fresh": Spec({"P2": 300}, calendar="late", new_cycle=True),
-    "take": Spec(
-        {"P2": 100, "P3": 200},
-        stops=lambda now: now.over or now.status in {"accepted", "in-progress"},
-        goes_on=False,
-    ),
-    "whole": Spec(
-        {"P2": 600, "P3": 800}, pauses=lambda now: now.waits and now.reason == "customer"
-    ),
-    "held": Spec({"P2": 240, "P3": 400}, whose="desk"),
-    "vendor": Spec(
-        {"P2": 120, "P3": 300}, pauses=lambda _: False, whose="supplier", calendar="supplier"
-    ),
-    "later": Spec({"P2": 400}, retroactive=False),
-    "odd": Spec(
-        {"P2": 200, "P3": 500},
-        starts=lambda now: (now.desk not in {"", "early"}) or now.event == "replied",
-        pauses=lambda now: now.desk == "night" or now.reason == "change",
-        resumes=lambda now: now.event in {"resumed", "replied"},
-        stops=lambda now: now.event == "accepted" or now.over,
-        resets=lambda now: now.event == "wrote",
-        cancels=lambda now: (
-            now.reason == "merged" or (now.event == "regarded" and now.desk == "late")
-        ),
-    ),
-}
-
-
-@cache
-def organisation(version: int) -> Configuration:
-    """Return three desks and two suppliers; in the second version they all begin an hour later,
-    and what the policies promise is another thing.
-    """
-    later = version - 1
-    return parse_sections(
-        {
-            "calendars.yaml": f"""
-calendars:
-  - {{name: early, time_zone: UTC, hours: {{mon-fri: [["0{6 + later}:00", "14:00"]]}}}}
-  - {{name: late, time_zone: UTC, hours: {{mon-sun: [["{12 + later}:00", "20:00"]]}}}}
-  - {{name: night, time_zone: UTC, hours: {{mon-fri: [["{22 + later}:00", "04:00"]]}}}}
-  - {{name: cables, time_zone: UTC, hours: {{mon-sat: [["0{8 + later}:00", "16:00"]]}}}}
-""",
-            "desks.yaml": """
-desks:
-  - {name: early, title: Early, calendar: early}
-  - {name: late, title: Late, calendar: late}
-  - {name: night, title: Night, calendar: night}
-""",
-            "suppliers.yaml": """
-suppliers:
-  - {name: cables, title: Cables, calendar: cables}
-  - {name: printers, title: Printers}
-""",
-            "topologies.yaml": "topologies: [{name: all, shape: centralized, desk: early}]",
-            "sla.yaml": POLICIES if version == 1 else POLICIES.replace("P2: ", "P2: 1h"),
-        }
-    )
-
-
-def is_open(name: str, version: int, at: datetime) -> bool:
-    """Return whether a desk or supplier is open in the minute that begins at an instant.
-
-    Version 0 is that of the ticket's policies, which is the first.
-    """
-    later = max(0, version - 1)
-    match name:
-        case "early":
-            return at.weekday() < 5 and 6 + later <= at.hour < 14
-        case "late" | "printers":
-            since = 12 + (later if name == "late" else 0)
-            return since <= at.hour < 20
-        case "cables":
-            return at.weekday() < 6 and 8 + later <= at.hour < 16
-        case "night":
-            yesterday = (at - timedelta(days=1)).weekday()
-            return (at.weekday() < 5 and at.hour >= 22 + later) or (yesterday < 5 and at.hour < 4)
-        case _:
-            raise AssertionError(name)
-
-
-@dataclass(frozen=True)
-class Move:
-    """One thing that routing says: after so many minutes, this."""
-
-    gap: int
-    what: str
-    desk: str
-    reason: PendReason
-    supplier: str | None
-
-
-@dataclass(frozen=True)
-class Word:
-    """One thing that intake says."""
-
-    gap: int
-    what: str
-    priority: Priority
-
-
-def timeline(
-    words: Sequence[tuple[datetime, Word]], moves: Sequence[tuple[datetime, Move, int]]
-) -> list[Now]:
-    """Return how things stood from each event on; at one instant what was said comes first."""
-    first = moves[0]
-    now = Now(START, desk=first[1].desk, version=first[2])
-    found = [now]
-    told: list[tuple[datetime, int, Any]] = [
-        *((at, 0, word) for at, word in words if word.what in {"wrote", "replied"}),
-        *((at, 1, (move, version)) for at, move, version in moves),
-    ]
-    for at, _, what in sorted(told, key=lambda item: item[:2]):
-        if isinstance(what, Word):
-            now = replace(
-                now,
-                at=at,
-                event=what.what,
-                reopened=False,
-                asked=what.what == "wrote" and (now.asked or now.answered),
-                answered=now.answered or what.what == "replied",
-            )
-        else:
-            now = moved(now, at, *what)
-        found.append(now)
-    return found
-
-
-EVENTS: Final = {
-    "queued": "queued",
-    "offered": "offered",
-    "assigned": "assigned",
-    "begun": "accepted",
-    "pended": "paused",
-    "resumed": "resumed",
-    "resolved": "resolved",
-    "reopened": "reopened",
-    "closed": "closed",
-    "merged": "closed",
-    "regarded": "regarded",
-}
-STATUSES: Final = {
-    "queued": "queued",
-    "offered": "offered",
-    "assigned": "assigned",
-    "begun": "accepted",
-    "pended": "pending",
-    "resumed": "accepted",
-    "resolved": "resolved",
-    "reopened": "queued",
-    "closed": "closed",
-    "merged": "closed",
-}
-
-
-def moved(now: Now, at: datetime, move: Move, version: int) -> Now:
-    """Return how things stand after a move."""
-    status = STATUSES.get(move.what, now.status)
-    reason, supplier = None, None
-    if move.what == "pended":
-        reason = move.reason.value
-        supplier = move.supplier if move.reason is PendReason.SUPPLIER else None
-    elif move.what == "merged":
-        reason = "merged"
-    elif move.what == "regarded":
-        reason, supplier = now.reason, now.supplier
-    desk = move.desk if move.what == "queued" else now.desk
-    waits_on = supplier is not None and supplier == now.supplier
-    over = status in OVER
-    return replace(
-        now,
-        at=at,
-        event=EVENTS[move.what],
-        desk=desk,
-        version=now.version if desk == now.desk else version,
-        status=status,
-        reason=reason,
-        supplier=supplier,
-        waits_version=now.waits_version if waits_on else version,
-        over=over,
-        reopened=now.over and not over,
-        answered=now.answered or (over and not now.over),
-        asked=now.asked and not (over and not now.over),
-    )
-
-
-GAPS = st.integers(0, 20).map(lambda halves: halves * 30) | st.integers(0, 500)
-MOVES = st.lists(
-    st.builds(
-        Move,
-        gap=GAPS,
-        what=st.sampled_from(list(EVENTS)),
-        desk=st.sampled_from(DESKS),
-        reason=st.sampled_from(list(PendReason)),
-        supplier=st.sampled_from([*SUPPLIERS, None]),
-    ),
-    max_size=8,
+from tests.support.sla_tales import (
+    FIRST,
+    GAPS,
+    MOVE,
+    PROMISES,
+    SPECS,
+    START,
+    WORD,
+    Move,
+    Promise,
+    Word,
+    check,
+    organisation,
+    tale_of,
 )
-WORDS = st.lists(
-    st.builds(
-        Word,
-        gap=GAPS,
-        what=st.sampled_from(["wrote", "replied", "noted", "automatic", "reclassified"]),
-        priority=st.sampled_from([Priority.P2, Priority.P3, Priority.P4]),
-    ),
-    max_size=6,
-)
-
-
-def said(story: Story, at: datetime, word: Word) -> Event[Any]:
-    """Return the event of a word."""
-    match word.what:
-        case "wrote":
-            return story.message(at, Direction.INBOUND, author="contact-1")
-        case "replied":
-            return story.message(at)
-        case "noted":
-            return story.message(at, Direction.INTERNAL)
-        case "automatic":
-            return story.message(at, author="system")
-        case _:
-            story.facts = story.facts.model_copy(update={"priority": word.priority})
-            changes = (FactChange(field="priority", now=word.priority.value),)
-            return story._request(
-                at, RequestReclassified(facts=story.facts, changes=changes, by="ann")
-            )
-
-
-def told(story: Story, at: datetime, move: Move) -> Event[Any]:
-    """Return the event of a move."""
-    match move.what:
-        case "queued":
-            return story.queued(at, move.desk)
-        case "pended":
-            supplier = move.supplier if move.reason is PendReason.SUPPLIER else None
-            return story.pended(at, move.reason, supplier=supplier)
-        case "merged":
-            return story.closed(at, "merged")
-        case _:
-            event: Event[Any] = getattr(story, move.what)(at)
-            return event
+from tests.support.sla_walk import MINUTE
 
 
 @settings(max_examples=250, deadline=None)
 @given(
-    first=st.builds(
-        Move,
-        gap=st.integers(0, 60),
-        what=st.just("queued"),
-        desk=st.sampled_from(DESKS),
-        reason=st.just(PendReason.CUSTOMER),
-        supplier=st.none(),
-    ),
-    others=MOVES,
-    spoken=WORDS,
+    first=FIRST,
+    others=st.lists(MOVE, max_size=8),
+    spoken=st.lists(WORD, max_size=6),
     edited=st.integers(0, 4_000),
+    agreed=PROMISES,
+    later=PROMISES,
     data=st.data(),
 )
-def test_every_metric_agrees_with_a_walk_over_all_minutes(
-    first: Move, others: list[Move], spoken: list[Word], edited: int, data: st.DataObject
+def test_every_metric_agrees_with_a_walk_over_all_minutes(  # noqa: PLR0917
+    first: Move,
+    others: list[Move],
+    spoken: list[Word],
+    edited: int,
+    agreed: tuple[Promise, ...],
+    later: tuple[Promise, ...],
+    data: st.DataObject,
 ) -> None:
-    """However the topics are mixed, the end is what the whole list of events says it is."""
-    # Intake and routing tell of one ticket, each with its own copy of the facts.
-    intake, routing = Story(facts=facts(accepted_at=START)), Story(facts=facts(accepted_at=START))
-    requests, tickets = [intake.accepted(START)], []
-    at, words = START, []
-    for word in spoken:
-        at += word.gap * MINUTE
-        words.append((at, word))
-        requests.append(said(intake, at, word))
-    latest, at, moves = at, START, []
-    for move in [first, *others]:
-        at += move.gap * MINUTE
-        # From some instant on a second version is in force: it says which hours the desks have
-        # that take over from then on, and nothing of what was promised.
-        routing.version = 1 if at < START + edited * MINUTE else 2
-        moves.append((at, move, routing.version))
-        tickets.append(told(routing, at, move))
-    end = max(at, latest) + data.draw(st.integers(0, 600)) * MINUTE
-    machine = mixed(requests, tickets, data)
+    """However the topics are mixed, the end is what the whole list of events says it is.
+
+    The agreements of the version of the acceptance count, and those of a later one do not.
+    """
+    tale = tale_of(first, others, spoken, edited)
+    end = tale.ends_at + data.draw(st.integers(0, 600)) * MINUTE
+    machine = Machine(organisation(1, agreed), organisation(2, later), start=START)
+    mixed(machine, tale.requests, tale.tickets, data)
     machine.tick(end)
-    entries = timeline(words, moves)
-    priorities = [(START, "P2")]
-    for when, word in words:
-        if word.what == "reclassified" and word.priority.value != priorities[-1][1]:
-            priorities.append((when, word.priority.value))
     for name in data.draw(st.lists(st.sampled_from(sorted(SPECS)), min_size=2, max_size=3)):
-        spec = SPECS[name]
-        subjects: Sequence[str | None] = [None]
-        if spec.whose == "desk":
-            subjects = list(dict.fromkeys(entry.desk for entry in entries))
-        elif spec.whose == "supplier":
-            subjects = list(dict.fromkeys(e.supplier for e in entries if e.supplier))
-        for subject in subjects:
-            walk = Walk(spec, entries, priorities, end, subject=subject, is_open=is_open)
-            check(machine, name, subject, walk.answers(), end)
+        for subject, answers in tale.answers(name, end, agreed).items():
+            check(machine, name, subject, answers, end)
     whole(machine, end)
 
 
-def mixed(requests: Sequence[Event[Any]], tickets: Sequence[Event[Any]], data: Any) -> Machine:
-    """Return the machine that took both topics in, in some order, with duplicates and ticks."""
-    machine = Machine(organisation(1), organisation(2), start=START)
+def mixed(
+    machine: Machine, requests: Sequence[Event[Any]], tickets: Sequence[Event[Any]], data: Any
+) -> None:
+    """Let the machine take both topics in, in some order, with duplicates and ticks."""
     queues, places = [requests, tickets], [0, 0]
     while places[0] < len(requests) or places[1] < len(tickets):
         topic = data.draw(st.sampled_from([t for t in (0, 1) if places[t] < len(queues[t])]))
@@ -392,7 +87,6 @@ def mixed(requests: Sequence[Event[Any]], tickets: Sequence[Event[Any]], data: A
             machine.take(queues[topic][again])
         if data.draw(st.booleans()):
             machine.tick(START + data.draw(GAPS) * 4 * MINUTE)
-    return machine
 
 
 def whole(machine: Machine, end: datetime) -> None:
@@ -414,42 +108,3 @@ def whole(machine: Machine, end: datetime) -> None:
                 clock.view.target_seconds,
                 clock.view.ended_at,
             )
-
-
-def check(
-    machine: Machine,
-    policy: str,
-    subject: str | None,
-    answers: Sequence[Answer],
-    end: datetime,
-) -> None:
-    """Hold a policy's clocks against the reference's answers."""
-    clocks = {
-        clock.view.cycle: clock
-        for clock in machine.state.clocks
-        if (clock.view.policy, clock.view.subject) == (policy, subject)
-    }
-    numbers = {answer.number for answer in answers}
-    assert set(clocks) <= numbers
-    assert not numbers or max(numbers) in clocks
-    for answer in answers:
-        if answer.number in clocks:
-            one(machine, clocks[answer.number], answer, end)
-
-
-def one(machine: Machine, clock: Clock, answer: Answer, end: datetime) -> None:
-    """Hold one clock against the reference's answer."""
-    view = seen_at(clock, max(end, clock.view.started_at), machine.rules)
-    assert view.used_seconds == answer.used * 60
-    assert view.elapsed_seconds == answer.elapsed * 60
-    assert view.ended_at == answer.ended
-    assert view.target_seconds == answer.target * 60
-    if answer.ended is None or answer.breached:
-        assert view.due_at == answer.due
-    own = [e.body for e in machine.events if getattr(e.body, "clock", None) == view.clock]
-    net = sum(isinstance(b, ClockBreached) - isinstance(b, ClockBreachWithdrawn) for b in own)
-    assert net == (1 if view.breached_at is not None else 0)
-    if view.breached_at is None or view.breached_at < end:
-        # A ticker may have run with an instant beyond the end: then it told too soon.
-        assert (view.breached_at is not None) == answer.breached
-        assert view.state == answer.state

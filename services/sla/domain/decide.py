@@ -72,14 +72,17 @@ def decide(state: ClocksState | None, news: News, rules: Rules) -> list[Body]:
     if before is not None and history == before:
         return []
     known = state.clocks if state else ()
-    clocks = clocks_of(history, rules, at=news.at, known=known, told=news.at)
+    # What a ticket is counts from its beginning: news from before the last change of that may show
+    # that what was told after it never was so.
+    told = news.at if before is None or news.at > before.facts[-1].at else None
+    clocks = clocks_of(history, rules, at=news.at, known=known, told=told)
     settlement, entries = settled_at(history, rules, clocks)
     if settlement is not None:
         clocks = tuple(
             clock.model_copy(update={"spans": merged(clock.spans, until=settlement.at)})
             for clock in clocks
         )
-    clocks, withdrawn = _withdrawn(clocks, rules, at=news.at)
+    clocks, withdrawn = _withdrawn(clocks, rules, told=told)
     withdrawn += _undone(history, rules, known, clocks, at=news.at)
     views = tuple(clock.view for clock in clocks)
     ledgers = ledgers_of(known, clocks)
@@ -165,14 +168,19 @@ def _as_clocks_see(entry: WorkEntry) -> tuple[object, ...]:
 
 
 def _withdrawn(
-    clocks: Sequence[Clock], rules: Rules, *, at: datetime
+    clocks: Sequence[Clock], rules: Rules, *, told: datetime | None
 ) -> tuple[tuple[Clock, ...], list[ClockView]]:
-    """Take back the breaches of which an event from before them says that they were none."""
+    """Take back the breaches of which an event from before them says that they were none.
+
+    ``told`` is as for `clocks_of`.
+    """
     kept: list[Clock] = []
     withdrawn: list[ClockView] = []
     for clock in clocks:
         view = clock.view
-        if view.breached_at is None or at > view.breached_at or _broke(view, view.breached_at):
+        breached_at = view.breached_at
+        stays = breached_at is None or (told is not None and told > breached_at)
+        if stays or breached_at is None or _broke(view, breached_at):
             kept.append(clock)
             continue
         view = view.model_copy(update={"breached_at": None})
