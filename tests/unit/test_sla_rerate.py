@@ -19,7 +19,6 @@ from services.sla.domain.ratings import succession
 from services.sla.domain.rerate import NOT_OPEN, RATINGS_MAX, TOO_MANY, rerated
 from shared.contracts.envelope import Event
 from shared.contracts.facts import Priority
-from shared.contracts.routing import PendReason
 from shared.contracts.sla import (
     ClockBreached,
     ClockBreachWithdrawn,
@@ -32,18 +31,8 @@ from shared.organisation import Configuration
 from tests.support.sla import Story, facts, utc
 from tests.support.sla import organisation as two_desks
 from tests.support.sla_machine import Machine
+from tests.support.sla_tales import FIRST, MOVE, START, WORD, Move, Word, organisation, said, told
 from tests.support.sla_walk import MINUTE
-from tests.unit.test_sla_fold import (
-    DESKS,
-    MOVES,
-    START,
-    WORDS,
-    Move,
-    Word,
-    organisation,
-    said,
-    told,
-)
 
 HOLIDAY: Final = """
 calendars:
@@ -333,16 +322,9 @@ def feed(machine: Machine, requests: Sequence[Event[Any]], tickets: Sequence[Eve
 
 @settings(max_examples=250, deadline=None)
 @given(
-    first=st.builds(
-        Move,
-        gap=st.integers(0, 60),
-        what=st.just("queued"),
-        desk=st.sampled_from(DESKS),
-        reason=st.just(PendReason.CUSTOMER),
-        supplier=st.none(),
-    ),
-    others=MOVES,
-    spoken=WORDS,
+    first=FIRST,
+    others=st.lists(MOVE, max_size=8),
+    spoken=st.lists(WORD, max_size=6),
     asked=st.integers(0, 4_000),
     late=st.integers(0, 600),
     ticks=st.booleans(),
