@@ -182,4 +182,4 @@ def test_an_agreement_is_shown_as_it_stands() -> None:
     assert (view.binds, view.days_left, view.review_due_on) == (True, 9, date(2027, 3, 22))
     assert view.targets == {"response": {"P1": 300}}
     assert view.measures.satisfaction_min == 4.2
-    assert [warning.what for warning in view.warnings] == ["expires-soon"]
+    assert [warning.what for warning in view.warnings] == ["not-measured", "expires-soon"]
