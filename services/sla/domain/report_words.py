@@ -71,7 +71,7 @@ _EN: Final[Mapping[str, str]] = {
     "scorecard": "Scorecard of the agreements",
     "scorecard-why": (
         "Measures beside the clocks, each with the cases that count. Without a case there is no "
-        "verdict; what no event tells has no value."
+        "verdict; what no event tells has no value. A rate that must not be exceeded is cut upwards."
     ),
     "party": "With",
     "value": "Value",
@@ -176,7 +176,7 @@ _ZH: Final[Mapping[str, str]] = {
         "已撤回的违约和已取消的时钟不计入。名称和客户以当时为准。比率只舍不入。"
     ),
     "scorecard": "协议记分卡",
-    "scorecard-why": "时钟以外的指标及其计入的数量。没有计入的则不作判定；事件未记录的没有数值。",
+    "scorecard-why": "时钟以外的指标及其计入的数量。没有计入的则不作判定；事件未记录的没有数值。不得超过的比率只入不舍。",
     "party": "对方",
     "value": "实际",
     "cases": "计入",
