@@ -19,6 +19,8 @@ from shared.aggregate import Aggregate, Document, fold
 from shared.contracts.envelope import EnvelopeInvalid, Event, decode
 from shared.documents import plain
 from shared.kernel import Infrastructure
+from shared.runner import record_of
+from shared.streams import Record
 
 STREAMS_PER_BATCH = 500
 READ_RECORDS_MAX = 1_000
@@ -43,6 +45,22 @@ async def read_topic(servers: Sequence[str], topic: str) -> AsyncIterator[list[E
     Raises:
         Infrastructure: the broker does not answer.
     """
+    async for records in read_records(servers, topic):
+        events = []
+        for record in records:
+            try:
+                events.append(decode(record.headers, record.value))
+            except EnvelopeInvalid:
+                continue
+        yield events
+
+
+async def read_records(servers: Sequence[str], topic: str) -> AsyncIterator[list[Record]]:
+    """Yield all records that a topic holds now, in batches; those of a key keep their order.
+
+    Raises:
+        Infrastructure: the broker does not answer.
+    """
     consumer = AIOKafkaConsumer(
         topic,
         bootstrap_servers=list(servers),
@@ -60,14 +78,7 @@ async def read_topic(servers: Sequence[str], topic: str) -> AsyncIterator[list[E
                 if all(positions[p] >= ends[p] for p in partitions):
                     return
                 found = await consumer.getmany(timeout_ms=500, max_records=READ_RECORDS_MAX)
-            events = []
-            for records in found.values():
-                for record in records:
-                    try:
-                        events.append(decode(record.headers, record.value))
-                    except EnvelopeInvalid:
-                        continue
-            yield events
+            yield [record_of(raw) for records in found.values() for raw in records]
     except (KafkaError, TimeoutError, OSError) as error:
         message = f"broker: {type(error).__name__}: {error}"
         raise Infrastructure(message) from error

@@ -40,7 +40,7 @@ from shared.outbox import Relay
 from shared.parking import Parking
 from shared.parking_api import parking_router
 from shared.rebuild import read_topic, rebuild
-from shared.runner import BusLimits
+from shared.runner import BusLimits, Process
 from shared.settings import ServiceSettings
 from shared.streams import Record
 
@@ -165,10 +165,13 @@ class Runtime:
         *,
         first: First | None = None,
         then: Callable[[], None] | None = None,
+        also: Process | None = None,
     ) -> Consumer:
         """Consume a topic's events into documents of this service.
 
-        ``first`` is the consumer's: it fetches what the decisions need from elsewhere. ``then`` is called after each batch that was applied, to wake a ticker; it must not block.
+        ``first`` is the consumer's: it fetches what the decisions need from elsewhere. ``then`` is
+        called after each batch that was applied, to wake a ticker; it must not block. ``also``
+        takes in the same records after that; a batch is acknowledged when both have.
         """
         consumer = Consumer(
             topic=topic,
@@ -186,6 +189,8 @@ class Runtime:
             await consumer.process(records)
             if then is not None:
                 then()
+            if also is not None:
+                await also(records)
 
         self.bus.consume(topic, process)
         return consumer

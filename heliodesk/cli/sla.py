@@ -37,6 +37,8 @@ class Table(StrEnum):
     CAUSES = "causes"
     CLOCKS = "clocks"
     CORRECTIONS = "corrections"
+    SCORECARD = "scorecard"
+    RESOLUTION_CHANGES = "resolution-changes"
 
 
 Name = Annotated[str | None, typer.Option(help="Only of this one; - for those without one.")]

@@ -11,22 +11,24 @@ from services.sla.api import clock_router, internal_router
 from services.sla.consumers import on_requests, on_tickets
 from services.sla.domain.escalating import expected_levels
 from services.sla.domain.evolve import TICKET_CLOCKS
+from services.sla.domain.solutions import SolutionVersion, Solving
 from services.sla.evidence_store import MongoEvidence
 from services.sla.foresight import Expected, Foresight
 from services.sla.foresight_api import prediction_router
 from services.sla.foresight_store import MongoForesight
 from services.sla.handlers import ClockHandlers, tell_expected
-from services.sla.projector import Projector
+from services.sla.projector import CLOCKS_TOLD, TICKETS_TOLD, Projector
 from services.sla.reports import Reports
 from services.sla.reports_api import reports_router
 from services.sla.rerate_api import rerate_router
 from services.sla.rerating import Rerating
 from services.sla.settings import SlaSettings
+from services.sla.solution_store import MongoSolutions
 from services.sla.store import MongoClocks
 from services.sla.ticker import ClockTicker, GroupCaughtup, TickLimits
 from shared.clock import Clock, SystemClock
 from shared.contracts.topics import CLOCKS, REQUESTS, TICKETS
-from shared.rebuild import read_topic
+from shared.rebuild import read_records
 from shared.service import Runtime
 from shared.streams import StreamStore
 
@@ -56,8 +58,8 @@ def create_app(settings: SlaSettings, *, clock: Clock | None = None) -> FastAPI:
         ),
     )
     runtime.consume(REQUESTS, on_requests(handlers))
-    runtime.consume(TICKETS, on_tickets(handlers))
-    reports = _reports(runtime, settings, clock)
+    reports, solutions = _reports(runtime, settings, clock)
+    runtime.consume(TICKETS, on_tickets(handlers), also=solutions.process)
     rerating = Rerating(index=index, handlers=handlers, committer=runtime.committer, clock=clock)
     runtime.tick("clocks", ticker.run_once, seconds=settings.tick_seconds, due=ticker.next_at)
     runtime.tick("foresight", foresight.run_once, seconds=settings.foresight_seconds)
@@ -101,17 +103,22 @@ def _foresight(
     )
 
 
-def _reports(runtime: Runtime, settings: SlaSettings, clock: Clock) -> Reports:
-    """Return the reports, and follow the service's own topic for them."""
+def _reports(
+    runtime: Runtime, settings: SlaSettings, clock: Clock
+) -> tuple[Reports, Projector[Solving, SolutionVersion]]:
+    """Return the reports, and what takes in tickets for them; the service's own topic is followed."""
     evidence = MongoEvidence(runtime.database, clock=clock)
-    projector = Projector(
-        store=evidence,
-        dead_letters=runtime.streams,
-        clock=clock,
-        observer=runtime.telemetry,
+    solutions = MongoSolutions(runtime.database, clock=clock)
+    letters = runtime.streams
+    clocks_told = Projector(
+        CLOCKS_TOLD, store=evidence, dead_letters=letters, clock=clock, observer=runtime.telemetry
     )
+    # The service's own consumer of the tickets has the observer.
+    tickets_told = Projector(TICKETS_TOLD, store=solutions, dead_letters=letters, clock=clock)
     reports = Reports(
         evidence=evidence,
+        solutions=solutions,
+        configurations=runtime.configurations,
         caughtup=GroupCaughtup(runtime.bus, (REQUESTS, TICKETS, CLOCKS), clock),
         unsent=_Outboxes(runtime.committer.store),
         clock=clock,
@@ -121,15 +128,20 @@ def _reports(runtime: Runtime, settings: SlaSettings, clock: Clock) -> Reports:
     async def prepare_evidence() -> None:
         """Make the indexes; read the topic from its start where the store has not seen it."""
         await evidence.ensure_indexes()
-        if settings.rebuild != "always" and await evidence.is_rebuilt():
-            return
-        async for events in read_topic(settings.servers, CLOCKS.name):
-            await projector.replay(events)
-        await evidence.mark_rebuilt()
+        await solutions.ensure_indexes()
+        again = settings.rebuild == "always"
+        if again or not await evidence.is_rebuilt():
+            async for records in read_records(settings.servers, CLOCKS.name):
+                await clocks_told.replay(records)
+            await evidence.mark_rebuilt()
+        if again or not await solutions.is_rebuilt():
+            async for records in read_records(settings.servers, TICKETS.name):
+                await tickets_told.replay(records)
+            await solutions.mark_rebuilt()
 
     runtime.prepare.append(prepare_evidence)
-    runtime.bus.consume(CLOCKS, projector.process)
-    return reports
+    runtime.bus.consume(CLOCKS, clocks_told.process)
+    return reports, tickets_told
 
 
 class _Outboxes:

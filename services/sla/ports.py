@@ -70,6 +70,10 @@ class ConfigurationSource(Protocol):
         """Return a version; raise Infrastructure where it is not known here."""
         ...
 
+    def applied_at(self, tenant: str, version: int) -> datetime | None:
+        """Return when a version came into force; None where that is not known here."""
+        ...
+
     def current(self, tenant: str) -> Configuration:
         """Return the newest version; raise Infrastructure where none is applied yet."""
         ...

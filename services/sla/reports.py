@@ -5,22 +5,27 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from services.sla.domain.months import Asked, AskedWrongError, Because, Month, month_of
 from services.sla.domain.outcomes import Outcome
 from services.sla.domain.report import Report
+from services.sla.domain.scorecard import Scorecard
+from services.sla.domain.solutions import Revision
 from services.sla.domain.tally import Tally
-from services.sla.evidence_ports import EvidenceStore, Unsent
-from services.sla.ports import Caughtup
+from services.sla.evidence_ports import EvidenceStore, SolutionStore, Unsent
+from services.sla.ports import Caughtup, ConfigurationSource
 from shared.clock import Clock
 from shared.kernel import rfc3339
+from shared.organisation import Configuration
 
 SETTLE: Final = timedelta(minutes=1)
 """A ticker says what is due as of an instant at which it knew everything; so much later it is
 written, at the latest."""
 CATCH_UP_SECONDS_MAX: Final = 3.0
 POLL_SECONDS: Final = 0.1
+INSTANT: Final = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +55,16 @@ class Reports:
         self,
         *,
         evidence: EvidenceStore,
+        solutions: SolutionStore,
+        configurations: ConfigurationSource,
         caughtup: Caughtup,
         unsent: Unsent,
         clock: Clock,
         grace: timedelta,
     ) -> None:
         self._evidence = evidence
+        self._solutions = solutions
+        self._configurations = configurations
         self._caughtup = caughtup
         self._unsent = unsent
         self._clock = clock
@@ -79,7 +88,7 @@ class Reports:
         if as_of is None:
             as_of = month.closes_at if closed else now
         because: Because | None = None
-        if await self._evidence.broken(tenant):
+        if await self._evidence.broken(tenant) or await self._solutions.broken(tenant):
             because = "gaps"
         elif not closed:
             because = "open"
@@ -106,7 +115,40 @@ class Reports:
         changes = await self._evidence.changes(
             tenant, before=month.starts_at, since=month.closed_before, as_of=scope.as_of
         )
-        return tally.report(as_of=scope.as_of, because=scope.because, changes=changes)
+        scorecard = Scorecard(
+            month, scope.asked, self._in_force(tenant, scope), partial(self._version, tenant)
+        )
+        revisions: Sequence[Revision] = ()
+        if not scorecard.is_empty:
+            async for solutions in self._solutions.resolved(tenant, asked=scope.asked, **stretch):
+                for solution in solutions:
+                    scorecard.add(solution)
+            revisions = await self._solutions.revised(
+                tenant, before=month.starts_at, since=month.closed_before, as_of=scope.as_of
+            )
+        return tally.report(
+            as_of=scope.as_of,
+            because=scope.because,
+            changes=changes,
+            scorecard=scorecard,
+            revisions=revisions,
+        )
+
+    def _in_force(self, tenant: str, scope: Scope) -> Configuration | None:
+        """Return the version in force when the month ended, or at the instant that is asked for.
+
+        None where there was none yet.
+        """
+        last = min(scope.month.ends_at - INSTANT, scope.as_of)
+        for version in range(self._configurations.version(tenant), 0, -1):
+            applied_at = self._configurations.applied_at(tenant, version)
+            if applied_at is None or applied_at <= last:
+                return self._configurations.at(tenant, version)
+        return None
+
+    def _version(self, tenant: str, version: int) -> Configuration:
+        """Return the version with which a ticket was accepted; of very old events, the first."""
+        return self._configurations.at(tenant, max(version, 1))
 
     def outcomes(self, tenant: str, scope: Scope) -> AsyncIterator[Sequence[Outcome]]:
         """Yield every clock that counts in a month."""

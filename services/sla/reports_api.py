@@ -47,7 +47,8 @@ def reports_router(reports: Reports) -> APIRouter:
 
         Once its month is closed (``status``), the answer is the same for ever, byte by byte. A
         filter of ``-`` asks for clocks without a customer, agreement or desk. CSV has one
-        ``table``: summary, causes, corrections, breaches, or clocks, a line for each that counts.
+        ``table``: summary, causes, corrections, scorecard, resolution-changes,
+        breaches, or clocks, a line for each that counts.
         """
         question = Question(
             month=month,

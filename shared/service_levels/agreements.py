@@ -20,6 +20,7 @@ from shared.calendar.zones import zone
 from shared.expressions import compile_condition
 from shared.organisation import TICKET_FIELDS, Configuration, Policy
 from shared.organisation.agreements import BINDING, Agreement, AgreementState
+from shared.organisation.policies import AgreementKind
 from shared.service_levels.policy_check import common_ticket, ticket_words
 from shared.service_levels.questions import Asks, Both, InScope, Question
 from shared.service_levels.tickets import SearchTooLong, Tickets
@@ -40,7 +41,14 @@ NEXT_STATES: Final[Mapping[AgreementState, frozenset[AgreementState]]] = {
 """A step back to ``negotiated`` is a renewal: what was signed binds no more, and is signed anew."""
 
 Warned = Literal[
-    "expired", "expires-soon", "not-yet", "review-overdue", "no-manager", "no-party", "overlap"
+    "expired",
+    "expires-soon",
+    "not-yet",
+    "review-overdue",
+    "no-manager",
+    "no-party",
+    "overlap",
+    "not-measured",
 ]
 
 
@@ -106,12 +114,53 @@ def agreement_for(
         if (
             agreement.kind == policy.kind
             and policy.name in agreement.targets
-            and binds_at(agreement, at)
-            and InScope(agreement.scope)(_complete(values))
-            and compile_condition(agreement.condition, TICKET_FIELDS)(values)
+            and _binds_ticket(agreement, values, at)
         ):
             return agreement
     return None
+
+
+def measured_by(
+    configuration: Configuration,
+    kind: AgreementKind,
+    measure: str,
+    values: Mapping[str, object],
+    at: dt.datetime,
+    *,
+    desk: str | None = None,
+) -> Agreement | None:
+    """Return the agreement of a kind in whose measure a ticket counts; None: it counts in none.
+
+    It is the first in the file that is of the kind, sets the measure, binds then and takes the
+    ticket. One between desks takes only what its internal supplier has solved, where it names one.
+
+    Args:
+        configuration: of the version that counts.
+        kind: of the agreement.
+        measure: a field of `Measures`.
+        values: as for `agreement_for`.
+        at: when the ticket was accepted.
+        desk: that solved it.
+    """
+    for agreement in configuration.agreements.agreements:
+        supplier = agreement.parties.internal_supplier
+        if (
+            agreement.kind == kind
+            and getattr(agreement.measures, measure) is not None
+            and (kind != "ola" or supplier in {None, desk})
+            and _binds_ticket(agreement, values, at)
+        ):
+            return agreement
+    return None
+
+
+def _binds_ticket(agreement: Agreement, values: Mapping[str, object], at: dt.datetime) -> bool:
+    """Whether an agreement binds at an instant and takes a ticket."""
+    return (
+        binds_at(agreement, at)
+        and bool(InScope(agreement.scope)(_complete(values)))
+        and compile_condition(agreement.condition, TICKET_FIELDS)(values)
+    )
 
 
 def _complete(values: Mapping[str, object]) -> dict[str, str | None]:
@@ -165,6 +214,8 @@ def _of_one(agreement: Agreement, at: dt.datetime) -> Iterator[tuple[Warned, str
         yield "no-manager", "nobody is accountable: name a manager"
     for party in _missing_parties(agreement):
         yield "no-party", f"its {party} is not named"
+    for measure, why in unmeasured(agreement):
+        yield "not-measured", f"{measure}: {why}; reports show no value and no verdict"
     if agreement.state not in BINDING:
         return
     ends = ends_at(agreement)
@@ -179,6 +230,19 @@ def _of_one(agreement: Agreement, at: dt.datetime) -> Iterator[tuple[Warned, str
     due = review_due_on(agreement)
     if due is not None and due < at.astimezone(zone(agreement.time_zone)).date():
         yield "review-overdue", f"its review was due on {due}"
+
+
+def unmeasured(agreement: Agreement) -> Iterator[tuple[str, str]]:
+    """Yield the measures that an agreement sets and that no event tells, each with the reason."""
+    measures = agreement.measures
+    if measures.satisfaction_min is not None:
+        yield "satisfaction_min", "requesters say yes or no, and give no marks from 1 to 5"
+    if measures.availability_min is not None:
+        yield "availability_min", "no event says from when to when a service was down"
+    if agreement.kind == "uc":
+        for measure in ("first_line_rate_min", "reopen_rate_max"):
+            if getattr(measures, measure) is not None:
+                yield measure, "no event says which supplier solved a ticket"
 
 
 def _missing_parties(agreement: Agreement) -> Iterator[str]:

@@ -10,7 +10,7 @@ from services.sla.domain.months import Asked
 from services.sla.domain.outcomes import MISSED, Outcome
 from services.sla.evidence_ports import EvidenceStore
 from services.sla.evidence_store import MongoEvidence
-from services.sla.projector import Projector
+from services.sla.projector import CLOCKS_TOLD, Projector
 from shared.clock import SystemClock
 from shared.mongo import connect, database
 from tests.support.evidence import Evidenced, Letters
@@ -56,7 +56,7 @@ async def both(
     store = MongoEvidence(database(client, name), clock=sla.clock)
     await store.ensure_indexes()
     letters = Letters()
-    projector = Projector(store=store, dead_letters=letters, clock=sla.clock)
+    projector = Projector(CLOCKS_TOLD, store=store, dead_letters=letters, clock=sla.clock)
     records = await sla.records()
     for start in range(0, len(records), 4):
         await projector.process(records[max(0, start - 3) : start + 4])

@@ -6,12 +6,13 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
+from services.sla.domain.report_csv import Table
 from services.sla.domain.report_html import page_of
 from services.sla.reports_api import reports_router
 from shared.auth import Actor
@@ -154,10 +155,7 @@ async def every_answer(sla: Evidenced, month: str = "2026-07") -> dict[str, byte
         {"format": "json"},
         {"format": "html"},
         {"format": "html", "lang": "zh"},
-        *(
-            {"format": "csv", "table": table}
-            for table in ("summary", "causes", "corrections", "breaches", "clocks")
-        ),
+        *({"format": "csv", "table": table} for table in get_args(Table)),
     ]
     found = {}
     async with client(sla) as http:
@@ -186,7 +184,7 @@ async def test_last_months_report_is_the_same_byte_by_byte_after_todays_edits() 
         version=2,
     )
     assert await every_answer(sla) == before
-    one = Story(facts=facts(business="alpha"), requests=3, tickets=9)
+    one = Story(facts=facts(business="alpha"), requests=3, tickets=5)
     late = datetime(2026, 8, 5, 8, tzinfo=UTC)
     await sla.feed(
         one.prioritised(late, Priority.P1), one.reopened(late), one.resolved(late + timedelta(1))
@@ -195,7 +193,7 @@ async def test_last_months_report_is_the_same_byte_by_byte_after_todays_edits() 
     assert await every_answer(sla) == before
     rebuilt = Evidenced()
     rebuilt.clock.set(sla.clock.now())
-    rebuilt.log = sla.log
+    rebuilt.log, rebuilt.tickets = sla.log, sla.tickets
     await rebuilt.project()
     assert await every_answer(rebuilt) == before
 

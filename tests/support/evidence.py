@@ -6,49 +6,48 @@ from collections import Counter
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from services.sla.domain.model import NEVER
 from services.sla.domain.months import Asked
-from services.sla.domain.outcomes import MET, MISSED, Outcome, Replaced, Version
+from services.sla.domain.outcomes import MET, MISSED, Evidence, Outcome, Replaced, Version
 from services.sla.domain.report import Report
+from services.sla.domain.solutions import Revision, Solution, SolutionVersion, Solving
 from services.sla.domain.tally import Change, Met, quarter_of
 from services.sla.evidence_ports import Kept
-from services.sla.evidence_store import (
-    evidence_from,
-    fold_row,
-    outcome_from,
-    version_id,
-    version_row,
-)
-from services.sla.projector import Projector
+from services.sla.evidence_store import CODEC, outcome_from
+from services.sla.projector import CLOCKS_TOLD, TICKETS_TOLD, Projector
 from services.sla.reports import Question, Reports
-from shared.contracts.topics import CLOCKS
+from services.sla.solution_store import CODEC as SOLUTIONS
+from services.sla.solution_store import revisions, solution_from
+from services.sla.version_store import Codec, version_id
+from shared.contracts.envelope import Event
+from shared.contracts.topics import CLOCKS, TICKETS
 from shared.kernel import Infrastructure
 from shared.organisation import Configuration
 from shared.streams import ParkedRecord, Record
 from tests.support.sla import TENANT, SeenUntil, Sla
 
+E = TypeVar("E")
+V = TypeVar("V")
 GRACE = timedelta(hours=72)
 
 
-class MemoryEvidence:
-    """`EvidenceStore` on rows, written with the codec of the real one."""
+class MemoryVersions(Generic[E, V]):
+    """`FoldStore` on rows, written with the codec of the real one."""
 
-    def __init__(self) -> None:
+    def __init__(self, codec: Codec[E, V]) -> None:
+        self.codec = codec
         self.outcomes: dict[str, dict[str, Any]] = {}
         self.folds: dict[str, dict[str, Any]] = {}
         self.fails_at: str | None = None
         """The step of the next `keep` at which the process dies: versions, replaced or folds."""
         self.rebuilt = False
 
-    async def load(self, tickets: Collection[str]) -> dict[str, Kept]:
+    async def load(self, tickets: Collection[str]) -> dict[str, Kept[E]]:
         """Return the folds that are kept, by ticket."""
         rows = [self.folds[ticket] for ticket in tickets if ticket in self.folds]
-        return {
-            row["_id"]: Kept(row["_id"], row["tenant"], evidence_from(row), row["broken"])
-            for row in rows
-        }
+        return {row["_id"]: self.codec.kept_from(row) for row in rows}
 
     def _step(self, name: str) -> None:
         if self.fails_at == name:
@@ -56,12 +55,12 @@ class MemoryEvidence:
             raise Infrastructure(name)
 
     async def keep(
-        self, versions: Sequence[Version], replaced: Sequence[Replaced], kept: Sequence[Kept]
+        self, versions: Sequence[V], replaced: Sequence[Replaced], kept: Sequence[Kept[E]]
     ) -> None:
         """Keep versions, say of others that they stand no more, then keep the folds."""
         self._step("versions")
         for version in versions:
-            row = version_row(version)
+            row = self.codec.version_row(version)
             self.outcomes.setdefault(row["_id"], row)
         self._step("replaced")
         for one in replaced:
@@ -69,7 +68,7 @@ class MemoryEvidence:
             assert row["replaced_at"] in {one.at, NEVER}
             row["replaced_at"] = one.at
         self._step("folds")
-        for row in map(fold_row, kept):
+        for row in map(self.codec.fold_row, kept):
             there = self.folds.get(row["_id"])
             if there is None or there["sequence"] <= row["sequence"]:
                 self.folds[row["_id"]] = row
@@ -84,6 +83,21 @@ class MemoryEvidence:
             for row in self.outcomes.values()
             if row["tenant"] == tenant and row["told_at"] <= as_of < row["replaced_at"]
         ]
+
+    async def is_rebuilt(self) -> bool:
+        """Return whether the topic was read from its start into this store."""
+        return self.rebuilt
+
+    async def mark_rebuilt(self) -> None:
+        """Remember that it was."""
+        self.rebuilt = True
+
+
+class MemoryEvidence(MemoryVersions[Evidence, Version]):
+    """`EvidenceStore` on rows."""
+
+    def __init__(self) -> None:
+        super().__init__(CODEC)
 
     async def decided(
         self, tenant: str, *, since: datetime, before: datetime, as_of: datetime, asked: Asked
@@ -143,13 +157,35 @@ class MemoryEvidence:
             )
         return found
 
-    async def is_rebuilt(self) -> bool:
-        """Return whether the topic was read from its start into this store."""
-        return self.rebuilt
 
-    async def mark_rebuilt(self) -> None:
-        """Remember that it was."""
-        self.rebuilt = True
+class MemorySolutions(MemoryVersions[Solving, SolutionVersion]):
+    """`SolutionStore` on rows."""
+
+    def __init__(self) -> None:
+        super().__init__(SOLUTIONS)
+
+    async def resolved(
+        self, tenant: str, *, since: datetime, before: datetime, as_of: datetime, asked: Asked
+    ) -> AsyncIterator[Sequence[Solution]]:
+        """Yield the resolutions of a stretch, as they were known at an instant."""
+        for row in self._standing(tenant, as_of):
+            one = solution_from(row)
+            if since <= one.resolved_at < before and asked.takes_named(
+                customer=one.customer, desk=one.desk, priority=one.priority
+            ):
+                yield [one]
+
+    async def revised(
+        self, tenant: str, *, before: datetime, since: datetime, as_of: datetime
+    ) -> list[Revision]:
+        """Return the resolutions of earlier months that were told of, or changed, in a stretch."""
+        past = [row for row in self.outcomes.values() if row["resolved_at"] < before]
+        known, now = (
+            [row for row in self._standing(tenant, at) if row in past] for at in (since, as_of)
+        )
+        return revisions(
+            [row for row in known if row not in now], [row for row in now if row not in known]
+        )
 
 
 @dataclass
@@ -183,16 +219,33 @@ class Evidenced(Sla):
         super().__init__(configuration=configuration)
         self.evidence = evidence or MemoryEvidence()
         self.letters = Letters()
-        self.projector = Projector(store=self.evidence, dead_letters=self.letters, clock=self.clock)
+        self.solutions = MemorySolutions()
+        self.tickets: list[Record] = []
+        """The topic of the tickets, as it was fed."""
+        self.projector = Projector(
+            CLOCKS_TOLD, store=self.evidence, dead_letters=self.letters, clock=self.clock
+        )
+        self.solved = Projector(
+            TICKETS_TOLD, store=self.solutions, dead_letters=self.letters, clock=self.clock
+        )
         self.outboxes = Outboxes()
         self.seen = SeenUntil(self.clock)
         self.reports = Reports(
             evidence=self.evidence,
+            solutions=self.solutions,
+            configurations=self.configurations,
             caughtup=self.seen,
             unsent=self.outboxes,
             clock=self.clock,
             grace=GRACE,
         )
+
+    def record(self, event: Event[Any]) -> Record:
+        """Return the record of an event, which is kept; it is written when it is made."""
+        record = super().record(event)
+        if record.topic == TICKETS.name:
+            self.tickets.append(record)
+        return record
 
     async def records(self) -> list[Record]:
         """Return all records of the topic of the clocks."""
@@ -203,6 +256,7 @@ class Evidenced(Sla):
     async def project(self) -> None:
         """Take in the whole topic; what was taken in already changes nothing."""
         await self.projector.process(await self.records())
+        await self.solved.process(self.tickets)
 
     async def report(self, month: str = "2026-07", *, tenant: str = TENANT, **asked: Any) -> Report:
         """Return the report of a month."""

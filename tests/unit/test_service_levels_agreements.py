@@ -76,6 +76,16 @@ def test_only_what_is_in_force_or_reviewed_binds(state: AgreementState) -> None:
         ({"kind": "ola"}, ["no-party"]),
         ({"kind": "ola", "parties": {"internal_supplier": "london"}}, []),
         ({"kind": "uc"}, ["no-party"]),
+        ({"measures": {"attained_min": 0.9, "first_line_rate_min": 0.6}}, []),
+        ({"measures": {"availability_min": 0.99}}, ["not-measured"]),
+        ({"measures": {"availability_min": 0.99, "satisfaction_min": 4}}, ["not-measured"] * 2),
+        (
+            {
+                "kind": "uc",
+                "measures": {"reopen_rate_max": 0.1, "attained_min": 0.9},
+            },
+            ["no-party", "not-measured"],
+        ),
         ({"valid_until": "2027-02-28"}, ["expired"]),
         ({"valid_until": "2027-03-01"}, ["expires-soon"]),
         ({"valid_until": "2027-05-29"}, ["expires-soon"]),
@@ -182,4 +192,4 @@ def test_an_agreement_is_shown_as_it_stands() -> None:
     assert (view.binds, view.days_left, view.review_due_on) == (True, 9, date(2027, 3, 22))
     assert view.targets == {"response": {"P1": 300}}
     assert view.measures.satisfaction_min == 4.2
-    assert [warning.what for warning in view.warnings] == ["expires-soon"]
+    assert [warning.what for warning in view.warnings] == ["not-measured", "expires-soon"]

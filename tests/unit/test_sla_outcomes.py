@@ -21,7 +21,7 @@ from services.sla.domain.months import Asked, month_of
 from services.sla.domain.outcomes import Evidence, told
 from services.sla.domain.report import Report
 from services.sla.domain.tally import Tally
-from services.sla.projector import Projector
+from services.sla.projector import CLOCKS_TOLD, Projector
 from shared.aggregate import Document, fold
 from shared.contracts.facts import Priority
 from shared.contracts.intake import Direction
@@ -196,7 +196,7 @@ async def report_of(
     """Return the report of what a projector makes of records, in batches, with redelivery."""
     evidence = MemoryEvidence()
     letters = Letters()
-    projector = Projector(store=evidence, dead_letters=letters, clock=ManualClock())
+    projector = Projector(CLOCKS_TOLD, store=evidence, dead_letters=letters, clock=ManualClock())
     place = 0
     while place < len(records):
         size = data.draw(st.integers(1, 6))

@@ -58,15 +58,19 @@ class Asked:
 
     def takes(self, outcome: Outcome) -> bool:
         """Return whether a clock is asked for."""
-        pairs = (
-            (self.customer, outcome.customer),
-            (self.desk, outcome.desk),
-            (self.agreement, outcome.agreement),
-            (self.priority, outcome.priority),
+        named = self.takes_named(
+            customer=outcome.customer, desk=outcome.desk, priority=outcome.priority
         )
-        return all(
-            asked is None or asked == (NONE if found is None else found) for asked, found in pairs
-        )
+        return named and _is(self.agreement, outcome.agreement)
+
+    def takes_named(self, *, customer: str | None, desk: str | None, priority: str) -> bool:
+        """Return whether something is asked for, whatever its agreement."""
+        pairs = ((self.customer, customer), (self.desk, desk), (self.priority, priority))
+        return all(_is(asked, found) for asked, found in pairs)
+
+
+def _is(asked: str | None, found: str | None) -> bool:
+    return asked is None or asked == (NONE if found is None else found)
 
 
 def month_of(name: str, *, time_zone: str, grace: timedelta, now: datetime) -> Month:

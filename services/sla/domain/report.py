@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.sla.domain.months import Because, Status
+from services.sla.domain.scorecard import Measured, SolutionChange
 from shared.contracts.facts import Code, Instant
 
 
@@ -188,4 +189,7 @@ class Report(_Part):
     pauses: tuple[Held, ...]
     cells: tuple[Cell, ...]
     breaches: tuple[Breach, ...]
+    scorecard: tuple[Measured, ...] = ()
+    """What agreements promise beside their clocks, in the order of their file."""
     corrections: tuple[Correction, ...]
+    resolution_changes: tuple[SolutionChange, ...] = ()

@@ -13,7 +13,9 @@ from services.sla.domain.outcomes import Outcome
 from services.sla.domain.report import Report
 from shared.kernel import rfc3339
 
-Table = Literal["summary", "breaches", "causes", "clocks", "corrections"]
+Table = Literal[
+    "summary", "breaches", "causes", "clocks", "corrections", "scorecard", "resolution-changes"
+]
 
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """A cell that begins so would be run by a spreadsheet; an apostrophe before it prevents that."""
@@ -168,10 +170,82 @@ def _corrections(report: Report) -> tuple[Sequence[Cell], list[Sequence[Cell]]]:
     ]
 
 
+def _scorecard(report: Report) -> tuple[Sequence[Cell], list[Sequence[Cell]]]:
+    columns = (
+        "month",
+        "time_zone",
+        "as_of",
+        "status",
+        "agreement",
+        "title",
+        "kind",
+        "party",
+        "measure",
+        "target",
+        "value",
+        "numerator",
+        "denominator",
+        "kept",
+        "why",
+    )
+    return columns, [
+        (
+            report.month,
+            report.time_zone,
+            report.as_of,
+            report.status,
+            one.agreement,
+            one.title,
+            one.kind,
+            one.party,
+            one.measure,
+            one.target,
+            one.value,
+            one.numerator,
+            one.denominator,
+            None if one.kept is None else "yes" if one.kept else "no",
+            one.why,
+        )
+        for one in report.scorecard
+    ]
+
+
+def _resolution_changes(report: Report) -> tuple[Sequence[Cell], list[Sequence[Cell]]]:
+    columns = (
+        "number",
+        "ticket",
+        "resolved_at",
+        "customer",
+        "desk",
+        "agreements",
+        "was",
+        "now",
+        "verdict_was",
+        "verdict",
+    )
+    return columns, [
+        (
+            one.number,
+            one.ticket,
+            one.resolved_at,
+            one.customer,
+            one.desk,
+            "; ".join(one.agreements),
+            one.was,
+            one.now,
+            one.verdict_was,
+            one.verdict,
+        )
+        for one in report.resolution_changes
+    ]
+
+
 _TABLES: Final[dict[str, Callable[[Report], tuple[Sequence[Cell], list[Sequence[Cell]]]]]] = {
     "summary": _summary,
     "causes": _causes,
     "corrections": _corrections,
+    "scorecard": _scorecard,
+    "resolution-changes": _resolution_changes,
 }
 
 

@@ -9,6 +9,7 @@ from typing import Final
 from services.sla.domain.report import Breach, Correction, Line, Promise, Report
 from services.sla.domain.report_svg import Bar, bars_svg, days_svg
 from services.sla.domain.report_words import Words
+from services.sla.domain.scorecard import Measured
 
 BREACHES_MAX: Final = 300
 """Breaches that the page lists; the CSV has all."""
@@ -78,6 +79,7 @@ class _Page:
         report, words = self.report, self.words
         yield self._header()
         yield self._figures()
+        yield self._scorecard()
         if not report.cells:
             yield f"<p>{words('no-clock')}</p>"
         else:
@@ -94,6 +96,7 @@ class _Page:
             yield self._pauses()
             yield self._breaches()
         yield self._corrections()
+        yield self._resolution_changes()
         yield f'<footer class="quiet">{words("rules")}</footer>'
 
     def _header(self) -> str:
@@ -128,6 +131,39 @@ class _Page:
             f"<div><dt>{words(name)}</dt><dd>{value}</dd></div>" for name, value in figures
         )
         return f'<dl class="figures">{boxes}</dl>'
+
+    def _scorecard(self) -> str:
+        words, measures = self.words, self.report.scorecard
+        if not measures:
+            return ""
+        head = (
+            ("agreement", ""),
+            ("party", ""),
+            ("metric", ""),
+            ("target", "n"),
+            ("value", "n"),
+            ("cases", "n"),
+            ("kept", ""),
+        )
+        table = self._table(head, [self._measure(one) for one in measures])
+        why = f'<p class="quiet">{words("scorecard-why")}</p>'
+        return self._section("scorecard", why + table)
+
+    def _measure(self, one: Measured) -> tuple[str, ...]:
+        words = self.words
+        limit = "≤" if one.measure.endswith("_max") else "≥"
+        target = f"{one.target:g}" if one.why == "no-marks" else words.share(one.target)
+        verdict = words(one.why or ("yes" if one.kept else "no"))
+        counted = one.why in {None, "no-marks"}
+        return (
+            one.title or one.agreement,
+            one.party or "",
+            words(one.measure),
+            f"{limit} {target}",
+            words.share(one.value, up=one.measure.endswith("_max")),
+            f"{one.numerator}/{one.denominator}" if counted else "–",
+            verdict if one.kept is not False else f"✗ {verdict}",
+        )
 
     def _promises(self) -> str:
         words, promises = self.words, self.report.promises
@@ -286,6 +322,36 @@ class _Page:
             for outcome, at in pairs
         )
         return was, now
+
+    def _resolution_changes(self) -> str:
+        words, found = self.words, self.report.resolution_changes
+        if not found:
+            return ""
+        head = (
+            ("ticket", "t"),
+            ("resolved-at", "t"),
+            ("customer", ""),
+            ("agreement", ""),
+            ("was", ""),
+            ("now", ""),
+        )
+        rows = [
+            (
+                one.number,
+                words.at(one.resolved_at),
+                self._name(one.customer),
+                ", ".join(one.agreements),
+                self._stood(one.was, one.verdict_was),
+                self._stood(one.now, one.verdict),
+            )
+            for one in found[:BREACHES_MAX]
+        ]
+        why = f'<p class="quiet">{words("corrections-why")}</p>'
+        return self._section("resolution-changes", why + self._table(head, rows))
+
+    def _stood(self, word: str | None, verdict: str | None) -> str:
+        parts = [self.words(word or "nothing"), self.words(verdict) if verdict else ""]
+        return ", ".join(part for part in parts if part)
 
     def _name(self, name: str | None) -> str:
         return name or f"({self.words('none')})"

@@ -68,6 +68,31 @@ _EN: Final[Mapping[str, str]] = {
         "month of the due time that passed. Withdrawn breaches and cancelled clocks do not "
         "count. Names and customers are those as of that instant. Shares are cut, not rounded."
     ),
+    "scorecard": "Scorecard of the agreements",
+    "scorecard-why": (
+        "Measures beside the clocks, each with the cases that count. Without a case there is no "
+        "verdict; what no event tells has no value. A rate that must not be exceeded is cut upwards."
+    ),
+    "party": "With",
+    "value": "Value",
+    "cases": "Cases",
+    "kept": "Kept",
+    "yes": "kept",
+    "no": "missed",
+    "no-cases": "no case",
+    "no-marks": "no marks; satisfied, of those who said",
+    "not-measured": "not measured",
+    "attained_min": "Clocks that met their targets",
+    "first_line_rate_min": "Solved at the first line",
+    "reopen_rate_max": "Resolutions reopened",
+    "satisfaction_min": "Satisfaction, 1 to 5",
+    "availability_min": "Availability",
+    "resolution-changes": "Resolutions of earlier months that changed since they were closed",
+    "resolved-at": "Resolved",
+    "resolved": "resolved",
+    "reopened": "reopened",
+    "satisfied": "satisfied",
+    "dissatisfied": "not satisfied",
     "unnamed": "not known",
     "for": "{desk}, waiting for {supplier}",
     "response": "Response",
@@ -150,6 +175,28 @@ _ZH: Final[Mapping[str, str]] = {
         "每个时钟只计一次：达成的计入其结束所在的月份，未达成的计入到期时间所在的月份。"
         "已撤回的违约和已取消的时钟不计入。名称和客户以当时为准。比率只舍不入。"
     ),
+    "scorecard": "协议记分卡",
+    "scorecard-why": "时钟以外的指标及其计入的数量。没有计入的则不作判定；事件未记录的没有数值。不得超过的比率只入不舍。",
+    "party": "对方",
+    "value": "实际",
+    "cases": "计入",
+    "kept": "是否达成",
+    "yes": "达成",
+    "no": "未达成",
+    "no-cases": "无计入",
+    "no-marks": "无评分；仅计满意者与表态者",
+    "not-measured": "未测量",
+    "attained_min": "时钟达成率",
+    "first_line_rate_min": "一线解决率",
+    "reopen_rate_max": "重新打开率",
+    "satisfaction_min": "满意度（1 至 5）",
+    "availability_min": "可用性",
+    "resolution-changes": "以往月份结账后变更的解决记录",
+    "resolved-at": "解决时间",
+    "resolved": "已解决",
+    "reopened": "已重新打开",
+    "satisfied": "满意",
+    "dissatisfied": "不满意",
     "unnamed": "未知",
     "for": "{desk}（等待 {supplier}）",
     "response": "响应",
@@ -199,11 +246,15 @@ class Words:
         """Return a duration in whole seconds; the JSON and the CSV have it exactly."""
         return duration(float(int(seconds)), lang=self.lang)
 
-    def share(self, share: float | None) -> str:
-        """Return a share in per cent, cut to two digits: only the whole reads as 100 %."""
+    def share(self, share: float | None, *, up: bool = False) -> str:
+        """Return a share in per cent, cut to two digits: only the whole reads as 100 %.
+
+        ``up`` is for what must not exceed a share: then it is never cut below what it is.
+        """
         if share is None:
             return "–"
-        hundredths = int(round(share * 1_000_000) // 100)
+        millionths = round(share * 1_000_000)
+        hundredths = -(-millionths // 100) if up else millionths // 100
         return f"{hundredths // 100}.{hundredths % 100:02d} %"
 
     def who(self, desk: str | None, supplier: str | None) -> str:

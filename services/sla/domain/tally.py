@@ -30,6 +30,8 @@ from services.sla.domain.report import (
     Report,
     Used,
 )
+from services.sla.domain.scorecard import Scorecard
+from services.sla.domain.solutions import Revision
 from shared.calendar.zones import zone
 
 SHARE_UNITS: Final = 1_000_000
@@ -127,9 +129,15 @@ class Tally:
             reasons.add(key)
 
     def report(
-        self, *, as_of: datetime, because: Because | None = None, changes: Iterable[Change] = ()
+        self,
+        *,
+        as_of: datetime,
+        because: Because | None = None,
+        changes: Iterable[Change] = (),
+        scorecard: Scorecard | None = None,
+        revisions: Iterable[Revision] = (),
     ) -> Report:
-        """Return the report of what was counted."""
+        """Return the report of what was counted; ``scorecard`` has counted the resolutions."""
         month, asked = self._month, self._asked
         cells = sorted(self._cells.items(), key=lambda item: _order(*item[0]))
         total = [sum(counts[column] for _, counts in cells) for column in (0, 1)]
@@ -175,7 +183,15 @@ class Tally:
                 for one in sorted(self._missed, key=lambda o: (o.decided_at, o.ticket, o.clock))
             ),
             corrections=self._corrections(changes),
+            scorecard=scorecard.lines(self._by_agreement()) if scorecard else (),
+            resolution_changes=scorecard.changes(revisions) if scorecard else (),
         )
+
+    def _by_agreement(self) -> dict[str, tuple[int, int]]:
+        """Return, by agreement, how many clocks were met and missed."""
+        return {
+            name: (met, missed) for (name,), (met, missed) in self._summed((1,)) if name is not None
+        }
 
     def _summed(self, places: tuple[int, ...]) -> list[tuple[tuple[str | None, ...], list[int]]]:
         sums: dict[tuple[str | None, ...], list[int]] = {}
