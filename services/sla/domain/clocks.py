@@ -99,7 +99,7 @@ def courses_of(
     history: History, rules: Rules, *, at: datetime, known: Sequence[Clock]
 ) -> Iterator[Folded]:
     """Yield every clock as `folded` does, with all cycles that have ended."""
-    yield from _Fold(history, rules, at=at, known=known, told=None).all()
+    yield from _Fold(history, rules, at=at, known=known, told=None).all(let_go=True)
 
 
 class _Fold:
@@ -124,11 +124,14 @@ class _Fold:
         self._known = {clock.view.clock: clock for clock in known}
         self._values: dict[TicketFacts, dict[str, object]] = {}
 
-    def all(self) -> Iterator[Folded]:
-        """Yield every clock: policy by policy, subject by subject, cycle by cycle."""
+    def all(self, *, let_go: bool = False) -> Iterator[Folded]:
+        """Yield every clock: policy by policy, subject by subject, cycle by cycle.
+
+        ``let_go`` is whether also the cycles that the document has let go.
+        """
         for index, row in enumerate(self._terms.rows):
             for subject in self._subjects(row):
-                yield from self._of(index, row, subject)
+                yield from self._of(index, row, subject, let_go=let_go)
 
     def _subjects(self, row: Row) -> list[str | None]:
         """Return whose clocks a policy gives: one of the ticket, or one of each desk or supplier."""
@@ -143,7 +146,7 @@ class _Fold:
         names = [name for name in dict.fromkeys([*before, *found]) if name is not None]
         return [name for name in names if row.only in {None, name}]
 
-    def _of(self, index: int, row: Row, subject: str | None) -> Iterator[Folded]:
+    def _of(self, index: int, row: Row, subject: str | None, *, let_go: bool) -> Iterator[Folded]:
         mine = _mine(row, subject)
         desk, tier = self._history.desk, self._history.tier
         if row.subject == "desk":
@@ -151,19 +154,23 @@ class _Fold:
             held = (m.entry.tier for m in self._moments if m.entry and m.desk == subject)
             tier = next(held, self._history.tier)
         known = self._known_of(row, subject)
-        restored = self._restored(known)
-        gone = known[0].view.cycle - 1 if known else 0
-        cycle = restored.cycle - 1 if restored is not None else 0
-        for clock in known:
-            if clock.view.cycle <= cycle:
-                yield Folded(clock, None)
+        restored = self._restored(row, subject)
+        gone = known[0].view.cycle - 1 if known and not let_go else 0
         log = self._history.facts
         targets = [
             self._terms.promised(self._configuration, entry.facts, desk=desk, tier=tier)[index]
             for entry in log
         ]
-        begun = self._moments[0].at
-        for window in windows(log, targets, retroactive=row.policy.retroactive, begun=begun):
+        begun = self._moments[0].at if restored is None else restored.started_at
+        found = windows(log, targets, retroactive=row.policy.retroactive, begun=begun)
+        cycle = restored.cycle - 1 if restored is not None else 0
+        if restored is not None and not (found and found[0].holds_at(begun)):
+            # It is let go, and its policy did not fit where the history is settled.
+            cycle, restored = restored.cycle, None
+        for clock in known:
+            if clock.view.cycle <= cycle:
+                yield Folded(clock, None)
+        for window in found:
             machine = Machine(
                 policy=row.policy,
                 defaults=row.defaults,
@@ -194,27 +201,27 @@ class _Fold:
         ]
         return sorted(found, key=lambda clock: clock.view.cycle)
 
-    def _restored(self, known: Sequence[Clock]) -> Course | None:
-        """Return the cycle that goes on from where the history is settled."""
+    def _restored(self, row: Row, subject: str | None) -> Course | None:
+        """Return the cycle that goes on from where the history is settled; None where none does.
+
+        A document may have let its clock go since: then only its number counts.
+        """
         settlement = self._history.settlement
-        if settlement is None:
-            return None
-        stood = {one.clock: one for one in settlement.clocks}
-        for clock in known:
-            one = stood.get(clock.view.clock)
-            if one is None:
+        for one in settlement.clocks if settlement is not None else ():
+            number = one.clock.rpartition(":")[2]
+            if not number.isdigit() or one.clock != _id(row, subject, int(number)):
                 continue
-            first = self._moments[0]
+            clock, first = self._known.get(one.clock), self._moments[0]
             course = Course(
-                cycle=clock.view.cycle,
-                started_at=clock.view.started_at,
+                cycle=int(number),
+                started_at=first.at if clock is None else clock.view.started_at,
                 started_by=Rule.METRIC,
                 phase=Phase(one.state),
                 ended_at=one.ended_at,
                 ended_by=Rule(one.ended_by) if one.ended_by else None,
             )
             if course.phase is Phase.RUNNING:
-                course.runs.append(_run_at(clock.spans, first))
+                course.runs.append(_run_at(clock.spans if clock else (), first))
             else:
                 course.rests.append(Rest(first.at, first, course.ended_by or Rule.METRIC))
             return course
@@ -258,6 +265,9 @@ class _Fold:
             "agreement": fit.target.agreement,
             **self._causes(policy),
         }
+        if known is not None and known.view.target_seconds != fit.target.seconds:
+            # What is known of another target says nothing of this one.
+            update |= {"due_at": None, "calendar_due_at": None}
         if known is not None:
             begun = known.view
         else:
