@@ -11,12 +11,12 @@ from shared.service_levels.agreements import (
     StateChange,
     agreement_for,
     agreement_warnings,
-    binds_at,
     review_due_on,
     skipped_states,
     target_for,
 )
 from shared.service_levels.backwards import NoTargets, Proposal, propose_targets
+from shared.service_levels.binding import binds_at
 from shared.service_levels.chains import check_chains
 from shared.service_levels.late_words import LateChain
 from shared.service_levels.policy_check import check_policies

@@ -51,7 +51,7 @@ class ServiceLevels(View):
 def service_levels(configuration: Configuration, now: datetime) -> ServiceLevels:
     """Return what the checks find, of tickets opened from the present minute on."""
     chains = check_chains(configuration, now.replace(second=0, microsecond=0))
-    policies = check_policies(configuration)
+    policies = check_policies(configuration, now)
     return ServiceLevels(
         late_chains=chains.late,
         overlaps=policies.overlaps,
