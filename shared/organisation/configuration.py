@@ -21,7 +21,7 @@ from shared.organisation.handover import HandoverSection
 from shared.organisation.intake import IntakeSection
 from shared.organisation.integrations import Integration, IntegrationsSection, TemplatesSection
 from shared.organisation.lifecycle import LifecycleSection
-from shared.organisation.lookup import Places, found
+from shared.organisation.lookup import Places, UnknownName, found
 from shared.organisation.places import (
     Agent,
     AgentsSection,
@@ -29,8 +29,9 @@ from shared.organisation.places import (
     Desk,
     DesksSection,
     OrganisationSection,
+    Site,
 )
-from shared.organisation.policies import Policy, SlaSection
+from shared.organisation.policies import SlaSection
 from shared.organisation.problems import ConfigurationInvalid, Problem
 from shared.organisation.reports import problems_of
 from shared.organisation.routing import RoutingSection
@@ -240,13 +241,21 @@ class Configuration(Places):
         """Return the zone in which a desk's times are shown; raise UnknownName."""
         return self.desk(desk).time_zone or self.desk_calendar(desk).time_zone
 
-    def policy_calendar(self, policy: Policy, desk: str) -> CompiledCalendar:
-        """Return the calendar by which a policy counts while a desk holds the work.
+    def zone_of_ticket(self, *, item_zone: str | None, site: str | None, desk: str | None) -> str:
+        """Return where a ticket's floating calendars are read: at the item, the site, or the desk.
 
-        Raises:
-            UnknownName: there is no such desk or calendar.
+        Sites and desks that are not known have none; what has none is read in UTC.
         """
-        return self.desk_calendar(desk) if policy.follows_desk else self.calendar(policy.calendar)
+        return (
+            item_zone or self._zone_at(self.site, site) or self._zone_at(self.desk, desk) or "UTC"
+        )
+
+    @staticmethod
+    def _zone_at(look: Callable[[str], Site | Desk], name: str | None) -> str | None:
+        try:
+            return look(name).time_zone if name is not None else None
+        except UnknownName:
+            return None
 
     def open_desks(self, at: datetime) -> tuple[Desk, ...]:
         """Return the desks that are open at an instant, in the order of the file."""

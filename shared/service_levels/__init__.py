@@ -11,15 +11,13 @@ from shared.service_levels.agreements import (
     StateChange,
     agreement_for,
     agreement_warnings,
-    begins_at,
-    binds_at,
-    ends_at,
     measured_by,
     review_due_on,
     skipped_states,
     target_for,
 )
 from shared.service_levels.backwards import NoTargets, Proposal, propose_targets
+from shared.service_levels.binding import begins_at, binds_at, ends_at
 from shared.service_levels.chains import check_chains
 from shared.service_levels.late_words import LateChain
 from shared.service_levels.policy_check import check_policies

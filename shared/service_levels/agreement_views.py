@@ -8,14 +8,8 @@ from shared.organisation import Configuration
 from shared.organisation.agreements import Agreement, AgreementState, Measures, Parties
 from shared.organisation.policies import AgreementKind
 from shared.organisation.words import PriorityName
-from shared.service_levels.agreements import (
-    FAR,
-    AgreementWarning,
-    agreement_warnings,
-    binds_at,
-    ends_at,
-    review_due_on,
-)
+from shared.service_levels.agreements import AgreementWarning, agreement_warnings, review_due_on
+from shared.service_levels.binding import FAR, binds_at, ends_at
 from shared.service_levels.policy_check import View
 
 

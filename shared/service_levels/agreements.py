@@ -15,20 +15,18 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from shared.calendar.days import EPOCH, from_ms, reached_ms
 from shared.calendar.zones import zone
 from shared.expressions import compile_condition
 from shared.organisation import TICKET_FIELDS, Configuration, Policy
 from shared.organisation.agreements import BINDING, Agreement, AgreementState
 from shared.organisation.policies import AgreementKind
+from shared.service_levels.binding import begins_at, binds_at, ends_at, takes
 from shared.service_levels.policy_check import common_ticket, ticket_words
-from shared.service_levels.questions import Asks, Both, InScope, Question
+from shared.service_levels.questions import InScope, Question
 from shared.service_levels.tickets import SearchTooLong, Tickets
 
 EXPIRES_SOON_DAYS: Final = 90
 """A successor is negotiated for about a quarter."""
-
-FAR: Final = dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
 
 NEXT_STATES: Final[Mapping[AgreementState, frozenset[AgreementState]]] = {
     "draft": frozenset({"negotiated", "expired"}),
@@ -66,34 +64,6 @@ class AgreementWarning(BaseModel):
     def words(self) -> str:
         """Return it in a sentence."""
         return f"{self.agreement}: {self.text}"
-
-
-def begins_at(agreement: Agreement) -> dt.datetime:
-    """Return the first instant of an agreement's validity, in UTC."""
-    if agreement.valid_from is None:
-        return EPOCH
-    return _midnight(agreement, agreement.valid_from)
-
-
-def ends_at(agreement: Agreement) -> dt.datetime:
-    """Return the first instant after an agreement's validity, in UTC."""
-    if agreement.valid_until is None or agreement.valid_until.year >= FAR.year:
-        return FAR
-    return _midnight(agreement, agreement.valid_until + dt.timedelta(days=1))
-
-
-def _midnight(agreement: Agreement, day: dt.date) -> dt.datetime:
-    return from_ms(reached_ms(dt.datetime.combine(day, dt.time()), zone(agreement.time_zone)))
-
-
-def binds_at(agreement: Agreement, at: dt.datetime) -> bool:
-    """Whether an agreement binds at an instant."""
-    return agreement.state in BINDING and begins_at(agreement) <= at < ends_at(agreement)
-
-
-def takes(agreement: Agreement) -> Question:
-    """Return the question whether an agreement is for a ticket."""
-    return Both(InScope(agreement.scope), Asks(agreement.condition))
 
 
 def agreement_for(

@@ -11,7 +11,8 @@ from typing import Literal
 from shared.organisation import SITE_CALENDAR, Configuration, Policy
 from shared.organisation.agreements import BINDING, Agreement
 from shared.organisation.words import PRIORITIES, PriorityName
-from shared.service_levels.agreements import begins_at, ends_at, takes, target_for
+from shared.service_levels.agreements import target_for
+from shared.service_levels.binding import begins_at, ends_at, takes
 from shared.service_levels.questions import Asks, Facts, OneOf, Question, Value
 from shared.service_levels.tickets import Found, Tickets
 from shared.service_levels.ways import Way, ways

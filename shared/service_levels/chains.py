@@ -17,6 +17,7 @@ from shared.calendar.days import from_ms, to_ms
 from shared.organisation import Configuration, Policy
 from shared.service_levels.cases import Case, Cases, Span
 from shared.service_levels.chain import Step, Worst, due_time, worst_start
+from shared.service_levels.chain_limits import unchecked
 from shared.service_levels.late_words import LateChain, LateStep, UnbackedPolicy
 from shared.service_levels.lines import NEVER, Line, LineTooShort
 from shared.service_levels.policy_check import ticket_of
@@ -226,6 +227,7 @@ def check_chains(configuration: Configuration, start: datetime, days: int = DAYS
             )
         except SearchTooLong:
             given_up.append(f"policy {policy.name}: too many kinds of ticket to check its chain")
+    given_up += unchecked(configuration, start)
     return ChainCheck(tuple(late), unbacked(configuration), tuple(given_up))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import combinations
 from typing import Final
 
@@ -16,9 +17,11 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.condition_reading import ANOTHER
 from shared.organisation import Configuration, Policy
+from shared.organisation.agreements import Agreement
 from shared.organisation.policies import AgreementKind
 from shared.organisation.words import PRIORITIES, MetricName
-from shared.service_levels.questions import Asks, Both, OneOf, Question, Value
+from shared.service_levels.binding import binds_at, takes
+from shared.service_levels.questions import Asks, Both, Facts, OneOf, Question, Value
 from shared.service_levels.tickets import Choice, Found, SearchTooLong, Tickets
 
 PAIRS_MAX: Final = 100_000
@@ -101,35 +104,92 @@ def _value_words(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
-        return "+".join(map(str, value)) or "none"
+        return "+".join("any other" if each == ANOTHER else str(each) for each in value) or "none"
     return "that nothing names" if value == ANOTHER else str(value)
 
 
-def applies(policy: Policy) -> Question:
-    """Return the question whether a ticket has a clock of a policy."""
-    return Both(OneOf("priority", policy.targets), Asks(policy.condition))
+class Applies:
+    """Whether a ticket has a clock of a policy: it meets the condition, and has a target.
+
+    Of the agreements that bind, the first that takes the ticket adds targets to the policy's own.
+    """
+
+    def __init__(self, policy: Policy, agreements: Sequence[Agreement] = ()) -> None:
+        """Prepare it.
+
+        Args:
+            policy: the policy.
+            agreements: those that bind, in the order of the file.
+        """
+        self.policy = policy
+        self.priorities = frozenset(policy.targets)
+        self._asked = Both(OneOf("priority", policy.targets), Asks(policy.condition))
+        self._condition = Asks(policy.condition)
+        self._added = [
+            (takes(agreement), frozenset(agreement.targets[policy.name]))
+            for agreement in agreements
+            if agreement.kind == policy.kind and policy.name in agreement.targets
+        ]
+        every = self.priorities.union(*(added for _, added in self._added))
+        if every == self.priorities:
+            self._added = []
+        self.priorities = every
+        asked = Both(self._asked, *(question for question, _ in self._added))
+        self.fields, self.exact = asked.fields, asked.exact
+        self.named = {**asked.named, "priority": self.priorities}
+
+    def __call__(self, facts: Facts) -> bool | None:
+        """Return whether it has."""
+        answer = self._asked(facts)
+        if answer is not False or not self._added:
+            return answer
+        fits = self._condition(facts)
+        if fits is False:
+            return False
+        may = self._may_add(facts, facts["priority"])
+        return None if len(may) > 1 or (fits is None and True in may) else may.pop()
+
+    def _may_add(self, facts: Facts, priority: Value) -> set[bool]:
+        """Return whether the agreement that counts may have a target, and whether it may not."""
+        may: set[bool] = set()
+        for question, added in self._added:
+            taken = question(facts)
+            if taken is not False:
+                may.add(priority in added)
+            if taken:
+                return may
+        return may | {False}
 
 
-def check_policies(configuration: Configuration) -> PolicyCheck:
-    """Return which policies overlap by accident, and which tickets have none."""
+def check_policies(configuration: Configuration, at: datetime) -> PolicyCheck:
+    """Return which policies overlap by accident, and which tickets have none.
+
+    Args:
+        configuration: with resolved names.
+        at: the agreements that bind then count.
+    """
     tickets, given_up = Tickets(configuration), list[str]()
-    overlaps = _overlaps(configuration.sla.policies, tickets, given_up)
-    holes = _holes(configuration.sla.policies, tickets, given_up)
+    binding = [a for a in configuration.agreements.agreements if binds_at(a, at)]
+    asked = [Applies(policy, binding) for policy in configuration.sla.policies]
+    overlaps = _overlaps(asked, tickets, given_up)
+    holes = _holes(asked, tickets, given_up)
     return PolicyCheck(overlaps, holes, tuple(given_up))
 
 
 def _overlaps(
-    policies: Iterable[Policy], tickets: Tickets, given_up: list[str]
+    asked: Iterable[Applies], tickets: Tickets, given_up: list[str]
 ) -> tuple[PolicyOverlap, ...]:
-    questions = {policy.name: applies(policy) for policy in policies}
+    questions = {question.policy.name: question for question in asked}
     alike: dict[tuple[str, str], list[Policy]] = {}
-    for policy in policies:
+    for question in questions.values():
+        policy = question.policy
         alike.setdefault((policy.kind, policy.metric), []).append(policy)
     pairs = [
         (one, other)
         for group in alike.values()
         for one, other in combinations(group, 2)
         if _may_meet(one, other)
+        and not questions[one.name].priorities.isdisjoint(questions[other.name].priorities)
     ]
     if len(pairs) > PAIRS_MAX:
         given_up.append(f"only the first {PAIRS_MAX:,} of {len(pairs):,} pairs were compared")
@@ -159,7 +219,7 @@ def _may_meet(one: Policy, other: Policy) -> bool:
         return False
     desks, suppliers = {one.desk, other.desk}, {one.supplier, other.supplier}
     parted = any(len(names) > 1 and None not in names for names in (desks, suppliers))
-    return not parted and not one.targets.keys().isdisjoint(other.targets)
+    return not parted
 
 
 def common_ticket(tickets: Tickets, questions: Sequence[Question]) -> Found | None:
@@ -177,10 +237,10 @@ def common_ticket(tickets: Tickets, questions: Sequence[Question]) -> Found | No
 
 
 def _holes(
-    policies: Iterable[Policy], tickets: Tickets, given_up: list[str]
+    asked: Iterable[Applies], tickets: Tickets, given_up: list[str]
 ) -> tuple[PolicyHole, ...]:
-    promised = [policy for policy in policies if policy.kind == "sla"]
-    resolving = [policy for policy in promised if policy.metric == "resolution"]
+    promised = [question for question in asked if question.policy.kind == "sla"]
+    resolving = [question for question in promised if question.policy.metric == "resolution"]
     if not promised:
         return ()
     if not resolving:
@@ -188,7 +248,7 @@ def _holes(
     cubes: dict[bool, list[Found]] = {True: [], False: []}
     try:
         for found in tickets.search(
-            [OneOf("priority", PRIORITIES), *map(applies, resolving)],
+            [OneOf("priority", PRIORITIES), *resolving],
             stop=lambda answers: True in answers[1:],
         ):
             cubes[None not in found.answers].append(found)

@@ -76,17 +76,22 @@ class Asks:
         given = dict(zip(self.fields, key, strict=True))
         open_fields = [f for f, v in given.items() if v is ...]
         if self.exact:
-            open_fields += [f for f, v in given.items() if v == ANOTHER]
+            open_fields += [f for f, v in given.items() if v == ANOTHER or _has_another(v)]
         if open_fields and self._asks_present:
             return None
         known = {f: v for f, v in given.items() if f not in open_fields} | self._fixed
-        if known.get("tags") == ANOTHER:
-            known["tags"] = ()
+        tags = known.get("tags")
+        if isinstance(tags, tuple):
+            known["tags"] = tuple(tag for tag in tags if tag != ANOTHER)
         if self._is_met(known):
             return True
         if not open_fields:
             return False
         return False if self._is_not is not None and self._is_not(known) else None
+
+
+def _has_another(value: object) -> bool:
+    return isinstance(value, tuple) and ANOTHER in value
 
 
 @lru_cache(maxsize=4_096)

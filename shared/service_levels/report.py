@@ -8,6 +8,7 @@ from datetime import datetime
 from shared.organisation import Configuration
 from shared.service_levels.agreements import AgreementWarning, agreement_warnings
 from shared.service_levels.chains import check_chains
+from shared.service_levels.dead_words import dead_words
 from shared.service_levels.late_words import LateChain, UnbackedPolicy
 from shared.service_levels.policy_check import PolicyHole, PolicyOverlap, View, check_policies
 
@@ -21,6 +22,8 @@ class ServiceLevels(View):
     holes: tuple[PolicyHole, ...] = ()
     unbacked: tuple[UnbackedPolicy, ...] = ()
     agreements: tuple[AgreementWarning, ...] = ()
+    dead_words: tuple[str, ...] = ()
+    """Words in conditions that no ticket can have, in sentences with their section."""
     given_up: tuple[str, ...] = ()
     """What could not be looked at wholly, in sentences."""
 
@@ -44,6 +47,7 @@ class ServiceLevels(View):
         yield from (f"sla: {policy.words()}" for policy in self.unbacked)
         for agreement in self.agreements:
             yield f"agreements: {agreement.words()}"
+        yield from self.dead_words
         for text in self.given_up:
             yield f"sla: {text}"
 
@@ -51,12 +55,13 @@ class ServiceLevels(View):
 def service_levels(configuration: Configuration, now: datetime) -> ServiceLevels:
     """Return what the checks find, of tickets opened from the present minute on."""
     chains = check_chains(configuration, now.replace(second=0, microsecond=0))
-    policies = check_policies(configuration)
+    policies = check_policies(configuration, now)
     return ServiceLevels(
         late_chains=chains.late,
         overlaps=policies.overlaps,
         holes=policies.holes,
         unbacked=chains.unbacked,
         agreements=agreement_warnings(configuration, now),
+        dead_words=tuple(f"{section}: {text}" for section, text in dead_words(configuration)),
         given_up=(*chains.given_up, *policies.given_up),
     )

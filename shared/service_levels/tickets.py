@@ -199,10 +199,13 @@ def _grouped(
 
 
 def _tags(named: set[str], *, is_open: bool) -> list[Choice]:
-    """Return which of the named tags a ticket has; of many, two at most."""
+    """Return which of the named tags a ticket has, of many two at most, and others besides."""
     most = len(named) if len(named) <= TAGS_MAX else 2
     sets = [chosen for size in range(most + 1) for chosen in combinations(sorted(named), size)]
     choices = [Choice({"tags": chosen}, (", ".join(chosen) or "none",)) for chosen in sets]
     if is_open:
-        choices.append(Choice({"tags": ANOTHER}, ("any other",)))
+        choices += [
+            Choice({"tags": (*chosen, ANOTHER)}, (", ".join((*chosen, "any other")),))
+            for chosen in sets
+        ]
     return choices

@@ -153,12 +153,6 @@ def calendar_of(
             name = named
     name = name or policy.otherwise
     if name is not None:
-        return configuration.calendar(name, _zone(configuration, party, way, site))
+        zone = configuration.zone_of_ticket(item_zone=way.item_zone, site=site, desk=party.desk)
+        return configuration.calendar(name, zone)
     return configuration.desk_calendar(party.desk) if party.desk is not None else None
-
-
-def _zone(configuration: Configuration, party: Party, way: Way, site: str | None) -> str:
-    """Return where a floating calendar is read: at the item, the site, or the desk."""
-    at_site = configuration.site(site).time_zone if site is not None else None
-    at_desk = configuration.desk(party.desk).time_zone if party.desk is not None else None
-    return way.item_zone or at_site or at_desk or "UTC"

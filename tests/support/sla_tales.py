@@ -431,16 +431,27 @@ class Tale:
         """When the last was said."""
         return max(event.time for event in (*self.requests, *self.tickets))
 
-    def answers(
-        self, policy: str, end: datetime, promises: Sequence[Promise] = ()
-    ) -> dict[str | None, list[Answer]]:
-        """Return what a walk over the minutes says of a policy's clocks, subject by subject."""
-        entries = timeline(self.words, self.moves)
+    def kinds(self) -> list[tuple[datetime, str]]:
+        """Return what the ticket is that decides its targets, from each instant on."""
         kinds = [(START, kind_of("P2", vip=False))]
         for at, word in self.words:
             kind = kind_of(word.priority.value, vip=word.vip)
             if word.what == "reclassified" and kind != kinds[-1][1]:
                 kinds.append((at, kind))
+        return kinds
+
+    def targets(
+        self, policy: str, promises: Sequence[Promise], subject: str | None
+    ) -> dict[str, int]:
+        """Return what is promised of a policy's clock, as `promised` does."""
+        desk = subject if subject and SPECS[policy].whose == "desk" else self.moves[0][1].desk
+        return promised(policy, promises, desk)
+
+    def answers(
+        self, policy: str, end: datetime, promises: Sequence[Promise] = ()
+    ) -> dict[str | None, list[Answer]]:
+        """Return what a walk over the minutes says of a policy's clocks, subject by subject."""
+        entries, kinds = timeline(self.words, self.moves), self.kinds()
         spec, subjects = SPECS[policy], list[str | None]([None])
         if spec.whose == "desk":
             subjects = list(dict.fromkeys(entry.desk for entry in entries))
@@ -448,8 +459,7 @@ class Tale:
             subjects = list(dict.fromkeys(e.supplier for e in entries if e.supplier))
         found: dict[str | None, list[Answer]] = {}
         for subject in subjects:
-            asked = subject if spec.whose == "desk" and subject else self.moves[0][1].desk
-            known = replace(spec, targets=promised(policy, promises, asked))
+            known = replace(spec, targets=self.targets(policy, promises, subject))
             walk = Walk(known, entries, kinds, end, subject=subject, is_open=is_open)
             found[subject] = walk.answers()
         return found
@@ -541,7 +551,12 @@ def one(machine: Machine, clock: Clock, answer: Answer, end: datetime) -> None:
     assert view.elapsed_seconds == answer.elapsed * 60
     assert view.ended_at == answer.ended
     assert view.target_seconds == answer.target * 60
-    if answer.ended is None or answer.breached:
+    settlement = machine.state.settlement
+    if settlement is not None and answer.due is not None and answer.due <= settlement.at:
+        # Of settled lines only the sum is known: a due time may be late there, and never early.
+        assert view.due_at is not None
+        assert answer.due <= view.due_at <= settlement.at
+    elif answer.ended is None or answer.breached:
         assert view.due_at == answer.due
     own = [e.body for e in machine.events if getattr(e.body, "clock", None) == view.clock]
     net = sum(isinstance(b, ClockBreached) - isinstance(b, ClockBreachWithdrawn) for b in own)

@@ -244,6 +244,8 @@ class Walk:
         else:
             goes_on = now.reopened and spec.goes_on
         if goes_on:
+            # What was used up just at the end is due when it runs again.
+            last.reached = {t: at for t, at in last.reached.items() if at != last.ended}
             last.ended, last.state = None, "runs"
             self._pace(last, now)
         return False

@@ -85,12 +85,21 @@ def test_agents_of_a_desk_come_from_all_files(right: Configuration) -> None:
     assert [agent.id for agent in right.all_agents()] == ["ann", "bo", "cai"]
 
 
-def test_calendars_are_those_of_desk_or_policy(right: Configuration) -> None:
-    """A policy follows the desk unless it names a calendar."""
-    response, resolution = right.sla.policies
-    assert right.policy_calendar(response, "shanghai") is right.desk_calendar("shanghai")
-    assert right.policy_calendar(resolution, "shanghai") is right.calendar("day")
-    assert response.targets == {"P1": 900, "P2": 5400}
+def test_a_floating_calendar_is_read_at_the_item_the_site_or_the_desk() -> None:
+    """The first that has a zone counts; what is not known has none, and the last resort is UTC."""
+    given = changed("organisation.yaml", "title: Leeds,", "title: Leeds, time_zone: Europe/London,")
+    zone = parse_sections(given).zone_of_ticket
+    assert zone(item_zone="Asia/Tokyo", site="leeds", desk="shanghai") == "Asia/Tokyo"
+    assert zone(item_zone=None, site="leeds", desk="shanghai") == "Europe/London"
+    assert zone(item_zone=None, site="wuhan", desk="shanghai") == "Asia/Hong_Kong"
+    assert zone(item_zone=None, site="gone", desk="shanghai") == "Asia/Hong_Kong"
+    assert zone(item_zone=None, site=None, desk="london") == "UTC"
+    assert zone(item_zone=None, site=None, desk="gone") == "UTC"
+
+
+def test_targets_are_seconds_and_times_are_shown_in_a_desks_zone(right: Configuration) -> None:
+    """A target may be a text such as 90m; a desk without a zone has that of its calendar."""
+    assert right.sla.policies[0].targets == {"P1": 900, "P2": 5400}
     assert right.desk_time_zone("london") == "Europe/London"
     assert right.desk_time_zone("shanghai") == "Asia/Hong_Kong"
 

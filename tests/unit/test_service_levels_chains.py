@@ -358,3 +358,60 @@ def test_fifty_policies_are_checked_while_one_waits() -> None:
         check_chains(found, SPRING)
         took.append(time.process_time() - begun)
     assert min(took) < 1
+
+
+PENDING = 'status == "pending"'
+
+
+@pytest.mark.parametrize(
+    ("promise", "steps", "said"),
+    [
+        ({}, [ola("london", "4h")], []),
+        ({"metric": "response"}, [ola("london", "4h")], []),
+        ({}, [ola("london", "4h"), ola("shanghai", "4h")], []),
+        ({}, [ola("london", "4h", pauses_when=PENDING), uc("4h")], []),
+        ({"starts_when": 'desk == "london"'}, [ola("london", "4h")], ["it may start later than"]),
+        (
+            {},
+            [ola("london", "4h", starts_when='event == "accepted"')],
+            ["london-hold is checked as if it counted from its beginning to its end"],
+        ),
+        (
+            {},
+            [ola("london", "4h", stops_when='event == "replied"', resets_when='event == "wrote"')],
+            ["it has stops_when and resets_when"],
+        ),
+        # Nothing says that the supplier's time is another step's: the promise runs then.
+        ({}, [ola("london", "4h", pauses_when=PENDING)], ["do not pause alike"]),
+        ({"metric": "wait"}, [ola("london", "4h")], ["do not pause alike"]),
+        ({"pauses_when": 'reason == "change"'}, [uc("4h")], ["do not pause alike"]),
+        ({}, [ola("london", "4h"), uc("4h")], ["goes on while the ticket waits for a supplier"]),
+        ({}, [ola("london", "4h", metric="own")], ["ends before the work does (own)"]),
+        ({}, [ola("london", "4h", metric="resolution")], []),
+        (
+            {},
+            [ola("london", "4h", metric="resolution"), ola("shanghai", "4h")],
+            ["london-hold counts from the opening (resolution)"],
+        ),
+        (
+            {"condition": 'kind != "inquiry"'},
+            [
+                ola("london", "4h", condition='kind == "incident"'),
+                ola("shanghai", "4h", condition='kind == "service-request"'),
+            ],
+            ["nothing is checked for a ticket with priority P2, kind change, to which none of its"],
+        ),
+        ({}, [ola("london", "4h", condition='desk == "london" && tier == 1')], []),
+    ],
+)
+def test_what_a_check_of_a_chain_does_not_look_at_is_said(
+    promise: dict[str, Any], steps: list[dict[str, Any]], said: list[str]
+) -> None:
+    """Clocks that start later, end sooner or pause otherwise than a step of a chain is counted."""
+    links = [step["name"] for step in steps]
+    found = organisation([sla("40h", *links, calendar="always", **promise), *steps])
+    given_up = check_chains(found, SPRING).given_up
+    assert len(given_up) == len(said), given_up
+    for text, part in zip(given_up, said, strict=True):
+        assert text.startswith("policy resolution: ")
+        assert part in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from itertools import product
 from typing import Any
 
@@ -19,9 +20,10 @@ from shared.organisation import (
     Policy,
     parse_sections,
 )
-from shared.service_levels.policy_check import check_policies
+from shared.service_levels.policy_check import PolicyCheck, check_policies
 from tests.unit.organisation_files import FILES, changed
 
+NOW = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
 KINDS = ("incident", "change", "service-request")
 PRIORITIES = ("P1", "P2", "P3", "P4", "P5")
 PLACES = ((None, None), ("emea", None), ("apac", None), ("emea", "leeds"), ("apac", "wuhan"))
@@ -33,6 +35,11 @@ def organisation(policies: list[dict[str, Any]], **files: str) -> Configuration:
     """Return the smallest organisation with a catalogue and these policies."""
     text = yaml.safe_dump({"policies": policies})
     return parse_sections({**FILES, "catalogue.yaml": CATALOGUE, "sla.yaml": text, **files})
+
+
+def checked_now(configuration: Configuration) -> PolicyCheck:
+    """Return what the check finds on 1 March 2027."""
+    return check_policies(configuration, NOW)
 
 
 def every_ticket() -> Iterator[dict[str, Any]]:
@@ -85,10 +92,17 @@ CONDITIONS = st.recursive(
 )
 
 
-def takes(policy: Policy, ticket: Mapping[str, Any]) -> bool:
-    """Whether a ticket has a clock of a policy."""
+def takes(found: Configuration, policy: Policy, ticket: Mapping[str, Any]) -> bool:
+    """Whether a ticket has a clock of a policy, be it for an agreement's target."""
+    agreed: set[str] = set()
+    for agreement in found.agreements.agreements:
+        its = agreement.targets.get(policy.name)
+        is_for = compile_condition(agreement.condition, TICKET_FIELDS)(ticket)
+        if agreement.state == "in-force" and its is not None and is_for:
+            agreed = set(its)
+            break
     is_met = compile_condition(policy.condition, TICKET_FIELDS)(ticket)
-    return ticket["priority"] in policy.targets and is_met
+    return ticket["priority"] in {*policy.targets, *agreed} and is_met
 
 
 @given(
@@ -96,13 +110,35 @@ def takes(policy: Policy, ticket: Mapping[str, Any]) -> bool:
         st.tuples(CONDITIONS, st.sets(st.sampled_from(("P1", "P2", "P5")), min_size=1)),
         min_size=2,
         max_size=3,
-    )
+    ),
+    st.lists(
+        st.tuples(
+            CONDITIONS,
+            st.sampled_from(("in-force", "in-force", "signed")),
+            st.dictionaries(
+                st.sampled_from(("p0", "p1")),
+                st.sets(st.sampled_from(("P1", "P2", "P5")), min_size=1),
+                min_size=1,
+            ),
+        ),
+        max_size=2,
+    ),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=90, deadline=None)
 def test_the_check_is_what_a_look_at_every_ticket_finds(
-    drawn: list[tuple[str, set[str]]],
+    drawn: list[tuple[str, set[str]]], agreed: list[tuple[str, str, dict[str, set[str]]]]
 ) -> None:
     """The same pairs overlap, and the holes together are the tickets without a resolution."""
+    agreements = [
+        {
+            "name": f"a{number}",
+            "title": "A",
+            "state": state,
+            "condition": condition,
+            "targets": {name: dict.fromkeys(sorted(of), "1h") for name, of in targets.items()},
+        }
+        for number, (condition, state, targets) in enumerate(agreed)
+    ]
     found = organisation(
         [
             {
@@ -112,17 +148,18 @@ def test_the_check_is_what_a_look_at_every_ticket_finds(
                 "targets": dict.fromkeys(sorted(priorities), "4h"),
             }
             for number, (condition, priorities) in enumerate(drawn)
-        ]
+        ],
+        **{"agreements.yaml": yaml.safe_dump({"agreements": agreements})},
     )
     policies = found.sla.policies
-    checked = check_policies(found)
+    checked = checked_now(found)
     # It says so where there are too many kinds of ticket to look at: then it claims nothing.
     assume(not checked.given_up)
     expected = {
         (one.name, other.name)
         for number, one in enumerate(policies)
         for other in policies[number + 1 :]
-        if any(takes(one, ticket) and takes(other, ticket) for ticket in TICKETS)
+        if any(takes(found, one, ticket) and takes(found, other, ticket) for ticket in TICKETS)
     }
     # A function over tags may see tags that nobody names; of these the check only says "may".
     certain = {overlap.policies for overlap in checked.overlaps if overlap.certain}
@@ -131,15 +168,15 @@ def test_the_check_is_what_a_look_at_every_ticket_finds(
         if overlap.certain:
             ticket = {**overlap.ticket}
             one, other = (p for p in policies if p.name in overlap.policies)
-            assert takes(one, ticket)
-            assert takes(other, ticket)
-    without = [t for t in TICKETS if not any(takes(policy, t) for policy in policies)]
+            assert takes(found, one, ticket)
+            assert takes(found, other, ticket)
+    without = [t for t in TICKETS if not any(takes(found, policy, t) for policy in policies)]
     sure = [hole for hole in checked.holes if hole.certain]
     for hole in checked.holes:
         if hole.certain:
             alike = [t for t in TICKETS if shown(hole.ticket).items() <= t.items()]
             assert not alike or any(ticket in without for ticket in alike)
-    if any("tags" in policy.condition for policy in policies):
+    if any("tags" in each.condition for each in (*policies, *found.agreements.agreements)):
         return  # A hole does not say which tags it does not look at.
     told = [t for t in TICKETS if any(in_hole(hole.tickets, t) for hole in sure)]
     maybe = [t for t in TICKETS if any(in_hole(hole.tickets, t) for hole in checked.holes)]
@@ -177,12 +214,22 @@ def test_an_overlap_that_is_meant_is_none() -> None:
         "condition": 'vip && service == "vpn"',
         "targets": {"P2": "1h"},
     }
-    (overlap,) = check_policies(organisation([one, other])).overlaps
+    (overlap,) = checked_now(organisation([one, other])).overlaps
     assert overlap.policies == ("all", "vip")
     assert overlap.ticket == {"priority": "P2", "vip": True, "service": "vpn"}
     assert "a ticket with priority P2, service vpn, vip yes;" in overlap.words()
     for meant in ([{**one, "overlaps": ["vip"]}, other], [one, {**other, "overlaps": ["all"]}]):
-        assert not check_policies(organisation(meant)).overlaps
+        assert not checked_now(organisation(meant)).overlaps
+
+
+def test_a_named_tag_and_one_that_nobody_names_may_come_together() -> None:
+    """Which policies of tags overlap may hang on how many tags there are."""
+    one = {"name": "many", "metric": "resolution", "condition": "size(tags) > 1"}
+    other = {"name": "night", "metric": "resolution", "condition": '"night" in tags'}
+    policies = [{**each, "targets": {"P1": "4h"}} for each in (one, other)]
+    (overlap,) = checked_now(organisation(policies)).overlaps
+    assert not overlap.certain
+    assert "may both apply to a ticket with priority P1, tags night+any other;" in overlap.words()
 
 
 @pytest.mark.parametrize(
@@ -197,7 +244,7 @@ def test_an_overlap_that_is_meant_is_none() -> None:
 def test_only_what_counts_the_same_thing_overlaps(changes: dict[str, Any], overlaps: int) -> None:
     """Another metric, another kind of agreement or other priorities are no overlap."""
     one = {"name": "one", "metric": "resolution", "targets": {"P1": "4h"}}
-    found = check_policies(organisation([one, {**one, "name": "two", **changes}]))
+    found = checked_now(organisation([one, {**one, "name": "two", **changes}]))
     assert len(found.overlaps) == overlaps
 
 
@@ -206,8 +253,8 @@ def test_policies_of_two_desks_count_different_work() -> None:
     base = {"kind": "ola", "metric": "hold", "targets": {"P1": "1h"}}
     london = {**base, "name": "london", "desk": "london"}
     shanghai = {**base, "name": "shanghai", "desk": "shanghai"}
-    assert not check_policies(organisation([london, shanghai])).overlaps
-    found = check_policies(organisation([london, shanghai, {**base, "name": "any"}]))
+    assert not checked_now(organisation([london, shanghai])).overlaps
+    found = checked_now(organisation([london, shanghai, {**base, "name": "any"}]))
     assert [o.policies for o in found.overlaps] == [("london", "any"), ("shanghai", "any")]
 
 
@@ -227,7 +274,7 @@ def test_a_hole_is_told_by_what_its_tickets_are() -> None:
             "targets": dict.fromkeys(PRIORITIES, "8h"),
         },
     ]
-    holes = check_policies(organisation(policies)).holes
+    holes = checked_now(organisation(policies)).holes
     without = {
         (t["kind"], t["priority"], t["service"])
         for t in TICKETS
@@ -244,9 +291,61 @@ def test_a_hole_is_told_by_what_its_tickets_are() -> None:
 def test_who_promises_no_resolution_is_told_once() -> None:
     """With a response alone nobody has a resolution; without any promise nothing is said."""
     response = {"name": "r", "metric": "response", "targets": {"P1": "1h"}}
-    (hole,) = check_policies(organisation([response])).holes
+    (hole,) = checked_now(organisation([response])).holes
     assert hole.words() == "no policy promises a resolution to anybody"
-    assert not check_policies(organisation([])).holes
+    assert not checked_now(organisation([])).holes
+
+
+AGREED = """
+agreements:
+  - name: gold
+    title: Gold
+    state: in-force
+    valid_from: 2027-03-01
+    condition: vip
+    targets: {fix: {P5: 40h}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("", "", {"priority P5; vip no"}),
+        ("condition: vip", 'condition: "true"', set()),
+        ("condition: vip", 'condition: kind != "nothing"', set()),
+        ("in-force", "draft", {"priority P5"}),
+        ("2027-03-01", "2027-03-02", {"priority P5"}),
+        ("valid_from: 2027-03-01", "valid_until: 2027-02-28", {"priority P5"}),
+        ("P5: 40h", "P4: 40h", {"priority P5"}),
+        ("targets: {fix", "kind: ola\n    targets: {held", {"priority P5"}),
+        # The first that takes a ticket counts, and it says nothing of P5.
+        (
+            "agreements:",
+            "agreements:\n  - {name: first, title: F, state: in-force, targets: {fix: {P1: 2h}}}",
+            {"priority P5"},
+        ),
+    ],
+)
+def test_a_target_that_only_an_agreement_adds_fills_a_hole(
+    old: str, new: str, expected: set[str]
+) -> None:
+    """It does for its own tickets while it binds, and for no others."""
+    fix = {"name": "fix", "metric": "resolution", "targets": dict.fromkeys(PRIORITIES[:4], "8h")}
+    held = {"name": "held", "kind": "ola", "metric": "hold", "targets": {"P1": "4h"}}
+    text = AGREED.replace(old, new)
+    holes = checked_now(organisation([fix, held], **{"agreements.yaml": text})).holes
+    where = "no policy promises a resolution where: "
+    assert {hole.words().removeprefix(where) for hole in holes} == expected
+
+
+def test_an_agreement_can_make_policies_overlap() -> None:
+    """One policy has P1 alone and the other P2 alone, until an agreement gives it P1 too."""
+    one = {"name": "fix", "metric": "resolution", "targets": {"P1": "4h"}}
+    other = {"name": "other", "metric": "resolution", "targets": {"P2": "8h"}}
+    assert not checked_now(organisation([one, other])).overlaps
+    text = AGREED.replace("fix: {P5", "other: {P1")
+    (overlap,) = checked_now(organisation([one, other], **{"agreements.yaml": text})).overlaps
+    assert overlap.ticket == {"priority": "P1", "vip": True}
 
 
 @pytest.mark.parametrize(

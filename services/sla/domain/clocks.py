@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.sla.domain.count import Account, counted, is_broken
-from services.sla.domain.cycles import Family, Folded, Planned, id_of, kept, restored
+from services.sla.domain.cycles import Family, Folded, Planned, id_of, kept, mine_of, restored
 from services.sla.domain.fits import Fit, held, windows
 from services.sla.domain.history import (
     History,
-    Moment,
     moments,
     unaccepted_since,
     unresolved_since,
@@ -80,7 +79,7 @@ def courses_of(
     history: History, rules: Rules, *, at: datetime, known: Sequence[Clock]
 ) -> Iterator[Folded]:
     """Yield every clock as `folded` does, with all cycles that have ended."""
-    yield from _fold(history, rules, at=at, known=known, told=None).all()
+    yield from _fold(history, rules, at=at, known=known, told=None).all(let_go=True)
 
 
 def _fold(
@@ -138,18 +137,25 @@ class _Fold:
         self._known = {clock.view.clock: clock for clock in known}
         self._values: dict[TicketFacts, dict[str, object]] = {}
 
-    def all(self) -> Iterator[Folded]:
-        """Yield every clock: policy by policy, subject by subject, cycle by cycle."""
+    def all(self, *, let_go: bool = False) -> Iterator[Folded]:
+        """Yield every clock: policy by policy, subject by subject, cycle by cycle.
+
+        ``let_go`` is whether also the cycles that the document has let go.
+        """
         before: dict[Family, list[Folded]] = {}
         if self._since is not None:
-            for one in self._since.before.all():
+            for one in self._since.before.all(let_go=True):
                 before.setdefault(one.family, []).append(one)
         for index, row in enumerate(self.terms.rows):
             for subject in self._subjects(row):
                 cycles = before.pop((row.policy.name, subject), [])
-                yield from self._of(index, row, subject, cycles)
+                for one in self._of(index, row, subject, cycles):
+                    if let_go or self._is_kept(one):
+                        yield one
         for family, cycles in before.items():
-            yield from self._succeeding(family, None, cycles, [])
+            for one in self._succeeding(family, None, cycles, []):
+                if let_go or self._is_kept(one):
+                    yield one
 
     def _subjects(self, row: Row) -> list[str | None]:
         """Return whose clocks a policy gives: one of the ticket, or one of each desk or supplier."""
@@ -169,18 +175,21 @@ class _Fold:
     ) -> Iterator[Folded]:
         """Yield the cycles of a clock. ``before`` are those by the version before, if there is one."""
         family = (row.policy.name, subject)
-        known = self._known_of(family)
         begun = restored(self._history, self._moments[0], self._known, row, subject)
-        found = self._planned(index, row, subject, before, begun)
+        settled, found = self._planned(index, row, subject, before, begun)
         if self._since is not None:
             yield from self._succeeding(family, row, before, found)
             return
-        settled = begun.cycle - 1 if begun is not None else 0
-        yield from (Folded(clock, None) for clock in known if clock.view.cycle <= settled)
-        gone = known[0].view.cycle - 1 if known else 0
+        for clock in self._known_of(family):
+            if clock.view.cycle <= settled:
+                yield Folded(clock, None)
         for one in found:
-            if one.cycle > gone:
-                yield self._counted(row, subject, one)
+            yield self._counted(row, subject, one)
+
+    def _is_kept(self, one: Folded) -> bool:
+        """Whether the document has not let a cycle go before."""
+        known = self._known_of(one.family)
+        return not known or one.cycle >= known[0].view.cycle
 
     def _planned(
         self,
@@ -189,9 +198,12 @@ class _Fold:
         subject: str | None,
         before: Sequence[Folded],
         begun: Course | None,
-    ) -> list[Planned]:
-        """Return the cycles that a policy gives; ``begun`` is the one that the settled time left."""
-        mine = _mine(row, subject)
+    ) -> tuple[int, list[Planned]]:
+        """Return the cycles that a policy gives, behind the number of the last that is settled.
+
+        ``begun`` is the cycle that the settled time left.
+        """
+        mine = mine_of(row, subject)
         desk, tier = self._history.desk, self._history.tier
         if row.subject == "desk":
             desk = subject
@@ -202,10 +214,15 @@ class _Fold:
             self.terms.promised(self._configuration, entry.facts, desk=desk, tier=tier)[index]
             for entry in log
         ]
-        since = self._moments[0].at
+        since = self._moments[0].at if begun is None else begun.started_at
+        fitting = windows(log, targets, retroactive=retroactive, begun=since)
         cycle = begun.cycle - 1 if begun is not None else 0
+        if begun is not None and not (fitting and fitting[0].holds_at(since)):
+            # It is let go, and its policy did not fit where the history is settled.
+            cycle, begun = begun.cycle, None
+        settled = cycle
         found: list[Planned] = []
-        for window in windows(log, targets, retroactive=retroactive, begun=since):
+        for window in fitting:
             machine = Machine(
                 policy=row.policy,
                 defaults=row.defaults,
@@ -223,7 +240,7 @@ class _Fold:
                     break
                 cycle = course.cycle
                 found.append(Planned(window, course))
-        return found
+        return settled, found
 
     def _log(self, row: Row, before: Sequence[Folded]) -> tuple[Sequence[FactsEntry], bool]:
         """Return what the ticket was, as far as a policy counts it, and whether from the start.
@@ -252,15 +269,13 @@ class _Fold:
         """Yield the cycles of a rated ticket's clock: what had ended, and what follows it."""
         if self._since is None:
             return
-        gone = min((c.view.cycle for c in self._known_of(family)), default=1) - 1
         next_ = succession(before, found, self._since.at)
         for place in next_.ended:
-            if before[place].cycle > gone:
-                yield before[place]
+            yield before[place]
         for place in next_.cancelled:
             yield self._since.before.cancelled(before[place], self._since.at)
         for place, number in next_.following:
-            if row is not None and number > gone:
+            if row is not None:
                 one = found[place]
                 course = replace(one.course, cycle=number)
                 yield self._counted(row, family[1], replace(one, course=course))
@@ -326,6 +341,9 @@ class _Fold:
             "source": policy.calendar,
             **self._causes(policy),
         }
+        if known is not None and known.view.target_seconds != fit.target.seconds:
+            # What is known of another target says nothing of this one.
+            update |= {"due_at": None, "calendar_due_at": None}
         if known is not None:
             begun = known.view
         else:
@@ -370,21 +388,6 @@ class _Fold:
         if values is None:
             values = self._values[facts] = facts_values(facts, self._configuration)
         return values
-
-
-def _mine(row: Row, subject: str | None) -> _Whose | None:
-    return None if row.subject is None else _Whose(row.subject, subject)
-
-
-@dataclass(frozen=True, slots=True)
-class _Whose:
-    """Whether the work is with a desk, or waits for a supplier."""
-
-    kind: str
-    name: str | None
-
-    def __call__(self, moment: Moment) -> bool:
-        return self.name == (moment.desk if self.kind == "desk" else moment.supplier)
 
 
 def _is_broken_before(view: ClockView, bound: datetime | None) -> bool:

@@ -11,7 +11,7 @@ from typing import Final
 
 from services.sla.domain.fits import Fit, Window
 from services.sla.domain.history import History, Moment
-from services.sla.domain.machine import Course, Phase, Rest, Rule, Run
+from services.sla.domain.machine import Condition, Course, Phase, Rest, Rule, Run
 from services.sla.domain.model import Clock
 from services.sla.domain.promises import Row, require_few
 from shared.contracts.sla import CLOCKS_MAX, DeskSpan
@@ -175,3 +175,19 @@ def _run_at(spans: Sequence[DeskSpan], moment: Moment) -> Run:
         if span.started_at <= moment.at and later:
             return Run(span.started_at, moment)
     return Run(moment.at, moment)
+
+
+def mine_of(row: Row, subject: str | None) -> Condition | None:
+    """Return what asks whether the work is the subject's; None where a clock has none."""
+    return None if row.subject is None else _Whose(row.subject, subject)
+
+
+@dataclass(frozen=True, slots=True)
+class _Whose:
+    """Whether the work is with a desk, or waits for a supplier."""
+
+    kind: str
+    name: str | None
+
+    def __call__(self, moment: Moment) -> bool:
+        return self.name == (moment.desk if self.kind == "desk" else moment.supplier)

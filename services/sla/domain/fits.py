@@ -32,6 +32,10 @@ class Window:
     """Clocks start here at the earliest; None: as if it had always fitted."""
     unfit_at: datetime | None
 
+    def holds_at(self, at: datetime) -> bool:
+        """Whether it has begun by an instant before its end."""
+        return self.since is None or self.since <= at
+
     def ahead(self, moments: Sequence[Moment]) -> Sequence[Moment]:
         """Return the moments that count; the first one is how things stood when it began."""
         since = self.since
@@ -52,8 +56,8 @@ def windows(
     """Return when a policy fits a ticket that was so and so, with a target for each time.
 
     A retroactive policy has one window, which counts from the beginning. Of another one each
-    stretch in which it fits is a window of its own; those that ended before ``begun``, where the
-    history begins that is kept one by one, are left out.
+    stretch in which it fits is a window of its own; those that ended before ``begun`` are left out:
+    where the history begins that is kept one by one, or the cycle that was open then.
     """
     ends: list[datetime | None] = [*(entry.at for entry in log[1:]), None]
     groups: list[list[Fit]] = [[]]

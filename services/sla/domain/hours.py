@@ -38,7 +38,7 @@ def hours_of(
         case word if word == DESK_CALENDAR:
             return _desk_hours(moment, rules)
         case word if word == SITE_CALENDAR:
-            name = _site(rules(version), facts)[0]
+            name = _site(rules(version), facts)
         case word if word == ITEM_CALENDAR:
             name = _item(rules(version), facts)[0]
         case word if word == SUPPLIER_CALENDAR:
@@ -53,7 +53,10 @@ def hours_of(
         return _desk_hours(moment, rules)
     if not rules(version).is_floating(name):
         return Hours(name, version)
-    return Hours(name, version, _zone(rules(version), facts, moment))
+    zone = rules(version).zone_of_ticket(
+        item_zone=_item(rules(version), facts)[1], site=facts.site, desk=moment.desk
+    )
+    return Hours(name, version, zone)
 
 
 def calendar_of(span: DeskSpan, rules: Rules) -> CompiledCalendar:
@@ -71,15 +74,13 @@ def _desk_hours(moment: Moment, rules: Rules) -> Hours | None:
     return Hours(desk.calendar, moment.held, desk.time_zone or "UTC")
 
 
-def _site(configuration: Configuration, facts: TicketFacts) -> tuple[str | None, str | None]:
-    """Return calendar and zone of the requester's site."""
+def _site(configuration: Configuration, facts: TicketFacts) -> str | None:
     if facts.site is None:
-        return None, None
+        return None
     try:
-        site = configuration.site(facts.site)
+        return configuration.site(facts.site).calendar
     except UnknownName:
-        return None, None
-    return site.calendar, site.time_zone
+        return None
 
 
 def _item(configuration: Configuration, facts: TicketFacts) -> tuple[str | None, str | None]:
@@ -95,14 +96,3 @@ def _supplier(configuration: Configuration, moment: Moment) -> str | None:
         return configuration.supplier(moment.supplier).calendar
     except UnknownName:
         return None
-
-
-def _zone(configuration: Configuration, facts: TicketFacts, moment: Moment) -> str:
-    """Return where a floating calendar is read: at the item, the site, or the desk."""
-    found = _item(configuration, facts)[1] or _site(configuration, facts)[1]
-    if found is None and moment.desk is not None:
-        try:
-            found = configuration.desk(moment.desk).time_zone
-        except UnknownName:
-            found = None
-    return found or "UTC"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from services.sla.domain.clocks import courses_of
 from services.sla.domain.history import History, moments
 from services.sla.domain.model import HISTORY_MAX, REPLIED, WROTE, Clock, Rules
-from shared.contracts.sla import Settled, SettledClock
+from shared.contracts.sla import CLOCKS_MAX, Settled, SettledClock
 
 
 def settled_at(
@@ -30,17 +30,21 @@ def settled_at(
         return None, 0
     said = sum(moment.event in {REPLIED, WROTE} for moment in found[1 : place + 1])
     before = replace(history, work=history.work[: place - said], messages=history.messages[:said])
-    stood: dict[tuple[str, str | None], SettledClock] = {}
+    earlier = history.settlement.clocks if history.settlement is not None else ()
+    stood = {_family(one.clock): one for one in earlier}
     for one in courses_of(before, rules, at=last.at, known=known):
-        view, course = one.clock.view, one.whole
-        if course is not None:
-            stood[(view.policy, view.subject)] = SettledClock(
-                clock=view.clock,
+        course = one.whole
+        # One that a later change of what the ticket is lets begin is of the time to come.
+        if course is not None and course.started_at <= last.at:
+            stood[_family(one.clock.view.clock)] = SettledClock(
+                clock=one.clock.view.clock,
                 state=course.phase.value,
                 ended_at=course.ended_at,
                 ended_by=course.ended_by.value if course.ended_by else "",
             )
     names = {clock.view.clock for clock in known}
+    # The cycle may have been let go since: its number counts all the same.
+    clocks = sorted(stood.values(), key=lambda one: one.clock not in names)[:CLOCKS_MAX]
     settlement = Settled(
         at=last.at,
         event=last.event,
@@ -48,7 +52,12 @@ def settled_at(
         waits_version=last.waited,
         answered=last.answered,
         asked=last.asked,
-        clocks=tuple(one for one in stood.values() if one.clock in names),
+        clocks=tuple(clocks),
         messages=said,
     )
     return settlement, place - said
+
+
+def _family(clock: str) -> str:
+    """Return the name that all cycles of a clock share."""
+    return clock.rpartition(":")[0]
