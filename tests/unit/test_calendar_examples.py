@@ -164,6 +164,46 @@ def test_a_whole_day_may_be_skipped() -> None:
     assert fridays.windows(utc("2011-12-28T00:00"), utc("2012-01-02T00:00")) == ()
 
 
+@pytest.mark.parametrize(
+    ("zone", "day", "hours", "opens", "closes"),
+    [
+        # Havana, 9 March 2025: midnight is skipped, 00:00 to 01:00, at 05:00 UTC.
+        ("America/Havana", "2025-03-08", ["20:00", "24:00"], "09T01:00", "09T05:00"),
+        ("America/Havana", "2025-03-09", ["00:00", "02:00"], "09T05:00", "09T06:00"),
+        ("America/Havana", "2025-03-09", ["00:30", "02:00"], "09T05:00", "09T06:00"),
+        ("America/Havana", "2025-03-08", ["23:00", "00:30"], "09T04:00", "09T05:00"),
+        # 2 November 2025: midnight comes twice, at 04:00 and 05:00 UTC.
+        ("America/Havana", "2025-11-01", ["20:00", "24:00"], "02T00:00", "02T04:00"),
+        ("America/Havana", "2025-11-02", ["00:00", "00:30"], "02T04:00", "02T04:30"),
+        ("America/Havana", "2025-11-02", ["00:30", "02:00"], "02T04:30", "02T07:00"),
+        # Lord Howe skips 02:00 to 02:30 on 4 October 2026 and repeats 01:30 to 02:00 on 5 April.
+        ("Australia/Lord_Howe", "2026-10-04", ["02:15", "03:00"], "03T15:30", "03T16:00"),
+        ("Australia/Lord_Howe", "2026-10-04", ["01:00", "02:15"], "03T14:30", "03T15:30"),
+        ("Australia/Lord_Howe", "2026-04-05", ["01:45", "03:00"], "04T14:45", "04T16:30"),
+        ("Australia/Lord_Howe", "2026-04-05", ["01:00", "01:45"], "04T14:00", "04T14:45"),
+        # Morocco's clocks go back for Ramadan, on 15 February 2026 at 02:00 UTC, and on at its end.
+        ("Africa/Casablanca", "2026-02-15", ["02:30", "04:00"], "15T01:30", "15T04:00"),
+        ("Africa/Casablanca", "2026-03-22", ["02:30", "04:00"], "22T02:00", "22T03:00"),
+        # Iran, the last time: 22 March 2022 began at 01:00, and 21 September had 23:00 twice.
+        ("Asia/Tehran", "2022-03-22", ["00:30", "02:00"], "21T20:30", "21T21:30"),
+        ("Asia/Tehran", "2022-09-21", ["23:30", "24:00"], "21T19:00", "21T20:30"),
+        # A night into the day that Samoa left out ends with the evening before.
+        ("Pacific/Apia", "2011-12-29", ["22:00", "06:00"], "30T08:00", "30T10:00"),
+    ],
+)
+def test_windows_in_gaps_and_repeated_hours_of_many_zones(
+    zone: str, day: str, hours: list[str], opens: str, closes: str
+) -> None:
+    """A skipped time is the instant of the change, a repeated one its first coming."""
+    tried = calendar(zone, {}, openings=[{"date": day, "windows": [hours]}])
+    window = OpenWindow(utc(day[:8] + opens), utc(day[:8] + closes))
+    around = timedelta(days=3)
+    assert tried.windows(window.opens - around, window.closes + around) == (window,)
+    lasts = (window.closes - window.opens).total_seconds()
+    assert tried.add(window.opens - around, lasts) == window.closes
+    assert tried.between(window.opens - around, window.closes) == lasts
+
+
 def test_an_always_open_calendar_is_one_window_that_does_not_close() -> None:
     """Days that touch are one window; there is no next closing."""
     always = calendar("Asia/Kathmandu", "24x7")
