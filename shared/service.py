@@ -167,11 +167,9 @@ class Runtime:
         then: Callable[[], None] | None = None,
         also: Process | None = None,
     ) -> Consumer:
-        """Consume a topic's events into documents of this service.
+        """Consume a topic's events into documents of this service; ``first`` is the consumer's.
 
-        ``first`` is the consumer's: it fetches what the decisions need from elsewhere. ``then`` is
-        called after each batch that was applied, to wake a ticker; it must not block. ``also``
-        takes in the same records after that; a batch is acknowledged when both have.
+        ``then`` wakes a ticker after a batch and must not block; then ``also`` takes it in too.
         """
         consumer = Consumer(
             topic=topic,

@@ -9,7 +9,7 @@ of the agreement's zone.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Final, Literal
 
@@ -92,36 +92,39 @@ def agreement_for(
 
 def measured_by(
     configuration: Configuration,
-    kind: AgreementKind,
-    measure: str,
+    measures: Sequence[str],
     values: Mapping[str, object],
     at: dt.datetime,
     *,
     desk: str | None = None,
-) -> Agreement | None:
-    """Return the agreement of a kind in whose measure a ticket counts; None: it counts in none.
+) -> dict[tuple[AgreementKind, str], str]:
+    """Return the agreement in whose measure a ticket counts, by kind and measure; few have all.
 
     It is the first in the file that is of the kind, sets the measure, binds then and takes the
     ticket. One between desks takes only what its internal supplier has solved, where it names one.
 
     Args:
         configuration: of the version that counts.
-        kind: of the agreement.
-        measure: a field of `Measures`.
+        measures: fields of `Measures`.
         values: as for `agreement_for`.
         at: when the ticket was accepted.
         desk: that solved it.
     """
+    found: dict[tuple[AgreementKind, str], str] = {}
     for agreement in configuration.agreements.agreements:
-        supplier = agreement.parties.internal_supplier
+        kind, supplier = agreement.kind, agreement.parties.internal_supplier
+        sets = [
+            (kind, measure)
+            for measure in measures
+            if getattr(agreement.measures, measure) is not None and (kind, measure) not in found
+        ]
         if (
-            agreement.kind == kind
-            and getattr(agreement.measures, measure) is not None
+            sets
             and (kind != "ola" or supplier in {None, desk})
             and _binds_ticket(agreement, values, at)
         ):
-            return agreement
-    return None
+            found |= dict.fromkeys(sets, agreement.name)
+    return found
 
 
 def _binds_ticket(agreement: Agreement, values: Mapping[str, object], at: dt.datetime) -> bool:

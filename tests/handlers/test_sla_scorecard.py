@@ -8,12 +8,14 @@ import json
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from heliodesk.cli.sla import Table as CliTable
+from services.sla.domain.report_csv import Table
 from services.sla.domain.scorecard import Measured
 from shared.contracts.envelope import Event
 from shared.contracts.lifecycle import TicketConfirmed
@@ -199,6 +201,8 @@ async def test_a_closed_month_is_the_same_byte_by_byte_whatever_comes_later() ->
         TENANT, promised("agreements: []"), version=2, applied_at=sla.clock.now()
     )
     rebuilt.log, rebuilt.tickets = sla.log, sla.tickets
+    await rebuilt.solved.replay(rebuilt.tickets)
+    assert rebuilt.solutions.outcomes == sla.solutions.outcomes
     await rebuilt.project()
     assert await every_answer(rebuilt) == before
     letters = [letter.error for letter in (*sla.letters.kept, *rebuilt.letters.kept)]
@@ -327,6 +331,11 @@ async def test_the_answers_as_csv_and_as_pages() -> None:
     assert "<td>✗ missed</td>" in page
     assert "协议记分卡" in chinese
     assert "重新打开率" in chinese
+
+
+def test_the_command_line_has_every_table() -> None:
+    """Whatever the service can answer may be asked for."""
+    assert {table.value for table in CliTable} == set(get_args(Table))
 
 
 STEPS = st.lists(

@@ -179,14 +179,9 @@ class Scorecard:
         configuration = self._rules(solution.version)
         values = facts_values(solution.facts, configuration)
         values |= {"desk": solution.first_desk, "tier": solution.first_tier}
-        found: dict[tuple[str, str], str] = {}
-        for kind in KINDS:
-            for measure in OF_SOLUTIONS:
-                at, desk = solution.facts.accepted_at, solution.desk
-                agreement = measured_by(configuration, kind, measure, values, at, desk=desk)
-                if agreement is not None:
-                    found[kind, measure] = agreement.name
-        return found
+        at, desk = solution.facts.accepted_at, solution.desk
+        found = measured_by(configuration, OF_SOLUTIONS, values, at, desk=desk)
+        return {key: name for key, name in found.items() if key[0] in KINDS}
 
 
 def _set(agreement: Agreement) -> Sequence[str]:
