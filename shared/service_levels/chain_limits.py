@@ -15,7 +15,7 @@ from shared.organisation import TICKET_FIELDS, Configuration, Policy
 from shared.organisation.words import MetricName
 from shared.service_levels.binding import binds_at
 from shared.service_levels.policy_check import Applies, ticket_of, ticket_words
-from shared.service_levels.questions import Asks
+from shared.service_levels.questions import Asks, Question
 from shared.service_levels.tickets import HOLDER, SearchTooLong, Tickets
 
 SHORT: Final[frozenset[MetricName]] = frozenset({"response", "next-response", "update", "own"})
@@ -112,7 +112,8 @@ def _without_steps(
     ):
         return  # Which desks hold the work is not known: each that is meant was tried.
     binding = [a for a in configuration.agreements.agreements if binds_at(a, at)]
-    questions = [Applies(policy, binding), *(_asks(configuration, link) for link in links)]
+    questions: list[Question] = [Applies(policy, binding)]
+    questions += [_asks(configuration, link) for link in links]
     try:
         found = next(
             Tickets(configuration).search(

@@ -380,6 +380,8 @@ WORD = st.builds(
     priority=st.sampled_from([Priority.P2, Priority.P3, Priority.P4]),
     vip=st.booleans(),
 )
+MOVES = st.lists(MOVE, max_size=8)
+WORDS = st.lists(WORD, max_size=6)
 ACCEPTED: Final = START.date()
 """In Kiritimati it is the next day already then, and in Pago Pago the day before."""
 DAY: Final = timedelta(days=1)

@@ -24,11 +24,11 @@ from tests.support.sla_machine import Machine
 from tests.support.sla_tales import (
     FIRST,
     GAPS,
-    MOVE,
+    MOVES,
     PROMISES,
     SPECS,
     START,
-    WORD,
+    WORDS,
     Move,
     Promise,
     Word,
@@ -42,8 +42,8 @@ from tests.support.sla_walk import MINUTE
 @settings(max_examples=250, deadline=None)
 @given(
     first=FIRST,
-    others=st.lists(MOVE, max_size=8),
-    spoken=st.lists(WORD, max_size=6),
+    others=MOVES,
+    spoken=WORDS,
     edited=st.integers(0, 4_000),
     agreed=PROMISES,
     later=PROMISES,
