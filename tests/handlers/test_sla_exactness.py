@@ -137,7 +137,9 @@ class Exactness(RuleBasedStateMachine):
         """Somebody answers; the word of it may have been in flight for some minutes."""
         name = list(self.stories)[which % len(self.stories)]
         story = self.stories[name]
-        at = max(story.facts.accepted_at, self.clock.now() - timedelta(minutes=ago))
+        # The events of one ticket in one topic are in the order of their times.
+        before = self.answers[name][-1] if self.answers[name] else story.facts.accepted_at
+        at = max(before, self.clock.now() - timedelta(minutes=ago))
         self.answers[name].append(at)
         self.loop.run_until_complete(self.feeder.feed(story.message(at)))
 
