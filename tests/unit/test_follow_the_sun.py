@@ -157,11 +157,15 @@ async def test_the_sums_of_the_ledgers_are_the_time_that_has_passed() -> None:
     used: dict[str, float] = defaultdict(float)
     for row in rows:
         used[row.desk] += row.seconds * (row.what == COUNTS)
-    assert clock.desk_seconds == used == {
-        "london": 6.5 * HOUR,
-        "new-york": 5.25 * HOUR,
-        "shanghai": 8 * HOUR,
-    }
+    assert (
+        clock.desk_seconds
+        == used
+        == {
+            "london": 6.5 * HOUR,
+            "new-york": 5.25 * HOUR,
+            "shanghai": 8 * HOUR,
+        }
+    )
     assert sum(used.values()) == clock.used_seconds
     passed = (RESOLVED - OPENED).total_seconds()
     paused = sum(pause.seconds for pause in clock.pauses)
