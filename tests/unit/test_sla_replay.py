@@ -381,6 +381,19 @@ def test_a_rerate_is_recomputed_too() -> None:
     assert (one.kind, one.sequence, one.recorded) == (Found.DIFFERS, sequence, 7.0)
 
 
+def test_an_acceptance_without_a_version_that_changed_nothing_is_not_lost() -> None:
+    """Routing was read first, and a later version came since: it was decided by the one of then."""
+    newer = support.organisation(sla=ORGANISATION["sla.yaml"].replace("P2: 8h", "P2: 30m"))
+    machine, intake = Recorder(organisation(), newer, start=START), Story(version=0)
+    routing = Story()
+    machine.take(routing.queued(START))
+    machine.given.append(intake.accepted())  # It says nothing that routing has not said.
+    machine.take(routing.assigned(START + MINUTE))
+    routing.version = 2
+    machine.take(routing.resolved(START + 2 * MINUTE))
+    assert machine.replayed().findings == ()
+
+
 def test_what_is_stored_is_compared_where_it_is_as_old_as_the_log() -> None:
     """Each clock's state, due time, target and breach; not where sla has gone on."""
     machine = a_day()

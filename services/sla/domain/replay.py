@@ -75,6 +75,8 @@ class _Replay:
         self._consumed = {source: stream.events for source, stream in consumed.items()}
         self._states: list[ClocksState | None] = [None]
         """All states so far, the newest last."""
+        self._versions: list[int] = []
+        """The version that was the newest when each state but the last one was followed."""
         self._marks: dict[str, tuple[int, int]] = {}
         """By source: the sequence taken in last, and the place of the state after it."""
         self._sequence = self._events = self._due_times = 0
@@ -279,6 +281,7 @@ class _Replay:
         whole: Event[Any] = replace(event, type=body.type, body=body)  # type: ignore[arg-type]
         try:
             self._states.append(evolve(self._states[-1], whole))
+            self._versions.append(event.configversion)
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this ticket alone
             self._findings.append(
                 finding(
@@ -299,22 +302,29 @@ class _Replay:
                 continue
             if before is not None and sequence >= before:
                 return
-            said = self._said(event, self._states[since:])
+            said = self._said(event, since)
             if said:
                 lost = before is not None or sequence <= done
                 kind = Found.LOST if lost else Found.UNPROCESSED
                 self._findings.append(finding(kind, event, event.type, recomputed=said))
 
-    def _said(self, event: Event[bytes], states: Sequence[ClocksState | None]) -> list[str]:
-        """Return what an event says to each of some states; nothing where one takes no note."""
+    def _said(self, event: Event[bytes], since: int) -> list[str]:
+        """Return what an event says to the states since one; nothing where one takes no note.
+
+        An event that names no version was decided by what was the newest then: that lies between
+        those of the clocks' events before and after it.
+        """
         said: list[str] = []
-        for state in states:
-            try:
-                said = [body.type for body in self._on[event.type](state, event)]
-            except Exception as error:  # noqa: BLE001 - such an event is parked by the service
-                said = [_of(error)]
-            if not said:
-                return []
+        for place in range(since, len(self._states)):
+            around = self._versions[max(0, place - 1) : place + 1] or [0]
+            for version in dict.fromkeys([event.configversion] if event.configversion else around):
+                cause = replace(event, configversion=version)
+                try:
+                    said = [b.type for b in self._on[event.type](self._states[place], cause)]
+                except Exception as error:  # noqa: BLE001 - such an event is parked by the service
+                    said = [_of(error)]
+                if not said:
+                    return []
         return said
 
 
