@@ -104,6 +104,16 @@ async def test_alerts_of_a_group_are_one_incident_until_all_have_ended() -> None
     assert ticket.state.facts.priority == "P1"
 
 
+async def test_an_incident_of_alerts_names_the_version_of_the_configuration() -> None:
+    """What is promised to it hangs on that, also when a newer one is applied a moment later."""
+    intake = Intake()
+    await deliver(intake, A)
+    newest = intake.configurations.version("main")
+    assert newest > 0
+    accepted = [e for e in intake.events() if isinstance(e.body, RequestAccepted)]
+    assert [event.configversion for event in accepted] == [newest]
+
+
 async def test_a_delivery_that_comes_twice_counts_once() -> None:
     """The same set of occurrences is the same receipt, in whatever order it names them."""
     intake = Intake()

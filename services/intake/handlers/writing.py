@@ -36,17 +36,21 @@ class Writing:
     ) -> Write[Ticket] | None:
         """Return the write of steps; None where they change nothing.
 
+        What follows names the version that was given, or that of what caused it, or else the
+        newest that is known here: what is promised to a ticket hangs on it.
+
         Raises:
             Waits: the ticket is parked, or too many of its events wait for the broker.
         """
         versions = [step.cause.configversion for step in steps if step.cause is not None]
+        version = max([configversion, *versions])
         try:
             decided = plan(
                 TICKET,
                 document,
                 steps,
                 now=self._clock.now(),
-                configversion=max([configversion, *versions]),
+                configversion=version or self._committer.configversion(document.tenant),
             )
         except (OutboxFull, StreamParked) as error:
             raise Waits(str(error)) from error
