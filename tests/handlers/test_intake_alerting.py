@@ -108,6 +108,7 @@ async def test_an_incident_of_alerts_names_the_version_of_the_configuration() ->
     """What is promised to it hangs on that, also when a newer one is applied a moment later."""
     intake = Intake()
     await deliver(intake, A)
+    await intake.settle()
     newest = intake.configurations.version("main")
     assert newest > 0
     accepted = [e for e in intake.events() if isinstance(e.body, RequestAccepted)]
