@@ -22,6 +22,7 @@ from shared.contracts.facts import Priority
 from shared.contracts.sla import (
     ClockBreached,
     ClockBreachWithdrawn,
+    ClockEscalated,
     ClocksRerated,
     ClockState,
     ClockWarned,
@@ -181,6 +182,19 @@ def test_points_that_the_newer_version_would_have_told_before_are_not_told_now()
     run.rerate(2, utc(2, 16))
     run.tick(utc(3, 13))
     assert [body.point for body in bodies(run, ClockWarned)] == [3]
+
+
+def test_a_point_that_another_target_moves_into_the_past_is_not_told_now() -> None:
+    """The list of points is the same; half of 4 hours is over, half of 16 was not."""
+    steps = ", escalations: [{at_share: 0.5, notify: [boss]}]}"
+    long, short = (FIX.replace("8h", time).replace("]}", "]" + steps) for time in ("16h", "4h"))
+    run, story = machine(version(long), version(short)), Story()
+    for event in (story.accepted(), story.queued(utc(2, 14))):
+        run.take(event)
+    run.rerate(2, utc(2, 16, 30))
+    run.tick(utc(2, 16, 35))
+    assert not bodies(run, ClockWarned)
+    assert not bodies(run, ClockEscalated)
 
 
 def test_a_policy_that_is_gone_cancels_its_clock_and_takes_its_breach_back() -> None:

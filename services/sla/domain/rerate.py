@@ -161,14 +161,15 @@ def _told(clock: Clock, before: Clock | None, rating: Rating, rules: Rules) -> C
     update: dict[str, object] = {}
     if before is not None and before.view.breached_at is not None and _is_past(view, rating.at):
         update["breached_at"] = view.due_at
-    if known is None or known.warnings != policy.warnings:
-        points = [point.at_ms for point in warnings_of(policy, view.target_seconds)]
-        update["warnings_done"] = _passed(clock, points, rating.at, rules)
-    else:
-        update["warnings_done"] = warnings_done(view)
-    if known is None or known.escalations != policy.escalations:
-        points = [point.at_ms for point in steps_of(policy, view.target_seconds)]
-        update |= {"steps_done": _passed(clock, points, rating.at, rules), "expected": ()}
+    points = [point.at_ms for point in warnings_of(policy, view.target_seconds)]
+    told = warnings_done(view) if known is not None and known.warnings == policy.warnings else 0
+    update["warnings_done"] = max(told, _passed(clock, points, rating.at, rules))
+    same = known is not None and known.escalations == policy.escalations
+    points = [point.at_ms for point in steps_of(policy, view.target_seconds)]
+    done = _passed(clock, points, rating.at, rules)
+    update["steps_done"] = max(view.steps_done, done) if same else done
+    if not same:
+        update["expected"] = ()
     changed = clock.model_copy(update={"view": view.model_copy(update=update)})
     return armed(changed, rules)
 
