@@ -164,6 +164,19 @@ class SettledClock(BaseModel):
     """The rule that ended it; see the explanation of clocks."""
 
 
+class SettledVersion(BaseModel):
+    """How clocks stood there that count by a version of before the last rerate."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    version: Annotated[int, Field(ge=0)]
+    desk_version: Annotated[int, Field(ge=0)] = 0
+    """The version from which they take the calendar of the desk."""
+    waits_version: Annotated[int, Field(ge=0)] = 0
+    """The version from which they take that of the supplier."""
+    clocks: Annotated[tuple[SettledClock, ...], Field(max_length=CLOCKS_MAX)] = ()
+
+
 class Settled(BaseModel):
     """What is kept of a history up to an instant, whose entries are let go.
 
@@ -184,6 +197,8 @@ class Settled(BaseModel):
     asked: bool = False
     """Whether a later message of the requester waits for one."""
     clocks: Annotated[tuple[SettledClock, ...], Field(max_length=CLOCKS_MAX)] = ()
+    earlier: Annotated[tuple[SettledVersion, ...], Field(max_length=CLOCKS_MAX)] = ()
+    """The clocks that count by an earlier version than the last rerate's."""
     messages: Annotated[int, Field(ge=0)] = 0
     """How many messages are let go."""
 

@@ -18,6 +18,7 @@ from shared.contracts.clocks import (
     Metric,
     Settled,
     SettledClock,
+    SettledVersion,
     WorkEntry,
 )
 from shared.contracts.envelope import Body
@@ -216,6 +217,7 @@ __all__ = [
     "Metric",
     "Settled",
     "SettledClock",
+    "SettledVersion",
     "Told",
     "WorkEntry",
 ]

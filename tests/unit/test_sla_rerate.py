@@ -15,7 +15,7 @@ from services.sla.domain.clocks import clocks_of
 from services.sla.domain.count import seen_at
 from services.sla.domain.history import history_of
 from services.sla.domain.model import OPEN_STATES, Rating
-from services.sla.domain.ratings import succession
+from services.sla.domain.ratings import Follower, apart, succession
 from services.sla.domain.rerate import NOT_OPEN, RATINGS_MAX, TOO_MANY, rerated
 from shared.contracts.envelope import Event
 from shared.contracts.facts import Priority
@@ -373,15 +373,33 @@ def test_what_had_ended_is_as_without_it_and_the_rest_as_if_promised_so_from_the
         feed(run, *before)
         if ticks:
             run.tick(at_rate)
+        if place == 1:
+            ended = Ended(run)
         if place == 0 and any(c.view.state in OPEN_STATES for c in run.state.clocks):
             run.rerate(2, at_rate)
         feed(run, *after)
         run.tick(end + late * MINUTE)
-    compare(*runs, at_rate=at_rate, end=end + late * MINUTE, ticks=ticks)
+    compare(*runs, ended=ended, end=end + late * MINUTE, ticks=ticks)
+
+
+class Ended:
+    """Which cycles had ended when a ticket was rerated: by the clocks that were shown then."""
+
+    def __init__(self, machine: Machine) -> None:
+        document = machine.document.state
+        self._cycles: dict[tuple[str, str | None], dict[int, bool]] = {}
+        for clock in document.clocks if document is not None else ():
+            cycles = self._cycles.setdefault(_family(clock.view), {})
+            cycles[clock.view.cycle] = clock.view.state not in OPEN_STATES
+
+    def __contains__(self, view: Any) -> bool:
+        cycles = self._cycles.get(_family(view), {})
+        oldest = min(cycles, default=0)  # Older ones were let go: they had ended.
+        return view.cycle < oldest or cycles.get(view.cycle, False)
 
 
 def compare(
-    run: Machine, never: Machine, always: Machine, *, at_rate: datetime, end: datetime, ticks: bool
+    run: Machine, never: Machine, always: Machine, *, ended: Ended, end: datetime, ticks: bool
 ) -> None:
     """Each clock is as in one of the two; told facts are net."""
     was_rerated = bool(bodies(run, ClocksRerated))
@@ -393,8 +411,7 @@ def compare(
         if name in anew and not ticks:
             assert anew[name].spans == clock.spans
         mine = seen_at(clock, max(end, clock.view.started_at), run.rules)
-        ended = old[name].view.ended_at if name in old else None
-        by_old = not was_rerated or (ended is not None and ended <= at_rate)
+        by_old = not was_rerated or clock.view in ended
         reference = old if by_old else new
         if name not in reference:  # Ended cycles are let go where nothing is to be told of them.
             family = (clock.view.policy, clock.view.subject)
@@ -453,6 +470,11 @@ def test_two_open_cycles_of_one_clock_are_each_succeeded() -> None:
     ]
 
 
+def at(minutes: int) -> datetime:
+    """Return an instant so long after the start."""
+    return START + minutes * MINUTE
+
+
 @dataclass(frozen=True)
 class Bare:
     """A cycle, by minutes."""
@@ -460,51 +482,73 @@ class Bare:
     cycle: int
     start: int
     end: int | None = None
+    lapses: tuple[tuple[int, int], ...] = ()
+    is_gone: bool = False
 
     @property
     def started_at(self) -> datetime:
         """When it began."""
-        return START + self.start * MINUTE
+        return at(self.start)
 
     @property
     def ended_at(self) -> datetime | None:
         """When it ended."""
-        return None if self.end is None else START + self.end * MINUTE
+        return None if self.end is None else at(self.end)
+
+    @property
+    def again_at(self) -> list[datetime]:
+        """When it went on."""
+        return [at(again) for _, again in self.lapses]
+
+    def was_over(self, when: datetime) -> bool:
+        """Whether it had ended, and had not gone on."""
+        over = self.ended_at is not None and self.ended_at <= when
+        return over or any(at(ended) <= when < at(again) for ended, again in self.lapses)
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "ended", "cancelled", "following"),
-    [
-        ([], [Bare(1, 0)], (), (), ((0, 1),)),
-        ([], [Bare(1, 0, 5)], (), (), ()),
-        ([], [Bare(1, 20)], (), (), ((0, 1),)),
-        ([Bare(1, 0)], [], (), (0,), ()),
-        ([Bare(1, 0)], [Bare(1, 0)], (), (), ((0, 1),)),
-        ([Bare(1, 0)], [Bare(1, 0, 5)], (), (), ((0, 1),)),
-        ([Bare(1, 0)], [Bare(1, 0, 5), Bare(2, 5)], (), (), ((0, 1), (1, 2))),
-        ([Bare(1, 0)], [Bare(1, 3)], (), (), ((0, 1),)),
-        ([Bare(1, 0)], [Bare(1, 12)], (), (0,), ((0, 2),)),
-        ([Bare(1, 0, 4)], [Bare(1, 0)], (0,), (), ()),
-        ([Bare(1, 0, 4), Bare(2, 4)], [Bare(1, 0)], (0,), (1,), ()),
-        (
-            [Bare(1, 0, 4), Bare(2, 4)],
-            [Bare(1, 0, 2), Bare(2, 2, 4), Bare(3, 4)],
-            (0,),
-            (),
-            ((2, 2),),
-        ),
-        ([Bare(3, 0), Bare(4, 6)], [Bare(1, 0), Bare(2, 6)], (), (), ((0, 3), (1, 4))),
-        ([Bare(1, 0, 4), Bare(2, 15)], [Bare(1, 0, 3), Bare(2, 14)], (0,), (), ((1, 2),)),
-    ],
-)
+KEPT_AND_BEGUN: Final[list[tuple[list[Bare], list[Bare], tuple[int, ...], list[Follower]]]] = [
+    ([], [Bare(1, 0)], (), [Follower(0, 1)]),
+    ([], [Bare(1, 0, 5)], (), []),
+    ([], [Bare(1, 20)], (), [Follower(0, 1)]),
+    ([Bare(1, 0)], [], (0,), []),
+    ([Bare(1, 0)], [Bare(1, 0)], (), [Follower(0, 1)]),
+    ([Bare(1, 0)], [Bare(1, 0, 5)], (), [Follower(0, 1)]),
+    ([Bare(1, 0)], [Bare(1, 0, 5), Bare(2, 5)], (), [Follower(0, 1), Follower(1, 2)]),
+    ([Bare(1, 0)], [Bare(1, 3)], (), [Follower(0, 1)]),
+    ([Bare(1, 0)], [Bare(1, 12)], (0,), [Follower(0, 2)]),
+    ([Bare(1, 0, 4)], [Bare(1, 0)], (), []),
+    ([Bare(1, 0, 4), Bare(2, 4)], [Bare(1, 0)], (0,), []),
+    (
+        [Bare(1, 0, 4), Bare(2, 4)],
+        [Bare(1, 0, 2), Bare(2, 2, 4), Bare(3, 4)],
+        (),
+        [Follower(2, 2)],
+    ),
+    (
+        [Bare(3, 0), Bare(4, 6)],
+        [Bare(1, 0), Bare(2, 6)],
+        (),
+        [Follower(0, 3), Follower(1, 4)],
+    ),
+    ([Bare(1, 0, 4), Bare(2, 15)], [Bare(1, 0, 3), Bare(2, 14)], (), [Follower(1, 2)]),
+    # Ended when rated, it goes on by its own version, whatever the newer one says of that time.
+    ([Bare(1, 0, lapses=((4, 12),))], [Bare(1, 0), Bare(2, 15)], (), []),
+    ([Bare(1, 0, 20, lapses=((4, 12),))], [Bare(1, 0), Bare(2, 21)], (), [Follower(1, 2)]),
+    # Its own version ended it for good; what the newer one goes on with is a cycle of its own.
+    ([Bare(1, 0, 4)], [Bare(1, 0, lapses=((3, 12),))], (), [Follower(0, 2, at(12))]),
+    ([Bare(1, 0, 4)], [Bare(1, 0, lapses=((3, 5),))], (), []),
+    # A rerate had cancelled it: it comes back where there is a successor, else it stays so.
+    ([Bare(1, 0, 4, is_gone=True)], [Bare(1, 0)], (), [Follower(0, 1)]),
+    ([Bare(1, 0, 4, is_gone=True)], [], (0,), []),
+    ([Bare(1, 4, 4)], [Bare(1, 4)], (), []),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "left", "following"), KEPT_AND_BEGUN)
 def test_which_cycle_succeeds_which(
-    *,
-    before: list[Bare],
-    after: list[Bare],
-    ended: tuple[int, ...],
-    cancelled: tuple[int, ...],
-    following: tuple[tuple[int, int], ...],
+    *, before: list[Bare], after: list[Bare], left: tuple[int, ...], following: list[Follower]
 ) -> None:
     """As rated after ten minutes."""
-    found = succession(before, after, START + 10 * MINUTE)
-    assert (found.ended, found.cancelled, found.following) == (ended, cancelled, following)
+    kept, begun = apart(before, at(10))
+    found = succession(kept, begun, after, at(10))
+    assert (found.left, list(found.following)) == (left, following)

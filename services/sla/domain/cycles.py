@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from services.sla.domain.fits import Fit, Window
+from services.sla.domain.count import RERATED
+from services.sla.domain.fits import Window
 from services.sla.domain.history import History, Moment
 from services.sla.domain.machine import Condition, Course, Phase, Rest, Rule, Run
 from services.sla.domain.model import Clock
 from services.sla.domain.promises import Row, require_few
-from shared.contracts.sla import CLOCKS_MAX, DeskSpan
+from services.sla.domain.ratings import Follower
+from shared.contracts.sla import CLOCKS_MAX, ClockView, DeskSpan
 
-Family = tuple[str, str | None]
-"""A policy, and the desk or supplier of which it gives a clock."""
+if TYPE_CHECKING:
+    from services.sla.domain.judging import Verdict
+
+Family = tuple[str, str, str | None]
+"""A policy, its metric, and the desk or supplier of which it gives a clock."""
 ENDED_MAX: Final = 4
 """Ended cycles of one clock that a document keeps; older ones are told, and let go."""
 _ID_MAX: Final = 80
@@ -25,16 +30,12 @@ _ID_MAX: Final = 80
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """A clock, and the course that it is counted from; None where that is settled.
-
-    ``whole`` is the course as if its policy had not ceased to fit.
-    """
+    """A clock, and the course that it is counted from; None where that is settled."""
 
     clock: Clock
     course: Course | None
-    whole: Course | None = None
-    fit: Fit | None = None
-    """The promise by which it is counted."""
+    verdict: Verdict | None = None
+    """How it came to be; None where it is settled."""
 
     @property
     def cycle(self) -> int:
@@ -52,9 +53,25 @@ class Folded:
         return self.clock.view.ended_at
 
     @property
+    def again_at(self) -> list[datetime]:
+        """When it went on after it had ended."""
+        return [] if self.course is None else [again_at for _, again_at in self.course.lapses]
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether a rerate cancelled it."""
+        return self.clock.view.cancelled_for == RERATED
+
+    @property
     def family(self) -> Family:
         """Of which clock it is a cycle."""
-        return self.clock.view.policy, self.clock.view.subject
+        return family_of(self.clock.view)
+
+    def was_over(self, at: datetime) -> bool:
+        """Whether it had ended by an instant, and had not gone on again."""
+        if self.course is not None:
+            return self.course.was_over(at)
+        return self.ended_at is not None and self.ended_at <= at
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +80,7 @@ class Planned:
 
     window: Window
     course: Course
+    is_gone: bool = False
 
     @property
     def cycle(self) -> int:
@@ -79,6 +97,28 @@ class Planned:
         """When it ends, or its policy ceases to fit; None while it is open."""
         ends = (self.course.ended_at, self.window.unfit_at)
         return min((at for at in ends if at is not None), default=None)
+
+    @property
+    def again_at(self) -> list[datetime]:
+        """When it goes on after it had ended, while its policy fits."""
+        until = self.window.unfit_at
+        found = [again_at for _, again_at in self.course.lapses]
+        return [at for at in found if until is None or at < until]
+
+    def was_over(self, at: datetime) -> bool:
+        """Whether it had ended by an instant, and had not gone on again."""
+        unfit_at = self.window.unfit_at
+        return self.course.was_over(at) or (unfit_at is not None and unfit_at <= at)
+
+    def follows(self, one: Follower) -> Planned:
+        """Return the cycle as the one that counts."""
+        course = self.course if one.since is None else self.course.since(one.since)
+        return replace(self, course=replace(course, cycle=one.cycle))
+
+
+def family_of(view: ClockView) -> Family:
+    """Return of which clock a view is a cycle."""
+    return view.policy, view.metric.value, view.subject
 
 
 def id_of(row: Row, subject: str | None, cycle: int) -> str:
@@ -102,9 +142,9 @@ def kept(found: list[Folded], number: str) -> tuple[Folded, ...]:
 
     The newest cycle of each stays, so that the number of the next one is known.
     """
-    of: dict[tuple[str, str | None], list[Folded]] = {}
+    of: dict[Family, list[Folded]] = {}
     for one in found:
-        of.setdefault((one.clock.view.policy, one.clock.view.subject), []).append(one)
+        of.setdefault(one.family, []).append(one)
     left = [one for cycles in of.values() for one in _newest(cycles)]
     if len(left) <= CLOCKS_MAX:
         return tuple(left)
@@ -143,11 +183,14 @@ def restored(
 ) -> Course | None:
     """Return the cycle that goes on from where the history is settled; None where none does.
 
-    A document may have let its clock go since: then only its number counts.
+    A document may have let its clock go since: then only its number counts. One of an earlier
+    version is not gone on with here, but what begins after it counts on from its number.
     """
     if history.settlement is None:
         return None
-    for one in history.settlement.clocks:
+    others = (clock for group in history.settlement.earlier for clock in group.clocks)
+    living = (clock for clock in others if clock.ended_by != Rule.RERATED)
+    for one in (*history.settlement.clocks, *living):
         cycle = cycle_of(one.clock)
         if one.clock != id_of(row, subject, cycle):
             continue

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.sla.domain.clocks import clocks_of, courses_of
+from services.sla.domain.clocks import clocks_of, whole_fold
 from services.sla.domain.count import is_broken, merged, timed
+from services.sla.domain.cycles import Family, family_of
 from services.sla.domain.history import (
     OVER,
     History,
@@ -82,7 +83,7 @@ def decide(state: ClocksState | None, news: News, rules: Rules) -> list[Body]:
             clock.model_copy(update={"spans": merged(clock.spans, until=settlement.at)})
             for clock in clocks
         )
-    clocks, withdrawn = _withdrawn(clocks, rules, told=told)
+    clocks, withdrawn = _withdrawn(known, clocks, rules, told=told)
     withdrawn += _undone(history, rules, known, clocks, at=news.at)
     views = tuple(clock.view for clock in clocks)
     ledgers = ledgers_of(known, clocks)
@@ -168,18 +169,21 @@ def _as_clocks_see(entry: WorkEntry) -> tuple[object, ...]:
 
 
 def _withdrawn(
-    clocks: Sequence[Clock], rules: Rules, *, told: datetime | None
+    known: Sequence[Clock], clocks: Sequence[Clock], rules: Rules, *, told: datetime | None
 ) -> tuple[tuple[Clock, ...], list[ClockView]]:
-    """Take back the breaches of which an event from before them says that they were none.
+    """Take back the breaches of which an event from before them says that they were none, or that
+    they were told by a version that does not count for the clock.
 
     ``told`` is as for `clocks_of`.
     """
+    versions = {clock.view.clock: clock.view.configversion for clock in known}
     kept: list[Clock] = []
     withdrawn: list[ClockView] = []
     for clock in clocks:
         view = clock.view
         breached_at = view.breached_at
-        stays = breached_at is None or (told is not None and told > breached_at)
+        is_same = versions.get(view.clock) == view.configversion
+        stays = breached_at is None or (is_same and told is not None and told > breached_at)
         if stays or breached_at is None or _broke(view, breached_at):
             kept.append(clock)
             continue
@@ -206,14 +210,15 @@ def _undone(
     gone = [c.view for c in known if c.view.clock not in left and c.view.breached_at is not None]
     if not gone:
         return []
-    there = {one.clock.view.clock for one in courses_of(history, rules, at=at, known=known)}
-    newest: dict[tuple[str, str | None], int] = {}
+    fold = whole_fold(history, rules, at=at, known=known)
+    there = {one.clock.view.clock for one in fold.all(let_go=True)}
+    newest: dict[Family, int] = {}
     for clock in clocks:
-        newest[(clock.view.policy, clock.view.subject)] = clock.view.cycle
+        newest[family_of(clock.view)] = clock.view.cycle
     return [
         view
         for view in gone
-        if view.clock not in there and view.cycle > newest.get((view.policy, view.subject), 0)
+        if view.clock not in there and view.cycle > newest.get(family_of(view), 0)
     ]
 
 

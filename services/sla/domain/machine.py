@@ -85,14 +85,23 @@ class Course:
     rests: list[Rest] = field(default_factory=list)
     ended_at: datetime | None = None
     ended_by: Rule | None = None
+    lapses: list[tuple[datetime, datetime]] = field(default_factory=list)
+    """When it had ended and went on again: from when to when."""
 
     @property
     def is_open(self) -> bool:
         """Whether it runs or waits."""
         return self.phase in {Phase.RUNNING, Phase.PAUSED}
 
+    def was_over(self, at: datetime) -> bool:
+        """Whether it had ended by an instant, and had not gone on again."""
+        if self.ended_at is not None and self.ended_at <= at:
+            return True
+        return any(ended_at <= at < again_at for ended_at, again_at in self.lapses)
+
     def go(self, moment: Moment) -> None:
         """Run from a moment on, or go on running with how the work stands then."""
+        self._again(moment.at)
         if self.rests and self.rests[-1].ended_at is None:
             self.rests[-1] = replace(self.rests[-1], ended_at=moment.at)
         self.phase, self.ended_at, self.ended_by = Phase.RUNNING, None, None
@@ -105,6 +114,7 @@ class Course:
 
     def rest(self, moment: Moment, rule: Rule) -> None:
         """Stand still from a moment on."""
+        self._again(moment.at)
         self._halt(moment.at)
         if self.rests and self.rests[-1].ended_at is None:
             self.rests[-1] = replace(self.rests[-1], ended_at=moment.at)
@@ -127,7 +137,26 @@ class Course:
             rests=[_cut(rest, at) for rest in self.rests if rest.started_at < at],
             ended_at=at,
             ended_by=rule,
+            lapses=[lapse for lapse in self.lapses if lapse[1] <= at],
         )
+
+    def since(self, at: datetime) -> Course:
+        """Return what it is from an instant on at which it went on again, as a cycle of its own."""
+        return Course(
+            cycle=self.cycle,
+            started_at=at,
+            started_by=Rule.REOPENED,
+            phase=self.phase,
+            runs=[run for run in self.runs if run.started_at >= at],
+            rests=[rest for rest in self.rests if rest.started_at >= at],
+            ended_at=self.ended_at,
+            ended_by=self.ended_by,
+            lapses=[lapse for lapse in self.lapses if lapse[0] >= at],
+        )
+
+    def _again(self, at: datetime) -> None:
+        if self.ended_at is not None:
+            self.lapses.append((self.ended_at, at))
 
     def _halt(self, at: datetime) -> None:
         if self.runs and self.runs[-1].ended_at is None:

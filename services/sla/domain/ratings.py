@@ -2,22 +2,22 @@
 
 Nothing of what a version promised is rewritten by a newer one. Only who asks for it by name makes
 the clocks that run count by another version: those cycles are counted anew, whole, by its policies
-and calendars. A cycle that had ended by then is counted by the version before, also later on.
+and calendars. A cycle that had ended by then lives on by its own version, also where it goes on
+later: nobody was shown another one for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from shared.organisation.lookup import UnknownName
 
 if TYPE_CHECKING:
-    from services.sla.domain.history import History
-    from services.sla.domain.model import Rating, Rules
-    from shared.contracts.sla import WorkEntry
+    from services.sla.domain.history import Moment
+    from shared.organisation import Configuration
 
 
 class Cycle(Protocol):
@@ -38,84 +38,122 @@ class Cycle(Protocol):
         """When it ended; None while it is open."""
         ...
 
+    @property
+    def again_at(self) -> Sequence[datetime]:
+        """When it went on after it had ended, in order."""
+        ...
 
-def by_version(history: History, rating: Rating, rules: Rules) -> History:
-    """Return a history as the version of a rating counts it.
+    @property
+    def is_gone(self) -> bool:
+        """Whether a rerate cancelled it: a later one may bring it back."""
+        ...
 
-    Its desks' and suppliers' hours are taken from that version, as far as it knows the desk, for
-    all that happened up to the rating.
+    def was_over(self, at: datetime) -> bool:
+        """Whether it had ended by an instant, and had not gone on again."""
+        ...
+
+
+C = TypeVar("C", bound=Cycle)
+
+
+def rated(
+    moments: Sequence[Moment], at: datetime, version: int, configuration: Configuration
+) -> list[Moment]:
+    """Return moments with the hours of a version for all that happened up to a rating.
+
+    A desk, or a supplier, that the version does not know keeps the hours that it had. Whoever has
+    the work when it is rated keeps the version's until it is handed over.
     """
-    configuration = rules(rating.version)
+    found: list[Moment] = []
+    for moment in moments:
+        last = found[-1] if found else None
+        held, waited = moment.held, moment.waited
+        if moment.at <= at:
+            held = version if _knows(configuration.desk, moment.desk) else held
+            waited = version if _knows(configuration.supplier, moment.supplier) else waited
+        elif last is not None:
+            held = last.held if last.desk == moment.desk else held
+            waited = last.waited if last.supplier == moment.supplier else waited
+        found.append(replace(moment, held=held, waited=waited))
+    return found
 
-    def rated(entry: WorkEntry) -> WorkEntry:
-        if entry.at > rating.at:
-            return entry
-        try:
-            configuration.desk(entry.desk)
-        except UnknownName:
-            return entry
-        return entry.model_copy(update={"configversion": rating.version})
 
-    settlement = history.settlement
-    if settlement is not None:
-        entry = rated(settlement.entry)
-        update = {"entry": entry, "waits_version": entry.configversion}
-        settlement = settlement.model_copy(update=update)
-    return replace(
-        history,
-        version=rating.version,
-        ratings=(),
-        work=tuple(rated(entry) for entry in history.work),
-        settlement=settlement,
-    )
+def _knows(named: Callable[[str], object], name: str | None) -> bool:
+    if name is None:
+        return False
+    try:
+        named(name)
+    except UnknownName:
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """A cycle of the newer version that counts: its place, and the number that it gets."""
+
+    place: int
+    cycle: int
+    since: datetime | None = None
+    """From when on, where only what it does after it went on again counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Succession:
-    """Which cycles of a clock a rating leaves as they are, and which follow.
+    """Which cycles follow, and which of the open ones (by place) have no successor."""
 
-    ``ended`` and ``cancelled`` are places in the cycles of the version before: what had ended by
-    then, and what was open and has no successor. ``following`` are places in the newer version's
-    cycles, each with the number that it has: that of the open cycle which it succeeds, or a new one.
+    left: tuple[int, ...]
+    following: tuple[Follower, ...]
+
+
+def apart(cycles: Sequence[C], rated_at: datetime) -> tuple[list[C], list[C]]:
+    """Return the cycles that a rating leaves as they are, and those that are to be succeeded."""
+    kept: list[C] = []
+    begun: list[C] = []
+    for one in cycles:
+        if one.started_at <= rated_at:
+            (kept if one.was_over(rated_at) and not one.is_gone else begun).append(one)
+    return kept, begun
+
+
+def succession(
+    kept: Sequence[Cycle], begun: Sequence[Cycle], after: Sequence[Cycle], rated_at: datetime
+) -> Succession:
+    """Return what a rating makes of a clock's cycles.
+
+    ``kept`` live on by their own version, ``begun`` were open when rated, ``after`` are those of
+    the newer version; each in order of time. What the newer version says of the time of a kept
+    cycle counts for nothing: a promise that was kept, or was not, is not made again. An open cycle
+    is succeeded by the one that began when it did, or else by the first that goes on in its time.
     """
-
-    ended: tuple[int, ...]
-    cancelled: tuple[int, ...]
-    following: tuple[tuple[int, int], ...]
-
-
-def succession(before: Sequence[Cycle], after: Sequence[Cycle], rated_at: datetime) -> Succession:
-    """Return what a rating makes of a clock's cycles by the version before and by the newer one.
-
-    Both in order of time. What the newer version says of the time of an ended cycle counts for
-    nothing: a promise that was kept, or was not, is not made again. An open cycle is succeeded by
-    the one that began when it did, or else by the first that goes on in its time.
-    """
-    ended = [i for i, one in enumerate(before) if _is_over(one, rated_at)]
-    begun = [i for i, one in enumerate(before) if one.started_at <= rated_at and i not in ended]
-    numbers: dict[int, int] = {}
+    starts = {one.started_at: place for place, one in enumerate(after)}
+    numbers: dict[int, Follower] = {}
     left: list[int] = []
-    starts = {one.started_at: i for i, one in enumerate(after)}
-    for i in begun:
-        place = starts.get(before[i].started_at)
+    for i, one in enumerate(begun):
+        place = starts.get(one.started_at)
         if place is None:
             left.append(i)
         else:
-            numbers[place] = before[i].cycle
-    free_from = max((before[i].ended_at or rated_at for i in ended), default=None)
-    open_since = min((before[i].started_at for i in begun), default=rated_at)
-    number = max((before[i].cycle for i in [*ended, *begun]), default=0)
+            numbers[place] = Follower(place, one.cycle)
+    taken = {one.started_at for one in kept}
+    open_since = min((one.started_at for one in begun), default=rated_at)
+    number = max((one.cycle for one in [*kept, *begun]), default=0)
+
+    def free_at(at: datetime) -> bool:
+        return at not in taken and all(other.was_over(at) for other in kept)
+
     for place, one in enumerate(after):
-        overlaps = free_from is not None and one.started_at < free_from
-        if place in numbers or overlaps or _is_over(one, open_since):
+        if place in numbers or (one.ended_at is not None and one.ended_at <= open_since):
             continue
-        if left and one.started_at <= rated_at:
-            numbers[place] = before[left.pop()].cycle
+        if free_at(one.started_at):
+            since = None
+        else:
+            since = next((at for at in one.again_at if at > rated_at and free_at(at)), None)
+            if since is None:
+                continue
+        if left and (since or one.started_at) <= rated_at:
+            numbers[place] = Follower(place, begun[left.pop()].cycle)
         else:
             number += 1
-            numbers[place] = number
-    return Succession(tuple(ended), tuple(left), tuple(sorted(numbers.items())))
-
-
-def _is_over(one: Cycle, at: datetime) -> bool:
-    return one.ended_at is not None and one.ended_at <= at
+            numbers[place] = Follower(place, number, since)
+    return Succession(tuple(left), tuple(numbers[place] for place in sorted(numbers)))

@@ -76,10 +76,10 @@ def rerated(state: ClocksState, rating: Rating, rules: Rules) -> Rerated:
     """
     if not any(clock.view.state in OPEN_STATES for clock in state.clocks):
         raise CommandRejected(NOT_OPEN, f"{state.number} has no running clock: nothing to rerate")
-    history = history_of(state)
-    if len(history.ratings) >= RATINGS_MAX:
+    if len(state.ratings) >= RATINGS_MAX:
         text = f"{state.number} was rerated {RATINGS_MAX} times: that is the most there may be"
         raise CommandRejected(TOO_MANY, text)
+    history = history_of(state)
     rating = rating.model_copy(update={"at": max(rating.at, moments(history)[-1].at)})
     before = {clock.view.clock: clock for clock in state.clocks}
     found = clocks_of(
@@ -109,7 +109,7 @@ def rerated(state: ClocksState, rating: Rating, rules: Rules) -> Rerated:
 
 
 def decide_rerate(state: ClocksState | None, rating: Rating, rules: Rules) -> list[Body]:
-    """Return the events by which a ticket is rerated; none where that would change nothing at all.
+    """Return the events by which a ticket is rerated; none where that would change nothing.
 
     Raises:
         CommandRejected, PoliciesTooMany, Infrastructure: as `rerated`.
@@ -117,7 +117,7 @@ def decide_rerate(state: ClocksState | None, rating: Rating, rules: Rules) -> li
     if state is None:
         return []
     found = rerated(state, rating, rules)
-    if found.from_version == rating.version and found.clocks == state.clocks:
+    if found.from_version == rating.version and not any(one.changed for one in found.differences):
         return []
     views = tuple(clock.view for clock in found.clocks)
     bodies: list[Body] = [

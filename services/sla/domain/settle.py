@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
-from services.sla.domain.clocks import courses_of
+from services.sla.domain.clocks import whole_fold
+from services.sla.domain.fold import Fold
 from services.sla.domain.history import History, moments
 from services.sla.domain.model import HISTORY_MAX, REPLIED, WROTE, Clock, Rules
-from shared.contracts.sla import CLOCKS_MAX, Settled, SettledClock
+from shared.contracts.sla import CLOCKS_MAX, Settled, SettledClock, SettledVersion
 
 
 def settled_at(
@@ -29,33 +31,81 @@ def settled_at(
     if place + 1 == len(found) or last.entry is None:
         return None, 0
     said = sum(moment.event in {REPLIED, WROTE} for moment in found[1 : place + 1])
-    before = replace(history, work=history.work[: place - said], messages=history.messages[:said])
-    earlier = history.settlement.clocks if history.settlement is not None else ()
-    stood = {_family(one.clock): one for one in earlier}
-    for one in courses_of(before, rules, at=last.at, known=known):
-        course = one.whole
-        # One that a later change of what the ticket is lets begin is of the time to come.
-        if course is not None and course.started_at <= last.at:
-            stood[_family(one.clock.view.clock)] = SettledClock(
-                clock=one.clock.view.clock,
-                state=course.phase.value,
-                ended_at=course.ended_at,
-                ended_by=course.ended_by.value if course.ended_by else "",
-            )
-    names = {clock.view.clock for clock in known}
-    # The cycle may have been let go since: its number counts all the same.
-    clocks = sorted(stood.values(), key=lambda one: one.clock not in names)[:CLOCKS_MAX]
+    fold = whole_fold(
+        replace(
+            history,
+            work=history.work[: place - said],
+            messages=history.messages[:said],
+            ratings=tuple(rating for rating in history.ratings if rating.at <= last.at),
+        ),
+        rules,
+        at=last.at,
+        known=known,
+    )
+    groups = _groups(_stood(history.settlement, history.version, fold, last.at), known)
+    stands = dict(reversed(list(fold.levels())))
+    newest = stands[fold.version]
     settlement = Settled(
         at=last.at,
         event=last.event,
-        entry=last.entry.model_copy(update={"at": last.at, "configversion": last.held}),
-        waits_version=last.waited,
+        entry=last.entry.model_copy(update={"at": last.at, "configversion": newest.held}),
+        waits_version=newest.waited,
         answered=last.answered,
         asked=last.asked,
-        clocks=tuple(clocks),
+        clocks=groups.pop(fold.version, ()),
+        earlier=tuple(
+            SettledVersion(
+                version=version,
+                desk_version=stands.get(version, newest).held,
+                waits_version=stands.get(version, newest).waited,
+                clocks=clocks,
+            )
+            for version, clocks in groups.items()
+        ),
         messages=said,
     )
     return settlement, place - said
+
+
+_Stood = tuple[int, SettledClock]
+"""How a clock stood, and by which version it counts."""
+
+
+def _stood(settlement: Settled | None, version: int, fold: Fold, at: datetime) -> dict[str, _Stood]:
+    """Return how the newest cycle of each clock stands at an instant, by what its cycles share."""
+    stood: dict[str, _Stood] = {}
+    if settlement is not None:
+        stood = {_family(one.clock): (version, one) for one in settlement.clocks}
+        for group in settlement.earlier:
+            stood |= {_family(one.clock): (group.version, one) for one in group.clocks}
+    for one in fold.all(let_go=True):
+        if one.verdict is None or one.verdict.whole.started_at > at:
+            # One that a later change of what the ticket is lets begin is of the time to come.
+            continue
+        course, view = one.verdict.whole, one.clock.view
+        stood[_family(view.clock)] = (
+            view.configversion,
+            SettledClock(
+                clock=view.clock,
+                state=course.phase.value,
+                ended_at=course.ended_at,
+                ended_by=course.ended_by.value if course.ended_by else "",
+            ),
+        )
+    return stood
+
+
+def _groups(
+    stood: Mapping[str, _Stood], known: Sequence[Clock]
+) -> dict[int, tuple[SettledClock, ...]]:
+    """Return how clocks stand by the version that they count by, as many as may be kept."""
+    names = {clock.view.clock for clock in known}
+    # The cycle may have been let go since: its number counts all the same.
+    chosen = sorted(stood.values(), key=lambda one: one[1].clock not in names)[:CLOCKS_MAX]
+    groups: dict[int, tuple[SettledClock, ...]] = {}
+    for version, clock in chosen:
+        groups[version] = (*groups.get(version, ()), clock)
+    return groups
 
 
 def _family(clock: str) -> str:
