@@ -193,11 +193,15 @@ def kind_of(priority: str, *, vip: bool) -> str:
 
 
 @lru_cache(maxsize=1_024)
-def organisation(version: int, promises: tuple[Promise, ...] = ()) -> Configuration:
+def organisation(
+    version: int, promises: tuple[Promise, ...] = (), policies: str | None = None
+) -> Configuration:
     """Return three desks and two suppliers; in the second version they all begin an hour later,
-    and what the policies promise is another thing.
+    and what the policies promise is another thing, unless they are given.
     """
     later = version - 1
+    if policies is None:
+        policies = POLICIES if version == 1 else POLICIES.replace("P2: ", "P2: 1h")
     return parse_sections(
         {
             "calendars.yaml": f"""
@@ -219,7 +223,7 @@ suppliers:
   - {name: printers, title: Printers}
 """,
             "topologies.yaml": "topologies: [{name: all, shape: centralized, desk: early}]",
-            "sla.yaml": POLICIES if version == 1 else POLICIES.replace("P2: ", "P2: 1h"),
+            "sla.yaml": policies,
             "agreements.yaml": "\n".join(
                 ["agreements:", *(one.text(number) for number, one in enumerate(promises))]
             )

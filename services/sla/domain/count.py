@@ -76,6 +76,8 @@ def timed(clock: Clock, rules: Rules) -> Clock:
     """Return the clock with the instants at which something is to be said of it."""
     view, target_ms = clock.view, ms_of(clock.view.target_seconds)
     due_at = reached_at(clock, target_ms, rules)
+    if due_at is None and _ended_in_merged(clock):
+        due_at = view.due_at
     update: dict[str, object] = {"due_at": due_at}
     if view.state is ClockState.CANCELLED:
         # What broke before it was cancelled did break; a merge does not make it of no account.
@@ -85,11 +87,20 @@ def timed(clock: Clock, rules: Rules) -> Clock:
         if broke and view.cancelled_for == MERGED:
             update |= {"state": ClockState.MISSED, "cancelled_for": None}
     else:
-        update["calendar_due_at"] = elapsed_at(clock, target_ms)
+        calendar_due_at = elapsed_at(clock, target_ms)
+        if calendar_due_at is None and _ended_in_merged(clock):
+            calendar_due_at = view.calendar_due_at
+        update["calendar_due_at"] = calendar_due_at
         if view.ended_at is not None:
             met = due_at is None or view.ended_at <= due_at
             update["state"] = ClockState.MET if met else ClockState.MISSED
     return armed(Clock(view=view.model_copy(update=update), spans=clock.spans), rules)
+
+
+def _ended_in_merged(clock: Clock) -> bool:
+    """Whether a clock ended with its merged lines: what would have come then is as it was known."""
+    last = clock.spans[-1] if clock.spans else None
+    return last is not None and last.merged > 0 and last.ended_at == clock.view.ended_at
 
 
 def armed(clock: Clock, rules: Rules) -> Clock:

@@ -25,6 +25,8 @@ Family = tuple[str, str, str | None]
 """A policy, its metric, and the desk or supplier of which it gives a clock."""
 ENDED_MAX: Final = 4
 """Ended cycles of one clock that a document keeps; older ones are told, and let go."""
+PASSED: Final = 0
+"""The number of a cycle that had ended before its policy was promised, and so never counted."""
 _ID_MAX: Final = 80
 
 

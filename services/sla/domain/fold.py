@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.sla.domain.cycles import (
+    PASSED,
     Family,
     Folded,
     Planned,
     family_of,
+    id_of,
     mine_of,
     restored,
 )
@@ -93,6 +95,8 @@ class Fold:
         self._values: dict[TicketFacts, dict[str, object]] = {}
         self._begins: dict[Family, datetime] = {}
         """When policies began that are newer than the ticket."""
+        self.passed: dict[str, Course] = {}
+        """What had ended when the version came: no cycle that counts; filled by `all`."""
 
     @property
     def version(self) -> int:
@@ -155,7 +159,8 @@ class Fold:
         if self._only is not None and begun is None:
             return
         settled, found = self._planned(index, row, subject, before, begun)
-        if before or self._since is not None:
+        passed = begun is not None and begun.cycle == PASSED
+        if before or passed or self._since is not None:
             yield from self._succeeded(row, subject, before, found)
             return
         for clock in self._known_of((row.policy.name, row.policy.metric, subject)):
@@ -293,6 +298,8 @@ class Fold:
             for follower in next_.following:
                 planned = found[follower.place].follows(follower)
                 cycles.append(self._judge.counted(row, subject, planned))
+            if found and not cycles:
+                self.passed[id_of(row, subject, PASSED)] = found[-1].course
         yield from sorted(cycles, key=lambda one: one.cycle)
 
     def _known_of(self, family: Family) -> list[Clock]:

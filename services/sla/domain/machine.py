@@ -141,14 +141,14 @@ class Course:
         )
 
     def since(self, at: datetime) -> Course:
-        """Return what it is from an instant on at which it went on again, as a cycle of its own."""
+        """Return what it is from an instant on at which it is open, as a cycle of its own."""
         return Course(
             cycle=self.cycle,
             started_at=at,
             started_by=Rule.REOPENED,
             phase=self.phase,
-            runs=[run for run in self.runs if run.started_at >= at],
-            rests=[rest for rest in self.rests if rest.started_at >= at],
+            runs=[_left(run, at) for run in self.runs if _lasts(run, at)],
+            rests=[_left(rest, at) for rest in self.rests if _lasts(rest, at)],
             ended_at=self.ended_at,
             ended_by=self.ended_by,
             lapses=[lapse for lapse in self.lapses if lapse[0] >= at],
@@ -169,6 +169,14 @@ _Stretch = TypeVar("_Stretch", Run, Rest)
 def _cut(stretch: _Stretch, at: datetime) -> _Stretch:
     ended_at = stretch.ended_at
     return replace(stretch, ended_at=at if ended_at is None or ended_at > at else ended_at)
+
+
+def _lasts(stretch: Run | Rest, at: datetime) -> bool:
+    return stretch.ended_at is None or stretch.ended_at > at
+
+
+def _left(stretch: _Stretch, at: datetime) -> _Stretch:
+    return replace(stretch, started_at=max(stretch.started_at, at))
 
 
 @dataclass(frozen=True, slots=True)

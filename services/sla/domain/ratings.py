@@ -124,7 +124,8 @@ def succession(
     ``kept`` live on by their own version, ``begun`` were open when rated, ``after`` are those of
     the newer version; each in order of time. What the newer version says of the time of a kept
     cycle counts for nothing: a promise that was kept, or was not, is not made again. An open cycle
-    is succeeded by the one that began when it did, or else by the first that goes on in its time.
+    is succeeded by the one that began when it did, or else by the first that goes on in its time,
+    from when on no kept one lasts.
     """
     starts = {one.started_at: place for place, one in enumerate(after)}
     numbers: dict[int, Follower] = {}
@@ -145,10 +146,11 @@ def succession(
     for place, one in enumerate(after):
         if place in numbers or (one.ended_at is not None and one.ended_at <= open_since):
             continue
-        if free_at(one.started_at):
-            since = None
-        else:
-            since = next((at for at in one.again_at if at > rated_at and free_at(at)), None)
+        since = None
+        if not free_at(one.started_at):
+            begins = [open_since, *one.again_at] if begun else one.again_at
+            free = (at for at in begins if at >= open_since and free_at(at))
+            since = next((at for at in free if not one.was_over(at)), None)
             if since is None:
                 continue
         if left and (since or one.started_at) <= rated_at:

@@ -9,6 +9,7 @@ from datetime import datetime
 from services.sla.domain.clocks import whole_fold
 from services.sla.domain.fold import Fold
 from services.sla.domain.history import History, moments
+from services.sla.domain.machine import Course
 from services.sla.domain.model import HISTORY_MAX, REPLIED, WROTE, Clock, Rules
 from shared.contracts.sla import CLOCKS_MAX, Settled, SettledClock, SettledVersion
 
@@ -19,25 +20,24 @@ def settled_at(
     """Return what is kept of the older half of a history that has grown too long, and how many
     entries of the work are let go for it.
 
-    None while it has not, or where nothing but one instant could be let go.
+    None while it has not, or where nothing but one instant could be let go. What a rerate counts
+    anew is not let go before it: it may count other cycles than were there.
     """
     if len(history.work) + len(history.messages) <= HISTORY_MAX:
         return None, 0
     found = moments(history)
     place = len(found) // 2
-    while place + 1 < len(found) and found[place + 1].at == found[place].at:
+    rated_until = history.ratings[-1].at if history.ratings else history.accepted_at
+    while place + 1 < len(found) and (
+        found[place].at < rated_until or found[place + 1].at == found[place].at
+    ):
         place += 1
     last = found[place]
     if place + 1 == len(found) or last.entry is None:
         return None, 0
     said = sum(moment.event in {REPLIED, WROTE} for moment in found[1 : place + 1])
     fold = whole_fold(
-        replace(
-            history,
-            work=history.work[: place - said],
-            messages=history.messages[:said],
-            ratings=tuple(rating for rating in history.ratings if rating.at <= last.at),
-        ),
+        replace(history, work=history.work[: place - said], messages=history.messages[:said]),
         rules,
         at=last.at,
         known=known,
@@ -82,17 +82,21 @@ def _stood(settlement: Settled | None, version: int, fold: Fold, at: datetime) -
         if one.verdict is None or one.verdict.whole.started_at > at:
             # One that a later change of what the ticket is lets begin is of the time to come.
             continue
-        course, view = one.verdict.whole, one.clock.view
-        stood[_family(view.clock)] = (
-            view.configversion,
-            SettledClock(
-                clock=view.clock,
-                state=course.phase.value,
-                ended_at=course.ended_at,
-                ended_by=course.ended_by.value if course.ended_by else "",
-            ),
-        )
+        view = one.clock.view
+        stood[_family(view.clock)] = (view.configversion, _as_of(view.clock, one.verdict.whole))
+    for name, course in fold.passed.items():
+        if course.started_at <= at:
+            stood[_family(name)] = (fold.version, _as_of(name, course))
     return stood
+
+
+def _as_of(name: str, course: Course) -> SettledClock:
+    return SettledClock(
+        clock=name,
+        state=course.phase.value,
+        ended_at=course.ended_at,
+        ended_by=course.ended_by.value if course.ended_by else "",
+    )
 
 
 def _groups(
