@@ -19,6 +19,7 @@ from services.sla.domain.ratings import Follower, apart, succession
 from services.sla.domain.rerate import NOT_OPEN, RATINGS_MAX, TOO_MANY, rerated
 from shared.contracts.envelope import Event
 from shared.contracts.facts import Priority
+from shared.contracts.routing import PendReason
 from shared.contracts.sla import (
     ClockBreached,
     ClockBreachWithdrawn,
@@ -28,52 +29,15 @@ from shared.contracts.sla import (
     ClockWarned,
 )
 from shared.kernel import CommandRejected
-from shared.organisation import Configuration
 from tests.support.sla import Story, facts, utc
-from tests.support.sla import organisation as two_desks
 from tests.support.sla_machine import Machine
+from tests.support.sla_rerate import HOLIDAY, bodies, machine, version, view
 from tests.support.sla_tales import FIRST, MOVE, START, WORD, Move, Word, organisation, said, told
 from tests.support.sla_walk import MINUTE
-
-HOLIDAY: Final = """
-calendars:
-  - name: london-day
-    time_zone: Europe/London
-    hours: {mon-fri: [[09:00, 18:00]]}
-    closed_days: [{date: 2026-07-03, reason: Forgotten}]
-  - {name: shanghai-day, time_zone: Asia/Shanghai, hours: {mon-fri: [[09:00, 18:00]]}}
-  - {name: always, time_zone: UTC, hours: 24x7}
-"""
-
-
-def policies(*rows: str) -> str:
-    """Return the section with these policies."""
-    return "policies:\n" + "\n".join(f"  - {row}" for row in rows)
-
 
 FIX: Final = "{name: fix, metric: resolution, targets: {P2: 8h}, warnings: [0.5]}"
 SHORT: Final = "{name: fix, metric: resolution, targets: {P2: 2h}, warnings: [0.5]}"
 LONG: Final = "{name: fix, metric: resolution, targets: {P2: 16h}, warnings: [0.5]}"
-
-
-def version(*rows: str, **sections: str) -> Configuration:
-    """Return a version with these policies, and sections that are given instead."""
-    return two_desks(sla=policies(*rows), **sections)
-
-
-def machine(*versions: Configuration) -> Machine:
-    """Return the decisions on a ticket that arrives on Thursday at 14:00 UTC."""
-    return Machine(*versions, start=utc(2, 14))
-
-
-def bodies(machine: Machine, kind: type[Any]) -> list[Any]:
-    """Return what was told of a kind."""
-    return [event.body for event in machine.events if isinstance(event.body, kind)]
-
-
-def view(machine: Machine, clock: str) -> Any:
-    """Return a clock as it stands."""
-    return next(c.view for c in machine.state.clocks if c.view.clock == clock)
 
 
 def test_a_forgotten_holiday_is_counted_after_a_rerate_and_not_before() -> None:
@@ -326,6 +290,174 @@ def test_there_and_back_is_as_before() -> None:
     )
 
 
+def test_a_policy_that_began_with_a_rerate_keeps_its_start_at_the_next_one() -> None:
+    """It was not retroactive then, and is not now."""
+    other = "{name: other, metric: resolution, targets: {P2: 6h}, retroactive: false}"
+    run = machine(version(FIX), version(FIX, other), version(LONG, other.replace("6h", "5h")))
+    story = Story()
+    for event in (story.accepted(), story.queued(utc(2, 14))):
+        run.take(event)
+    run.rerate(2, utc(2, 16))
+    for again in (2, 3):
+        run.rerate(again, utc(2, 16, 30))
+        found = view(run, "other:resolution:1")
+        assert (found.started_at, found.configversion) == (utc(2, 16), again)
+
+
+def test_messages_count_since_when_they_have_been_kept() -> None:
+    """What a third version asks for was kept since the second, and not from the start."""
+    word = "{name: word, metric: update, targets: {P2: 1h}}"
+    other = "{name: again, metric: update, targets: {P2: 3h}}"
+    run = machine(version(FIX), version(FIX, word), version(FIX, other))
+    story = Story()
+    for event in (story.accepted(), story.queued(utc(2, 14)), story.message(utc(2, 14, 50))):
+        run.take(event)
+    run.rerate(2, utc(2, 15))
+    run.take(story.message(utc(2, 15, 30)))
+    run.rerate(3, utc(2, 16))
+    found = [
+        (c.view.clock, c.view.started_at) for c in run.state.clocks if not c.view.cancelled_for
+    ]
+    assert set(found[1:]) == {("word:update:1", utc(2, 15)), ("again:update:1", utc(2, 15, 30))}
+    assert view(run, "word:update:2").cancelled_for == "rerated"
+
+
+def test_a_policy_with_another_metric_is_another_clock() -> None:
+    """The old one is cancelled, with its breach taken back; the new one is new in the difference."""
+    answer = "{name: fix, metric: response, targets: {P2: 1h}}"
+    run, story = machine(version(SHORT), version(answer)), Story()
+    for event in (story.accepted(), story.queued(utc(2, 14))):
+        run.take(event)
+    run.tick(utc(2, 16, 30))
+    shown = rerated(run.state, Rating(at=utc(2, 16, 45), version=2), run.rules).differences
+    assert [(d.before and d.before.clock, d.after.clock) for d in shown] == [
+        (None, "fix:response:1"),
+        ("fix:resolution:1", "fix:resolution:1"),
+    ]
+    run.rerate(2, utc(2, 16, 45))
+    assert view(run, "fix:resolution:1").cancelled_for == "rerated"
+    assert [body.clock for body in bodies(run, ClockBreachWithdrawn)] == ["fix:resolution:1"]
+    assert view(run, "fix:response:1").due_at == utc(2, 15)
+
+
+def test_a_clock_that_is_reopened_after_a_rerate_goes_on_by_its_own_version() -> None:
+    """It had ended: nobody was shown another promise for it. To rerate it then is another thing."""
+    waits = (
+        "{name: other, metric: resolution, targets: {P2: 60h}, stops_when: 'status == \"closed\"'}"
+    )
+    run, story = machine(version(SHORT, waits), version(LONG, waits)), Story()
+    for event in (story.accepted(), story.queued(utc(2, 14))):
+        run.take(event)
+    run.tick(utc(2, 16, 30))
+    run.take(story.resolved(utc(2, 16, 40)))
+    run.rerate(2, utc(2, 16, 45))
+    run.take(story.reopened(utc(2, 16, 50)))
+    found = view(run, "fix:resolution:1")
+    assert (found.configversion, found.target_seconds, found.due_at) == (1, 7_200, utc(2, 16))
+    assert found.breached_at == utc(2, 16)
+    assert not bodies(run, ClockBreachWithdrawn)
+    run.rerate(2, utc(2, 16, 55))
+    found = view(run, "fix:resolution:1")
+    assert (found.configversion, found.breached_at) == (2, None)
+
+
+def test_a_late_end_before_the_rerate_gives_the_clock_back_to_its_own_version() -> None:
+    """By that it was in time; what the newer version had told of it is taken back."""
+    answer = "{name: answer, metric: response, targets: {P2: 3h}}"
+    strict = answer.replace("3h", "30m")
+    run, story = machine(version(answer, FIX), version(strict, FIX)), Story()
+    late = Story(requests=1)
+    for event in (story.accepted(), story.queued(utc(2, 14))):
+        run.take(event)
+    run.rerate(2, utc(2, 15))
+    run.tick(utc(2, 15, 5))
+    assert view(run, "answer:response:1").breached_at == utc(2, 14, 30)
+    run.take(late.message(utc(2, 14, 50)))
+    found = view(run, "answer:response:1")
+    assert (found.configversion, found.target_seconds, found.state) == (1, 10_800, ClockState.MET)
+    assert found.breached_at is None
+    assert [body.clock for body in bodies(run, ClockBreachWithdrawn)] == ["answer:response:1"]
+
+
+def test_a_supplier_is_counted_by_the_newer_version_also_where_the_desk_is_gone() -> None:
+    """Each keeps its old hours only where the version does not know it."""
+    vendor = "{name: vendor, metric: supplier, kind: uc, targets: {P2: 8h}, calendar: supplier}"
+    suppliers = "suppliers: [{name: acme, title: Acme, calendar: shanghai-day}]"
+    desks = """
+desks:
+  - {name: shanghai, title: Shanghai, calendar: shanghai-day}
+  - {name: global, title: Global, calendar: always, tier: 2}
+"""
+    newer = version(
+        FIX,
+        vendor,
+        suppliers=suppliers.replace("shanghai-day", "always"),
+        desks=desks,
+        agents="agents: [{id: boss, name: Boss, email: boss@helio.example, desks: [global]}]",
+        topologies="topologies: [{name: all, shape: centralized, desk: global}]",
+    )
+    run, story = machine(version(FIX, vendor, suppliers=suppliers), newer), Story()
+    for event in (
+        story.accepted(),
+        story.queued(utc(2, 14)),
+        story.pended(utc(2, 14, 30), PendReason.SUPPLIER, supplier="acme"),
+    ):
+        run.take(event)
+    assert view(run, "vendor:supplier:acme:1").due_at == utc(3, 9)
+    run.rerate(2, utc(2, 15))
+    assert view(run, "vendor:supplier:acme:1").due_at == utc(2, 22, 30)
+
+
+def test_a_rerate_back_brings_a_cancelled_clock_again() -> None:
+    """A version that had forgotten a policy is mended: the promise is as it was."""
+    other = "{name: other, metric: resolution, targets: {P2: 6h}}"
+    run, story = machine(version(FIX, other), version(other)), Story()
+    for event in (story.accepted(), story.queued(utc(2, 14))):
+        run.take(event)
+    before = view(run, "fix:resolution:1")
+    run.rerate(2, utc(2, 15))
+    assert view(run, "fix:resolution:1").cancelled_for == "rerated"
+    run.rerate(1, utc(2, 15, 30))
+    after = view(run, "fix:resolution:1")
+    assert (after.state, after.started_at, after.due_at) == (
+        ClockState.RUNNING,
+        before.started_at,
+        before.due_at,
+    )
+    assert after.cancelled_for is None
+    run.tick(utc(3, 14))
+    assert {body.clock for body in bodies(run, ClockBreached)} == {
+        "other:resolution:1",
+        "fix:resolution:1",
+    }
+
+
+def test_a_running_cycle_is_succeeded_also_by_a_policy_that_begins_no_new_ones() -> None:
+    """The newer version would have gone on with the first one; that had ended, and stays so."""
+    fresh = "{name: fresh, metric: resolution, targets: {P2: 8h}, reopen: new-cycle}"
+    run = machine(version(fresh), version(fresh.replace("new-cycle", "resume")))
+    story = Story()
+    for event in (
+        story.accepted(),
+        story.queued(utc(2, 14)),
+        story.resolved(utc(2, 15)),
+        story.reopened(utc(2, 16)),
+    ):
+        run.take(event)
+    run.rerate(2, utc(2, 16, 30))
+    found = [(c.view.cycle, c.view.configversion, c.view.started_at) for c in run.state.clocks]
+    assert found == [(1, 1, utc(2, 14)), (2, 2, utc(2, 16))]
+
+
+def test_a_rerate_that_would_change_nothing_says_nothing() -> None:
+    """Also where time has been used since."""
+    run, story = machine(version(FIX)), Story()
+    run.take(story.accepted())
+    run.take(story.queued(utc(2, 14)))
+    run.rerate(1, utc(2, 15))
+    assert not bodies(run, ClocksRerated)
+
+
 def feed(machine: Machine, requests: Sequence[Event[Any]], tickets: Sequence[Event[Any]]) -> None:
     """Let a machine take in both topics by their times."""
     for event in sorted(
@@ -517,7 +649,9 @@ KEPT_AND_BEGUN: Final[list[tuple[list[Bare], list[Bare], tuple[int, ...], list[F
     ([Bare(1, 0)], [Bare(1, 3)], (), [Follower(0, 1)]),
     ([Bare(1, 0)], [Bare(1, 12)], (0,), [Follower(0, 2)]),
     ([Bare(1, 0, 4)], [Bare(1, 0)], (), []),
-    ([Bare(1, 0, 4), Bare(2, 4)], [Bare(1, 0)], (0,), []),
+    ([Bare(1, 0, 4), Bare(2, 4)], [Bare(1, 0)], (), [Follower(0, 2, at(4))]),
+    ([Bare(1, 0, 4), Bare(2, 5)], [Bare(1, 0, lapses=((3, 6),))], (), [Follower(0, 2, at(6))]),
+    ([Bare(1, 0, 4), Bare(2, 5)], [Bare(1, 0, 3)], (0,), []),
     (
         [Bare(1, 0, 4), Bare(2, 4)],
         [Bare(1, 0, 2), Bare(2, 2, 4), Bare(3, 4)],

@@ -154,7 +154,7 @@ def succession(
             if since is None:
                 continue
         if left and (since or one.started_at) <= rated_at:
-            numbers[place] = Follower(place, begun[left.pop()].cycle)
+            numbers[place] = Follower(place, begun[left.pop()].cycle, since)
         else:
             number += 1
             numbers[place] = Follower(place, number, since)
