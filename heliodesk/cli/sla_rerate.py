@@ -12,7 +12,7 @@ from heliodesk.cli.context import Context, context_of
 from heliodesk.cli.languages import Language
 from heliodesk.cli.moments import business_span, shown
 from heliodesk.cli.output import note, print_json, print_line
-from heliodesk.errors import Exit
+from heliodesk.errors import CliError, Exit
 
 PATH: Final = "/v1/clocks/rerate"
 PAGE: Final = 100
@@ -69,7 +69,9 @@ def rerate(
     version: Annotated[
         int | None, typer.Option("--version", min=1, help="By this one; else by that in force.")
     ] = None,
-    desk: Annotated[str | None, typer.Option("--desk", help="Only what this desk holds.")] = None,
+    desk: Annotated[
+        str | None, typer.Option("--desk", help="Only what this desk holds; not beside tickets.")
+    ] = None,
     because: Annotated[
         str, typer.Option("--because", help="Do it, for this reason; else it is only shown.")
     ] = "",
@@ -86,6 +88,9 @@ def rerate(
     Without --because it is only shown, ticket by ticket: the due time, target and breach before
     and after. With it, what was shown is done; a ticket that has changed since is left out (3).
     """
+    if tickets and desk is not None:
+        message = f"--desk {desk} and tickets ({', '.join(tickets)}): name the desk or the tickets."
+        raise CliError(message, code=Exit.BAD_INPUT)
     context = context_of(ctx)
     words = _WORDS[lang.value]
     found, missing = _differences(context, tickets or [], version=version, desk=desk)

@@ -18,7 +18,7 @@ from services.sla.foresight_api import prediction_router
 from services.sla.foresight_store import MongoForesight
 from services.sla.handlers import ClockHandlers, tell_expected
 from services.sla.projector import CLOCKS_TOLD, TICKETS_TOLD, Projector
-from services.sla.reports import Reports
+from services.sla.reports import FOLLOWED, TOPICS, Reports
 from services.sla.reports_api import reports_router
 from services.sla.rerate_api import rerate_router
 from services.sla.rerating import Rerating
@@ -119,7 +119,7 @@ def _reports(
         evidence=evidence,
         solutions=solutions,
         configurations=runtime.configurations,
-        caughtup=GroupCaughtup(runtime.bus, (REQUESTS, TICKETS, CLOCKS), clock),
+        caughtup=GroupCaughtup(runtime.bus, TOPICS, clock, followed=FOLLOWED),
         unsent=_Outboxes(runtime.committer.store),
         clock=clock,
         grace=timedelta(hours=settings.report_grace_hours),

@@ -103,7 +103,10 @@ class ForesightStore(Protocol):
         ...
 
     async def apply(self, visits: Sequence[Visit]) -> bool:
-        """Apply visits and all that they add in one transaction; False where one came too late."""
+        """Apply visits and all that they add in one transaction; False where one came too late.
+
+        The first of a newer month deletes the months of its sum that are too old to count.
+        """
         ...
 
     async def at_risk(self, wanted: AtRisk) -> list[Watched]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from services.sla.domain.evolve import TICKET_CLOCKS
-from services.sla.domain.foresight.outcomes import Amounts, Made, Seen
+from services.sla.domain.foresight.outcomes import OPEN_MONTH, Amounts, Made, Seen, forgotten
 from services.sla.domain.model import ClocksState
 from services.sla.foresight_ports import AtRisk, Cursor, Months, Visit, Watched
 from shared.aggregate import Document
@@ -119,16 +119,12 @@ class MongoForesight:
             for (name, field), amount in visit.added.items():
                 of = added.setdefault((visit.after.tenant, name), {})
                 of[field] = of.get(field, 0) + amount
+        now = max((v.after.visited_at for v in visits if v.after.visited_at), default=None)
 
         async def work(session: Any) -> None:
             await self._write(visits, session)
             for (tenant, name), fields in added.items():
-                change = {
-                    "$set": {"tenant": tenant, "name": name, "kind": name.split("|")[0]},
-                    "$inc": {f"months.{field}": amount for field, amount in fields.items()},
-                }
-                key = {"_id": _id(tenant, name)}
-                await self._sums.update_one(key, change, upsert=True, session=session)
+                await self._add(tenant, name, fields, now, session)
 
         try:
             async with infrastructure():
@@ -152,6 +148,30 @@ class MongoForesight:
                 result = await self._watched.replace_one(guard, _row(visit.after), session=session)
                 if result.matched_count != 1:
                     raise _LateError
+
+    async def _add(
+        self, tenant: str, name: str, fields: Mapping[str, int], now: datetime | None, session: Any
+    ) -> None:
+        """Add to a sum. With the first of a newer month, those that count no more are deleted."""
+        key = {"_id": _id(tenant, name)}
+        change = {
+            "$set": {"tenant": tenant, "name": name, "kind": name.split("|", maxsplit=1)[0]},
+            "$inc": {f"months.{field}": amount for field, amount in fields.items()},
+        }
+        newest = max({field.split(".", 1)[0] for field in fields} - {OPEN_MONTH}, default=None)
+        if newest is not None and now is not None:
+            known = key | {f"months.{newest}": {"$exists": True}}
+            result = await self._sums.update_one(known, change, session=session)
+            if result.matched_count:
+                return
+        await self._sums.update_one(key, change, upsert=True, session=session)
+        if newest is None or now is None:
+            return
+        row = await self._sums.find_one(key, session=session) or {}
+        old = forgotten(row.get("months", {}), now)
+        if old:
+            gone = {"$unset": {f"months.{month}": "" for month in old}}
+            await self._sums.update_one(key, gone, session=session)
 
     async def at_risk(self, wanted: AtRisk) -> list[Watched]:
         """Return open tickets whose ``risk_at`` is past."""

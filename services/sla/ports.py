@@ -93,6 +93,13 @@ class Offsets(Protocol):
         """
         ...
 
+    def positions(self, topic: Topic) -> dict[int, int]:
+        """Return, per partition, the offset up to which this process has processed everything.
+
+        Empty while it is at it.
+        """
+        ...
+
 
 class Caughtup(Protocol):
     """How far the processing of the consumed topics has come, in time."""

@@ -17,6 +17,7 @@ from services.sla.domain.tally import Tally
 from services.sla.evidence_ports import EvidenceStore, SolutionStore, Unsent
 from services.sla.ports import Caughtup, ConfigurationSource
 from shared.clock import Clock
+from shared.contracts.topics import CLOCKS, CONFIGURATION, REQUESTS, TICKETS
 from shared.kernel import rfc3339
 from shared.organisation import Configuration
 
@@ -25,6 +26,10 @@ SETTLE: Final = timedelta(minutes=1)
 written, at the latest."""
 CATCH_UP_SECONDS_MAX: Final = 3.0
 POLL_SECONDS: Final = 0.1
+TOPICS: Final = (REQUESTS, TICKETS, CLOCKS)
+"""What a closed month is made of. The service's group has taken it in."""
+FOLLOWED: Final = (CONFIGURATION,)
+"""By one of these the scorecard judges. The process that answers has read them itself."""
 INSTANT: Final = timedelta(milliseconds=1)
 
 

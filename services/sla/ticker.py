@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -42,11 +42,26 @@ class GroupCaughtup:
     instant that is returned: whatever was in the topics by then has been taken in. While the
     group lags, one snapshot stands until it is reached, so that steady traffic delays timers and
     never starves them.
+
+    Args:
+        offsets: what the broker says.
+        topics: those of which each record is taken in once, by the group.
+        clock: the time.
+        followed: those that each process reads whole and for itself. No group commits them: of
+            them it is known how far this process has come, and nobody else's answer depends on it.
     """
 
-    def __init__(self, offsets: Offsets, topics: Sequence[Topic], clock: Clock) -> None:
+    def __init__(
+        self,
+        offsets: Offsets,
+        topics: Sequence[Topic],
+        clock: Clock,
+        *,
+        followed: Sequence[Topic] = (),
+    ) -> None:
         self._offsets = offsets
         self._topics = tuple(topics)
+        self._followed = tuple(followed)
         self._clock = clock
         self._seen: datetime | None = None
         self._waiting: _Snapshot | None = None
@@ -66,7 +81,7 @@ class GroupCaughtup:
 
     async def _ends(self) -> dict[tuple[str, int], int]:
         found: dict[tuple[str, int], int] = {}
-        for topic in self._topics:
+        for topic in (*self._topics, *self._followed):
             ends = await self._offsets.end_offsets(topic)
             if not ends:
                 message = f"{topic.name}: its partitions are not known here yet"
@@ -75,12 +90,21 @@ class GroupCaughtup:
         return found
 
     async def _reached(self, snapshot: _Snapshot) -> bool:
+        for topic in self._followed:
+            if not _is_reached(snapshot, topic, self._offsets.positions(topic)):
+                return False
         for topic in self._topics:
-            committed = await self._offsets.committed(topic)
-            for (name, partition), end in snapshot.ends.items():
-                if name == topic.name and committed.get(partition, 0) < end:
-                    return False
+            if not _is_reached(snapshot, topic, await self._offsets.committed(topic)):
+                return False
         return True
+
+
+def _is_reached(snapshot: _Snapshot, topic: Topic, done: Mapping[int, int]) -> bool:
+    return all(
+        done.get(partition, 0) >= end
+        for (name, partition), end in snapshot.ends.items()
+        if name == topic.name
+    )
 
 
 @dataclass(frozen=True, slots=True)

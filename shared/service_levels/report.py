@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from shared.organisation import Configuration
 from shared.service_levels.agreements import AgreementWarning, agreement_warnings
 from shared.service_levels.chains import check_chains
 from shared.service_levels.dead_words import dead_words
+from shared.service_levels.early_warnings import early_warnings
 from shared.service_levels.late_words import LateChain, UnbackedPolicy
 from shared.service_levels.policy_check import PolicyHole, PolicyOverlap, View, check_policies
 
@@ -24,6 +25,8 @@ class ServiceLevels(View):
     agreements: tuple[AgreementWarning, ...] = ()
     dead_words: tuple[str, ...] = ()
     """Words in conditions that no ticket can have, in sentences with their section."""
+    early_warnings: tuple[str, ...] = ()
+    """Warning points that a target is too short for, in sentences with their section."""
     given_up: tuple[str, ...] = ()
     """What could not be looked at wholly, in sentences."""
 
@@ -48,6 +51,7 @@ class ServiceLevels(View):
         for agreement in self.agreements:
             yield f"agreements: {agreement.words()}"
         yield from self.dead_words
+        yield from self.early_warnings
         for text in self.given_up:
             yield f"sla: {text}"
 
@@ -62,6 +66,11 @@ def service_levels(configuration: Configuration, now: datetime) -> ServiceLevels
         holes=policies.holes,
         unbacked=chains.unbacked,
         agreements=agreement_warnings(configuration, now),
-        dead_words=tuple(f"{section}: {text}" for section, text in dead_words(configuration)),
+        dead_words=_said(dead_words(configuration)),
+        early_warnings=_said(early_warnings(configuration)),
         given_up=(*chains.given_up, *policies.given_up),
     )
+
+
+def _said(found: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    return tuple(f"{section}: {text}" for section, text in found)

@@ -99,6 +99,43 @@ async def test_a_late_visit_changes_nothing(store: ForesightStore) -> None:
     assert await store.queue(TENANT, "london") == 0
 
 
+async def test_a_newer_month_deletes_what_counts_no_more(store: ForesightStore) -> None:
+    """Of its own sum alone; a late correction of a deleted month goes with the next one."""
+
+    def sums(*months: str) -> dict[tuple[str, str], int]:
+        return {("pool|resolution", f"{month}.e5"): 1 for month in months}
+
+    old = sums("2024-07", "2024-08", "2026-06") | {POOL: 1, ("pool|other", "2024-07.e5"): 1}
+    ticket = watched("ticket-1", counted=old, visited_at=utc(1, 9, month=6))
+    assert await store.apply([first(ticket)])
+    wanted = ["pool|resolution", "pool|other"]
+    assert sorted((await store.sums(TENANT, wanted))["pool|resolution"]) == [
+        "2024-07",
+        "2024-08",
+        "2026-06",
+        "open",
+    ]
+    assert await store.apply([first(watched("ticket-2", counted=sums("2026-07")))])
+    kept = {month: {"e5": 1} for month in ("2024-08", "2026-06", "2026-07")}
+    assert await store.sums(TENANT, wanted) == {
+        "pool|resolution": kept | {"open": {"c5": 1}},
+        "pool|other": {"2024-07": {"e5": 1}},
+    }
+    undone = replace(ticket, version=2, visited_at=utc(2, 15), counted={})
+    assert await store.apply(
+        [Visit(ticket, undone, {name: -amount for name, amount in old.items()})]
+    )
+    august = watched("ticket-3", counted=sums("2026-08"), visited_at=utc(1, 9, month=8))
+    assert await store.apply([first(august)])
+    left = (await store.sums(TENANT, wanted))["pool|resolution"]
+    assert left == {
+        "2026-06": {"e5": 0},
+        "2026-07": {"e5": 1},
+        "2026-08": {"e5": 1},
+        "open": {"c5": 0},
+    }
+
+
 async def test_of_two_visits_at_once_one_counts(store: ForesightStore) -> None:
     """Two processes that see the same ticket count it once."""
     kept = watched("ticket-1")

@@ -123,3 +123,15 @@ def test_a_name_of_no_ticket_and_a_version_that_is_none(desk: Desk, sla: Sla) ->
     assert wrong.exit_code == 2
     assert "there is no version 7; the newest is 2" in wrong.stderr
     assert versions(sla) == [1, 1, 1]
+
+
+def test_a_desk_beside_named_tickets_is_refused(desk: Desk, sla: Sla) -> None:
+    """Which of the two was meant is not guessed: both are named, and nothing is asked or done."""
+    args = ("HD-1", "HD-2", "--desk", "paris", "--because", "the contract", "--yes")
+    wrong = desk.run("sla", "rerate", *args)
+    assert wrong.exit_code == 2
+    assert "--desk paris" in wrong.stderr
+    assert "HD-1, HD-2" in wrong.stderr
+    assert not wrong.stdout
+    assert versions(sla) == [1, 1, 1]
+    assert desk.run("sla", "rerate", "--desk", "london").exit_code == 0

@@ -107,6 +107,31 @@ def test_overlaps_and_holes_are_warnings_of_config_and_faults_of_sla_check(
             assert line in flat(shown.stdout)
 
 
+def test_a_warning_that_lies_before_the_start_is_warned_of(desk: Desk, folder: Path) -> None:
+    """Section, policy, target and point are named; other targets of the policy have it."""
+    rules = folder / "sla.yaml"
+    loaded = yaml.safe_load(rules.read_text())
+    policy = next(one for one in loaded["policies"] if one["metric"] == "resolution")
+    policy |= {"warnings": ["5h", "4h", 0.5]}
+    policy["targets"] |= {"P1": "4h", "P2": "8h"}
+    policy.pop("warning_share", None)
+    rules.write_text(yaml.safe_dump(loaded))
+    agreement = {"name": "gold", "title": "Gold", "targets": {policy["name"]: {"P2": "270m"}}}
+    old = agreement | {"name": "old", "state": "expired"}
+    (folder / "agreements.yaml").write_text(yaml.safe_dump({"agreements": [agreement, old]}))
+    never = "left is never told, it is not after the start"
+    name = policy["name"]
+    expected = [
+        f"sla: policy {name}, target P1 4h: the warning at 4h {never}",
+        f"sla: policy {name}, target P1 4h: the warning at 5h {never}",
+        f"agreements: gold, policy {name}, target P2 4h30m: the warning at 5h {never}",
+    ]
+    assert desk.json("sla", "check", str(folder))["early_warnings"] == expected
+    shown = flat(desk.run("config", "check", str(folder)).stdout)
+    for line in expected:
+        assert f"warning: {line}" in shown
+
+
 def test_agreements_are_listed_with_what_is_to_be_done(desk: Desk, folder: Path) -> None:
     """As a table with warnings, and as JSON."""
     (folder / "agreements.yaml").write_text(AGREEMENT)

@@ -268,6 +268,60 @@ async def test_a_correction_says_only_what_is_other(console: MemoryConsole) -> N
     assert 'class="fault"' in wrong.text.split('id="act-class" open')[1]
 
 
+async def test_tags_are_put_on_and_taken_off(console: MemoryConsole) -> None:
+    """The field holds those that it has; only what is other is said, with the revision seen."""
+    console.fakes.conversations[FIRST] = told(facts=facts("HD-1", tags=("gold", "vpn")))
+    form = (await get(console)).split('id="do-tags"')[1].split("</form>")[0]
+    assert 'name="tags_was" value="gold vpn"' in form
+    assert 'autocomplete="off" value="gold vpn"' in form
+    was = {"tags_was": "gold vpn", "revision": "4"}
+    done = await post(console, "tags", tags="VPN, night  branch,night", **was)
+    assert "Tags changed." in done.text
+    assert (await post(console, "tags", tags=" ", **was)).status_code == 200
+    seen = {"if-match": '"4"'}
+    where = f"tickets/{FIRST}/classification"
+    assert console.services.intake.commands == [
+        ("h-clarke", where, {"tags_add": ["branch", "night"], "tags_remove": ["gold"]}, seen),
+        ("h-clarke", where, {"tags_add": [], "tags_remove": ["gold", "vpn"]}, seen),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tags", "said"),
+    [
+        ("vpn gold", "Add a tag or take one away first."),
+        ("x" * 51, "A tag is one word of at most 50 characters."),
+        (" ".join(f"t{n}" for n in range(21)), "A ticket has at most 20 tags."),
+    ],
+)
+async def test_tags_that_are_none_are_refused_beside_the_field(
+    console: MemoryConsole, tags: str, said: str
+) -> None:
+    """The form stays open with what was written, and intake is asked nothing."""
+    console.fakes.conversations[FIRST] = told(facts=facts("HD-1", tags=("gold", "vpn")))
+    wrong = await post(console, "tags", tags=tags, tags_was="gold vpn", revision="4")
+    assert wrong.status_code == 422
+    form = wrong.text.split('id="act-tags" open')[1].split("</form>")[0]
+    assert f'<span class="fault" role="alert">{said}</span>' in form
+    assert f'value="{tags}"' in form
+    assert not console.services.intake.commands
+
+
+async def test_what_intake_refuses_of_tags_stands_beside_the_field(console: MemoryConsole) -> None:
+    """Somebody else's tags count as well; and a form without its fields takes nothing off."""
+    console.fakes.conversations[FIRST] = told()
+    reason = "a ticket has at most 20 tags"
+    console.services.intake.refusal = problem(
+        422, "invalid", reason, errors=({"field": "tags_add", "reason": reason},)
+    )
+    wrong = await post(console, "tags", tags="night", tags_was="", revision="4")
+    assert wrong.status_code == 422
+    assert 'class="fault"' in wrong.text.split('id="act-tags" open')[1].split("</form>")[0]
+    console.services.intake.refusal = None
+    assert (await post(console, "tags", revision="4")).status_code == 422
+    assert len(console.services.intake.commands) == 1
+
+
 async def test_a_suggestion_is_decided_on_the_ticket_s_page(console: MemoryConsole) -> None:
     """A notice on each of its tickets, and on no other; accepting stays on the page."""
     console.fakes.conversations |= {FIRST: told(), THIRD: told()}

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from services.console.adapters import Addresses, HttpOwners
+from services.console.domain.levels import ReportFile
 from services.console.ports import Caller
 from shared.auth import Actor
 from shared.contracts.control import IdentityKind, Role
@@ -31,12 +32,14 @@ class Rig:
         self.clock = ManualClock(NOON)
         self.answer: Response = JSONResponse({})
         self.asked: list[Any] = []
+        self.queries: list[dict[str, str]] = []
         app = FastAPI()
 
         @app.api_route("/{path:path}", methods=["GET", "POST", "PUT"])
         async def anything(path: str, request: Request) -> Response:
             body = await request.body()
             headers = {name: request.headers.get(name) for name in ("authorization", "if-match")}
+            self.queries.append(dict(request.query_params))
             self.asked.append((request.method, request.url.path, headers, body))
             return self.answer
 
@@ -162,3 +165,24 @@ async def test_a_file_keeps_its_name_and_loses_all_that_a_browser_would_run() ->
         "cache-control": "private, no-store",
     }
     assert rig.asked[0][:2] == ("GET", "/v1/files/f-1")
+
+
+async def test_a_month_s_report_is_saved_and_never_shown() -> None:
+    """Month, form and table are asked for; the file has a name, and runs nothing here."""
+    rig = Rig()
+    rig.answer = Response("<script>", media_type="text/html", headers={"X-Other": "1"})
+    found = await rig.owners.report(
+        CALLER, "2026-07", ReportFile("csv", "scorecard"), language="zh"
+    )
+    ((method, path, headers, _body),) = rig.asked
+    assert (method, path) == ("GET", "/v1/reports/2026-07")
+    assert headers["authorization"] == f"Bearer {CALLER.token}"
+    assert rig.queries == [{"format": "csv", "lang": "zh", "table": "scorecard"}]
+    assert found.content == b"<script>"
+    assert found.headers["content-disposition"] == (
+        'attachment; filename="sla-2026-07-scorecard.csv"'
+    )
+    assert found.headers["content-security-policy"] == "sandbox; default-src 'none'"
+    assert "x-other" not in found.headers
+    with pytest.raises(CommandRejected):
+        await rig.owners.report(CALLER, "..", ReportFile("json"), language="en")

@@ -33,14 +33,16 @@ def company(
     desks: tuple[str, ...] = DESKS,
     agents: dict[str, tuple[str, ...]] | None = None,
     calendars: dict[str, str] | None = None,
+    skilled: dict[str, str] | None = None,
     routing: str = "rules: []",
 ) -> Configuration:
     """Return an organisation of some desks, agents and topologies."""
     hours = calendars or {}
     people = AGENTS if agents is None else agents
     rows = [f"  - {{name: {d}, title: {d}, calendar: {hours.get(d, 'always')}}}" for d in desks]
+    knows = {name: f", skills: {{{skill}: 1}}" for name, skill in (skilled or {}).items()}
     staff = [
-        f"  - {{id: {name}, name: {name}, desks: [{', '.join(served)}], email: a@b.example, languages: [en], capacity: 9}}"
+        f"  - {{id: {name}, name: {name}, desks: [{', '.join(served)}], email: a@b.example, languages: [en], capacity: 9{knows.get(name, '')}}}"
         for name, served in people.items()
     ]
     return organisation(
@@ -210,6 +212,47 @@ async def test_what_is_pending_without_its_desk_is_told_and_moves_later() -> Non
     await routing.commands.resume(routing.caller("t1", by="ann"))
     assert await routing.reorganiser.round() == 1
     assert (await routing.state("t1")).desk == "south"
+
+
+@pytest.mark.parametrize(
+    ("desks", "agents", "again", "reason", "desk"),
+    [
+        (("north", "south"), {}, True, "desk-removed", "south"),
+        (("north", "south"), {}, False, "desk-removed", "north"),
+        (DESKS, {}, True, "choice-changed", "south"),
+        (DESKS, {}, False, "choice-changed", "north"),
+        (DESKS, {"eve": ("south",)}, True, "agent-not-serving", "south"),
+    ],
+)
+async def test_a_new_rule_for_what_was_reopened_counts_for_what_was_reopened(
+    desks: tuple[str, ...],
+    agents: dict[str, tuple[str, ...]],
+    again: bool,  # noqa: FBT001
+    reason: str,
+    desk: str,
+) -> None:
+    """Only the south knows it: there goes what came back, and everything else to the first desk."""
+    routing = process(company(EAST, agents=AGENTS | {"eve": ("east",)}))
+    await routing.feed("t1", accepted("HD-1"))
+    if again:
+        await routing.commands.accept(routing.caller("t1"), agent="eve")
+        await routing.commands.resolve(routing.caller("t1", by="eve"), code="solved", article=None)
+        await routing.commands.reopen(routing.caller("t1"), reason="agent")
+    if agents:
+        await routing.commands.accept(routing.caller("t1"), agent="eve")
+    then = company(
+        "topologies: [{name: all, shape: virtual, desks: [north, south], fallback: north}]",
+        desks=desks,
+        agents={"ann": ("north",), "bob": ("south",)} | agents,
+        skilled={"bob": "mainframe"},
+        routing="rules: [{name: r, when: reopened, skills: {mainframe: 1}}]",
+    )
+    found = await foretold(routing, then)
+    ((flow, tally),) = found.forecast.moves.items()
+    assert (flow.reason, flow.target, tally.tickets) == (reason, desk, 1)
+    switch(routing, then, 2)
+    assert await routing.reorganiser.round() == 1
+    assert (await routing.state("t1")).desk == desk
 
 
 async def test_a_rule_after_which_nobody_could_have_a_ticket_is_told() -> None:

@@ -322,6 +322,35 @@ async def test_warnings_come_at_each_of_their_points_once() -> None:
     assert (await sla.clock_of("fix")).view.warnings_done == 3
 
 
+async def test_a_warning_before_the_start_is_passed_over() -> None:
+    """A target of an hour never has two hours left: nothing is told at once, nor looked for."""
+    line = "{name: fix, metric: resolution, targets: {P1: 3h, P2: 1h}, warnings: [2h, 1h, 15m]}"
+    only = "{name: own, metric: resolution, targets: {P2: 1h}, warnings: [2h]}"
+    sla, story = with_policies(line, only), Story()
+    await sla.feed(story.accepted(), story.queued(utc(2, 14)))
+    await sla.tick(utc(2, 14, 1))
+    fix, own = await sla.clock_of("fix"), await sla.clock_of("own")
+    assert (fix.view.warn_at, fix.view.warnings_done) == (utc(2, 14, 45), 0)
+    assert (own.view.warn_at, own.view.next_at) == (None, utc(2, 15))
+    await sla.tick(utc(2, 14, 46))
+    warned = [e.body for e in await sla.emitted() if isinstance(e.body, ClockWarned)]
+    assert [(b.clock, b.point, b.left_seconds) for b in warned] == [(fix.view.clock, 3, 900)]
+
+
+async def test_a_point_keeps_its_place_where_the_target_changes() -> None:
+    """What was told for the longer target is not told again, and the rest is."""
+    line = "{name: fix, metric: resolution, targets: {P1: 2h, P2: 4h}, warnings: [3h, 1h]}"
+    sla, story = with_policies(line), Story(facts=facts(accepted_at=utc(2, 10)))
+    await sla.feed(story.accepted(utc(2, 10)), story.queued(utc(2, 10)))
+    await sla.tick(utc(2, 11, 1))
+    await sla.feed(story.prioritised(utc(2, 11, 2), Priority.P1))
+    await sla.tick(utc(2, 11, 3))
+    assert (await sla.clock_of("fix")).view.warn_at == utc(2, 11)
+    await sla.tick(utc(2, 11, 30))
+    warned = [e.body for e in await sla.emitted() if isinstance(e.body, ClockWarned)]
+    assert [(b.point, b.left_seconds) for b in warned] == [(1, 10_800), (2, 3_600)]
+
+
 async def test_a_policy_that_is_not_retroactive_starts_when_it_fits() -> None:
     """The other one counts from the acceptance, with the pauses since."""
     sla = with_policies(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -14,11 +15,14 @@ from fastapi import FastAPI
 
 from services.sla.domain.report_csv import Table
 from services.sla.domain.report_html import page_of
+from services.sla.reports import FOLLOWED, TOPICS
 from services.sla.reports_api import reports_router
+from services.sla.ticker import GroupCaughtup
 from shared.auth import Actor
 from shared.contracts.control import IdentityKind, Role
 from shared.contracts.facts import Priority
 from shared.contracts.routing import PendReason
+from shared.contracts.topics import CLOCKS, CONFIGURATION, REQUESTS, TICKETS, Topic
 from shared.http import equip
 from shared.kernel import Infrastructure
 from tests.support.evidence import Evidenced, MemoryEvidence
@@ -334,6 +338,41 @@ async def test_a_report_is_closed_only_when_all_from_before_is_taken_in() -> Non
     assert (report.status, report.because) == ("closed", None)
     known = await sla.report(as_of=utc(2, 15, 10))
     assert (known.because, known.total.missed) == ("as-of", 1)
+
+
+class Topics:
+    """What the broker says of topics that were read to their ends, but for those that lag."""
+
+    def __init__(self) -> None:
+        self.lagging: Topic | None = None
+
+    async def end_offsets(self, _topic: Topic) -> dict[int, int]:
+        """Return the ends."""
+        return {0: 5, 1: 3}
+
+    async def committed(self, topic: Topic) -> dict[int, int]:
+        """Return what the group has taken in; what is only followed it never commits."""
+        assert topic is not CONFIGURATION
+        return {0: 5, 1: 3} if topic is not self.lagging else {0: 5, 1: 2}
+
+    def positions(self, topic: Topic) -> dict[int, int]:
+        """Return what this process has read; nothing while a batch is on its way."""
+        assert topic is CONFIGURATION
+        return {0: 5, 1: 3} if topic is not self.lagging else {}
+
+
+@pytest.mark.parametrize("topic", [REQUESTS, TICKETS, CLOCKS, CONFIGURATION])
+async def test_a_month_closes_when_each_of_its_topics_is_read(topic: Topic) -> None:
+    """Of the configurations, too: a version of the month may be what has not been read."""
+    sla, topics = await july(), Topics()
+    reports = sla.reports_by(GroupCaughtup(topics, TOPICS, sla.clock, followed=FOLLOWED))
+    sla.clock.set(CLOSED + timedelta(minutes=2))
+    for lagging, because in ((topic, "catching-up"), (None, None)):
+        topics.lagging = lagging
+        asking = asyncio.create_task(reports.scope(TENANT, question()))
+        await sla.clock.advance(0)
+        await sla.clock.advance(10)
+        assert (await asking).because == because
 
 
 @pytest.fixture

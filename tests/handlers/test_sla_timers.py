@@ -302,6 +302,10 @@ class Group:
         """Return what the group has committed; an empty partition has no commit."""
         return dict(self.done[topic.name])
 
+    def positions(self, topic: Topic) -> dict[int, int]:
+        """Return what this process has read of a topic that it follows."""
+        return dict(self.done[topic.name])
+
 
 async def test_all_is_seen_when_the_group_has_passed_ends_read_after_the_instant() -> None:
     """While one partition lags nothing is known; steady traffic does not move the goal."""

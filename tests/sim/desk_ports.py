@@ -153,6 +153,10 @@ class GroupOffsets:
             if (name, wanted) == (group, topic.name)
         }
 
+    def positions(self, _topic: Topic) -> dict[int, int]:
+        """Return nothing: the ticker waits for no topic that it only follows."""
+        return {}
+
 
 class IntakeOverNetwork:
     """Intake's contacts and texts, read from one of its living processes."""

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from services.console.adapters import HttpHandovers, HttpIntake
 from services.console.consumers import Projector
+from services.console.domain.levels import ReportFile
 from services.console.domain.projection import NEVER, Kind, Part, Row
 from services.console.domain.tickets import (
     OPEN,
@@ -376,6 +377,14 @@ class FakeOwners:
         """Explain the clocks."""
         self._ask("sla")
         return f"explained in {language}: {ticket}"
+
+    async def report(
+        self, caller: Caller, month: str, wanted: ReportFile, *, language: str
+    ) -> Saved:
+        """Give a month's report."""
+        self._ask("sla")
+        text = f"{month} {wanted.ending} {wanted.table} {language}"
+        return Saved(text.encode(), {"Content-Disposition": "attachment"})
 
     async def standing(self, caller: Caller, ticket: str) -> Standing:
         """Say where a ticket stands now."""

@@ -16,6 +16,7 @@ from services.sla.domain.solutions import Revision, Solution, SolutionVersion, S
 from services.sla.domain.tally import Change, Met, quarter_of
 from services.sla.evidence_ports import Kept
 from services.sla.evidence_store import CODEC, outcome_from
+from services.sla.ports import Caughtup
 from services.sla.projector import CLOCKS_TOLD, TICKETS_TOLD, Projector
 from services.sla.reports import Question, Reports
 from services.sla.solution_store import CODEC as SOLUTIONS
@@ -230,11 +231,15 @@ class Evidenced(Sla):
         )
         self.outboxes = Outboxes()
         self.seen = SeenUntil(self.clock)
-        self.reports = Reports(
+        self.reports = self.reports_by(self.seen)
+
+    def reports_by(self, caughtup: Caughtup) -> Reports:
+        """Return the reports where something else says how much is taken in."""
+        return Reports(
             evidence=self.evidence,
             solutions=self.solutions,
             configurations=self.configurations,
-            caughtup=self.seen,
+            caughtup=caughtup,
             unsent=self.outboxes,
             clock=self.clock,
             grace=GRACE,

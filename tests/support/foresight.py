@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.sla.domain.evolve import TICKET_CLOCKS
+from services.sla.domain.foresight.outcomes import OPEN_MONTH, forgotten
 from services.sla.domain.model import ClocksState
 from services.sla.foresight import Foresight, Levels, Tell, no_levels, tell_nobody
 from services.sla.foresight_ports import AtRisk, Cursor, Months, Visit, Watched
@@ -84,8 +85,12 @@ class MemoryForesight:
             for (name, path), amount in visit.added.items():
                 month, item = path.split(".")
                 counts = self.counts.setdefault((visit.after.tenant, name), {})
+                newer = month not in {OPEN_MONTH, *counts}
                 of = counts.setdefault(month, {})
                 of[item] = of.get(item, 0) + amount
+                if newer and visit.after.visited_at is not None:
+                    for old in forgotten(tuple(counts), visit.after.visited_at):
+                        del counts[old]
         return True
 
     async def at_risk(self, wanted: AtRisk) -> list[Watched]:

@@ -3,11 +3,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from string import Formatter
+from typing import get_args
 
 import pytest
 
 from services.console.domain import words
 from services.console.domain.actions import PEND_REASONS, Verb
+from services.console.domain.levels import FILES
 from services.console.domain.tickets import Order, Tab, Urgency
 from services.console.domain.words import CATALOGUES, Language, Words, chosen
 from services.intake.domain.people import BY_AGENT, BY_DOOR, BY_IMPORT, MET
@@ -18,7 +20,10 @@ from shared.contracts.notify import NoticeKind
 from shared.contracts.routing import Presence, QueueReason, Status
 from shared.contracts.sla import Metric
 from shared.organisation import RESOLUTION_CODES, TASK_OUTCOMES
+from shared.organisation.agreements import AgreementState
 from shared.organisation.intake import CATEGORIES_DEFAULT
+from shared.organisation.policies import AgreementKind
+from shared.service_levels.agreements import Warned
 
 REASONS = (
     "closed",
@@ -79,6 +84,10 @@ def test_both_catalogues_fill_in_the_same_fields() -> None:
         ("alert", AlertStatus),
         ("held", HeldReason),
         ("category", CATEGORIES_DEFAULT),
+        ("agreement_kind", get_args(AgreementKind)),
+        ("agreement_state", get_args(AgreementState)),
+        ("agreement_warning", get_args(Warned)),
+        ("levels.file", tuple(file.code for file in FILES)),
         ("proof", (BY_DOOR, BY_AGENT, BY_IMPORT, MET)),
     ],
 )

@@ -5,9 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.routing.domain.desks import choose_desk, escalation_target, successor
+from services.routing.domain.handover import shifts
+from services.routing.domain.tickets import TicketState
 from shared.contracts.facts import Channel
 from shared.contracts.routing import Candidate
 from shared.organisation import Configuration
+from shared.organisation.handover import HandoverPolicy
 from tests.support.routing import at, facts, organisation, sample
 
 CHAIN = organisation(
@@ -250,3 +253,27 @@ def test_who_takes_over_is_able_too() -> None:
     choice = successor(able(rule), facts(), at(10), tier_min=0)
     assert choice is not None
     assert choice.desk.name == "two"
+
+
+@pytest.mark.parametrize(("again", "desk"), [(True, "south"), (False, "north")])
+def test_what_a_gone_desk_leaves_goes_where_its_rules_say(again: bool, desk: str) -> None:  # noqa: FBT001
+    """A rule for what was reopened counts at the end of a shift, too."""
+    then = organisation(
+        desks="""
+desks:
+  - {name: north, title: North, calendar: always}
+  - {name: south, title: South, calendar: always}
+""",
+        agents="""
+agents:
+  - {id: ann, name: Ann, desks: [north], email: a@b.example}
+  - {id: bob, name: Bob, desks: [south], email: a@b.example, skills: {mainframe: 1}}
+""",
+        topologies="topologies: [{name: x, shape: virtual, desks: [north, south], fallback: north}]",
+        routing="rules: [{name: r, when: reopened, skills: {mainframe: 1}}]",
+    )
+    state = TicketState(facts=facts(), desk="gone", tier=2, escalated=True, reopened=again)
+    policy = HandoverPolicy(name="all", desks=("*",))
+    choice = shifts.successor(then, policy, state, at(12), giving="gone")
+    assert choice is not None
+    assert choice.desk.name == desk

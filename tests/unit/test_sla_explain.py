@@ -222,7 +222,7 @@ async def test_a_clock_of_its_own_rules_says_which_rule_did_what() -> None:
     configuration = organisation(
         sla="""
 policies:
-  - {name: fix, metric: resolution, targets: {P2: 8h}, warnings: [30m]}
+  - {name: fix, metric: resolution, targets: {P2: 8h}, warnings: [7h, 30m]}
   - {name: uc, metric: supplier, kind: uc, targets: {P2: 2h}, calendar: supplier}
   - name: odd
     metric: resolution
@@ -262,6 +262,7 @@ policies:
         ),
     ):
         assert line in english.splitlines()
+    assert "7 h left" not in english, "the agreement's six hours never had so much"
     assert "供应商用时（cables），策略 uc（配置版本 1）：已达成" in chinese
     assert "；pauses_when：desk" in chinese
     assert len(english.splitlines()) == len(chinese.splitlines())

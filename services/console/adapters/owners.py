@@ -17,6 +17,7 @@ from services.console.adapters.sending import (
     saved,
     send,
 )
+from services.console.domain.levels import ReportFile
 from services.console.ports import (
     Article,
     Caller,
@@ -129,6 +130,21 @@ class HttpOwners:
         url = f"{self._at.sla}/v1/clocks/{name(ticket)}/explain"
         params = {"lang": language}
         return (await self._send("sla", "GET", url, token=caller.token, params=params)).text
+
+    async def report(
+        self, caller: Caller, month: str, wanted: ReportFile, *, language: str
+    ) -> Saved:
+        """Read the report of a month of UTC from sla; the browser saves it and never shows it."""
+        url = f"{self._at.sla}/v1/reports/{name(month)}"
+        params = {"format": wanted.ending, "lang": language}
+        params |= {"table": wanted.table} if wanted.table else {}
+        answer = await self._send(
+            "sla", "GET", url, token=caller.token, params=params, bytes_max=FILE_BYTES_MAX
+        )
+        parts = "-".join(part for part in ("sla", month, wanted.table) if part)
+        attached = f'attachment; filename="{parts}.{wanted.ending}"'
+        found = saved(answer)
+        return Saved(found.content, {**found.headers, "content-disposition": attached})
 
     async def standing(self, caller: Caller, ticket: str) -> Standing:
         """Read from routing where a ticket stands now."""

@@ -9,6 +9,8 @@ from typing import Any
 
 from services.console.domain.handover_words_en import HANDOVER_ENGLISH
 from services.console.domain.handover_words_zh import HANDOVER_CHINESE
+from services.console.domain.levels_words_en import LEVELS_ENGLISH
+from services.console.domain.levels_words_zh import LEVELS_CHINESE
 from services.console.domain.life_words_en import LIFE_ENGLISH
 from services.console.domain.life_words_zh import LIFE_CHINESE
 from services.console.domain.task_words_en import TASK_ENGLISH
@@ -30,8 +32,8 @@ class Language(StrEnum):
 
 
 CATALOGUES: Mapping[Language, Mapping[str, str]] = {
-    Language.EN: {**ENGLISH, **LIFE_ENGLISH, **HANDOVER_ENGLISH, **TASK_ENGLISH},
-    Language.ZH: {**CHINESE, **LIFE_CHINESE, **HANDOVER_CHINESE, **TASK_CHINESE},
+    Language.EN: {**ENGLISH, **LIFE_ENGLISH, **HANDOVER_ENGLISH, **TASK_ENGLISH, **LEVELS_ENGLISH},
+    Language.ZH: {**CHINESE, **LIFE_CHINESE, **HANDOVER_CHINESE, **TASK_CHINESE, **LEVELS_CHINESE},
 }
 
 

@@ -18,6 +18,7 @@ from services.console.pages.frame import STATIC, Console, Frame
 from services.console.pages.guard import install_answers
 from services.console.pages.handovers import handover_router
 from services.console.pages.knowledge import knowledge_router, request_router
+from services.console.pages.levels import levels_router
 from services.console.pages.links import link_router
 from services.console.pages.live import live_router
 from services.console.pages.mailbox import mailbox_router
@@ -63,6 +64,7 @@ def install(app: FastAPI, console: Console) -> None:
         waiting_router(frame),
         desks_router(frame),
         coverage_router(frame),
+        levels_router(frame),
         handover_router(frame),
         knowledge_router(frame),
         request_router(frame),

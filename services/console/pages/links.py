@@ -20,11 +20,14 @@ from services.console.ports import Caller
 from services.console.ports.intake import Split
 from shared.auth import Action
 from shared.contracts.links import LINKED_MAX
+from shared.http import Problem
+from shared.tags import TAGS_MAX, normal_tag, split_words
 
 INVALID: Final = 422
 FIELDS_MAX: Final = LINKED_MAX + 20
 """A split may tick so many messages as one deed takes, beside the form's own fields."""
 CORRECTED: Final = ("kind", "category")
+TAGS_SENT: Final = ("tags_add", "tags_remove")
 
 
 def link_router(frame: Frame) -> APIRouter:
@@ -36,6 +39,7 @@ def link_router(frame: Frame) -> APIRouter:
     _parents(router, pages)
     _causes(router, pages)
     _judging(router, pages)
+    _tagging(router, pages)
     return router
 
 
@@ -244,3 +248,34 @@ def _judging(router: APIRouter, pages: TicketPages) -> None:
         )
         other = done.ticket if done.ticket != ticket else None
         return await form.show(done.said, status=done.status, other=other)
+
+
+def _tagging(router: APIRouter, pages: TicketPages) -> None:
+    @router.post("/tags")
+    async def change(request: Request, ticket: str) -> Response:
+        """Give it the tags of the field; what is as it was is not said."""
+        form = await _Form.of(pages, request, ticket, "tags")
+        if not {"tags", "tags_was"} <= form.fields.keys():
+            # Never guessed: a field that is missing would take every tag off.
+            raise Problem(INVALID, "invalid", "tags and tags_was: both are needed")
+        try:
+            wanted, was = (_tags(form.fields[name]) for name in ("tags", "tags_was"))
+        except ValueError:
+            return await form.missing("class.tags_wrong", "tags")
+        if wanted == was:
+            return await form.missing("class.tags_unchanged", "tags")
+        if len(wanted) > TAGS_MAX:
+            return await form.missing("class.tags_many", "tags")
+        body = {"tags_add": sorted(wanted - was), "tags_remove": sorted(was - wanted)}
+        command = form.change("classification", body)
+        return await form.sent(command, "class.tags_done", *TAGS_SENT)
+
+
+def _tags(line: str) -> set[str]:
+    """Return the tags of a line.
+
+    Raises:
+        ValueError: one of its words is no tag.
+    """
+    words = split_words(line)
+    return {str(normal_tag(word)) for word in words} if isinstance(words, list) else set()

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.console.domain.levels import ReportFile
 from shared.auth import Actor
 from shared.contracts.facts import Code, Id, Instant, TicketFacts
 from shared.contracts.intake import Direction
@@ -259,6 +260,12 @@ class Owners(Protocol):
 
     async def explain(self, caller: Caller, ticket: str, *, language: str) -> str:
         """Read from sla, in plain text, how each clock came to stand as it does."""
+        ...
+
+    async def report(
+        self, caller: Caller, month: str, wanted: ReportFile, *, language: str
+    ) -> Saved:
+        """Read the report of a month of UTC from sla, as a file to be saved."""
         ...
 
     async def standing(self, caller: Caller, ticket: str) -> Standing:

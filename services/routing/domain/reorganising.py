@@ -87,7 +87,7 @@ def judge(state: TicketState, switch: Switch, now: datetime) -> Verdict:
     if state.holder is not None and reason is None:
         return Verdict(IN_HAND)
     if reason == DESK_REMOVED:
-        return Verdict(reason, choose_desk(then, facts, now))
+        return Verdict(reason, choose_desk(then, facts, now, reopened=state.reopened))
     changed = _changed(state, facts, switch, now)
     if reason is not None:
         return Verdict(reason, changed.to or _back(state, facts, then, now, reason))
@@ -118,9 +118,10 @@ def _changed(state: TicketState, facts: TicketFacts, switch: Switch, now: dateti
         return Verdict(PUT_BY_PEOPLE)
     # A ticket may come after the switch, at a process that has not heard of it yet.
     moment = now if switch.since is None else max(switch.since, state.since or switch.since)
-    was = choose_desk(before, facts, moment)
-    to = choose_desk(then, facts, now)
-    same = _place(was) == _place(choose_desk(then, facts, moment))
+    again = state.reopened
+    was = choose_desk(before, facts, moment, reopened=again)
+    to = choose_desk(then, facts, now, reopened=again)
+    same = _place(was) == _place(choose_desk(then, facts, moment, reopened=again))
     # At tier 0 without self-service nobody would ever be given it: it goes on, if only there.
     left_alone = state.unattended and not isinstance(topology_of(then, facts), SelfService)
     if not left_alone and (same or _place(to) == (state.desk, state.queue)):
@@ -137,7 +138,7 @@ def _back(
 ) -> DeskChoice:
     """Return where work goes that its agent cannot keep: its own desk, while that is open."""
     if not is_open(then, state.desk, now):
-        return choose_desk(then, facts, now)
+        return choose_desk(then, facts, now, reopened=state.reopened)
     what = "has left" if reason == AGENT_REMOVED else f"serves {state.desk} no more"
     rule = f"{state.holder} {what}: back to {state.desk}, which had it"
     queue = queue_named(then, state.queue, desk=state.desk)

@@ -109,8 +109,8 @@ def armed(clock: Clock, rules: Rules) -> Clock:
     policy = policy_of(view, rules)
     points = warnings_of(policy, view.target_seconds)
     warn_at = None
-    if points and view.state is not ClockState.CANCELLED:
-        point = points[min(warnings_done(view), len(points) - 1)]
+    if points and points[-1].is_told and view.state is not ClockState.CANCELLED:
+        point = points[min(_warnings_behind(points, view), len(points) - 1)]
         warn_at = reached_at(clock, point.at_ms, rules)
     view = view.model_copy(update={"warn_at": warn_at})
     found: list[datetime | None] = []
@@ -139,16 +139,23 @@ def warnings_done(view: ClockView) -> int:
     return view.warnings_done or (1 if view.warned_at is not None else 0)
 
 
-def warning_at(view: ClockView, policy: Policy) -> Point | None:
-    """Return the warning point that comes next; None where none would say something new.
+def warning_at(view: ClockView, policy: Policy) -> tuple[int, Point] | None:
+    """Return the warning point that comes next with its number, from 1, in order of the points;
+    None where none would say something new.
 
     A paused clock has nothing to warn of. ``warn_at`` is the instant of the point.
     """
-    done = warnings_done(view)
     told_more = view.breached_at is not None or view.ended_at is not None
-    if told_more or view.due_at is None or view.warn_at is None or done >= len(policy.warnings):
+    if told_more or view.due_at is None or view.warn_at is None:
         return None
-    return warnings_of(policy, view.target_seconds)[done]
+    points = warnings_of(policy, view.target_seconds)
+    behind = _warnings_behind(points, view)
+    return None if behind >= len(points) else (behind + 1, points[behind])
+
+
+def _warnings_behind(points: Sequence[Point], view: ClockView) -> int:
+    """Return how many points, the earliest first, were told or are none of this target."""
+    return max(warnings_done(view), sum(not point.is_told for point in points))
 
 
 def step_at(clock: Clock, policy: Policy, rules: Rules) -> datetime | None:

@@ -334,6 +334,7 @@ def _marks(clock: Clock, points: tuple[Point, ...], done: int, rules: Rules) -> 
     return tuple(
         _mark(number, point, reached_at(clock, point.at_ms, rules), done=number <= done)
         for number, point in enumerate(points, start=1)
+        if point.is_told
     )
 
 

@@ -49,6 +49,11 @@ class Point:
     at_ms: int
     warning: WarningPoint | None = None
 
+    @property
+    def is_told(self) -> bool:
+        """Whether it lies after the start: a target of 4 hours never has 5 hours left."""
+        return self.at_ms > 0
+
 
 @dataclass(frozen=True, slots=True)
 class StepPoint:
@@ -175,7 +180,10 @@ def policy_of(view: ClockView, rules: Rules) -> Policy:
 
 
 def warnings_of(policy: Policy, target_seconds: float) -> tuple[Point, ...]:
-    """Return the warning points of a clock with a target, the earliest first."""
+    """Return the warning points of a clock with a target, the earliest first.
+
+    Those that are not told stand in front, so that a point keeps its place for other targets.
+    """
     target_ms = ms_of(target_seconds)
     points = [
         Point(point_ms(target_ms, share=warning.share, left=warning.left), warning=warning)

@@ -10,7 +10,6 @@ from services.sla.domain.count import (
     breach_is_open,
     seen_at,
     warning_at,
-    warnings_done,
 )
 from services.sla.domain.escalating import Escalations, due_steps
 from services.sla.domain.model import Clock, ClocksState, Rules
@@ -79,20 +78,20 @@ class _Round:
         """Say which warning points were passed, each once."""
         while True:
             view = self._clocks[index].view
-            point = warning_at(view, policy)
-            if point is None or view.due_at is None:
+            ahead = warning_at(view, policy)
+            if ahead is None or view.due_at is None:
                 return
             if view.warn_at is None or view.warn_at >= self._now:
                 return
-            done = warnings_done(view) + 1
-            self._update(index, warned_at=self._now, warnings_done=done)
+            number, point = ahead
+            self._update(index, warned_at=self._now, warnings_done=number)
             warning = point.warning
             self.bodies.append(
                 ClockWarned(
                     **self._common(index),
                     due_at=view.due_at,
                     agent=self._state.agent,
-                    point=done,
+                    point=number,
                     share=warning.share if warning else None,
                     left_seconds=warning.left if warning else None,
                 )

@@ -91,7 +91,7 @@ def successor(
     if name is not None:
         return _choice(configuration, state, name, giving)
     if desk_named(configuration, giving) is None:
-        return choose_desk(configuration, state.facts, now)
+        return choose_desk(configuration, state.facts, now, reopened=state.reopened)
     return None
 
 

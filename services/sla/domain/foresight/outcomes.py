@@ -8,7 +8,7 @@ counting one twice changes nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -20,6 +20,7 @@ from shared.contracts.sla import ClockState
 OPEN_MONTH: Final = "open"
 """The month of clocks that still run: censored at the time that they had used when last seen."""
 MONTHS_MAX: Final = 24
+"""Months that count, with the present one."""
 HALF_LIFE_MONTHS: Final = 6.0
 SHARES: Final = (0.0, 0.25, 0.5, 0.75)
 """Shares of the target at which predictions are scored."""
@@ -149,6 +150,11 @@ def months_before(month: str, now: datetime) -> int:
     """Return how many months ago a month (``YYYY-MM``) was."""
     year, number = (int(part) for part in month.split("-"))
     return (now.year - year) * 12 + now.month - number
+
+
+def forgotten(months: Iterable[str], now: datetime) -> list[str]:
+    """Return the months that count for nothing any more, and never will again."""
+    return [m for m in months if m != OPEN_MONTH and months_before(m, now) >= MONTHS_MAX]
 
 
 def pool_of(months: Mapping[str, Mapping[str, int]], now: datetime) -> Pool:
