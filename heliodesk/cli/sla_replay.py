@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -27,6 +27,7 @@ from heliodesk.errors import CliError, Exit
 from services.sla.adapters.log import EventLog, event_log
 from services.sla.consumers import decisions
 from services.sla.domain.findings import Finding, Found, stored
+from services.sla.domain.replay import Decisions
 from services.sla.domain.replay import replay as replayed_of
 from services.sla.domain.ticket_log import Replayed, TicketLog
 from services.sla.handlers import ClockHandlers
@@ -36,6 +37,10 @@ from shared.kernel import instant
 
 SHOWN_MAX: Final = 10
 """Findings of one ticket that are written out; ``--json`` has all."""
+
+LATE_SECONDS: Final = 30.0
+"""What seems lost is read once more after that: an event of the clocks is stored first and sent
+then. A slow broker holds it up, and one whose process died is sent by another one's sweep."""
 
 Show = Callable[[Replayed], None]
 
@@ -125,20 +130,39 @@ class _Audit:
                 wanted = await self._found(log, names)
             configurations = await log.configurations()
             rules = decisions(ClockHandlers(configurations), self._tenant)
-            count = 0
-            async with aclosing(log.tickets(self._tenant, wanted, rules.on.keys())) as found:
+            late: set[str] = set()
+            async with aclosing(self._asked_for(log, wanted, rules)) as found:
                 async for ticket in found:
-                    if not self._is_asked_for(ticket):
-                        continue
                     replayed = replayed_of(ticket, rules)
-                    if self._sla is not None and replayed.whole:
-                        shown = _stored(self._sla, replayed)
-                        findings = (*replayed.findings, *shown)
-                        replayed = replace(replayed, findings=findings)
-                    show(replayed)
+                    if any(one.kind is Found.LOST for one in replayed.findings):
+                        late.add(ticket.ticket)
+                    else:
+                        show(self._compared(replayed))
+            if late:
+                await self._context.clock.sleep(LATE_SECONDS)
+                async with aclosing(log.tickets(self._tenant, late, rules.on.keys())) as found:
+                    async for ticket in found:
+                        show(self._compared(replayed_of(ticket, rules)))
+
+    async def _asked_for(
+        self, log: EventLog, wanted: set[str] | None, rules: Decisions
+    ) -> AsyncGenerator[TicketLog]:
+        """Yield the logs of the tickets that are to be audited."""
+        count = 0
+        async with aclosing(log.tickets(self._tenant, wanted, rules.on.keys())) as found:
+            async for ticket in found:
+                if self._is_asked_for(ticket):
+                    yield ticket
                     count += 1
                     if count == self._limit:
                         return
+
+    def _compared(self, replayed: Replayed) -> Replayed:
+        """Return it with how what sla shows differs, where sla is asked."""
+        if self._sla is None or not replayed.whole:
+            return replayed
+        shown = _stored(self._sla, replayed)
+        return replace(replayed, findings=(*replayed.findings, *shown))
 
     def _is_asked_for(self, ticket: TicketLog) -> bool:
         since = self._since

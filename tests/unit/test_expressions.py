@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from datetime import UTC, datetime
 
 import pytest
@@ -18,6 +17,7 @@ from shared.expressions import (
     Position,
     compile_condition,
 )
+from tests.support.cost import TIMES_MAX, assert_grows_at_most, assert_linear
 
 FIELDS: dict[str, FieldType] = {
     "kind": "string",
@@ -157,14 +157,21 @@ def test_equal_conditions_are_compiled_once() -> None:
 def test_work_is_bounded() -> None:
     """Nested loops run into the budget of iterations, and patterns cannot backtrack."""
     ten = "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]"
-    nested = "true"
-    for name in "abcdefgh":
-        nested = f"{ten}.all({name}, {nested})"
-    before = time.process_time()
-    assert condition(nested)({}) is False
-    assert condition('kind.matches("^(a+)+$")')({"kind": "a" * 5000 + "!"}) is False
-    # Ten to the eighth steps, or a backtracking match of 2**5000, would take far longer.
-    assert time.process_time() - before < 2
+
+    def nested(names: str) -> Condition:
+        text = "true"
+        for name in names:
+            text = f"{ten}.all({name}, {text})"
+        return condition(text)
+
+    # Ten to the eighth steps are a thousand times those of the fifth.
+    deep, deeper = nested("abcde"), nested("abcdefgh")
+    assert deeper({}) is False
+    assert_grows_at_most(TIMES_MAX, lambda: deep({}), lambda: deeper({}))
+    # A match that backtracks takes twice as long for each further letter.
+    doubling = condition('kind.matches("^(a+)+$")')
+    assert doubling({"kind": "a" * 5000 + "!"}) is False
+    assert_linear(lambda text: doubling({"kind": text}), lambda n: "a" * n + "!", 40_000)
 
 
 def test_evaluating_does_not_release_what_it_does_not_own() -> None:

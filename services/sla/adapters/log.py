@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 
 from services.sla.domain.ticket_log import TicketLog
@@ -28,6 +28,8 @@ GROUPS: Final = "sla"
 """Groups of sla are called ``sla.<topic>``."""
 RECORDS_MAX: Final = 50_000
 """Records that are held at once, about: a part of a topic with more is read several times."""
+WANTED_FEW: Final = 100
+"""So many tickets are held at once, however long they are."""
 READ_RECORDS_MAX: Final = 1_000
 SECONDS_MAX: Final = 60.0
 WAIT_MS: Final = 50
@@ -101,7 +103,8 @@ class EventLog:
         left = set(wanted or ())
         for part in self._parts(wanted):
             size = await self._size(part)
-            shares = 1 if wanted is not None else max(1, -(-size // self._records_max))
+            few = wanted is not None and len(wanted) <= WANTED_FEW
+            shares = 1 if few else max(1, -(-size // self._records_max))
             for share in range(shares):
                 held: dict[str, _Held] = {}
                 mine = _Mine(tenant, wanted, share, shares)
@@ -148,9 +151,12 @@ class EventLog:
                 ends.update(await consumer.end_offsets(mine))
             begins = await consumer.beginning_offsets(part)
             left = {partition for partition in part if begins[partition] < ends[partition]}
+            if not left:
+                # With nothing assigned, a consumer that is stopped at once misses it, and hangs.
+                return
             consumer.assign(left)
-            if left:
-                await consumer.seek_to_beginning(*left)
+            await consumer.seek_to_beginning(*left)
+        silent = 0
         while True:
             async with _answering():
                 left = {p for p in left if await consumer.position(p) < ends[p]}
@@ -159,6 +165,11 @@ class EventLog:
                 batches = await consumer.getmany(
                     *left, timeout_ms=WAIT_MS, max_records=READ_RECORDS_MAX
                 )
+                # A broker that is gone fails no fetch: there is nothing to be had, for ever.
+                silent = 0 if batches else silent + 1
+                if silent * WAIT_MS > SECONDS_MAX * 1_000:
+                    message = f"no records for {SECONDS_MAX:g} s"
+                    raise TimeoutError(message)
             for partition, records in batches.items():
                 yield [record for record in records if record.offset < ends[partition]]
 
@@ -277,9 +288,20 @@ async def _committed(admin: AIOKafkaAdminClient) -> dict[TopicPartition, int]:
     """Return what sla's groups have committed. It is read before the ends of the topics."""
     found: dict[TopicPartition, int] = {}
     for topic in CONSUMED:
-        offsets = await admin.list_consumer_group_offsets(f"{GROUPS}.{topic.name}")
-        found |= {partition: kept.offset for partition, kept in offsets.items()}
+        found |= await _offsets(admin, f"{GROUPS}.{topic.name}")
     return found
+
+
+async def _offsets(admin: AIOKafkaAdminClient, group: str) -> dict[TopicPartition, int]:
+    """Return what a group has committed, as soon as the broker knows who keeps that."""
+    while True:
+        try:
+            kept = await admin.list_consumer_group_offsets(group)
+        except GroupCoordinatorNotAvailableError:
+            # Of its first group a broker knows it only after it was asked.
+            await asyncio.sleep(WAIT_MS / 1_000)
+        else:
+            return {partition: each.offset for partition, each in kept.items()}
 
 
 @asynccontextmanager
