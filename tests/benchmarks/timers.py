@@ -43,12 +43,13 @@ from shared.configuration import Configurations
 from shared.contracts.sla import ClockBreached
 from shared.documents import changes_of, document_from, row_of
 from shared.log import configure
-from shared.mongo import MongoStreams, connect, database
+from shared.mongo import LOAD_MAX, MongoStreams, connect, database
 from shared.service import Ticker
 from tests.benchmarks.measure import (
     Circumstances,
     Spread,
     cores,
+    cpu_seconds,
     load_average,
     own_cpu_seconds,
     percentile,
@@ -87,7 +88,8 @@ def run(*, home: Path, rounds: int, armed: int = ARMED_DEFAULT) -> Result:
     stack.start()
     try:
         kind = next(status.kind for status in stack.status() if status.name == "store")
-        return measured(stack.mongo, kind=kind, rounds=rounds, armed=armed, load=load)
+        pid = stack.pid(STORE)
+        return measured(stack.mongo, pid=pid, kind=kind, rounds=rounds, armed=armed, load=load)
     finally:
         stack.stop()
 
@@ -95,6 +97,7 @@ def run(*, home: Path, rounds: int, armed: int = ARMED_DEFAULT) -> Result:
 def measured(
     mongo: str,
     *,
+    pid: int | None = None,
     kind: str,
     rounds: int,
     armed: int,
@@ -102,10 +105,13 @@ def measured(
     burst: int = BURST,
     sizes: Sequence[int] = SIZES,
 ) -> Result:
-    """Measure all three on a store that knows none of it yet; ``load`` is from before."""
+    """Measure all three on a store that knows none of it yet.
+
+    ``pid`` is the store's process, if it is one of this machine; ``load`` is from before.
+    """
     memory = [_in_memory(size, rounds) for size in sizes]
     rebuilt = asyncio.run(_rebuild(mongo, armed))
-    bursts = [_burst_of(mongo, number, burst) for number in range(rounds)]
+    bursts = [_burst_of(mongo, number, burst, pid) for number in range(rounds)]
     floors = [seconds for found in bursts for seconds in found.floors]
     around = Circumstances(
         cores=cores(),
@@ -288,6 +294,9 @@ class Burst:
     clocks: int
     floors: tuple[float, float]
     """The store's own, for the same reads and writes: before the burst and after it."""
+    store_cpu: float
+    """What the store used of its processors from the first due time to the last commit, against
+    the mean of what it used for the two floors; 0 where it runs elsewhere."""
     last_seconds: float
     """From the last due time to the last commit."""
     late_p50: float
@@ -328,7 +337,8 @@ class _Seen:
 class _World:
     """The store, and a ticker on it."""
 
-    def __init__(self, mongo: str) -> None:
+    def __init__(self, mongo: str, pid: int | None = None) -> None:
+        self._pid = pid
         self.clock = SystemClock()
         self.client: Any = connect(mongo, name="bench-timers")
         self.database = database(self.client, DATABASE)
@@ -353,6 +363,10 @@ class _World:
             clock=self.clock,
             limits=LIMITS,
         )
+
+    def store_cpu(self) -> float:
+        """Return the CPU seconds that the store has used; 0 where it runs elsewhere."""
+        return cpu_seconds(self._pid) if self._pid is not None else 0.0
 
     async def prepare(self) -> None:
         """Create the indexes."""
@@ -414,17 +428,17 @@ def _rows(
     return found
 
 
-def _burst_of(mongo: str, number: int, size: int) -> Burst:
-    found = asyncio.run(_burst(mongo, number, size))
+def _burst_of(mongo: str, number: int, size: int, pid: int | None) -> Burst:
+    found = asyncio.run(_burst(mongo, number, size, pid))
     sys.stderr.write(f"burst {number + 1}: {found}\n")
     return found
 
 
-async def _burst(mongo: str, number: int, size: int) -> Burst:
+async def _burst(mongo: str, number: int, size: int, pid: int | None) -> Burst:
     template = await _template()
-    world = _World(mongo)
-    filling, before = await _floor(world, f"before-{number}", template, size)
-    begins = world.clock.now() + timedelta(seconds=LEAD_SECONDS + 2 * filling)
+    world = _World(mongo, pid)
+    before = await _floor(world, f"before-{number}", template, size)
+    begins = world.clock.now() + timedelta(seconds=LEAD_SECONDS + 2 * before.filling)
     rows = _rows(template, size, name=f"burst-{number}", first=begins, seconds=BURST_SECONDS)
     await world.fill(rows)
     if world.clock.now() > begins - timedelta(seconds=LIMITS.look_seconds):
@@ -455,23 +469,27 @@ async def _burst(mongo: str, number: int, size: int) -> Burst:
     )
     ends = begins + timedelta(seconds=BURST_SECONDS)
     try:
-        async with asyncio.timeout(2 * filling + 5 * before + PATIENCE_SECONDS):
+        await asyncio.sleep((begins - world.clock.now()).total_seconds())
+        used = world.store_cpu()
+        async with asyncio.timeout(5 * before.seconds + PATIENCE_SECONDS):
             await told.wait()
+            used = world.store_cpu() - used
             last = (datetime.now(UTC) - ends).total_seconds()
             await asyncio.sleep(3)
     finally:
         task.cancel()
     stored = 0
-    for start in range(0, size, FILL):
-        ids = [row["_id"] for row in rows[start : start + FILL]]
+    for start in range(0, size, LOAD_MAX):
+        ids = [row["_id"] for row in rows[start : start + LOAD_MAX]]
         stored += await world.database[TICKET_CLOCKS.name].count_documents(
             {"_id": {"$in": ids}, "state.breached": True, "outbox": {"$size": 1}}
         )
-    _, after = await _floor(world, f"after-{number}", template, size)
+    after = await _floor(world, f"after-{number}", template, size)
     await world.close()
     return Burst(
         clocks=size,
-        floors=(before, after),
+        floors=(before.seconds, after.seconds),
+        store_cpu=2 * used / (before.store_cpu + after.store_cpu) if pid is not None else 0.0,
         last_seconds=last,
         late_p50=percentile(list(late.values()), 0.5),
         late_p99=percentile(list(late.values()), 0.99),
@@ -481,13 +499,19 @@ async def _burst(mongo: str, number: int, size: int) -> Burst:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """How long the store takes to be filled, and to read and write what was decided before."""
+
+    filling: float
+    seconds: float
+    store_cpu: float
+
+
 async def _floor(
     world: _World, name: str, template: tuple[dict[str, Any], datetime], size: int
-) -> tuple[float, float]:
-    """Return how long the store takes to be filled, and to read and write the same.
-
-    What is written was decided before.
-    """
+) -> Floor:
+    """Let the store do what a burst of so many has it do, and nothing else."""
     began = time.monotonic()
     first = world.clock.now()
     rows = _rows(template, size, name=name, first=first, seconds=BURST_SECONDS)
@@ -503,15 +527,21 @@ async def _floor(
         while waiting:
             bulk = waiting.pop(0)
             ids = [identifier for identifier, _ in bulk]
-            await collection.find({"_id": {"$in": ids}}).to_list(None)
+            for start in range(0, len(ids), LOAD_MAX):
+                piece = ids[start : start + LOAD_MAX]
+                await collection.find({"_id": {"$in": piece}}).to_list(None)
             async with await world.client.start_session() as session, session.start_transaction():
                 await collection.bulk_write(
                     [operation for _, operation in bulk], ordered=False, session=session
                 )
 
-    since = time.monotonic()
+    since, used = time.monotonic(), world.store_cpu()
     await asyncio.gather(*(lane() for _ in range(LIMITS.lanes)))
-    return filling, time.monotonic() - since
+    return Floor(
+        filling=filling,
+        seconds=time.monotonic() - since,
+        store_cpu=world.store_cpu() - used,
+    )
 
 
 def _operations(world: _World, rows: Sequence[dict[str, Any]]) -> list[tuple[str, UpdateOne]]:
@@ -638,6 +668,7 @@ def _burst_grid(bursts: Sequence[Burst]) -> Grid:
         ("late p99, s", [b.late_p99 for b in bursts]),
         ("last commit after the last due time, s", [b.last_seconds for b in bursts]),
         ("late p99 / floor", [b.late_p99 / b.floor_seconds for b in bursts]),
+        ("the store's CPU / that of its floor", [b.store_cpu for b in bursts]),
     )
     rows = [[name, shown(Spread.of(values))] for name, values in spreads]
     rows.append(
