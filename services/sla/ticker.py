@@ -151,6 +151,8 @@ class ClockTicker:
         self._known_until: datetime | None = None
         """The timers before it are in memory, as of the last look."""
         self._look_at = 0.0
+        self._noted: dict[str, tuple[str, datetime | None]] = {}
+        """What was set since the last look began, which may not have seen it."""
         self._said = 0
         """Tickets of the last round; after a full one what is in memory comes before any look."""
         committer.on_written.append(self.note)
@@ -168,8 +170,9 @@ class ClockTicker:
         for write in writes:
             if write.aggregate is TICKET_CLOCKS:
                 after = write.after
-                due_at = after.state.due_at if after.state is not None else None
-                self._set(after.id, after.tenant, None if after.parked else due_at)
+                due_at = after.state.due_at if after.state and not after.parked else None
+                self._noted[after.id] = (after.tenant, due_at)
+                self._set(after.id, after.tenant, due_at)
 
     async def run_once(self) -> bool:
         """Fire what is due; return whether there is more to do at once.
@@ -268,6 +271,7 @@ class ClockTicker:
         limits = self._limits
         ahead = now + timedelta(seconds=limits.horizon_seconds)
         asked = limits.horizon_max + self._horizon.held
+        self._noted.clear()
         due = await self._index.due(before=ahead, shards=self._shards, limit=asked)
         self._known_until = due[-1].due_at if len(due) >= asked else ahead
         if self._shards is not None:
@@ -275,5 +279,8 @@ class ClockTicker:
             due += await self._index.due(before=overdue, shards=None, limit=limits.horizon_max)
         for item in due:
             self._horizon.arm(item)
+        # Commits go on during a look. What they have set is newer than what it has read.
+        for ticket, (tenant, at) in self._noted.items():
+            self._set(ticket, tenant, at)
         took = self._clock.monotonic() - elapsed
         self._look_at = elapsed + max(limits.look_seconds, LOOKS_APART * took)
