@@ -484,6 +484,12 @@ async def _burst(mongo: str, number: int, size: int, pid: int | None) -> Burst:
         stored += await world.database[TICKET_CLOCKS.name].count_documents(
             {"_id": {"$in": ids}, "state.breached": True, "outbox": {"$size": 1}}
         )
+    # Told before the floor is measured again: on a busy machine the store may give up there.
+    sys.stderr.write(
+        f"burst {number + 1}: p50 {percentile(list(late.values()), 0.5):.2f}"
+        f" p99 {percentile(list(late.values()), 0.99):.2f} last {last:.2f} store CPU {used:.1f};"
+        f" {early} early, {size - stored} lost, {double} double; {before}\n"
+    )
     after = await _floor(world, f"after-{number}", template, size)
     await world.close()
     return Burst(
