@@ -444,6 +444,7 @@ async def _burst(mongo: str, number: int, size: int, pid: int | None) -> Burst:
     if world.clock.now() > begins - timedelta(seconds=LIMITS.look_seconds):
         message = "filling the store took longer than the lead: the burst would be overdue"
         raise AssertionError(message)
+    mine = {row["_id"] for row in rows}
     late: dict[str, float] = {}
     early = double = 0
     told = asyncio.Event()
@@ -453,7 +454,7 @@ async def _burst(mongo: str, number: int, size: int, pid: int | None) -> Burst:
         now = datetime.now(UTC)
         for write in writes:
             for event in write.bodies:
-                if isinstance(event.body, ClockBreached):
+                if isinstance(event.body, ClockBreached) and write.after.id in mine:
                     double += write.after.id in late
                     early += event.time <= event.body.due_at or now <= event.body.due_at
                     late[write.after.id] = (now - event.body.due_at).total_seconds()
