@@ -52,6 +52,9 @@ Session = AsyncIOMotorClientSession
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PARKED = "parked_records"
+LOAD_MAX = 100
+"""Documents of one query. The Python store compares each of them with each id that is asked for:
+five queries for 100 cost it a third of one for 500."""
 WRITES_KEPT = 8
 """So many others may write a document before the writer of a lost answer has looked."""
 CONFLICT_SECONDS = 0.02
@@ -97,12 +100,14 @@ class MongoStreams:
 
     async def load(self, aggregate: Aggregate[S], ids: Collection[str]) -> dict[str, Document[S]]:
         """Return the documents that exist, by id."""
-        if not ids:
-            return {}
-        async with infrastructure():
-            cursor = self._collection(aggregate).find({"_id": {"$in": list(ids)}})
-            rows = await cursor.to_list(None)
-        return {row["_id"]: document_from(aggregate, row) for row in rows}
+        wanted = list(ids)
+        found: dict[str, Document[S]] = {}
+        for start in range(0, len(wanted), LOAD_MAX):
+            query: Row = {"_id": {"$in": wanted[start : start + LOAD_MAX]}}
+            async with infrastructure():
+                rows = await self._collection(aggregate).find(query).to_list(None)
+            found |= {row["_id"]: document_from(aggregate, row) for row in rows}
+        return found
 
     async def commit(self, writes: Sequence[Write[Any]]) -> frozenset[str]:
         """Apply writes independently; return the ids of those that lost."""

@@ -22,8 +22,8 @@ class SlaSettings(ServiceSettings):
     metrics_port: int = 19104
     tick_seconds: Annotated[float, Field(gt=0)] = 0.5
     """How often due clocks are looked for: how late a breach may be told while all is well."""
-    batch_max: Annotated[int, Field(ge=1, le=5_000)] = 500
-    """Tickets of one round: what one bulk of writes takes well."""
+    batch_max: Annotated[int, Field(ge=1, le=5_000)] = 100
+    """Tickets of one bulk of writes, of which a round takes up to fifty."""
     slots: Annotated[int, Field(ge=1, le=SHARDS)] = 1
     """How many processes divide the 64 shards of the timers. 1: each polls all of them, which is
     right too, since overlap is harmless; it costs reads."""

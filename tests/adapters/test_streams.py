@@ -20,7 +20,7 @@ from pymongo.errors import AutoReconnect
 from shared.aggregate import Aggregate, Document, Step, Write, plan
 from shared.clock import SystemClock
 from shared.kernel import NAMESPACE, Infrastructure
-from shared.mongo import Client, MongoStreams, connect, database
+from shared.mongo import LOAD_MAX, Client, MongoStreams, connect, database
 from shared.streams import ParkedRecord, ParkingStore, StreamStore, Unstorable
 from shared.testing.clock import START
 from shared.testing.memory import MemoryStreams
@@ -130,6 +130,16 @@ async def test_only_what_exists_is_loaded(store: Store) -> None:
     await saved(store, "a", 1)
     assert list(await store.load(ACCOUNT, ["a", "b"])) == ["a"]
     assert await store.load(ACCOUNT, []) == {}
+
+
+async def test_more_are_loaded_than_one_query_asks_for(store: Store) -> None:
+    """Many ids are asked for in pieces, and all that is there is found, once each."""
+    names = [f"s-{n}" for n in range(2 * LOAD_MAX + 5)]
+    there = names[::2]
+    assert await store.commit([write(empty(name), 1) for name in there]) == frozenset()
+    found = await store.load(ACCOUNT, names)
+    assert sorted(found) == sorted(there)
+    assert all(document.id == name for name, document in found.items())
 
 
 async def test_a_second_write_changes_what_changed(store: Store) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from services.sla.domain.horizon import Due
 from services.sla.ticker import LOOKS_APART, TickLimits
+from shared.contracts.facts import Priority
 from shared.kernel import Infrastructure
 from shared.testing.clock import ManualClock
 from shared.testing.memory import MemoryData, MemoryLog
@@ -60,6 +61,8 @@ class Looks:
 
     def __init__(self, sla: Sla, seconds: float = 0) -> None:
         self.at: list[float] = []
+        self.meanwhile: Sequence[Any] = ()
+        """Events that come in after the store was read, and before its answer is here."""
         self._sla = sla
         self._index = sla.index
         self._seconds = seconds
@@ -71,7 +74,10 @@ class Looks:
         clock = self._sla.clock
         self.at.append(clock.monotonic())
         clock.set(clock.now() + timedelta(seconds=self._seconds))
-        return await self._index.due(**wanted)
+        found = await self._index.due(**wanted)
+        news, self.meanwhile = self.meanwhile, ()
+        await self._sla.feed(*news)
+        return found
 
 
 async def late(sla: Sla, count: int = TICKETS) -> list[str]:
@@ -256,3 +262,42 @@ async def test_after_a_full_round_what_is_in_memory_comes_before_a_look(
     assert await breaches(sla, names) == [1] * TICKETS
     await sla.ticker.run_once()
     assert len(looks.at) == 2
+
+
+async def test_a_timer_that_is_set_during_a_look_is_kept() -> None:
+    """The look has not seen the ticket: what its commit told is known all the same."""
+    sla = Sla(limits=TickLimits(look_seconds=7_200, horizon_seconds=36_000))
+    looks = Looks(sla)
+    at = utc(2, 14)
+    sla.clock.set(at)
+    story = Story(facts=facts(accepted_at=at))
+    looks.meanwhile = [story.accepted(), story.queued(at)]
+    await sla.ticker.run_once()
+    sla.clock.set(at + timedelta(minutes=59))
+    await sla.ticker.run_once()
+    sla.clock.set(at + timedelta(minutes=60, milliseconds=1))
+    await sla.ticker.run_once()
+    assert len(looks.at) == 1
+    assert await breaches(sla, [story.ticket]) == [1]
+
+
+async def test_a_timer_that_is_moved_during_a_look_is_not_moved_back() -> None:
+    """The look has read the later time of a ticket that is more urgent since."""
+    sla = Sla(limits=TickLimits(look_seconds=7_200, horizon_seconds=36_000))
+    looks = Looks(sla)
+    at = utc(2, 14)
+    sla.clock.set(at)
+    story = Story(facts=facts(accepted_at=at, priority=Priority.P3))
+    await sla.feed(story.accepted(), story.queued(at))
+    document = await sla.document()
+    assert document.state is not None
+    later = document.state.due_at
+    looks.meanwhile = [story.prioritised(at, Priority.P1)]
+    await sla.ticker.run_once()
+    document = await sla.document()
+    assert document.state is not None
+    sooner = document.state.due_at
+    assert sooner is not None
+    assert later is not None
+    assert sooner < later
+    assert sla.ticker.next_at() == sooner + timedelta(milliseconds=1)
