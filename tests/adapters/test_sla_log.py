@@ -79,7 +79,9 @@ class Topics:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka)
         await admin.start()
         names = [topic.name for topic in self.topics.values()]
-        while not all(found["partitions"] for found in await admin.describe_topics(names)):
+        for _ in range(100):
+            if all(found["partitions"] for found in await admin.describe_topics(names)):
+                break
             await asyncio.sleep(0.05)
         await admin.close()
 
