@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-stamp
 # Pure and in memory: they run beside each other. The others have a broker and a store of their own.
 FAST := tests/unit tests/handlers tests/contracts tests/arch
-FAST_TESTS := $(BIN)/python -m pytest -q -n logical --maxprocesses 4 $(FAST)
+IN_MEMORY := $(FAST) tests/sim
+BESIDE := $(BIN)/python -m pytest -q -n logical --maxprocesses 4
 
 .PHONY: run demo down test lint types shape unit sim e2e bench chaos docs lock fast-store clean help
 
@@ -32,8 +33,8 @@ down: $(STAMP) ## Stop what `make run` left running
 
 test: $(STAMP) lint types shape ## Everything a change must pass
 	@tests/support/ensure_browser.sh
-	$(FAST_TESTS)
-	$(BIN)/python -m pytest -q $(FAST:%=--ignore=%)
+	$(BESIDE) $(IN_MEMORY)
+	$(BIN)/python -m pytest -q $(IN_MEMORY:%=--ignore=%)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -46,7 +47,7 @@ shape: $(STAMP)
 	$(BIN)/lint-imports --no-logo
 
 unit: $(STAMP) ## The fast tests only
-	$(FAST_TESTS)
+	$(BESIDE) $(FAST)
 
 sim: $(STAMP) ## The fault simulation; SEED=n replays one
 	$(BIN)/python -m tests.sim $(if $(SEED),--seed $(SEED),)

@@ -65,6 +65,7 @@ class Topics:
             await ensure_topics(
                 [self.kafka], topics=[replace(mine, partitions=partitions.get(name, count))]
             )
+        await self._known()
         consumed = (self.topics[REQUESTS.name], self.topics[TICKETS.name])
         every = (self.topics[CLOCKS.name], *consumed)
         monkeypatch.setattr(log, "CONSUMED", consumed)
@@ -72,6 +73,17 @@ class Topics:
         sources = {topic.name: str(topic.source) for topic in every}
         monkeypatch.setattr(log, "_SOURCES", sources)
         monkeypatch.setattr(log, "SETTLE_SECONDS", 0)
+
+    async def _known(self) -> None:
+        """Wait until the broker tells of all of them: it creates them a little later."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka)
+        await admin.start()
+        names = [topic.name for topic in self.topics.values()]
+        for _ in range(100):
+            if all(found["partitions"] for found in await admin.describe_topics(names)):
+                break
+            await asyncio.sleep(0.05)
+        await admin.close()
 
     async def send(self, *sent: tuple[Topic, Event[bytes]], transaction: bool = False) -> None:
         """Send events, one after the other; in a transaction that is then committed."""
