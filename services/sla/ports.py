@@ -33,7 +33,9 @@ class Wanted:
     due_before: datetime | None = None
     desk: str | None = None
     running: bool = False
-    """Only tickets with a clock that is open: it runs, or is paused."""
+    """Only tickets with a clock that is open: it runs, or is paused. Also tickets that are not
+    over, of which a rerate had cancelled one.
+    """
     after: Place | None = None
     limit: int = 100
 

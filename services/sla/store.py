@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final
 
+from services.sla.domain.count import RERATED
 from services.sla.domain.evolve import TICKET_CLOCKS
+from services.sla.domain.history import OVER
 from services.sla.domain.horizon import Due
 from services.sla.domain.model import OPEN_STATES, SHARDS, ClocksState
 from services.sla.ports import Wanted
@@ -113,7 +115,11 @@ class MongoClocks:
             parts.append({"state.desk": wanted.desk})
         if wanted.running:
             states = [state.value for state in OPEN_STATES]
-            parts.append({"state.clocks.view.state": {"$in": states}})
+            gone: Query = {
+                "state.clocks.view.cancelled_for": RERATED,
+                "state.status": {"$nin": sorted(OVER)},
+            }
+            parts.append({"$or": [{"state.clocks.view.state": {"$in": states}}, gone]})
         if wanted.after is not None:
             place = wanted.after
             parts.append(

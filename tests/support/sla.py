@@ -11,7 +11,8 @@ from typing import Any
 from services.sla.consumers import on_requests, on_tickets
 from services.sla.domain.evolve import TICKET_CLOCKS
 from services.sla.domain.horizon import Due
-from services.sla.domain.model import OPEN_STATES, Clock, ClocksState
+from services.sla.domain.model import Clock, ClocksState
+from services.sla.domain.rerate import may_count
 from services.sla.handlers import ClockHandlers
 from services.sla.ports import Wanted
 from services.sla.ticker import ClockTicker, TickLimits
@@ -299,7 +300,7 @@ class MemoryClocks:
                 wanted.breached in {None, state.breached}
                 and (wanted.due_before is None or state.rank_at < wanted.due_before)
                 and wanted.desk in {None, state.desk}
-                and (not wanted.running or any(c.view.state in OPEN_STATES for c in state.clocks))
+                and (not wanted.running or any(may_count(c.view, state) for c in state.clocks))
                 and (wanted.after is None or place > (wanted.after.rank_at, wanted.after.ticket))
             ):
                 found.append((place, document))

@@ -616,6 +616,7 @@ class Bare:
     end: int | None = None
     lapses: tuple[tuple[int, int], ...] = ()
     is_gone: bool = False
+    promised: int | None = None
 
     @property
     def started_at(self) -> datetime:
@@ -631,6 +632,10 @@ class Bare:
     def again_at(self) -> list[datetime]:
         """When it went on."""
         return [at(again) for _, again in self.lapses]
+
+    def was_promised(self, when: datetime) -> bool:
+        """Whether its policy had fitted."""
+        return self.promised is None or at(self.promised) <= when
 
     def was_over(self, when: datetime) -> bool:
         """Whether it had ended, and had not gone on."""
@@ -675,6 +680,10 @@ KEPT_AND_BEGUN: Final[list[tuple[list[Bare], list[Bare], tuple[int, ...], list[F
     ([Bare(1, 0, 4, is_gone=True)], [Bare(1, 0)], (), [Follower(0, 1)]),
     ([Bare(1, 0, 4, is_gone=True)], [], (0,), []),
     ([Bare(1, 4, 4)], [Bare(1, 4)], (), []),
+    # What was not promised yet is the newer version's to judge.
+    ([Bare(1, 0, 4, promised=12)], [Bare(1, 0)], (), [Follower(0, 1)]),
+    # New to the ticket, and over when rated: only what comes after it goes on counts.
+    ([], [Bare(1, 0, lapses=((4, 12),))], (), [Follower(0, 1, at(12))]),
 ]
 
 

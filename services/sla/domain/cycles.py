@@ -16,7 +16,7 @@ from services.sla.domain.machine import Condition, Course, Phase, Rest, Rule, Ru
 from services.sla.domain.model import Clock
 from services.sla.domain.promises import Row, require_few
 from services.sla.domain.ratings import Follower
-from shared.contracts.sla import CLOCKS_MAX, ClockView, DeskSpan
+from shared.contracts.sla import CLOCKS_MAX, ClockView, DeskSpan, SettledClock
 
 if TYPE_CHECKING:
     from services.sla.domain.judging import Verdict
@@ -57,7 +57,7 @@ class Folded:
     @property
     def again_at(self) -> list[datetime]:
         """When it went on after it had ended."""
-        return [] if self.course is None else [again_at for _, again_at in self.course.lapses]
+        return [] if self.course is None else [lapse.again_at for lapse in self.course.lapses]
 
     @property
     def is_gone(self) -> bool:
@@ -72,8 +72,17 @@ class Folded:
     def was_over(self, at: datetime) -> bool:
         """Whether it had ended by an instant, and had not gone on again."""
         if self.course is not None:
-            return self.course.was_over(at)
+            return self.course.was_over(at) or not self._fits_at(at)
         return self.ended_at is not None and self.ended_at <= at
+
+    def was_promised(self, at: datetime) -> bool:
+        """Whether its policy had fitted by an instant."""
+        fits = self.verdict.fits if self.verdict is not None else ()
+        return not fits or fits[0].since <= at
+
+    def _fits_at(self, at: datetime) -> bool:
+        fits = self.verdict.fits if self.verdict is not None else ()
+        return not fits or any(fit.holds_at(at) for fit in fits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +113,7 @@ class Planned:
     def again_at(self) -> list[datetime]:
         """When it goes on after it had ended, while its policy fits."""
         until = self.window.unfit_at
-        found = [again_at for _, again_at in self.course.lapses]
+        found = [lapse.again_at for lapse in self.course.lapses]
         return [at for at in found if until is None or at < until]
 
     def was_over(self, at: datetime) -> bool:
@@ -203,7 +212,7 @@ def restored(
             started_by=Rule.METRIC,
             phase=Phase(one.state),
             ended_at=one.ended_at,
-            ended_by=Rule(one.ended_by) if one.ended_by else None,
+            ended_by=_ended_by(one),
         )
         if course.phase is Phase.RUNNING:
             course.runs.append(_run_at(clock.spans if clock else (), first))
@@ -211,6 +220,13 @@ def restored(
             course.rests.append(Rest(first.at, first, course.ended_by or Rule.METRIC))
         return course
     return None
+
+
+def _ended_by(one: SettledClock) -> Rule | None:
+    """Return the rule; release 0.1 did not say which it was."""
+    if one.ended_at is None:
+        return None
+    return Rule(one.ended_by) if one.ended_by else Rule.METRIC
 
 
 def _run_at(spans: Sequence[DeskSpan], moment: Moment) -> Run:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.sla.domain.clocks import clocks_of, whole_fold
-from services.sla.domain.count import is_broken, merged, timed
+from services.sla.domain.count import RERATED, is_broken, merged, timed
 from services.sla.domain.cycles import Family, family_of
 from services.sla.domain.history import (
     OVER,
+    TAKEN,
     History,
     first_reply,
     history_of,
@@ -117,7 +118,7 @@ def taken(history: History | None, news: News) -> History:
         if facts != history.now:
             since = history.accepted_at if news.first else news.at
             history = replace(history, facts=with_facts(history.facts, facts, since))
-    if news.first and news.version != history.version:
+    if news.first and news.version != history.version and not history.rated:
         history = replace(history, version=news.version)
     if news.message is not None:
         history = replace(history, messages=with_message(history.messages, news.message))
@@ -134,7 +135,7 @@ def _cared_for(
 ) -> News:
     """Return the news without what no policy of the ticket's versions could ever ask for."""
     message, entry = news.message, news.entry
-    if message is not None and not any(one.every_message for one in terms):
+    if message is not None and not any(one.asked.every_message for one in terms):
         replied = history is not None and first_reply(history.messages) is not None
         answered = replied or (state is not None and state.responded_at is not None)
         if answered or message.change != REPLIED:
@@ -150,9 +151,9 @@ def _cared_for(
 
 
 def _entry_matters(last: WorkEntry, entry: WorkEntry, terms: Terms) -> bool:
-    if entry.change == REGARDED and not terms.regarded:
+    if entry.change == REGARDED and not terms.asked.regarded:
         return told_apart(last, entry)
-    if terms.every_entry:
+    if terms.asked.every_entry:
         return True
     return _as_clocks_see(last) != _as_clocks_see(entry)
 
@@ -160,10 +161,11 @@ def _entry_matters(last: WorkEntry, entry: WorkEntry, terms: Terms) -> bool:
 def _as_clocks_see(entry: WorkEntry) -> tuple[object, ...]:
     """Return what the defaults of the metrics ask of an entry, and who has the work.
 
-    Between the other statuses a change matters to no clock but the one of `own`.
+    Among statuses in which it is taken, and among those in which it is not, a change matters to
+    none. Whether it is taken is kept also where no policy asks: a rerate may bring one that does.
     """
     pending = entry.status == Status.PENDING
-    status = entry.status if pending or entry.status in OVER else ""
+    status = entry.status if pending or entry.status in OVER else str(entry.status in TAKEN)
     reason = entry.reason if pending or entry.status in OVER else None
     return status, reason, entry.desk, entry.tier, entry.agent, entry.supplier
 
@@ -183,6 +185,7 @@ def _withdrawn(
         view = clock.view
         breached_at = view.breached_at
         is_same = versions.get(view.clock) == view.configversion
+        is_same = is_same and view.cancelled_for != RERATED
         stays = breached_at is None or (is_same and told is not None and told > breached_at)
         if stays or breached_at is None or _broke(view, breached_at):
             kept.append(clock)

@@ -22,6 +22,10 @@ class Fit:
     facts: TicketFacts
     target: Target
 
+    def holds_at(self, at: datetime) -> bool:
+        """Whether the ticket was so at an instant."""
+        return self.since <= at and (self.until is None or at < self.until)
+
 
 @dataclass(frozen=True, slots=True)
 class Window:

@@ -21,7 +21,7 @@ from services.sla.domain.history import History, Moment, moments
 from services.sla.domain.judging import Basis, Judge
 from services.sla.domain.machine import Course, Machine
 from services.sla.domain.model import Clock, FactsEntry
-from services.sla.domain.promises import Row, Terms, facts_values, terms_of
+from services.sla.domain.promises import Asked, Row, Terms, asked, facts_values, terms_of
 from services.sla.domain.ratings import apart, rated, succession
 from shared.contracts.facts import TicketFacts
 from shared.contracts.sla import SettledVersion
@@ -84,8 +84,11 @@ class Fold:
         self._only = only
         self._configuration = basis.rules(history.version)
         self._terms: Terms = terms_of(self._configuration)
+        first = history.work[0].at if history.work and history.settlement is None else None
         if since is None:
             self.moments = moments(history)
+        elif first is not None and first > since.at:
+            self.moments = since.before.moments  # No desk had the work when it was rated.
         else:
             self.moments = rated(
                 since.before.moments, since.at, history.version, self._configuration
@@ -243,7 +246,7 @@ class Fold:
         if any(one.started_at <= since.at for one in before):
             begins = since.before.begins(family)
         elif row.policy.retroactive:
-            begins = self.kept_since(self._terms)
+            begins = self.kept_since(asked([row.policy]))
         else:
             begins = since.at
         if begins is None:
@@ -260,19 +263,20 @@ class Fold:
             return self._begins.get(family)
         return self._since.before.begins(family)
 
-    def kept_since(self, terms: Terms) -> datetime | None:
-        """Return since when all is kept that terms ask for; None: from the start."""
+    def kept_since(self, what: Asked) -> datetime | None:
+        """Return since when all is kept that is asked for; None: from the start."""
         since = self._since
         if since is None:
             return None
-        if since.before.keeps(terms):
-            return since.before.kept_since(terms)
+        if since.before.keeps(what):
+            return since.before.kept_since(what)
         return since.at
 
-    def keeps(self, terms: Terms) -> bool:
-        """Whether at the end of this version's time all was kept that terms ask for."""
-        asked = terms.asks_no_more_than(self._terms)
-        return asked or (self._since is not None and self._since.before.keeps(terms))
+    def keeps(self, what: Asked) -> bool:
+        """Whether at the end of this version's time all was kept that is asked for."""
+        if what.is_within(self._terms.asked):
+            return True
+        return self._since is not None and self._since.before.keeps(what)
 
     def _succeeded(
         self,
@@ -289,6 +293,8 @@ class Fold:
             kept, begun = apart(before, at)
         next_ = succession(kept, begun, found, at)
         cycles = [*kept]
+        if row is None:  # Its policy is not promised any more: nothing goes on by it.
+            cycles = [one.verdict.judge.final(one, at) if one.verdict else one for one in kept]
         for place in next_.left:
             one = begun[place]
             if one.verdict is not None and not one.is_gone:
@@ -298,7 +304,7 @@ class Fold:
             for follower in next_.following:
                 planned = found[follower.place].follows(follower)
                 cycles.append(self._judge.counted(row, subject, planned))
-            if found and not cycles:
+            if found and not next_.following:
                 self.passed[id_of(row, subject, PASSED)] = found[-1].course
         yield from sorted(cycles, key=lambda one: one.cycle)
 

@@ -45,11 +45,15 @@ class History:
     settlement: Settled | None = None
     ratings: tuple[Rating, ...] = ()
     """Since when running clocks count by another version; none of the time that is settled."""
+    rated: bool = False
+    """Whether the version is that of a rating that is settled, and not of the acceptance."""
 
     @property
     def versions(self) -> tuple[int, ...]:
         """The versions whose policies apply or did, the newest last."""
-        return (self.version, *(rating.version for rating in self.ratings))
+        earlier = () if self.settlement is None else self.settlement.earlier
+        ratings = (rating.version for rating in self.ratings)
+        return (*(group.version for group in earlier), self.version, *ratings)
 
     @property
     def now(self) -> TicketFacts:
@@ -142,8 +146,9 @@ def history_of(state: ClocksState) -> History:
     if settlement is None and state.settled and work:
         settlement, work = _settled_by_0_1(state), work[1:]
     version, ratings = state.configversion, state.ratings
+    rated = False
     while settlement is not None and ratings and ratings[0].at <= settlement.at:
-        version, ratings = ratings[0].version, ratings[1:]
+        version, ratings, rated = ratings[0].version, ratings[1:], True
     return History(
         version=version,
         ratings=ratings,
@@ -153,6 +158,7 @@ def history_of(state: ClocksState) -> History:
         desk=state.first_desk,
         tier=state.first_tier,
         settlement=settlement,
+        rated=rated,
     )
 
 

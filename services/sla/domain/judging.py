@@ -40,6 +40,8 @@ class Verdict:
     fit: Fit
     whole: Course
     """The course as if its policy had not ceased to fit."""
+    fits: tuple[Fit, ...] = ()
+    """When it was promised; empty where it stays, whether its policy fits or not."""
 
 
 class Judge:
@@ -69,14 +71,12 @@ class Judge:
             return self._folded(row, subject, clock, course, fit)
         clock = self._clock(row, subject, course, fits[-1], known)
         whole, unfit_at = course, window.unfit_at
-        if (
-            unfit_at is not None
-            and (course.ended_at is None or course.ended_at > unfit_at)
-            and not _is_broken_before(clock.view, unfit_at)
-        ):
+        if _is_broken_before(clock.view, unfit_at):
+            return self._folded(row, subject, clock, course, fits[-1])
+        if unfit_at is not None and (course.ended_at is None or course.ended_at > unfit_at):
             course = course.cut(unfit_at, Rule.UNFIT)
             clock = self._clock(row, subject, course, fits[-1], known)
-        verdict = Verdict(self, row, subject, fits[-1], whole)
+        verdict = Verdict(self, row, subject, fits[-1], whole, window.fits)
         return Folded(clock, course, verdict)
 
     def cancelled(self, one: Folded, at: datetime) -> Folded:
@@ -84,10 +84,22 @@ class Judge:
         course, verdict = one.course, one.verdict
         if course is None or verdict is None:
             return one
-        course = course.cut(at, Rule.RERATED)
+        return self._ended(one, verdict, course.cut(at, Rule.RERATED))
+
+    def final(self, one: Folded, at: datetime) -> Folded:
+        """Return a cycle that was over at an instant as it is where it never goes on again."""
+        course, verdict = one.course, one.verdict
+        if course is None or verdict is None:
+            return one
+        ended = course.final(at)
+        return one if ended is course else self._ended(one, verdict, ended)
+
+    def _ended(self, one: Folded, verdict: Verdict, course: Course) -> Folded:
+        """Return a cycle that ends otherwise than its history says, by the promise of then."""
+        fit = held(verdict.fits, course)[-1] if verdict.fits else verdict.fit
         known = self._basis.known.get(one.clock.view.clock)
-        clock = self._clock(verdict.row, verdict.subject, course, verdict.fit, known)
-        return Folded(clock, course, replace(verdict, whole=course))
+        clock = self._clock(verdict.row, verdict.subject, course, fit, known)
+        return Folded(clock, course, replace(verdict, fit=fit, whole=course))
 
     def _folded(
         self, row: Row, subject: str | None, clock: Clock, course: Course, fit: Fit

@@ -73,6 +73,16 @@ class Rest:
     ended_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Lapse:
+    """A stretch between an end and where it went on again; how and by which rule it had ended."""
+
+    ended_at: datetime
+    again_at: datetime
+    phase: Phase
+    rule: Rule
+
+
 @dataclass(slots=True)
 class Course:
     """One cycle of a clock. The last run or rest is open while the clock is."""
@@ -85,8 +95,8 @@ class Course:
     rests: list[Rest] = field(default_factory=list)
     ended_at: datetime | None = None
     ended_by: Rule | None = None
-    lapses: list[tuple[datetime, datetime]] = field(default_factory=list)
-    """When it had ended and went on again: from when to when."""
+    lapses: list[Lapse] = field(default_factory=list)
+    """When it had ended and went on again."""
 
     @property
     def is_open(self) -> bool:
@@ -97,7 +107,7 @@ class Course:
         """Whether it had ended by an instant, and had not gone on again."""
         if self.ended_at is not None and self.ended_at <= at:
             return True
-        return any(ended_at <= at < again_at for ended_at, again_at in self.lapses)
+        return any(lapse.ended_at <= at < lapse.again_at for lapse in self.lapses)
 
     def go(self, moment: Moment) -> None:
         """Run from a moment on, or go on running with how the work stands then."""
@@ -137,7 +147,7 @@ class Course:
             rests=[_cut(rest, at) for rest in self.rests if rest.started_at < at],
             ended_at=at,
             ended_by=rule,
-            lapses=[lapse for lapse in self.lapses if lapse[1] <= at],
+            lapses=[lapse for lapse in self.lapses if lapse.again_at <= at],
         )
 
     def since(self, at: datetime) -> Course:
@@ -151,12 +161,33 @@ class Course:
             rests=[_left(rest, at) for rest in self.rests if _lasts(rest, at)],
             ended_at=self.ended_at,
             ended_by=self.ended_by,
-            lapses=[lapse for lapse in self.lapses if lapse[0] >= at],
+            lapses=[lapse for lapse in self.lapses if lapse.ended_at >= at],
+        )
+
+    def final(self, at: datetime) -> Course:
+        """Return what it is where it never goes on again after an instant at which it was over."""
+        lapse = next((one for one in self.lapses if one.ended_at <= at < one.again_at), None)
+        if lapse is None:
+            return self
+        return Course(
+            cycle=self.cycle,
+            started_at=self.started_at,
+            started_by=self.started_by,
+            phase=lapse.phase,
+            runs=[run for run in self.runs if run.started_at < lapse.again_at],
+            rests=[
+                replace(rest, ended_at=None) if rest.ended_at == lapse.again_at else rest
+                for rest in self.rests
+                if rest.started_at < lapse.again_at
+            ],
+            ended_at=lapse.ended_at,
+            ended_by=lapse.rule,
+            lapses=[one for one in self.lapses if one.again_at <= lapse.ended_at],
         )
 
     def _again(self, at: datetime) -> None:
-        if self.ended_at is not None:
-            self.lapses.append((self.ended_at, at))
+        if self.ended_at is not None and self.ended_by is not None:
+            self.lapses.append(Lapse(self.ended_at, at, self.phase, self.ended_by))
 
     def _halt(self, at: datetime) -> None:
         if self.runs and self.runs[-1].ended_at is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -110,27 +110,19 @@ class _Over:
         return self.condition({**self.facts, **moment.values()})
 
 
-class Terms:
-    """The policies of one version, compiled once, and what they promised already."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What policies ask of a history beyond what is always kept."""
 
-    def __init__(self, configuration: Configuration) -> None:
-        self.rows = tuple(_row(policy) for policy in configuration.sla.policies)
-        self.by_name = {row.policy.name: row for row in self.rows}
-        texts = " ".join(text for row in self.rows for text in _texts(row.policy).values())
-        metrics = {row.policy.metric for row in self.rows}
-        accepting = any(
-            step.cause == NOT_ACCEPTED for row in self.rows for step in row.policy.escalations
-        )
-        self.every_entry = bool(texts) or "own" in metrics or accepting
-        """Whether entries matter that differ in status or event alone."""
-        self.every_message = bool(texts) or bool(metrics & {"next-response", "update"})
-        """Whether messages matter beyond the first reply."""
-        self.regarded = "regarded" in texts
-        """Whether it matters that routing took note of something."""
-        self._known: dict[tuple[object, ...], tuple[Target | None, ...]] = {}
+    every_entry: bool
+    """Whether entries matter that differ in status or event alone."""
+    every_message: bool
+    """Whether messages matter beyond the first reply."""
+    regarded: bool
+    """Whether it matters that routing took note of something."""
 
-    def asks_no_more_than(self, other: Terms) -> bool:
-        """Whether all that its policies ask of a history matters by other terms, too."""
+    def is_within(self, other: Asked) -> bool:
+        """Whether all that is asked for is asked for by others, too."""
         return all(
             ours <= theirs
             for ours, theirs in (
@@ -139,6 +131,29 @@ class Terms:
                 (self.regarded, other.regarded),
             )
         )
+
+
+def asked(policies: Iterable[Policy]) -> Asked:
+    """Return what policies ask of a history."""
+    policies = tuple(policies)
+    texts = " ".join(text for policy in policies for text in _texts(policy).values())
+    metrics = {policy.metric for policy in policies}
+    steps = (step for policy in policies for step in policy.escalations)
+    return Asked(
+        every_entry=bool(texts) or any(step.cause == NOT_ACCEPTED for step in steps),
+        every_message=bool(texts) or bool(metrics & {"next-response", "update"}),
+        regarded="regarded" in texts,
+    )
+
+
+class Terms:
+    """The policies of one version, compiled once, and what they promised already."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.rows = tuple(_row(policy) for policy in configuration.sla.policies)
+        self.by_name = {row.policy.name: row for row in self.rows}
+        self.asked = asked(configuration.sla.policies)
+        self._known: dict[tuple[object, ...], tuple[Target | None, ...]] = {}
 
     def promised(
         self,

@@ -53,7 +53,15 @@ class Cycle(Protocol):
         ...
 
 
-C = TypeVar("C", bound=Cycle)
+class Promised(Cycle, Protocol):
+    """A cycle of which it is known when its policy fitted."""
+
+    def was_promised(self, at: datetime) -> bool:
+        """Whether its policy had fitted by an instant."""
+        ...
+
+
+C = TypeVar("C", bound=Promised)
 
 
 def rated(
@@ -107,11 +115,14 @@ class Succession:
 
 
 def apart(cycles: Sequence[C], rated_at: datetime) -> tuple[list[C], list[C]]:
-    """Return the cycles that a rating leaves as they are, and those that are to be succeeded."""
+    """Return the cycles that a rating leaves as they are, and those that are to be succeeded.
+
+    What had not begun by then, or was not promised, is the newer version's to judge.
+    """
     kept: list[C] = []
     begun: list[C] = []
     for one in cycles:
-        if one.started_at <= rated_at:
+        if one.started_at <= rated_at and one.was_promised(rated_at):
             (kept if one.was_over(rated_at) and not one.is_gone else begun).append(one)
     return kept, begun
 
@@ -123,9 +134,9 @@ def succession(
 
     ``kept`` live on by their own version, ``begun`` were open when rated, ``after`` are those of
     the newer version; each in order of time. What the newer version says of the time of a kept
-    cycle counts for nothing: a promise that was kept, or was not, is not made again. An open cycle
-    is succeeded by the one that began when it did, or else by the first that goes on in its time,
-    from when on no kept one lasts.
+    cycle, or of one that had ended when rated, counts for nothing: a promise that was kept, or was
+    not, is not made again. An open cycle is succeeded by the one that began when it did, or else by
+    the first that goes on in its time, from when on no kept one lasts.
     """
     starts = {one.started_at: place for place, one in enumerate(after)}
     numbers: dict[int, Follower] = {}
@@ -144,10 +155,10 @@ def succession(
         return at not in taken and all(other.was_over(at) for other in kept)
 
     for place, one in enumerate(after):
-        if place in numbers or (one.ended_at is not None and one.ended_at <= open_since):
+        if place in numbers:
             continue
         since = None
-        if not free_at(one.started_at):
+        if not free_at(one.started_at) or one.was_over(open_since):
             begins = [open_since, *one.again_at] if begun else one.again_at
             free = (at for at in begins if at >= open_since and free_at(at))
             since = next((at for at in free if not one.was_over(at)), None)

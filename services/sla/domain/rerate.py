@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from services.sla.domain.clocks import clocks_of
-from services.sla.domain.count import armed, is_broken, reached_at, seen_at, warnings_done
+from services.sla.domain.clocks import clocks_of, whole_fold
+from services.sla.domain.count import RERATED, armed, is_broken, reached_at, seen_at, warnings_done
 from services.sla.domain.decide import ledgers_of
-from services.sla.domain.history import history_of, moments
+from services.sla.domain.history import OVER, history_of, moments
 from services.sla.domain.model import OPEN_STATES, Clock, ClocksState, Rating, Rules
 from services.sla.domain.promises import policy_of, steps_of, warnings_of
 from shared.contracts.envelope import Body
@@ -74,31 +74,34 @@ def rerated(state: ClocksState, rating: Rating, rules: Rules) -> Rerated:
         PoliciesTooMany: the version gives more clocks than a document may hold.
         Infrastructure: a version is not known here.
     """
-    if not any(clock.view.state in OPEN_STATES for clock in state.clocks):
+    if not any(may_count(clock.view, state) for clock in state.clocks):
         raise CommandRejected(NOT_OPEN, f"{state.number} has no running clock: nothing to rerate")
     if len(state.ratings) >= RATINGS_MAX:
         text = f"{state.number} was rerated {RATINGS_MAX} times: that is the most there may be"
         raise CommandRejected(TOO_MANY, text)
     history = history_of(state)
-    rating = rating.model_copy(update={"at": max(rating.at, moments(history)[-1].at)})
+    latest = [rating.at, moments(history)[-1].at, *(one.at for one in state.ratings[-1:])]
+    rating = rating.model_copy(update={"at": max(latest)})
     before = {clock.view.clock: clock for clock in state.clocks}
-    found = clocks_of(
-        replace(history, ratings=(*history.ratings, rating)),
-        rules,
-        at=rating.at,
-        known=[_untold(clock) for clock in state.clocks],
-    )
+    known = [_untold(clock) for clock in state.clocks]
+    after = replace(history, ratings=(*history.ratings, rating))
+    found = clocks_of(after, rules, at=rating.at, known=known)
     clocks = tuple(_told(clock, before.get(clock.view.clock), rating, rules) for clock in found)
     differences = []
     withdrawn = []
     for clock in clocks:
-        known = before.get(clock.view.clock)
-        if known is not None and known.view.state not in OPEN_STATES:
+        was = before.pop(clock.view.clock, None)
+        if was is not None and not _is_affected(was.view, clock.view):
             continue
-        view = None if known is None else seen_at(known, rating.at, rules)
+        view = None if was is None else seen_at(was, rating.at, rules)
         differences.append(Difference(view, clock.view))
         if view is not None and view.breached_at is not None and clock.view.breached_at is None:
             withdrawn.append(clock.view)
+    broken = [c.view for c in before.values() if _is_open(c.view) and c.view.breached_at]
+    if broken:  # They are let go to make room; what was told of them is net all the same.
+        whole = whole_fold(after, rules, at=rating.at, known=known).all(let_go=True)
+        past = {one.clock.view.clock for one in whole if _is_past(one.clock.view, rating.at)}
+        withdrawn.extend(view for view in broken if view.clock not in past)
     return Rerated(
         rating=rating,
         from_version=history.versions[-1],
@@ -142,9 +145,24 @@ def decide_rerate(state: ClocksState | None, rating: Rating, rules: Rules) -> li
     return bodies
 
 
+def _is_open(view: ClockView) -> bool:
+    return view.state in OPEN_STATES
+
+
+def may_count(view: ClockView, state: ClocksState) -> bool:
+    """Whether a rerate may do something for a clock: it runs, or a rerate had cancelled it."""
+    return _is_open(view) or (view.cancelled_for == RERATED and state.status not in OVER)
+
+
+def _is_affected(before: ClockView, after: ClockView) -> bool:
+    """Whether a rating counts for a clock. One that was cancelled by a rerate may come back."""
+    was_gone, is_gone = before.cancelled_for == RERATED, after.cancelled_for == RERATED
+    return _is_open(before) or (was_gone and not is_gone)
+
+
 def _untold(clock: Clock) -> Clock:
     """Return a running clock without the breach that was told by the version before."""
-    if clock.view.state not in OPEN_STATES or clock.view.breached_at is None:
+    if not _is_open(clock.view) or clock.view.breached_at is None:
         return clock
     return clock.model_copy(update={"view": clock.view.model_copy(update={"breached_at": None})})
 
@@ -154,7 +172,7 @@ def _told(clock: Clock, before: Clock | None, rating: Rating, rules: Rules) -> C
     the newer version would have told before.
     """
     view = clock.view
-    if before is not None and before.view.state not in OPEN_STATES:
+    if before is not None and not _is_affected(before.view, view):
         return clock
     policy = policy_of(view, rules)
     known = None if before is None else policy_of(before.view, rules)
@@ -197,5 +215,6 @@ __all__ = [
     "Difference",
     "Rerated",
     "decide_rerate",
+    "may_count",
     "rerated",
 ]

@@ -20,16 +20,21 @@ def settled_at(
     """Return what is kept of the older half of a history that has grown too long, and how many
     entries of the work are let go for it.
 
-    None while it has not, or where nothing but one instant could be let go. What a rerate counts
-    anew is not let go before it: it may count other cycles than were there.
+    None while it has not, or where nothing but one instant could be let go. It is settled at an
+    entry of the work or after one: before, no desk is known. What a rerate counts anew is not let
+    go before it: it may count other cycles than were there.
     """
     if len(history.work) + len(history.messages) <= HISTORY_MAX:
         return None, 0
+    if history.settlement is None and not history.work:
+        return None, 0
     found = moments(history)
     place = len(found) // 2
-    rated_until = history.ratings[-1].at if history.ratings else history.accepted_at
+    until = history.accepted_at if history.settlement else history.work[0].at
+    if history.ratings:
+        until = max(until, history.ratings[-1].at)
     while place + 1 < len(found) and (
-        found[place].at < rated_until or found[place + 1].at == found[place].at
+        found[place].at < until or found[place + 1].at == found[place].at
     ):
         place += 1
     last = found[place]
@@ -86,7 +91,7 @@ def _stood(settlement: Settled | None, version: int, fold: Fold, at: datetime) -
         stood[_family(view.clock)] = (view.configversion, _as_of(view.clock, one.verdict.whole))
     for name, course in fold.passed.items():
         if course.started_at <= at:
-            stood[_family(name)] = (fold.version, _as_of(name, course))
+            stood[name] = (fold.version, _as_of(name, course))
     return stood
 
 
