@@ -49,7 +49,8 @@ def started(*versions: Configuration) -> tuple[Machine, Story]:
 def net(run: Machine, clock: str) -> int:
     """Return how many breaches of a clock were told, less those taken back."""
     told = [b for b in bodies(run, ClockBreached) if b.clock == clock]
-    return len(told) - sum(b.clock == clock for b in bodies(run, ClockBreachWithdrawn))
+    back = [b for b in bodies(run, ClockBreachWithdrawn) if b.clock == clock]
+    return len(told) - len(back)
 
 
 def names(run: Machine) -> list[str]:
@@ -371,3 +372,23 @@ def test_an_acceptance_that_is_read_late_does_not_undo_a_settled_rerate() -> Non
         run.take(requests.accepted())
     found = view(run, "fix:resolution:1")
     assert (found.configversion, found.target_seconds) == (2, 6 * 3_600)
+
+
+def test_a_breach_is_no_other_cycles_that_has_got_its_number() -> None:
+    """A late reply from before the rerate ended the first cycle; the second is what counts."""
+    word = policy("word", "update", "1h", calendar="always")
+    run, _ = started(
+        version(policy("fix", target="90h"), policy("w", "update", "90h")), version(word)
+    )
+    late = Story(requests=1)
+    run.rerate(2, utc(2, 17))
+    run.tick(utc(2, 17, 1))
+    assert view(run, "word:update:1").breached_at == utc(2, 15)
+    run.take(late.message(utc(2, 16, 30)))
+    found = view(run, "word:update:1")
+    assert (found.started_at, found.due_at, found.breached_at) == (
+        utc(2, 16, 30),
+        utc(2, 17, 30),
+        None,
+    )
+    assert net(run, "word:update:1") == 0

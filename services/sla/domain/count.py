@@ -238,10 +238,11 @@ def _reached(
         if span.ended_at is not None and used + lasted < wanted_ms:
             used += lasted
             continue
-        if span.merged and (used + lasted > wanted_ms or known is not None):
-            return _in_merged(known, span)
-        if span.merged:  # It was used up just when it was paused: no due time was known.
-            used += lasted
+        if span.merged:
+            was_within = known is not None and span.ended_at is not None and known <= span.ended_at
+            if used + lasted > wanted_ms or was_within:
+                return _in_merged(known, span)
+            used += lasted  # It was used up just when it was paused.
             continue
         at = after(span, wanted_ms - used)
         follows = spans[index + 1] if index + 1 < len(spans) else None

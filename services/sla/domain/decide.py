@@ -174,17 +174,17 @@ def _withdrawn(
     known: Sequence[Clock], clocks: Sequence[Clock], rules: Rules, *, told: datetime | None
 ) -> tuple[tuple[Clock, ...], list[ClockView]]:
     """Take back the breaches of which an event from before them says that they were none, or that
-    they were told by a version that does not count for the clock.
+    they were told of another cycle, or by a version that does not count for the clock.
 
     ``told`` is as for `clocks_of`.
     """
-    versions = {clock.view.clock: clock.view.configversion for clock in known}
+    was = {clock.view.clock: (clock.view.configversion, clock.view.started_at) for clock in known}
     kept: list[Clock] = []
     withdrawn: list[ClockView] = []
     for clock in clocks:
         view = clock.view
         breached_at = view.breached_at
-        is_same = versions.get(view.clock) == view.configversion
+        is_same = was.get(view.clock) == (view.configversion, view.started_at)
         is_same = is_same and view.cancelled_for != RERATED
         stays = breached_at is None or (is_same and told is not None and told > breached_at)
         if stays or breached_at is None or _broke(view, breached_at):

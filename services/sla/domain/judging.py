@@ -64,7 +64,7 @@ class Judge:
             clock = self._clock(row, subject, course, fit, known)
             if _is_broken_before(clock.view, fit.until):
                 return self._folded(row, subject, clock, course, fit)
-        if known is not None and self._stays_broken(known.view):
+        if known is not None and self._stays_broken(known.view, course):
             target = Target(int(known.view.target_seconds), known.view.agreement)
             fit = replace(fits[-1], target=target)
             clock = self._clock(row, subject, course, fit, known)
@@ -106,11 +106,12 @@ class Judge:
     ) -> Folded:
         return Folded(clock, course, Verdict(self, row, subject, fit, course))
 
-    def _stays_broken(self, view: ClockView) -> bool:
-        """Whether a breach was told before the news, by this version."""
+    def _stays_broken(self, view: ClockView, course: Course) -> bool:
+        """Whether a breach of the cycle was told before the news, by this version."""
         told, breached_at = self._basis.told, view.breached_at
         is_before = told is not None and breached_at is not None and told > breached_at
-        return is_before and view.configversion == self._history.version
+        is_it = (view.configversion, view.started_at) == (self._history.version, course.started_at)
+        return is_before and is_it
 
     def _clock(
         self, row: Row, subject: str | None, course: Course, fit: Fit, known: Clock | None
