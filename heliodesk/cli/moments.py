@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 
 MINUTE = 60
@@ -15,12 +16,29 @@ def instant_of(text: str) -> datetime:
 
 
 def business_span(seconds: float) -> str:
-    """Return business time with hours as the largest unit: its days have no fixed length."""
-    whole = round(seconds)
-    hours, minutes = whole // HOUR, whole % HOUR // MINUTE
-    if not hours:
-        return span(whole)
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    """Return business time, to the second, such as a target.
+
+    Hours are the largest unit, for its days have no fixed length.
+    """
+    whole = math.ceil(seconds)
+    parts = ((whole // HOUR, "h"), (whole % HOUR // MINUTE, "min"), (whole % MINUTE, "s"))
+    return " ".join(f"{count} {unit}" for count, unit in parts if count) or "0 s"
+
+
+def used_span(seconds: float) -> str:
+    """Return used time, cut to minutes, below an hour to seconds: it reads as the target no
+    earlier than that is reached.
+    """
+    step = MINUTE if seconds >= HOUR else 1
+    return business_span(math.floor(seconds / step) * step)
+
+
+def left_span(seconds: float) -> str:
+    """Return what is left, rounded up: ``1 s left`` where less is; or what is over, cut."""
+    if seconds < 0:
+        return f"{used_span(-seconds)} over"
+    step = MINUTE if seconds >= HOUR else 1
+    return f"{business_span(math.ceil(seconds / step) * step)} left"
 
 
 def span(seconds: float) -> str:

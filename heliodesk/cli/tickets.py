@@ -13,7 +13,7 @@ from rich.text import Text
 
 from heliodesk.cli import contacting, life
 from heliodesk.cli.context import Context, context_of
-from heliodesk.cli.moments import ago, business_span, shown
+from heliodesk.cli.moments import ago, business_span, left_span, shown, used_span
 from heliodesk.cli.output import (
     console,
     heading,
@@ -331,13 +331,20 @@ def _show_clocks(whole: Mapping[str, Any], now: datetime) -> None:
             clock["policy"],
             clock["metric"],
             _clock_state(clock),
-            f"{business_span(clock['used_seconds'])} of {business_span(clock['target_seconds'])}",
+            _figure(clock, "used_seconds", "left_seconds"),
+            _figure(clock, "elapsed_seconds", "calendar_left_seconds"),
             shown(clock["due_at"]) or "",
             ago(clock["due_at"], now) if clock["due_at"] and not clock["ended_at"] else "",
         )
         for clock in clocks
     ]
-    print_table(("policy", "metric", "state", "used", "due", ""), rows)
+    columns = ("policy", "metric", "state", "business time", "calendar time", "due", "")
+    print_table(columns, rows)
+
+
+def _figure(clock: Mapping[str, Any], used: str, left: str) -> str:
+    target = business_span(clock["target_seconds"])
+    return f"{used_span(clock[used])} of {target}, {left_span(clock[left])}"
 
 
 def _clock_state(clock: Mapping[str, Any]) -> Text:

@@ -19,7 +19,7 @@ from services.sla.domain.explain import TicketExplanation
 from services.sla.domain.explain_text import render
 from services.sla.domain.foresight.forecast import MODEL, Forecast
 from services.sla.domain.foresight.words import outlook, reason
-from services.sla.domain.model import NEVER, OPEN_STATES, ClocksState
+from services.sla.domain.model import NEVER, OPEN_STATES, ClocksState, ms_of
 from services.sla.foresight import Foresight
 from services.sla.foresight_ports import AtRisk
 from services.sla.handlers import ClockHandlers
@@ -73,6 +73,15 @@ class Prediction(BaseModel):
     because: dict[Literal["en", "zh"], str]
 
 
+class ClockNow(ClockView):
+    """A clock with its two figures up to now: what is used of each, and what is left."""
+
+    left_seconds: float
+    """Business time left, negative when there is none."""
+    calendar_left_seconds: float
+    """Calendar time left, negative when there is none."""
+
+
 class TicketClocks(BaseModel):
     """The clocks of a ticket as of an instant; the one that is due first comes first."""
 
@@ -82,13 +91,13 @@ class TicketClocks(BaseModel):
     number: str
     revision: int
     at: Instant
-    """``used_seconds`` of each clock is counted up to this instant."""
+    """Both figures of each clock, used and left, are counted up to this instant."""
     status: str
     """As routing said it last; empty while it has not."""
     desk: str | None
     agent: str | None
     breached: bool
-    clocks: tuple[ClockView, ...]
+    clocks: tuple[ClockNow, ...]
     at_risk: bool = False
     """Whether one of the predictions is."""
     predictions: tuple[Prediction, ...] = ()
@@ -260,7 +269,7 @@ def shown(
 ) -> TicketClocks:
     """Return what callers see of a document."""
     rules = handlers.rules(document.tenant)
-    views = (seen_at(clock, now, rules) for clock in state.clocks)
+    views = (_now(seen_at(clock, now, rules)) for clock in state.clocks)
     return TicketClocks(
         ticket=document.id,
         number=state.number,
@@ -271,6 +280,15 @@ def shown(
         agent=state.agent,
         breached=state.breached,
         clocks=tuple(sorted(views, key=_pressing)),
+    )
+
+
+def _now(view: ClockView) -> ClockNow:
+    target_ms = ms_of(view.target_seconds)
+    return ClockNow(
+        **view.model_dump(),
+        left_seconds=(target_ms - ms_of(view.used_seconds)) / 1_000,
+        calendar_left_seconds=(target_ms - ms_of(view.elapsed_seconds)) / 1_000,
     )
 
 

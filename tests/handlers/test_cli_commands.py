@@ -423,6 +423,31 @@ def test_a_ticket_shows_what_each_service_knows(home: Path) -> None:
     assert "assigned at london (tier 1), a-novak" in text.stdout
 
 
+def test_a_ticket_s_clocks_show_both_figures_used_and_left(home: Path) -> None:
+    """400 milliseconds before the target is reached it does not read as used up."""
+    clock = {
+        "policy": "fix",
+        "metric": "resolution",
+        "state": "running",
+        "target_seconds": 14_400.0,
+        "used_seconds": 14_399.6,
+        "left_seconds": 0.4,
+        "elapsed_seconds": 68_400.0,
+        "calendar_left_seconds": -54_000.0,
+        "due_at": "2026-07-03T13:00:00Z",
+        "breached_at": None,
+        "ended_at": None,
+    }
+    routes = {
+        (INTAKE, "GET", "/v1/requests/T-000001"): ok({"ticket": "t-1", "number": "T-000001"}),
+        (ROUTING, "GET", "/v1/tickets/t-1"): ok(TICKET),
+        (SLA, "GET", "/v1/clocks/t-1"): ok({"clocks": [clock]}),
+    }
+    text = Desk(home, routes).run("ticket", "show", "T-000001").stdout
+    assert "3 h 59 min of 4 h, 1 s left" in text
+    assert "19 h of 4 h, 15 h over" in text
+
+
 @pytest.mark.parametrize("arguments", [("ticket", "show", "T-9"), ("tail", "--ticket", "T-9")])
 def test_a_ticket_that_is_not_there_is_not_found(home: Path, arguments: tuple[str, ...]) -> None:
     """Exit code 1 and one sentence."""

@@ -144,6 +144,29 @@ async def test_risks_are_remembered_for_a_short_time_only() -> None:
     assert await rig.owners.risks("main", ["t-1", "t-2"]) == {}
 
 
+async def test_clocks_are_asked_for_each_time() -> None:
+    """What they have used grows by the second; a ticket without clocks is left out."""
+    rig = Rig()
+    for used in (10.5, 20.5):
+        clock = {
+            "clock": "fix-1",
+            "policy": "fix",
+            "metric": "resolution",
+            "state": "running",
+            "target_seconds": 60,
+            "used_seconds": used,
+            "calendar": "always",
+            "started_at": "2026-03-02T12:00:00Z",
+        }
+        rig.answer = JSONResponse({"tickets": [{"ticket": "t-1", "clocks": [clock]}]})
+        found = await rig.owners.clocks("main", ["t-1", "t-2"])
+        assert {t: [c.used_seconds for c in clocks] for t, clocks in found.items()} == {
+            "t-1": [used]
+        }
+    assert [asked[1] for asked in rig.asked] == ["/internal/v1/clocks"] * 2
+    assert rig.asked[0][2]["authorization"] == "Bearer hd_service"
+
+
 async def test_a_file_keeps_its_name_and_loses_all_that_a_browser_would_run() -> None:
     """Type and name come through; the rest of the headers is the console's own."""
     rig = Rig()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -88,6 +89,26 @@ async def test_the_clocks_of_a_ticket_by_id_or_number(http: httpx.AsyncClient, n
         4200.0,
         "2026-07-03T13:00:00Z",
     )
+
+
+async def test_both_figures_say_what_is_left_as_the_explanation_does(
+    sla: Sla, http: httpx.AsyncClient
+) -> None:
+    """To the millisecond: of a clock that runs, of one that is paused, and of one that is late."""
+    sla.clock.set(utc(3, 8) + timedelta(milliseconds=400))
+    found = {}
+    for page in (await http.get("/v1/clocks")).json()["items"]:
+        told = (await http.get(f"/v1/clocks/{page['ticket']}/explain")).json()["clocks"]
+        parts = {clock["clock"]: clock for clock in told}
+        names = ("used_seconds", "left_seconds", "elapsed_seconds", "calendar_left_seconds")
+        for clock in page["clocks"]:
+            figures = [clock[name] for name in names]
+            assert figures == [parts[clock["clock"]][name] for name in names]
+            found[page["number"], clock["policy"]] = figures
+    # London was open from 14:00 to 17:00 on Thursday, and is since 08:00 on Friday.
+    assert found["HD-3", "fix"] == [10_800.4, 17_999.6, 64_800.4, -36_000.4]
+    assert found["HD-1", "fix"] == [600.0, 28_200.0, 600.0, 28_200.0]
+    assert found["HD-2", "answer"] == [64_800.4, -61_200.4, 64_800.4, -61_200.4]
 
 
 async def test_a_ticket_without_clocks_and_another_tenants_are_not_found(

@@ -59,6 +59,7 @@ from shared.contracts.facts import Kind as RequestKind
 from shared.contracts.intake import Direction
 from shared.contracts.internal import RiskView, VerdictAnswer, VerdictState
 from shared.contracts.routing import Presence, Status
+from shared.contracts.sla import ClockView
 from shared.contracts.topics import topic_of
 from shared.http import equip
 from shared.kernel import CommandRejected, Infrastructure, stream_id
@@ -321,6 +322,7 @@ class FakeOwners:
     files: dict[str, Saved] = field(default_factory=dict)
     subject_lines: dict[str, str] = field(default_factory=dict)
     at_risk: dict[str, RiskView] = field(default_factory=dict)
+    clocks_now: dict[str, tuple[ClockView, ...]] = field(default_factory=dict)
     standings: dict[str, Standing] = field(default_factory=dict)
     articles: dict[str, Article] = field(default_factory=dict)
     received: tuple[Mail, ...] = ()
@@ -372,6 +374,13 @@ class FakeOwners:
         """Read which tickets are at risk."""
         self._ask("sla")
         return {t: self.at_risk[t] for t in tickets if t in self.at_risk}
+
+    async def clocks(
+        self, tenant: str, tickets: Collection[str]
+    ) -> Mapping[str, Sequence[ClockView]]:
+        """Read clocks as of now."""
+        self._ask("sla")
+        return {t: self.clocks_now[t] for t in tickets if t in self.clocks_now}
 
     async def explain(self, caller: Caller, ticket: str, *, language: str) -> str:
         """Explain the clocks."""

@@ -11,7 +11,7 @@ from aiokafka import ConsumerRecord
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heliodesk.cli.moments import ago, business_span, shown, span
+from heliodesk.cli.moments import ago, business_span, left_span, shown, span, used_span
 from heliodesk.cli.output import print_json_line, printable
 from heliodesk.errors import CliError
 from heliodesk.event_words import words_of
@@ -71,11 +71,43 @@ def test_spans_have_two_units_at_most(seconds: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(30, "30 s"), (900, "15 min"), (172_800, "48 h"), (153_000, "42 h 30 min")],
+    [
+        (0, "0 s"),
+        (30, "30 s"),
+        (900, "15 min"),
+        (172_800, "48 h"),
+        (153_000, "42 h 30 min"),
+        (3_601, "1 h 1 s"),
+    ],
 )
 def test_business_time_is_said_in_hours(seconds: float, text: str) -> None:
     """48 business hours are not two days."""
     assert business_span(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "used", "left"),
+    [
+        (0, "0 s", "0 s left"),
+        (0.4, "0 s", "1 s left"),
+        (3_599.6, "59 min 59 s", "1 h left"),
+        (14_399.6, "3 h 59 min", "4 h left"),
+        (14_400, "4 h", "4 h left"),
+        (284_401, "79 h", "79 h 1 min left"),
+    ],
+)
+def test_used_time_is_cut_and_time_left_is_rounded_up(seconds: float, used: str, left: str) -> None:
+    """A target of four hours is not said to be used up 400 milliseconds before it is."""
+    assert (used_span(seconds), left_span(seconds)) == (used, left)
+
+
+def test_what_is_over_is_said_so() -> None:
+    """It is cut as well: nothing is late by more than it is."""
+    assert [left_span(seconds) for seconds in (-0.4, -61, -7_199)] == [
+        "0 s over",
+        "1 min 1 s over",
+        "1 h 59 min over",
+    ]
 
 
 def test_instants_are_said_relative_to_now() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.console.domain.band import axis, desk_bands
-from services.console.pages.showing import brief, span
+from services.console.pages.showing import brief, left, percent, span, target, used
 from shared.organisation import parse_sections
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -100,3 +100,35 @@ def test_marks_and_stretches_stay_in_the_window(at: datetime, zone: str) -> None
 def test_a_duration_reads_in_its_two_largest_units(seconds: float, shown: str, short: str) -> None:
     """The page's script has the same format, so a live update changes no width."""
     assert (span(seconds), brief(seconds)) == (shown, short)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "cut", "rounded_up", "whole"),
+    [
+        (0, "0s", "0s", "0s"),
+        (0.001, "0s", "1s", "1s"),
+        (59.999, "59s", "1m", "1m"),
+        (3_599.001, "59m 59s", "1h", "1h"),
+        (3_600.001, "1h", "1h 1m", "1h 1s"),
+        (14_399.6, "3h 59m", "4h", "4h"),
+        (284_401, "79h", "79h 1m", "79h 1s"),
+        (287_999, "79h 59m", "80h", "79h 59m 59s"),
+        (288_000, "80h", "80h", "80h"),
+    ],
+)
+def test_time_of_a_clock_is_never_more_used_or_less_left_than_it_is(
+    seconds: float, cut: str, rounded_up: str, whole: str
+) -> None:
+    """It has no days, for a day of business time has no fixed length."""
+    assert (used(seconds), left(seconds), target(seconds)) == (cut, rounded_up, whole)
+
+
+@pytest.mark.parametrize(("seconds", "over"), [(-0.4, "0s"), (-61, "1m 1s"), (-90_000, "25h")])
+def test_time_that_is_over_is_said_by_its_length(seconds: float, over: str) -> None:
+    """The words beside it say that it is over."""
+    assert left(seconds) == over
+
+
+def test_a_meter_is_full_when_all_is_used() -> None:
+    """A share just below one is cut."""
+    assert (percent(287_999.999 / 288_000), percent(1.0)) == ("99.999%", "100.000%")

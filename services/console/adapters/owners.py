@@ -32,12 +32,15 @@ from services.console.ports import (
 from shared.clock import Clock
 from shared.contracts.internal import (
     BATCH_MAX,
+    CLOCKS_PATH,
     MESSAGES_PATH,
     RISKS_PATH,
+    ClocksAnswer,
     MessagesAnswer,
     RisksAnswer,
     RiskView,
 )
+from shared.contracts.sla import ClockView
 
 KEPT_MAX = 5_000
 T = TypeVar("T")
@@ -124,6 +127,16 @@ class HttpOwners:
                 self._risks.put(tenant, ticket, _Known(risks.get(ticket)))
             found |= risks
         return found
+
+    async def clocks(
+        self, tenant: str, tickets: Collection[str]
+    ) -> Mapping[str, Sequence[ClockView]]:
+        """Read the clocks of tickets, at most `BATCH_MAX`; they are never remembered."""
+        body = {"tenant": tenant, "ids": list(tickets)}
+        url = f"{self._at.sla}{CLOCKS_PATH}"
+        answer = await self._send("sla", "POST", url, token=self._token, json=body)
+        found = read("sla", TypeAdapter(ClocksAnswer), answer).tickets
+        return {one.ticket: one.clocks for one in found}
 
     async def explain(self, caller: Caller, ticket: str, *, language: str) -> str:
         """Read from sla, in plain text, how each clock came to stand as it does."""

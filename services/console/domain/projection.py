@@ -34,7 +34,15 @@ from shared.contracts.routing import (
     TicketQueued,
     TicketReferred,
 )
-from shared.contracts.sla import ClocksEvent, ClocksStarted, ClockState, ClockView
+from shared.contracts.sla import (
+    ClocksCounted,
+    ClocksEvent,
+    ClocksRerated,
+    ClocksStarted,
+    ClockState,
+    ClockTimed,
+    ClockView,
+)
 from shared.contracts.topics import CLOCKS, NOTICES, REQUESTS, SHIFTS, SUGGESTIONS, TICKETS
 from shared.documents import plain
 from shared.kernel import derived_id
@@ -203,7 +211,7 @@ def _ticket_event(event: Event[Any], body: TicketEvent) -> list[Part]:
 def _clocks_event(event: Event[Any], body: ClocksEvent) -> list[Part]:
     fields: dict[str, Any] = {
         "clocks": list(body.clocks),
-        "at": event.time,
+        "at": _counted_at(body) or event.time,
         "due_at": next_due(body.clocks),
         "breached": any(clock.breached_at is not None for clock in body.clocks),
         "number": body.number,
@@ -212,6 +220,13 @@ def _clocks_event(event: Event[Any], body: ClocksEvent) -> list[Part]:
     if isinstance(body, ClocksStarted):
         parts.append(_part(event, "measured", {"facts": body.facts, "desk": body.desk}))
     return parts
+
+
+def _counted_at(body: ClocksEvent) -> datetime | None:
+    """Return up to when an event counts the time of its clocks; None: up to its own time."""
+    if isinstance(body, ClocksCounted | ClocksRerated):
+        return body.at
+    return body.as_of if isinstance(body, ClockTimed) else None
 
 
 def next_due(clocks: Iterable[ClockView]) -> datetime:

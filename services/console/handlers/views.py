@@ -29,13 +29,12 @@ from services.console.domain.timeline import timeline
 from services.console.domain.ways import Ways, ways_of
 from services.console.domain.words import Words
 from services.console.ports import Caller, Conversation, Owners, Projection
-from shared.calendar import CalendarError
 from shared.clock import Clock
 from shared.configuration import Configurations
 from shared.contracts.internal import RiskView
 from shared.contracts.sla import ClockState, ClockView
 from shared.kernel import CommandRejected, Infrastructure
-from shared.organisation import Configuration, UnknownName
+from shared.organisation import Configuration
 
 TIMELINE_ROWS_MAX = 1_000
 
@@ -46,10 +45,16 @@ class ClockShown:
 
     clock: ClockView
     urgency: Urgency
-    used_seconds: float = 0.0
-    """Business time used until now; ``clock`` says it as of sla's last event."""
-    elapsed_seconds: float = 0.0
-    """Calendar time in which it ran, until now."""
+
+    @property
+    def left_seconds(self) -> float:
+        """Business time left, exact to the millisecond; negative when there is none."""
+        return round(self.clock.target_seconds - self.clock.used_seconds, 3)
+
+    @property
+    def calendar_left_seconds(self) -> float:
+        """Calendar time left, exact to the millisecond; negative when there is none."""
+        return round(self.clock.target_seconds - self.clock.elapsed_seconds, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,8 @@ class TicketView:
     ticket: Ticket
     lines: Sequence[Line]
     clocks: Sequence[ClockShown]
+    counted_at: datetime | None
+    """Up to when their time is counted; None: up to now, as sla answered."""
     verbs: Sequence[Verb]
     ways: Ways
     risk: RiskView | None
@@ -211,6 +218,19 @@ class Views:
         except (Infrastructure, CommandRejected):
             return {}
 
+    async def _counted(self, ticket: Ticket) -> Sequence[ClockView]:
+        """Return a ticket's clocks with their time up to now; none where sla does not answer.
+
+        Only sla knows by which version of which calendar each of them counts. It is never behind
+        the projection: it keeps an event before it tells it.
+        """
+        if not ticket.clocks.clocks:
+            return ()
+        try:
+            return (await self._owners.clocks(ticket.tenant, [ticket.id])).get(ticket.id, ())
+        except (Infrastructure, CommandRejected):
+            return ()
+
     async def last_change(self) -> int:
         """Return the number of the newest change.
 
@@ -238,27 +258,26 @@ class Views:
         rows: list[Row] = await self._projection.timeline(
             caller.tenant, ticket, limit=TIMELINE_ROWS_MAX
         )
+        counted, risks = await asyncio.gather(
+            self._counted(found), self._risks(caller.tenant, [found])
+        )
         now = self._clock.now()
         configuration = self.configuration(caller.tenant)
         contact = found.referred.desk
         referred = contact if contact == found.routing.desk else None
         ways = ways_of(configuration, found.facts, referred=referred)
         clocks = [
-            ClockShown(
-                clock=clock,
-                urgency=urgency(clock, now),
-                used_seconds=_used(clock, found, now, configuration),
-                elapsed_seconds=_elapsed(clock, found, now),
-            )
-            for clock in sorted(found.clocks.clocks, key=_pressing)
+            ClockShown(clock=clock, urgency=urgency(clock, now))
+            for clock in sorted(counted or found.clocks.clocks, key=_pressing)
         ]
         return TicketView(
             ticket=found,
             lines=timeline(rows, words=words, names=self.names(caller.tenant)),
             clocks=clocks,
+            counted_at=None if counted else found.clocks.at,
             verbs=offered(found, me=caller.name, ways=ways),
             ways=ways,
-            risk=(await self._risks(caller.tenant, [found])).get(found.id),
+            risk=risks.get(found.id),
             is_cut=len(rows) >= TIMELINE_ROWS_MAX,
             change=change,
             now=now,
@@ -312,28 +331,3 @@ def _pressing(clock: ClockView) -> tuple[bool, datetime, str]:
     """Open clocks first, and of them the one that is due first."""
     is_open = clock.state in {ClockState.RUNNING, ClockState.PAUSED}
     return not is_open, clock.due_at or datetime.max.replace(tzinfo=UTC), clock.clock
-
-
-def _elapsed(clock: ClockView, ticket: Ticket, now: datetime) -> float:
-    """Return the calendar time in which a clock ran until now."""
-    counted_at = ticket.clocks.at
-    if clock.state is not ClockState.RUNNING or counted_at is None:
-        return clock.elapsed_seconds
-    return clock.elapsed_seconds + max(0.0, (now - counted_at).total_seconds())
-
-
-def _used(
-    clock: ClockView,
-    ticket: Ticket,
-    now: datetime,
-    configuration: Configuration | None,
-) -> float:
-    """Return the business time that a clock has used until now; the newest that is known."""
-    is_running, counted_at = clock.state is ClockState.RUNNING, ticket.clocks.at
-    if not is_running or counted_at is None or configuration is None or now <= counted_at:
-        return clock.used_seconds
-    try:
-        calendar = configuration.calendar_at(clock.calendar, ticket.routing.desk)
-        return clock.used_seconds + calendar.between(counted_at, now)
-    except (UnknownName, CalendarError):
-        return clock.used_seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -39,9 +40,40 @@ def brief(seconds: float) -> str:
     return " ".join(part for part in span(seconds).split(" ") if part.strip("0dhms")) or "0s"
 
 
+def used(seconds: float) -> str:
+    """Return used time of a clock, cut: it reads as the target no earlier than it is reached.
+
+    Hours are the largest unit, for days of business time have no fixed length. Seconds are shown
+    below an hour.
+    """
+    step = MINUTE if seconds >= HOUR else 1
+    return _hours(math.floor(seconds / step) * step)
+
+
+def left(seconds: float) -> str:
+    """Return time left of a clock, rounded up: nothing reads as left only where nothing is.
+
+    Of time that is over, its length, as `used` has it.
+    """
+    if seconds < 0:
+        return used(-seconds)
+    step = MINUTE if seconds >= HOUR else 1
+    return _hours(math.ceil(seconds / step) * step)
+
+
+def target(seconds: float) -> str:
+    """Return the time that a clock allows, to the second."""
+    return _hours(math.ceil(seconds))
+
+
+def _hours(whole: int) -> str:
+    parts = ((whole // HOUR, "h"), (whole % HOUR // MINUTE, "m"), (whole % MINUTE, "s"))
+    return " ".join(f"{count}{unit}" for count, unit in parts if count) or "0s"
+
+
 def percent(share: float) -> str:
-    """Return a share as SVG takes it."""
-    return f"{share * 100:.3f}%"
+    """Return a share as SVG takes it, cut: what is not whole is not shown as whole."""
+    return f"{math.floor(share * 100_000) / 1_000:.3f}%"
 
 
 def with_query(base: str, **parameters: Any) -> str:
@@ -101,7 +133,7 @@ class Showing:
     def left(self, due: datetime) -> str:
         """Return how long there is until an instant; with a minus sign where it has passed."""
         seconds = (due - self.now).total_seconds()
-        return f"−{span(seconds)}" if seconds < 0 else span(seconds)
+        return f"−{span(seconds)}" if seconds < 0 else span(math.ceil(seconds))
 
     def zone_name(self) -> str:
         """Return what the viewer's zone is called."""
@@ -119,6 +151,9 @@ class Showing:
 
 FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "brief": brief,
+    "used": used,
+    "left": left,
+    "target": target,
     "span": span,
     "percent": percent,
     "with_query": with_query,

@@ -14,6 +14,7 @@ from shared.auth import Actor
 from shared.contracts.facts import Code, Id, Instant, TicketFacts
 from shared.contracts.intake import Direction
 from shared.contracts.internal import RiskView
+from shared.contracts.sla import ClockView
 
 
 class Answer(BaseModel):
@@ -256,6 +257,12 @@ class Owners(Protocol):
 
     async def risks(self, tenant: str, tickets: Collection[str]) -> Mapping[str, RiskView]:
         """Read from sla which tickets are at risk, by id; the others are left out."""
+        ...
+
+    async def clocks(
+        self, tenant: str, tickets: Collection[str]
+    ) -> Mapping[str, Sequence[ClockView]]:
+        """Read from sla the clocks of tickets, by id, with their time counted up to now."""
         ...
 
     async def explain(self, caller: Caller, ticket: str, *, language: str) -> str:

@@ -28,7 +28,7 @@
     for (const element of document.querySelectorAll("[data-due]")) {
       const due = Date.parse(element.dataset.due);
       const left = (due - now) / 1000;
-      put(element, left < 0 ? `−${span(left)}` : span(left));
+      put(element, left < 0 ? `−${span(left)}` : span(Math.ceil(left)));
       if (element.classList.contains("calm") || element.classList.contains("warning")) {
         const warn = element.dataset.warn ? Date.parse(element.dataset.warn) : Infinity;
         const how = left < 0 ? "late" : now >= warn ? "warning" : "calm";

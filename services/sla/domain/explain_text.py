@@ -17,7 +17,7 @@ from services.sla.domain.explain_words import DAYS_ZH, REASON_WORDS, RULE_WORDS,
 
 LANGUAGES: Final = ("en", "zh")
 
-_UNITS: Final = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000))
+_UNITS: Final = (("h", 3_600_000), ("m", 60_000))
 
 
 def render(explanation: TicketExplanation | Mapping[str, Any], *, lang: str = "en") -> str:
@@ -33,7 +33,7 @@ def render(explanation: TicketExplanation | Mapping[str, Any], *, lang: str = "e
 
 
 def duration(seconds: float, *, lang: str = "en") -> str:
-    """Return a duration exactly, such as ``1 d 2 h 30 min``; a day is 24 hours of time."""
+    """Return a duration exactly, such as ``26 h 30 min``: days of business time have no fixed length."""
     return _Text(lang).time(seconds)
 
 
