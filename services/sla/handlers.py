@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from services.sla.domain.decide import News, decide
 from services.sla.domain.escalating import Expectation, decide_expected
-from services.sla.domain.evolve import TICKET_CLOCKS
+from services.sla.domain.evolve import TICKET_CLOCKS, evolve
 from services.sla.domain.explain import TicketExplanation, explained
 from services.sla.domain.history import MERGED
 from services.sla.domain.horizon import Due
@@ -26,6 +26,7 @@ from shared.contracts.intake import (
     ConversationReopened,
     Direction,
     MessageAdded,
+    MessageSaid,
     ReplyVerdict,
     RequestAccepted,
     RequestReclassified,
@@ -74,20 +75,32 @@ class ClockHandlers:
     ) -> Sequence[Body]:
         """Start the clocks, or take note of what the ticket is now; intake owns that."""
         body = event.body
-        message = _message(event)
-        change = "facts-changed"
-        if message is not None:
-            change = "responded" if message.change == REPLIED else message.change
+        first = isinstance(body, RequestAccepted)
+        message = _entry_of(body, event.time) if isinstance(body, MessageAdded) else None
         news = News(
             at=event.time,
             version=self._version(event),
             facts=body.facts,
-            change=change,
-            message=message,
+            change="facts-changed",
             owner=True,
-            first=isinstance(body, RequestAccepted),
+            first=first,
         )
-        return decide(state, news, self.rules(event.tenant))
+        rules = self.rules(event.tenant)
+        if message is not None:
+            return decide(state, _spoken(news, message), rules)
+        bodies = list(decide(state, news, rules))
+        if not isinstance(body, RequestAccepted) or not body.said:
+            return bodies
+        # It was split off. What was said in it before counts as of when it was said.
+        state = _after(state, event, bodies)
+        for said in body.said:
+            entry = _entry_of(said, said.at)
+            if entry is not None:
+                told = replace(_spoken(news, entry), at=entry.at, first=False)
+                more = decide(state, told, rules)
+                state = _after(state, event, more)
+                bodies.extend(more)
+        return bodies
 
     def on_ticket(
         self, change: str, state: ClocksState | None, event: Event[TicketEvent], now: datetime
@@ -117,19 +130,31 @@ class ClockHandlers:
         return explained(document.id, state, now, self.rules(document.tenant))
 
 
-def _message(event: Event[RequestEvent]) -> MessageEntry | None:
+def _entry_of(said: MessageAdded | MessageSaid, at: datetime) -> MessageEntry | None:
     """Return what was said between the requester and the desk; None where nothing was.
 
     A message that only says that the solution is one asks for no answer.
     """
-    body = event.body
-    if not isinstance(body, MessageAdded):
-        return None
-    if body.direction is Direction.OUTBOUND and body.author not in AUTOMATIC_AUTHORS:
-        return MessageEntry(at=event.time, change=REPLIED)
-    if body.direction is Direction.INBOUND and body.verdict is not ReplyVerdict.SATISFIED:
-        return MessageEntry(at=event.time, change=WROTE)
+    if said.direction is Direction.OUTBOUND and said.author not in AUTOMATIC_AUTHORS:
+        return MessageEntry(at=at, change=REPLIED)
+    if said.direction is Direction.INBOUND and said.verdict is not ReplyVerdict.SATISFIED:
+        return MessageEntry(at=at, change=WROTE)
     return None
+
+
+def _spoken(news: News, message: MessageEntry) -> News:
+    change = "responded" if message.change == REPLIED else message.change
+    return replace(news, change=change, message=message)
+
+
+def _after(
+    state: ClocksState | None, cause: Event[RequestEvent], bodies: Sequence[Body]
+) -> ClocksState | None:
+    """Return the state after what a cause has led to so far."""
+    for body in bodies:
+        event: Event[Any] = replace(cause, type=body.type, body=body)  # type: ignore[arg-type]
+        state = evolve(state, event)
+    return state
 
 
 def _entry(
