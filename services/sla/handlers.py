@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -16,7 +17,7 @@ from services.sla.domain.history import MERGED
 from services.sla.domain.horizon import Due
 from services.sla.domain.model import REPLIED, WROTE, ClocksState, Rules
 from services.sla.domain.ticks import decide_tick
-from services.sla.ports import ConfigurationSource
+from services.sla.ports import ConfigurationSource, Room
 from shared.aggregate import Document, StreamParked
 from shared.commit import Command, Committer
 from shared.contracts.envelope import Body, Event
@@ -33,7 +34,7 @@ from shared.contracts.intake import (
 )
 from shared.contracts.routing import Status, TicketClosed, TicketEvent, TicketPended
 from shared.contracts.sla import MessageEntry, WorkEntry
-from shared.kernel import CommandRejected
+from shared.kernel import CommandRejected, Infrastructure
 from shared.organisation import Configuration
 
 TIMER_FAILED = "timer-failed"
@@ -257,9 +258,17 @@ class Forewarned(Protocol):
 
 
 async def tell_expected(
-    expected: Sequence[Forewarned], *, handlers: ClockHandlers, committer: Committer
+    expected: Sequence[Forewarned],
+    *,
+    handlers: ClockHandlers,
+    committer: Committer,
+    room: Room | None = None,
 ) -> Ticked:
-    """Do the steps of escalation for breaches that are expected; what was done is not done again."""
+    """Do the steps of escalation for breaches that are expected; what was done is not done again.
+
+    ``room`` says which desks have room for what is raised; where it says nothing, all have.
+    """
+    full = await _full({item.tenant for item in expected}, handlers, room)
     commands = [
         Command(
             target=item.ticket,
@@ -269,12 +278,27 @@ async def tell_expected(
                 item=item,
                 rules=handlers.rules(item.tenant),
                 present=partial(handlers.current, item.tenant),
+                full=full.get(item.tenant, frozenset()),
             ),
             at=item.at,
         )
         for item in expected
     ]
     return await _ticked(commands, committer)
+
+
+async def _full(
+    tenants: Collection[str], handlers: ClockHandlers, room: Room | None
+) -> dict[str, frozenset[str]]:
+    """Return by tenant the desks above others of which nobody at work has room now."""
+    found: dict[str, frozenset[str]] = {}
+    for tenant in tenants if room is not None else ():
+        with suppress(Infrastructure):
+            desks = handlers.current(tenant).desks.desks
+            above = {desk.escalates_to for desk in desks if desk.escalates_to}
+            free = await room.free(tenant, above) if room is not None and above else {}
+            found[tenant] = frozenset(name for name, count in free.items() if count == 0)
+    return found
 
 
 async def _ticked(commands: Sequence[Command], committer: Committer) -> Ticked:
@@ -313,8 +337,11 @@ def _expect(
     item: Forewarned,
     rules: Rules,
     present: Callable[[], Configuration],
+    full: Collection[str],
 ) -> Sequence[Body]:
     try:
-        return decide_expected(state, item.forecasts, item.at, rules, present())
+        return decide_expected(
+            state, item.forecasts, item.at, rules, present(), room=lambda desk: desk not in full
+        )
     except Exception as error:
         raise CommandRejected(TIMER_FAILED, f"{type(error).__name__}: {error}") from error
