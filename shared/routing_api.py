@@ -1,4 +1,4 @@
-"""Client of routing's internal API: where calls go, and where tickets stand."""
+"""Client of routing's internal API: where calls go, where tickets stand, and who has room."""
 
 from __future__ import annotations
 
@@ -9,16 +9,20 @@ import httpx
 from pydantic import BaseModel
 
 from shared.contracts.directions import (
+    DESKS_MAX,
     DIRECTIONS_PATH,
+    ROOM_PATH,
     STANDINGS_PATH,
     CallDirection,
     CallQuestion,
     DirectionsAnswer,
+    RoomAnswer,
+    RoomQuestion,
     StandingsAnswer,
     TicketStanding,
 )
 from shared.contracts.internal import IdsRequest
-from shared.internal_api import A, InternalApi
+from shared.internal_api import A, InternalApi, parts
 
 
 class RoutingApi(InternalApi):
@@ -36,7 +40,7 @@ class RoutingApi(InternalApi):
     ) -> None:
         """Make no connection yet; the arguments are those of `InternalApi`.
 
-        ``seconds_max`` is for one request as a whole: a caller is on the line.
+        ``seconds_max`` is for one request as a whole: a caller is on the line, or a round waits.
         """
         super().__init__(url=url, token=token, seconds_max=seconds_max, transport=transport)
         self._seconds_max = seconds_max
@@ -51,6 +55,15 @@ class RoutingApi(InternalApi):
             return ()
         question = IdsRequest(tenant=tenant, ids=tuple(ids))
         return (await self._ask(STANDINGS_PATH, question, StandingsAnswer)).standings
+
+    async def free(self, tenant: str, desks: Collection[str]) -> dict[str, int]:
+        """Return by desk how many of those at work there now have room; unknown ones are left out."""
+        found: dict[str, int] = {}
+        for part in parts(desks, DESKS_MAX):
+            question = RoomQuestion(tenant=tenant, desks=part)
+            answer = await self._ask(ROOM_PATH, question, RoomAnswer)
+            found.update((one.desk, one.free) for one in answer.desks)
+        return found
 
     async def _ask(self, path: str, question: BaseModel, answer: type[A]) -> A:
         try:

@@ -29,7 +29,9 @@ from services.sla.ticker import ClockTicker, GroupCaughtup, TickLimits
 from shared.clock import Clock, SystemClock
 from shared.contracts.topics import CLOCKS, REQUESTS, TICKETS
 from shared.rebuild import read_records
+from shared.routing_api import RoutingApi
 from shared.service import Runtime
+from shared.settings import secret
 from shared.streams import StreamStore
 
 
@@ -85,8 +87,16 @@ def _foresight(
     store = MongoForesight(runtime.database)
     runtime.prepare.append(store.ensure_indexes)
 
+    room = RoutingApi(
+        url=settings.routing_url,
+        token=secret(settings.service_token),
+        seconds_max=settings.routing_seconds_max,
+    )
+
     async def tell(expected: Sequence[Expected]) -> None:
-        told = await tell_expected(expected, handlers=handlers, committer=runtime.committer)
+        told = await tell_expected(
+            expected, handlers=handlers, committer=runtime.committer, room=room
+        )
         for ticket, reason in told.failed.items():
             runtime.log.error("expectation_failed", ticket=ticket, reason=reason)
 

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from services.sla.domain.decide import News, decide
 from services.sla.domain.escalating import Expectation, decide_expected
-from services.sla.domain.evolve import TICKET_CLOCKS
+from services.sla.domain.evolve import TICKET_CLOCKS, evolve
 from services.sla.domain.explain import TicketExplanation, explained
 from services.sla.domain.history import MERGED
 from services.sla.domain.horizon import Due
 from services.sla.domain.model import REPLIED, WROTE, ClocksState, Rules
 from services.sla.domain.ticks import decide_tick
-from services.sla.ports import ConfigurationSource
+from services.sla.ports import ConfigurationSource, Room
 from shared.aggregate import Document, StreamParked
 from shared.commit import Command, Committer
 from shared.contracts.envelope import Body, Event
@@ -26,13 +27,14 @@ from shared.contracts.intake import (
     ConversationReopened,
     Direction,
     MessageAdded,
+    MessageSaid,
     ReplyVerdict,
     RequestAccepted,
     RequestReclassified,
 )
 from shared.contracts.routing import Status, TicketClosed, TicketEvent, TicketPended
 from shared.contracts.sla import MessageEntry, WorkEntry
-from shared.kernel import CommandRejected
+from shared.kernel import CommandRejected, Infrastructure
 from shared.organisation import Configuration
 
 TIMER_FAILED = "timer-failed"
@@ -74,20 +76,32 @@ class ClockHandlers:
     ) -> Sequence[Body]:
         """Start the clocks, or take note of what the ticket is now; intake owns that."""
         body = event.body
-        message = _message(event)
-        change = "facts-changed"
-        if message is not None:
-            change = "responded" if message.change == REPLIED else message.change
+        first = isinstance(body, RequestAccepted)
+        message = _entry_of(body, event.time) if isinstance(body, MessageAdded) else None
         news = News(
             at=event.time,
             version=self._version(event),
             facts=body.facts,
-            change=change,
-            message=message,
+            change="facts-changed",
             owner=True,
-            first=isinstance(body, RequestAccepted),
+            first=first,
         )
-        return decide(state, news, self.rules(event.tenant))
+        rules = self.rules(event.tenant)
+        if message is not None:
+            return decide(state, _spoken(news, message), rules)
+        bodies = list(decide(state, news, rules))
+        if not isinstance(body, RequestAccepted) or not body.said:
+            return bodies
+        # It was split off. What was said in it before counts as of when it was said.
+        state = _after(state, event, bodies)
+        for said in body.said:
+            entry = _entry_of(said, said.at)
+            if entry is not None:
+                told = replace(_spoken(news, entry), at=entry.at, first=False)
+                more = decide(state, told, rules)
+                state = _after(state, event, more)
+                bodies.extend(more)
+        return bodies
 
     def on_ticket(
         self, change: str, state: ClocksState | None, event: Event[TicketEvent], now: datetime
@@ -117,19 +131,31 @@ class ClockHandlers:
         return explained(document.id, state, now, self.rules(document.tenant))
 
 
-def _message(event: Event[RequestEvent]) -> MessageEntry | None:
+def _entry_of(said: MessageAdded | MessageSaid, at: datetime) -> MessageEntry | None:
     """Return what was said between the requester and the desk; None where nothing was.
 
     A message that only says that the solution is one asks for no answer.
     """
-    body = event.body
-    if not isinstance(body, MessageAdded):
-        return None
-    if body.direction is Direction.OUTBOUND and body.author not in AUTOMATIC_AUTHORS:
-        return MessageEntry(at=event.time, change=REPLIED)
-    if body.direction is Direction.INBOUND and body.verdict is not ReplyVerdict.SATISFIED:
-        return MessageEntry(at=event.time, change=WROTE)
+    if said.direction is Direction.OUTBOUND and said.author not in AUTOMATIC_AUTHORS:
+        return MessageEntry(at=at, change=REPLIED)
+    if said.direction is Direction.INBOUND and said.verdict is not ReplyVerdict.SATISFIED:
+        return MessageEntry(at=at, change=WROTE)
     return None
+
+
+def _spoken(news: News, message: MessageEntry) -> News:
+    change = "responded" if message.change == REPLIED else message.change
+    return replace(news, change=change, message=message)
+
+
+def _after(
+    state: ClocksState | None, cause: Event[RequestEvent], bodies: Sequence[Body]
+) -> ClocksState | None:
+    """Return the state after what a cause has led to so far."""
+    for body in bodies:
+        event: Event[Any] = replace(cause, type=body.type, body=body)  # type: ignore[arg-type]
+        state = evolve(state, event)
+    return state
 
 
 def _entry(
@@ -232,9 +258,17 @@ class Forewarned(Protocol):
 
 
 async def tell_expected(
-    expected: Sequence[Forewarned], *, handlers: ClockHandlers, committer: Committer
+    expected: Sequence[Forewarned],
+    *,
+    handlers: ClockHandlers,
+    committer: Committer,
+    room: Room | None = None,
 ) -> Ticked:
-    """Do the steps of escalation for breaches that are expected; what was done is not done again."""
+    """Do the steps of escalation for breaches that are expected; what was done is not done again.
+
+    ``room`` says which desks have room for what is raised; where it says nothing, all have.
+    """
+    full = await _full({item.tenant for item in expected}, handlers, room)
     commands = [
         Command(
             target=item.ticket,
@@ -244,12 +278,27 @@ async def tell_expected(
                 item=item,
                 rules=handlers.rules(item.tenant),
                 present=partial(handlers.current, item.tenant),
+                full=full.get(item.tenant, frozenset()),
             ),
             at=item.at,
         )
         for item in expected
     ]
     return await _ticked(commands, committer)
+
+
+async def _full(
+    tenants: Collection[str], handlers: ClockHandlers, room: Room | None
+) -> dict[str, frozenset[str]]:
+    """Return by tenant the desks above others of which nobody at work has room now."""
+    found: dict[str, frozenset[str]] = {}
+    for tenant in tenants if room is not None else ():
+        with suppress(Infrastructure):
+            desks = handlers.current(tenant).desks.desks
+            above = {desk.escalates_to for desk in desks if desk.escalates_to}
+            free = await room.free(tenant, above) if room is not None and above else {}
+            found[tenant] = frozenset(name for name, count in free.items() if count == 0)
+    return found
 
 
 async def _ticked(commands: Sequence[Command], committer: Committer) -> Ticked:
@@ -288,8 +337,11 @@ def _expect(
     item: Forewarned,
     rules: Rules,
     present: Callable[[], Configuration],
+    full: Collection[str],
 ) -> Sequence[Body]:
     try:
-        return decide_expected(state, item.forecasts, item.at, rules, present())
+        return decide_expected(
+            state, item.forecasts, item.at, rules, present(), room=lambda desk: desk not in full
+        )
     except Exception as error:
         raise CommandRejected(TIMER_FAILED, f"{type(error).__name__}: {error}") from error

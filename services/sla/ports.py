@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -113,5 +113,17 @@ class Caughtup(Protocol):
 
         Raises:
             Infrastructure: the broker does not answer.
+        """
+        ...
+
+
+class Room(Protocol):
+    """Who has room for more work, as routing knows it."""
+
+    async def free(self, tenant: str, desks: Collection[str]) -> Mapping[str, int]:
+        """Return by desk how many of those at work there now have room; unknown ones are left out.
+
+        Raises:
+            Infrastructure: it cannot be said now.
         """
         ...

@@ -33,6 +33,10 @@ class SlaSettings(ServiceSettings):
     """The probability of passing a target from which a ticket is shown as at risk."""
     foresight_seconds: Annotated[float, Field(gt=0)] = 5.0
     """How often foresight looks for clocks that changed."""
+    routing_url: str = "http://127.0.0.1:18103"
+    """Who says whether the desk above has room, before work is raised for an expected breach."""
+    routing_seconds_max: Annotated[float, Field(gt=0, le=10)] = 2.0
+    """How long a round waits for that answer; without one the hours of the desk decide."""
     takeover_seconds: Annotated[float, Field(gt=0)] = 10.0
     """Shards whose clocks are overdue for so long have lost their process: others take them."""
     report_grace_hours: Annotated[int, Field(ge=0, le=720)] = 72

@@ -1,4 +1,4 @@
-"""Where a call goes, and where tickets stand: what intake asks of routing, with a service token."""
+"""Where a call goes, where tickets stand, and who has room: what services ask of routing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from shared.contracts.routing import Status
 DIRECTIONS_PATH = "/internal/v1/calls/directions"
 STANDINGS_PATH = "/internal/v1/standings"
 """By POST of `shared.contracts.internal.IdsRequest`."""
+ROOM_PATH = "/internal/v1/room"
 EXCLUDED_MAX = 20
+DESKS_MAX = 200
 
 
 class CallQuestion(BaseModel):
@@ -92,3 +94,32 @@ class StandingsAnswer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     standings: tuple[TicketStanding, ...]
+
+
+class RoomQuestion(BaseModel):
+    """Which of some desks could take more work now. Body of a POST to `ROOM_PATH`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tenant: Code
+    desks: Annotated[tuple[Code, ...], Field(min_length=1, max_length=DESKS_MAX)]
+
+
+class DeskRoom(BaseModel):
+    """Who is at work at a desk now."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    desk: Code
+    present: Annotated[int, Field(ge=0)]
+    """Who takes work there: on shift, and available."""
+    free: Annotated[int, Field(ge=0)]
+    """Who of those present has room for more."""
+
+
+class RoomAnswer(BaseModel):
+    """Answer of `ROOM_PATH`; desks that are not known are left out."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    desks: tuple[DeskRoom, ...]

@@ -10,6 +10,8 @@ from shared.contracts.envelope import Body
 from shared.contracts.facts import Code, Id, Instant, Kind, Priority, TicketFacts, Word
 
 ALERT_MEMBERS_MAX = 500
+SAID_MAX = 40
+"""Of what was said in a ticket before it was split off: clocks are counted message by message."""
 FACT_CHANGES_MAX = 60
 """All tags replaced by others, and every other fact that agents correct."""
 
@@ -103,6 +105,35 @@ class FactChange(BaseModel):
     """Who had said it, for kind and category: see `Classification`."""
 
 
+class Direction(Word):
+    """Which way a message went."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+    INTERNAL = "internal"
+    UNKNOWN = "unknown"
+
+
+class ReplyVerdict(Word):
+    """What a whole message says of a resolution, where it says nothing else."""
+
+    SATISFIED = "satisfied"
+    DISSATISFIED = "dissatisfied"
+    UNKNOWN = "unknown"
+
+
+class MessageSaid(BaseModel):
+    """What is known without its text of a message that was said before its ticket was opened."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    at: Instant
+    direction: Direction
+    author: Id
+    verdict: ReplyVerdict | None = None
+    """As for `MessageAdded`."""
+
+
 class RequestAccepted(Body):
     """A request has become a ticket. The first event of every ticket's stream.
 
@@ -125,29 +156,18 @@ class RequestAccepted(Body):
     """How many messages it begins with: more than one where it was split off."""
     split_from: Id | None = None
     """The ticket from which it was split off."""
+    said: Annotated[tuple[MessageSaid, ...], Field(max_length=SAID_MAX)] = ()
+    """What requester and desk said in it before it was split off, in order, behind the requester's
+    first message. Of more than so many it is the first reply and the newest.
+
+    No `MessageAdded` of this ticket tells of it.
+    """
     predicted: bool = False
     """The alerts say what is about to happen, and has not happened yet."""
     priority_because: PriorityReason | None = None
     classification: Classification | None = None
     silent: bool = False
     """No automatic answer is sent: the sender asked for none, or has had too many."""
-
-
-class Direction(Word):
-    """Which way a message went."""
-
-    INBOUND = "inbound"
-    OUTBOUND = "outbound"
-    INTERNAL = "internal"
-    UNKNOWN = "unknown"
-
-
-class ReplyVerdict(Word):
-    """What a whole message says of a resolution, where it says nothing else."""
-
-    SATISFIED = "satisfied"
-    DISSATISFIED = "dissatisfied"
-    UNKNOWN = "unknown"
 
 
 class MessageAdded(Body):

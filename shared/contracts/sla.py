@@ -192,7 +192,8 @@ class ClockEscalated(ClockTimed):
     proposed: bool = False
     """It is only proposed: routing moves nothing, and people escalate it or leave it."""
     not_raised: Code | None = None
-    """Why a step that raises does not: nobody-above; closed, where a breach is only expected."""
+    """Why a step that raises does not: nobody-above; where a breach is only expected also closed,
+    and full: nobody who is at work there has room."""
 
 
 __all__ = [

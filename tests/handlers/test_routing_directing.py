@@ -280,3 +280,20 @@ async def test_intake_asks_over_http() -> None:
     assert await client.standings("other", ["t1"]) == ()
     with pytest.raises(Infrastructure):
         await site_of(routing, by="h-clarke").direct(CallQuestion(tenant=TENANT))
+
+
+async def test_sla_asks_who_has_room_at_desks() -> None:
+    """Who is there and not full; unknown desks are left out, and each has its own people."""
+    routing = Routing(configuration=works("menu"))
+    client = site_of(routing, by="console")
+    desks = ["leeds", "dover", "owls", "gone"]
+    assert await client.free(TENANT, desks) == {"leeds": 2, "dover": 1, "owls": 0}
+    assert await client.free(TENANT, []) == {}
+    await routing.commands.presence(TENANT, agent="l-two", presence=Presence.AWAY)
+    assert (await client.free(TENANT, ["leeds"]))["leeds"] == 1
+    await routing.feed("t1", accepted(channel="phone", choice="1"))
+    await routing.match()
+    assert (await routing.holds()) == {"l-one": {"t1": 1}}
+    assert (await client.free(TENANT, ["leeds"]))["leeds"] == 0
+    with pytest.raises(Infrastructure):
+        await site_of(routing, by="h-clarke").free(TENANT, ["leeds"])

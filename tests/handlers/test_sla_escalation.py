@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from services.sla.domain.escalating import decide_expected, expected_levels
 from services.sla.handlers import tell_expected
 from shared.contracts.sla import ClockEscalated
+from shared.kernel import Infrastructure
 from shared.organisation import Configuration
 from shared.organisation.problems import ConfigurationInvalid
 from tests.support.sla import TENANT, TICKET, Sla, Story, organisation, utc
@@ -301,13 +303,31 @@ EXPECTING = (
 )
 
 
-async def expect(sla: Sla, minute: int, probability: float) -> None:
+@dataclass
+class Rooms:
+    """What routing says of desks; None: it does not answer."""
+
+    free_by_desk: dict[str, int] | None
+    asked: list[tuple[str, set[str]]] = field(default_factory=list)
+
+    async def free(self, tenant: str, desks: Collection[str]) -> dict[str, int]:
+        """Return how many of each desk have room."""
+        self.asked.append((tenant, set(desks)))
+        if self.free_by_desk is None:
+            message = "routing: no answer"
+            raise Infrastructure(message)
+        return self.free_by_desk
+
+
+async def expect(sla: Sla, minute: int, probability: float, room: Rooms | None = None) -> None:
     """Tell the clocks how likely a breach is, twice: nothing may come of the second."""
     sla.clock.set(utc(2, 14, minute))
     clock = (await sla.clock_of("answer")).view.clock
     warned = Warned(TICKET, TENANT, sla.clock.now(), (Likely(clock, probability),))
     for _ in range(2):
-        ticked = await tell_expected([warned], handlers=sla.handlers, committer=sla.committer)
+        ticked = await tell_expected(
+            [warned], handlers=sla.handlers, committer=sla.committer, room=room
+        )
         assert not ticked.failed
 
 
@@ -367,6 +387,42 @@ desks:
     await sla.tick(utc(2, 14, 31))
     found: list[Any] = [(s.cause, s.tier, s.not_raised) for s in await steps(sla)]
     assert found == [("expected-late", None, "closed"), ("unmet", 2, None)]
+
+
+@pytest.mark.parametrize("mode", ["", ", propose: true"])
+@pytest.mark.parametrize(
+    ("free", "why"),
+    [
+        ({"global": 0}, "full"),
+        ({"global": 2}, None),
+        ({"london": 0, "global": 1}, None),
+        ({}, None),
+        (None, None),
+    ],
+)
+async def test_an_expected_breach_raises_only_where_somebody_has_room(
+    free: dict[str, int] | None, why: str | None, mode: str
+) -> None:
+    """Done or proposed; people are told all the same. Where nobody knows, the hours decide."""
+    sla, _ = await begun(
+        company(f"[{{cause: expected-late, above: 0.5, raise_tier: true, notify: [desk]{mode}}}]")
+    )
+    room = Rooms(free)
+    await expect(sla, 5, 0.9, room)
+    (step,) = await steps(sla)
+    raised, propose = why is None, bool(mode)
+    assert (step.not_raised, step.to_desk) == (why, "global" if raised else None)
+    assert (step.tier, step.proposed) == (2 if raised and not propose else None, raised and propose)
+    assert step.tell == ("london",)
+    assert room.asked == [(TENANT, {"global"})] * 2
+
+
+async def test_a_step_at_a_point_asks_for_no_room() -> None:
+    """What is late is raised, whoever has how much to do."""
+    sla, _ = await begun(company("[{at_share: 0.5, raise_tier: true, notify: [desk]}]"))
+    await expect(sla, 5, 0.9, Rooms({"global": 0}))
+    await sla.tick(utc(2, 14, 31))
+    assert [(s.tier, s.not_raised) for s in await steps(sla)] == [(2, None)]
 
 
 @pytest.mark.parametrize(

@@ -50,12 +50,14 @@ class Recorder(Machine):
         present = self.rules(1)
         self._step(Step(decide=lambda state: decide_tick(state, now, self.rules, present), at=now))
 
-    def expect(self, now: datetime, *likely: Likely) -> None:
-        """Let the predictions say as of an instant what is to be expected."""
+    def expect(self, now: datetime, *likely: Likely, room: bool = True) -> None:
+        """Let the predictions say as of an instant what is to be expected, and who has room."""
         present = self.rules(1)
         self._step(
             Step(
-                decide=lambda state: decide_expected(state, likely, now, self.rules, present),
+                decide=lambda state: decide_expected(
+                    state, likely, now, self.rules, present, room=lambda _desk: room
+                ),
                 at=now,
             )
         )

@@ -20,7 +20,7 @@ from shared.contracts.envelope import Event
 from shared.contracts.facts import Kind, Priority
 from shared.contracts.intake import Direction
 from shared.contracts.routing import PendReason
-from shared.contracts.sla import ClockBreached, ClockState
+from shared.contracts.sla import ClockBreached, ClockEscalated, ClockState
 from shared.contracts.topics import CLOCKS, REQUESTS, TICKETS
 from shared.organisation import Configuration
 from tests.support import sla as support
@@ -41,7 +41,8 @@ EXPECTING: Final = """
     calendar: always
     warnings: [0.5, 30m]
     escalations:
-      - {cause: expected-late, above: 0.5, notify: [desk], repeat: {every: 10m, times_max: 2}}
+      - {cause: expected-late, above: 0.5, notify: [desk], repeat: {every: 10m, times_max: 2},
+         raise_tier: true}
       - {cause: not-accepted, after: 20m, notify: [desk]}
       - {at_share: 0.5, notify: [desk]}
   - name: held
@@ -471,7 +472,8 @@ def a_history(data: st.DataObject) -> Recorder:
             machine.tick(START + data.draw(GAPS) * 4 * MINUTE)
         if data.draw(st.integers(0, 3)) == 0:
             now = START + data.draw(GAPS) * MINUTE
-            machine.expect(now, Likely("hope:resolution:1", data.draw(st.sampled_from([0.4, 0.9]))))
+            likely = Likely("hope:resolution:1", data.draw(st.sampled_from([0.4, 0.9])))
+            machine.expect(now, likely, room=data.draw(st.booleans()))
     machine.tick(max(event.time for event in machine.given) + data.draw(GAPS) * MINUTE)
     return machine
 
@@ -530,3 +532,15 @@ def _registry() -> None:
     """The names that the findings speak of are those of the registry."""
     assert CLOCKS.source == CLOCK
     assert (INTAKE, ROUTING) == ("/intake/ticket", "/routing/ticket")
+
+
+def test_whether_the_desk_above_had_room_is_taken_as_it_is_recorded() -> None:
+    """A step that was held back is recomputed so, and one that follows when there is room too."""
+    machine, story = Recorder(organisation(), start=START), Story()
+    machine.take(story.accepted())
+    machine.take(story.queued(START + MINUTE))
+    machine.expect(START + 5 * MINUTE, Likely("hope:resolution:1", 0.9), room=False)
+    machine.expect(START + 20 * MINUTE, Likely("hope:resolution:1", 0.9))
+    found = [e.body for e in machine.events if isinstance(e.body, ClockEscalated)]
+    assert [(body.not_raised, body.tier) for body in found] == [("full", None), (None, 2)]
+    assert machine.replayed().findings == ()

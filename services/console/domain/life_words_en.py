@@ -62,6 +62,7 @@ LIFE_ENGLISH: Final[dict[str, str]] = {
     "cause.unknown": "another cause",
     "unraised.nobody-above": "no desk stands above",
     "unraised.closed": "the next desk is closed",
+    "unraised.full": "nobody at the next desk has room",
     "unraised.unknown": "it could not be raised",
     "absence.off-shift": "off shift",
     "absence.on-leave": "on leave",

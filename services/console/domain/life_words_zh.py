@@ -62,6 +62,7 @@ LIFE_CHINESE: Final[dict[str, str]] = {
     "cause.unknown": "其他原因",
     "unraised.nobody-above": "没有更高的服务台",
     "unraised.closed": "上级服务台未开放",
+    "unraised.full": "上级服务台无人有空",
     "unraised.unknown": "未能转交",
     "absence.off-shift": "不在班",
     "absence.on-leave": "休假",

@@ -6,9 +6,50 @@ from collections.abc import Collection, Iterable, Sequence
 
 from services.intake.domain.links import Linked, require_target
 from services.intake.domain.messages import Message
+from services.intake.domain.ticket import verdict_in
 from shared.contracts.envelope import Body
+from shared.contracts.intake import SAID_MAX, Direction, MessageSaid
 from shared.contracts.links import RequestSplit, RequestUnsplit
 from shared.kernel import CommandRejected
+
+
+def first_asked(rows: Sequence[Message]) -> int:
+    """Return the place of the message with which a new ticket begins.
+
+    That is the requester's first one: what the desk said before it answers something else. Where
+    the requester has said none of them it is the first of all.
+    """
+    inbound = (n for n, row in enumerate(rows) if row.direction is Direction.INBOUND)
+    return next(inbound, 0)
+
+
+def said_in(rows: Sequence[Message], *, contact: str) -> list[MessageSaid]:
+    """Return what was said in messages that become a ticket, behind the one that it begins with.
+
+    Where the requester has said none of them, that is all of them. Notes are said to nobody. Of
+    more than `SAID_MAX` the first reply counts, and the newest.
+
+    Args:
+        rows: the messages, the oldest first.
+        contact: of the new ticket.
+    """
+    place = first_asked(rows)
+    asked = rows[place].direction is Direction.INBOUND
+    found = [row for row in rows[place + asked :] if row.direction is not Direction.INTERNAL]
+    if len(found) > SAID_MAX:
+        newest = found[1 - SAID_MAX :]
+        replies = (row for row in found if row.direction is Direction.OUTBOUND)
+        first = next(replies, found[0])
+        found = newest if first in newest else [first, *newest]
+    return [
+        MessageSaid(
+            at=row.at,
+            direction=row.direction,
+            author=row.author,
+            verdict=verdict_in(row, contact=contact),
+        )
+        for row in found
+    ]
 
 
 def decide_split(

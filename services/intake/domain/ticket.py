@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, assert_never
 
@@ -32,6 +33,7 @@ from shared.contracts.intake import (
     FollowupRefused,
     MessageAdded,
     MessageAmended,
+    MessageSaid,
     PriorityReason,
     ReplyVerdict,
     RequestAccepted,
@@ -170,6 +172,7 @@ def decide_accepted(
     silent: bool = False,
     messages: int = 1,
     split_from: str | None = None,
+    said: Sequence[MessageSaid] = (),
 ) -> list[Body]:
     """Accept a request; nothing where it has been accepted."""
     if state is not None:
@@ -189,6 +192,7 @@ def decide_accepted(
             silent=silent,
             messages=messages,
             split_from=split_from,
+            said=tuple(said),
         )
     ]
 
@@ -206,7 +210,7 @@ def decide_message(state: Ticket | None, row: Message) -> list[Body]:
                 direction=row.direction,
                 author=row.author,
                 asks=PERSON if person else None,
-                verdict=_verdict(state, row),
+                verdict=verdict_in(row, contact=state.facts.contact),
             )
             # Not where it was moved by a merge: there, others ask.
             asked = row.answered_by == state.message and row.author != state.facts.contact
@@ -224,9 +228,9 @@ def decide_message(state: Ticket | None, row: Message) -> list[Body]:
     assert_never(row.entry)
 
 
-def _verdict(state: Ticket, row: Message) -> ReplyVerdict | None:
+def verdict_in(row: Message, *, contact: str) -> ReplyVerdict | None:
     """Return what the requester says of a resolution; nobody else's word closes a ticket."""
-    if row.direction is not Direction.INBOUND or row.author != state.facts.contact:
+    if row.direction is not Direction.INBOUND or row.author != contact:
         return None
     return verdict_of(row.text, author=row.author_name, has_files=bool(row.files))
 

@@ -10,7 +10,13 @@ from typing import Protocol
 
 from services.intake.domain.messages import Message, amended
 from services.intake.domain.receipts import Linking, Receipt, Splitting
-from services.intake.domain.splits import decide_split, decide_unsplit, given_back, names_of
+from services.intake.domain.splits import (
+    decide_split,
+    decide_unsplit,
+    given_back,
+    names_of,
+    said_in,
+)
 from services.intake.domain.threads import Claim
 from services.intake.domain.ticket import Ticket, decide_accepted
 from services.intake.handlers.threading import Threads
@@ -105,6 +111,7 @@ class Splits:
                 message=copies[0].id,
                 messages=len(copies),
                 split_from=task.source,
+                said=said_in(copies, contact=task.facts.contact),
                 silent=copies[0].silent,
             ),
             cause=copies[-1].as_cause(),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from services.intake.domain.messages import Entry, Message
 from services.intake.domain.receipts import Receipt, Splitting, ticket_id
+from services.intake.domain.splits import first_asked
 from services.intake.domain.ticket import Ticket
 from services.intake.handlers.linking import Linker
 from services.intake.handlers.numbers import Numbers
@@ -35,7 +36,8 @@ class Splitter:
     ) -> Receipt:
         """Split messages off; return the receipt, which names the new ticket.
 
-        Who wrote the first of them is the new ticket's contact, and since then it is due.
+        Who of the requesters wrote the first of them is the new ticket's contact, and since then it
+        is due; what was said after that counts as said in the new ticket.
 
         Raises:
             CommandRejected: one of them cannot be split off.
@@ -57,14 +59,15 @@ class Splitter:
         if known is not None:
             return await self._linker.done(known)
         rows = _splittable(source, await self._store.messages(messages), messages=messages)
-        inbound = [row.author for row in rows if row.direction is Direction.INBOUND]
+        first = rows[first_asked(rows)]
+        inbound = first.direction is Direction.INBOUND
         task = asked.model_copy(update={"messages": tuple(row.id for row in rows)})
         number = await self._numbers.take(source.tenant)
         new = facts.model_copy(
             update={
                 "number": number,
-                "contact": inbound[0] if inbound else facts.contact,
-                "accepted_at": rows[0].at,
+                "contact": first.author if inbound else facts.contact,
+                "accepted_at": first.at,
             }
         )
         return await self._linker.done(

@@ -11,9 +11,12 @@ from services.routing.handlers.verdicts import Verdicts
 from shared.auth import Action, Actor
 from shared.contracts.directions import (
     DIRECTIONS_PATH,
+    ROOM_PATH,
     STANDINGS_PATH,
     CallQuestion,
     DirectionsAnswer,
+    RoomAnswer,
+    RoomQuestion,
     StandingsAnswer,
 )
 from shared.contracts.internal import VERDICTS_PATH, IdsRequest, VerdictAnswer, VerdictRequest
@@ -35,6 +38,11 @@ def internal_router(directing: Directing, verdicts: Verdicts) -> APIRouter:
         """Return where tickets stand; ids that are not known are left out."""
         found = await directing.standings(body.tenant, body.ids)
         return StandingsAnswer(standings=tuple(found))
+
+    @router.post(ROOM_PATH)
+    async def room(body: RoomQuestion, _actor: Actor = internal) -> RoomAnswer:
+        """Return who is at work at desks now, and has room; unknown desks are left out."""
+        return RoomAnswer(desks=tuple(await directing.room(body.tenant, body.desks)))
 
     @router.post(VERDICTS_PATH)
     async def verdict(body: VerdictRequest, _actor: Actor = internal) -> VerdictAnswer:

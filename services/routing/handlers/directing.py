@@ -1,8 +1,11 @@
-"""Where a call goes, with who is there: the decision of tickets, asked for a voice."""
+"""Where a call goes, with who is there: the decision of tickets, asked for a voice.
+
+And who of a desk has room, for those who would raise work to it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +17,7 @@ from services.routing.ports import AgentDocument, DeskCounts, Tickets
 from shared.clock import Clock
 from shared.commit import Committer
 from shared.configuration import Configurations
-from shared.contracts.directions import CallDirection, CallQuestion, TicketStanding
+from shared.contracts.directions import CallDirection, CallQuestion, DeskRoom, TicketStanding
 from shared.contracts.facts import Channel, Kind, Level, Priority, TicketFacts
 from shared.contracts.routing import Presence, Status
 from shared.directions import Asked, Way, answer_of, asked_by, direct, groups_of_call
@@ -34,7 +37,7 @@ class Manning:
 
 
 class Directing:
-    """Answers intake. Changes nothing; every method may raise `Infrastructure`."""
+    """Answers intake and sla. Changes nothing; every method may raise `Infrastructure`."""
 
     def __init__(
         self,
@@ -104,6 +107,16 @@ class Directing:
             if document.tenant == tenant
             and document.state is not None
             and document.state.status is not None
+        ]
+
+    async def room(self, tenant: str, desks: Collection[str]) -> list[DeskRoom]:
+        """Return who is at work at desks now, and has room; unknown desks are left out."""
+        configuration = self._configurations.current(tenant)
+        known = {desk.name for desk in configuration.desks.desks}.intersection(desks)
+        manned = await self._manned(configuration, tenant, {*known})
+        return [
+            DeskRoom(desk=desk, present=manned[desk].present, free=manned[desk].free)
+            for desk in sorted(known)
         ]
 
     async def _manned(

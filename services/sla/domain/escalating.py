@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol
@@ -23,6 +23,16 @@ from shared.organisation import Configuration, Desk, EscalationStep, Policy, Unk
 
 NOBODY_ABOVE: Final = "nobody-above"
 CLOSED: Final = "closed"
+FULL: Final = "full"
+"""Why a step for an expected breach does not raise: nobody at work there has room for more."""
+
+HasRoom = Callable[[str], bool]
+"""Whether somebody at work at a desk has room for more work."""
+
+
+def has_room(_desk: str) -> bool:
+    """Take it that there is room: where nobody knows, the hours of the desk alone decide."""
+    return True
 
 
 class Expectation(Protocol):
@@ -47,12 +57,19 @@ class Escalations:
         now: the instant.
         present: the configuration as it is now, which says who is at work and what stands above.
         rules: the configurations by version, for a desk that the present one has no more.
+        room: whether a desk has room, which steps for an expected breach ask.
     """
 
     def __init__(
-        self, state: ClocksState, now: datetime, present: Configuration | None, rules: Rules
+        self,
+        state: ClocksState,
+        now: datetime,
+        present: Configuration | None,
+        rules: Rules,
+        room: HasRoom = has_room,
     ) -> None:
         self._state = state
+        self._room = room
         self._now = now
         last = state.course[-1] if state.course else None
         if last is None and state.settlement is not None:
@@ -124,8 +141,9 @@ class Escalations:
             return NOBODY_ABOVE
         if step.cause != EXPECTED_LATE:
             return None
-        opened = self._configuration.desk_calendar(above.name).is_open(self._now)
-        return None if opened else CLOSED
+        if not self._configuration.desk_calendar(above.name).is_open(self._now):
+            return CLOSED
+        return None if self._room(above.name) else FULL
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +176,8 @@ def decide_expected(
     now: datetime,
     rules: Rules,
     present: Configuration | None = None,
+    *,
+    room: HasRoom = has_room,
 ) -> list[Body]:
     """Return the steps that follow from how likely the clocks are to be late.
 
@@ -184,7 +204,7 @@ def decide_expected(
             if times is None:
                 continue
             clocks[index] = armed(_noted(clocks[index], number, times + 1), rules)
-            escalations = escalations or Escalations(state, now, present, rules)
+            escalations = escalations or Escalations(state, now, present, rules, room)
             view = clocks[index].view
             facts = escalations.facts(
                 step,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from services.sla.domain.escalating import decide_expected
+from services.sla.domain.escalating import FULL, decide_expected
 from services.sla.domain.evolve import evolve
 from services.sla.domain.findings import Finding, Found, compared, finding
 from services.sla.domain.model import ClocksState, Rating, Rules
@@ -198,14 +198,16 @@ class _Replay:
         return lambda state: decide_tick(state, now, self._rules, present())
 
     def _expected(self, group: Sequence[Event[bytes]], now: datetime) -> _Deciding:
-        """The forecast is no event: how likely a breach was is taken as it is recorded."""
-        expected = [
-            _Expected(body.clock, body.probability or 0.0)
-            for body in map(self._body, group)
-            if isinstance(body, ClockEscalated)
-        ]
+        """How likely a breach was, and whether the desk above had room, is no event: both are taken
+        as they are recorded.
+        """
+        bodies = [body for body in map(self._body, group) if isinstance(body, ClockEscalated)]
+        expected = [_Expected(body.clock, body.probability or 0.0) for body in bodies]
+        full = any(body.not_raised == FULL for body in bodies)
         present = self._present(group[0])
-        return lambda state: decide_expected(state, expected, now, self._rules, present())
+        return lambda state: decide_expected(
+            state, expected, now, self._rules, present(), room=lambda _desk: not full
+        )
 
     def _present(self, event: Event[bytes]) -> Callable[[], Configuration | None]:
         """Return what gives the configuration that was in force when a timer was asked."""
