@@ -64,6 +64,20 @@ def test_the_sample_fits(desk: Desk) -> None:
     assert {k: v for k, v in found.items() if k != "source"} == nothing
 
 
+def test_policy_check_is_a_second_name_of_sla_check(desk: Desk, folder: Path) -> None:
+    """The same output and exit code, where all fits and where a chain is too late."""
+    for text, code in ((None, 0), (LATE, 1)):
+        if text is not None:
+            (folder / "sla.yaml").write_text(text)
+        for more in ((), ("--json",)):
+            one = desk.run("sla", "check", str(folder), *more)
+            other = desk.run("policy", "check", str(folder), *more)
+            assert (one.exit_code, other.exit_code) == (code, code)
+            assert one.stdout == other.stdout
+    assert "second name of `sla check`" in flat(desk.run("policy", "--help").stdout)
+    assert "heliodesk sla check" in flat(desk.run("policy", "check", "--help").stdout)
+
+
 def test_a_chain_that_is_too_late_ends_with_1_everywhere(desk: Desk, folder: Path) -> None:
     """`sla check` and `config check` name the ticket and the steps; the JSON has them too."""
     (folder / "sla.yaml").write_text(LATE)
