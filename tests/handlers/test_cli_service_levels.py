@@ -146,6 +146,40 @@ def test_a_warning_that_lies_before_the_start_is_warned_of(desk: Desk, folder: P
         assert f"warning: {line}" in shown
 
 
+def test_targets_in_the_wrong_order_are_warned_of(desk: Desk, folder: Path) -> None:
+    """By both checks, with policy or agreement and both priorities; equal targets are right."""
+    rules = folder / "sla.yaml"
+    loaded = yaml.safe_load(rules.read_text())
+    policy = next(one for one in loaded["policies"] if one["metric"] == "resolution")
+    policy["targets"] = {"P5": "80h", "P2": "8h", "P1": "40h", "P4": "8h", "P3": "8h"}
+    rules.write_text(yaml.safe_dump(loaded))
+    name = policy["name"]
+    gold = {"name": "gold", "title": "Gold", "targets": {name: {"P1": "8h", "P4": "90h"}}}
+    fits = {"name": "fits", "title": "Fits", "targets": {name: {"P1": "8h"}}}
+    old = gold | {"name": "old", "state": "expired"}
+    (folder / "agreements.yaml").write_text(yaml.safe_dump({"agreements": [gold, fits, old]}))
+    expected = [
+        f"sla: policy {name}: P1 is more urgent than P2 and has longer: 40h against 8h",
+        (
+            f"agreements: gold, policy {name}: P4 is more urgent than P5 and has longer: "
+            "90h against 80h"
+        ),
+    ]
+    assert desk.json("sla", "check", str(folder))["target_order"] == expected
+    for command in ("config", "sla"):
+        shown = flat(desk.run(command, "check", str(folder)).stdout)
+        for line in expected:
+            assert f"warning: {line}" in shown
+
+
+def test_an_import_warns_of_figures_in_the_wrong_order(desk: Desk, tmp_path: Path) -> None:
+    """P3 keeps the two hours of the template, which is less than the P2 that was given."""
+    wanted = ("--response", "P1=15m,P2=5h")
+    shown = desk.run("sla", "template", "import", "office-support", str(tmp_path / "new"), *wanted)
+    assert shown.exit_code == 0
+    assert "P2 is more urgent than P3 and has longer: 5h against 2h" in flat(shown.stdout)
+
+
 def test_agreements_are_listed_with_what_is_to_be_done(desk: Desk, folder: Path) -> None:
     """As a table with warnings, and as JSON."""
     (folder / "agreements.yaml").write_text(AGREEMENT)
