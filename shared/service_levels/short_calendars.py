@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from shared.calendar import (
     BusinessCalendar,
+    Calendar,
     CompiledCalendar,
     NotOpenWithinHorizon,
     OutsideSupportedYears,
@@ -42,12 +43,14 @@ def short_calendars(configuration: Configuration, now: datetime) -> Iterator[tup
         now: targets are tried from then on.
     """
     ends: dict[str, date | None] = {}
+    configured = {each.name: each for each in configuration.calendars.calendars}
     for policy in configuration.sla.policies:
         target = _longest(configuration, policy)
         for name, of in _calendars(configuration, policy).items():
             calendar = configuration.calendar(name, READ_IN)
             if name not in ends:
-                ends[name] = last_open_day(calendar, now)
+                goes_on = _goes_on(name, configured)
+                ends[name] = None if goes_on else last_open_day(calendar, now)
             last = ends[name]
             where = f"policy {policy.name}: the calendar {name}{of}"
             if last is not None:
@@ -65,11 +68,6 @@ def last_open_day(calendar: CompiledCalendar, now: datetime) -> date | None:
 
     One that is open sixty years on counts as one that goes on.
     """
-    configured = calendar.calendar
-    if isinstance(configured, BusinessCalendar) and configured.valid_until is None:
-        last = configured.changes[-1].hours if configured.changes else configured.hours
-        if any(last.by_weekday):
-            return None
     far = min(now.astimezone(UTC).year + HORIZON_YEARS, YEAR_MAX)
     if calendar.year(far).total:
         return None
@@ -80,6 +78,15 @@ def last_open_day(calendar: CompiledCalendar, now: datetime) -> date | None:
             last_ms = from_ms(closes[-1]) - timedelta(milliseconds=1)
             return last_ms.astimezone(_zone(calendar)).date()
     return None
+
+
+def _goes_on(name: str, configured: Mapping[str, Calendar]) -> bool:
+    """Whether a calendar's form alone shows that it has hours for ever, so that no year is tried."""
+    calendar = configured[name]
+    if isinstance(calendar, BusinessCalendar):
+        last = calendar.changes[-1].hours if calendar.changes else calendar.hours
+        return calendar.valid_until is None and any(last.by_weekday)
+    return not calendar.without and any(_goes_on(part, configured) for part in calendar.union)
 
 
 def _reaches(calendar: CompiledCalendar, now: datetime, target: int) -> bool:
