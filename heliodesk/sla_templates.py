@@ -11,7 +11,12 @@ from typing import Any, Final
 from heliodesk.product.addresses import repository
 from heliodesk.yaml_lists import Item, NotAppendable, items_of, with_figures, with_items
 from shared.organisation import ConfigurationInvalid, Problem, parse_sections
-from shared.organisation.words import duration_seconds, duration_text
+from shared.organisation.words import (
+    TARGET_MAX_WORDS,
+    TARGET_SECONDS_MAX,
+    duration_seconds,
+    duration_text,
+)
 from shared.organisation.yaml_text import YamlInvalid, load_yaml
 
 FOLDER: Final = repository() / "deploy" / "templates" / "service-levels"
@@ -110,6 +115,8 @@ def figures_of(text: str) -> dict[str, int]:
             raise TemplateInvalid(f"{part}: {error}") from error
         if not isinstance(seconds, int) or seconds <= 0:
             raise TemplateInvalid(f"{part}: a target is above 0")
+        if seconds > TARGET_SECONDS_MAX:
+            raise TemplateInvalid(f"{part}: a target is {TARGET_MAX_WORDS}")
         if level.strip() in figures:
             raise TemplateInvalid(f"{level.strip()} is given twice")
         figures[level.strip()] = seconds

@@ -14,7 +14,7 @@ from heliodesk.cli.output import heading, print_facts, print_json, print_line, p
 from heliodesk.cli.sources import configuration_from
 from heliodesk.errors import CliError, Exit
 from heliodesk.feeds.days import Meaning
-from shared.calendar import CalendarError, CompiledCalendar, OpenWindow
+from shared.calendar import CalendarError, CompiledCalendar, HolidayYears, OpenWindow
 from shared.calendar.zones import zone as rules_of
 from shared.organisation import Configuration, UnknownName
 
@@ -159,6 +159,8 @@ def _reason(because: str, *, force: bool) -> str:
 
 def _calendar(configuration: Configuration, name: str, zone: str) -> CompiledCalendar:
     try:
+        if zone:
+            rules_of(zone)  # Also where the calendar does not float: a slip is no zone.
         return configuration.calendar(name, zone or None)
     except UnknownName as error:
         known = ", ".join(item.name for item in configuration.calendars.calendars)
@@ -242,3 +244,13 @@ def _say(calendar: CompiledCalendar, facts: dict[str, Any], source: str) -> None
     for begins, ends in facts["provisional"]:
         words = f"{shown(begins, '')} to {shown(ends, '')}"
         print_line(f"provisional: public days may still change, {words}")
+    for years in calendar.holiday_years():
+        print_line(_reach(years))
+
+
+def _reach(years: HolidayYears) -> str:
+    """Return until when the public days of a country, or a part of it, are known and official."""
+    whose = " ".join(filter(None, (years.country, years.subdivision)))
+    if years.official_until is None:
+        return f"public days of {whose}: by its rules, until the end of {years.last_year}"
+    return f"public days of {whose}: official until the end of {years.official_until}"

@@ -36,6 +36,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "route": "heliodesk.cli.route",
     "handover": "heliodesk.cli.handover",
     "sla": "heliodesk.cli.sla",
+    "policy": "heliodesk.cli.policy",
     "topics": "heliodesk.cli.topics",
 }
 """Command to the module whose ``app`` it is, in the order of the help."""

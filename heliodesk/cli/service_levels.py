@@ -29,9 +29,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def check(ctx: typer.Context, directory: Directory = None, *, as_json: AsJson = False) -> None:
     """Check the service levels of a configuration, 400 days ahead.
 
+    `heliodesk sla check` and `heliodesk policy check` are the same command.
+
     Policies that apply to the same ticket by accident, tickets without a promised resolution,
     promises that are later than the targets of desks and suppliers allow, and agreements that
-    need somebody. Exit code 1 where policies overlap, are missing, or are too late.
+    need somebody. Calendars that end or open too little for a target, and targets in the wrong
+    order, are warned of. Exit code 1 where policies overlap, are missing, or are too late.
     """
     context = context_of(ctx)
     configuration, source = configuration_from(context, directory)

@@ -7,7 +7,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from shared.calendar.days import from_ms, to_ms
-from shared.calendar.errors import NotOpenWithinHorizon, OutsideSupportedYears
+from shared.calendar.errors import (
+    NotOpenWithinHorizon,
+    OutsideSupportedYears,
+    duration_fault,
+    instant_fault,
+)
 from shared.calendar.model import YEAR_MAX, YEAR_MIN
 
 if TYPE_CHECKING:
@@ -53,8 +58,9 @@ class CompiledCalendar:
     """A calendar ready to be asked. Years are compiled when first needed and kept.
 
     Invariants: every answer depends on the configured calendar and the installed ``tzdata`` and
-    ``holidays`` alone; nothing reads the clock. Instants given must be aware (else ValueError)
-    and are cut to milliseconds; instants returned are in UTC.
+    ``holidays`` alone; nothing reads the clock. Instants given are cut to milliseconds;
+    instants returned are in UTC. Every method raises TypeError of an argument that is no datetime
+    (or no number), ValueError of an instant without a UTC offset, each with the argument's name.
     """
 
     def __init__(
@@ -121,13 +127,16 @@ class CompiledCalendar:
         further year.
 
         Raises:
+            TypeError: it is not a whole number.
             ValueError: the duration is negative.
             NotOpenWithinHorizon: there is less open time within `HORIZON_YEARS`.
         """
+        if type(business_ms) is not int:
+            business_ms = _whole(business_ms)
         if business_ms < 0:
             message = f"a business duration cannot be negative: {business_ms} ms"
             raise ValueError(message)
-        start_ms, first = self._locate(start)
+        start_ms, first = self._locate(start, "start")
         if business_ms == 0:
             return from_ms(start_ms)
         goal = business_ms + _spent_until(self.year(first), start_ms)
@@ -142,9 +151,18 @@ class CompiledCalendar:
     def add(self, start: datetime, business_seconds: float) -> datetime:
         """Return when so many business seconds after ``start`` are used up: the due time.
 
-        Seconds are rounded to milliseconds; otherwise as `add_ms`.
+        Seconds are rounded to the nearest millisecond, and a half to the even one; otherwise as
+        `add_ms`.
+
+        Raises:
+            TypeError: the duration is no number, such as a timedelta.
+            ValueError: it is negative, infinite or not a number.
         """
-        return self.add_ms(start, round(business_seconds * 1_000))
+        try:
+            business_ms = round(business_seconds * 1_000)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise duration_fault(business_seconds, "business_seconds") from error
+        return self.add_ms(start, business_ms)
 
     def between_ms(self, start: datetime, end: datetime) -> int:
         """Return the business milliseconds of ``[start, end)``, exactly.
@@ -152,11 +170,10 @@ class CompiledCalendar:
         Raises:
             ValueError: ``end`` is before ``start``.
         """
-        start_ms, first = self._locate(start)
-        end_ms, last = self._locate(end)
+        start_ms, first = self._locate(start, "start")
+        end_ms, last = self._locate(end, "end")
         if end_ms < start_ms:
-            message = f"the end {end.isoformat()} is before the start {start.isoformat()}"
-            raise ValueError(message)
+            raise _backwards(start, end)
         spent = _spent_until(self.year(last), end_ms) - _spent_until(self.year(first), start_ms)
         return spent + sum(self.year(year).total for year in range(first, last))
 
@@ -175,11 +192,10 @@ class CompiledCalendar:
         Raises:
             ValueError: ``end`` is before ``start``.
         """
-        start_ms, first = self._locate(start)
-        end_ms, last = self._locate(end)
+        start_ms, first = self._locate(start, "start")
+        end_ms, last = self._locate(end, "end")
         if end_ms < start_ms:
-            message = f"the end {end.isoformat()} is before the start {start.isoformat()}"
-            raise ValueError(message)
+            raise _backwards(start, end)
         found: list[tuple[int, int]] = []
         for year in range(first, last + 1) if start_ms < end_ms else ():
             known = self.year(year)
@@ -202,13 +218,21 @@ class CompiledCalendar:
         Whole local days: those of years whose public days are not official, and those around a
         holiday that hangs on a sighting of the moon. A day for which the calendar has an opening
         or a closed day of its own is settled. Of a combined calendar the days of any of its parts.
+
+        Raises:
+            ValueError: ``end`` is before ``start``.
         """
+        if self._locate(end, "end")[0] < self._locate(start, "start")[0]:
+            raise _backwards(start, end)
         found = self._timetable.provisional(start, end)
         return tuple(OpenWindow(from_ms(begins), from_ms(ends)) for begins, ends in found)
 
-    def _locate(self, at: datetime) -> tuple[int, int]:
-        """Return an instant as milliseconds, and its UTC year."""
-        return to_ms(at), (at if at.tzinfo is UTC else at.astimezone(UTC)).year
+    def _locate(self, at: datetime, argument: str = "at") -> tuple[int, int]:
+        """Return an instant as milliseconds, and its UTC year; ``argument`` is its name."""
+        try:
+            return to_ms(at), (at if at.tzinfo is UTC else at.astimezone(UTC)).year
+        except (AttributeError, TypeError, ValueError) as error:
+            raise instant_fault(at, argument) from error
 
     def year(self, year: int) -> CompiledYear:
         """Return a UTC year, compiled; raise OutsideSupportedYears."""
@@ -235,3 +259,15 @@ def _spent_until(year: CompiledYear, at_ms: int) -> int:
         return 0
     left = year.closes[index] - at_ms
     return year.spent[index] - left if left > 0 else year.spent[index]
+
+
+def _backwards(start: datetime, end: datetime) -> ValueError:
+    return ValueError(f"the end {end.isoformat()} is before the start {start.isoformat()}")
+
+
+def _whole(business_ms: object) -> int:
+    """Return whole milliseconds of a type that stands for them, such as bool; raise TypeError."""
+    if isinstance(business_ms, int):
+        return int(business_ms)
+    message = f"business_ms is a whole number of milliseconds (int), not {business_ms!r:.60}"
+    raise TypeError(message)

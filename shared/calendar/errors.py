@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from shared.kernel import HeliodeskError
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 
 class CalendarError(HeliodeskError):
@@ -58,3 +55,22 @@ class ZoneNeeded(CalendarError):
             "somebody or something, and none was given"
         )
         self.calendar = calendar
+
+
+def instant_fault(at: object, argument: str) -> TypeError | ValueError:
+    """Return what to raise of an argument that is no instant: no datetime, or one in no zone."""
+    if isinstance(at, datetime):
+        return ValueError(f"{argument}: {at.isoformat()} has no UTC offset")
+    return TypeError(f"{argument} is a datetime with a UTC offset, not {_shown(at)}")
+
+
+def duration_fault(duration: object, argument: str) -> TypeError | ValueError:
+    """Return what to raise of a duration that is no number, or not a finite one."""
+    if isinstance(duration, float):
+        return ValueError(f"{argument} is a finite number, not {duration}")
+    unit = argument.removeprefix("business_")
+    return TypeError(f"{argument} is a number of {unit}, not {_shown(duration)}")
+
+
+def _shown(value: object) -> str:
+    return f"{value!r:.60} ({type(value).__name__})"

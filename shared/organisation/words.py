@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 from typing import Annotated, Final, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
 
 from shared.calendar.dates import NAME_PATTERN
 
@@ -56,6 +64,7 @@ LEVELS: Final[tuple[LevelName, ...]] = get_args(LevelName)
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _UNIT_SECONDS: Final = (86_400, 3_600, 60, 1)
 TARGET_SECONDS_MAX: Final = 10 * 366 * 86_400
+TARGET_MAX_WORDS: Final = "at most 10 years (3660 days)"
 
 
 def duration_seconds(value: object) -> object:
@@ -86,10 +95,23 @@ def duration_text(seconds: int) -> str:
     return "".join(f"{count}{unit}" for count, unit in parts if count) or "0s"
 
 
+def _at_most(seconds: int, words: str) -> AfterValidator:
+    """Refuse more than so many seconds, in units that people write: nobody reads 316224000."""
+
+    def checked(value: int) -> int:
+        if value > seconds:
+            kind = "duration_too_long"
+            raise PydanticCustomError(kind, words)
+        return value
+
+    return AfterValidator(checked)
+
+
 TargetSeconds = Annotated[
     int,
     BeforeValidator(duration_seconds),
-    Field(gt=0, le=TARGET_SECONDS_MAX, strict=True),
+    Field(gt=0, strict=True),
+    _at_most(TARGET_SECONDS_MAX, TARGET_MAX_WORDS),
     WithJsonSchema(
         {
             "anyOf": [
@@ -109,7 +131,8 @@ WAIT_SECONDS_MAX: Final = 366 * 86_400
 WaitSeconds = Annotated[
     int,
     BeforeValidator(duration_seconds),
-    Field(gt=0, le=WAIT_SECONDS_MAX, strict=True),
+    Field(gt=0, strict=True),
+    _at_most(WAIT_SECONDS_MAX, "at most a year (366 days)"),
     WithJsonSchema(
         {
             "anyOf": [

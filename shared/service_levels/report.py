@@ -12,6 +12,8 @@ from shared.service_levels.dead_words import dead_words
 from shared.service_levels.early_warnings import early_warnings
 from shared.service_levels.late_words import LateChain, UnbackedPolicy
 from shared.service_levels.policy_check import PolicyHole, PolicyOverlap, View, check_policies
+from shared.service_levels.short_calendars import short_calendars
+from shared.service_levels.target_order import target_order
 
 
 class ServiceLevels(View):
@@ -27,6 +29,10 @@ class ServiceLevels(View):
     """Words in conditions that no ticket can have, in sentences with their section."""
     early_warnings: tuple[str, ...] = ()
     """Warning points that a target is too short for, in sentences with their section."""
+    short_calendars: tuple[str, ...] = ()
+    """Calendars that end, or open too little for a target, in sentences with their section."""
+    target_order: tuple[str, ...] = ()
+    """More urgent priorities that have longer than less urgent ones, likewise."""
     given_up: tuple[str, ...] = ()
     """What could not be looked at wholly, in sentences."""
 
@@ -52,6 +58,8 @@ class ServiceLevels(View):
             yield f"agreements: {agreement.words()}"
         yield from self.dead_words
         yield from self.early_warnings
+        yield from self.short_calendars
+        yield from self.target_order
         for text in self.given_up:
             yield f"sla: {text}"
 
@@ -68,6 +76,8 @@ def service_levels(configuration: Configuration, now: datetime) -> ServiceLevels
         agreements=agreement_warnings(configuration, now),
         dead_words=_said(dead_words(configuration)),
         early_warnings=_said(early_warnings(configuration)),
+        short_calendars=_said(short_calendars(configuration, now)),
+        target_order=_said(target_order(configuration)),
         given_up=(*chains.given_up, *policies.given_up),
     )
 

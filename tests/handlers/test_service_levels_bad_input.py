@@ -49,7 +49,7 @@ agreements:
         P1: 5m
 """
 FILES_OF = {"calendars": CALENDAR, "sla": POLICIES, "agreements": AGREEMENTS}
-YEARS = "less than or equal to 316224000"
+YEARS = "at most 10 years (3660 days), not "
 """Ten years of 366 days, in seconds."""
 HOURS = "hours: {mon-fri: [[09:00, 17:00]]}\n"
 

@@ -93,7 +93,33 @@ def test_show_takes_a_span_and_says_what_is_provisional(run: Run, folder: Path) 
     assert (found["from"], found["to"]) == ("2040-01-01T16:00:00Z", "2040-01-03T16:00:00Z")
     assert found["provisional"] == [["2040-01-01T16:00:00Z", "2040-01-03T16:00:00Z"]]
     assert found["public_days"][0]["country"] == "CN"
-    assert "provisional" in run("show", "china", str(folder), *span).stdout
+    words = " ".join(run("show", "china", str(folder), *span).stdout.split())
+    assert "provisional" in words
+    until = found["public_days"][0]["official_until"]
+    assert isinstance(until, int)
+    assert f"public days of CN: official until the end of {until}" in words
+
+
+def test_show_says_how_far_public_days_by_rule_reach(run: Run, folder: Path) -> None:
+    """A country that swaps no days has them by its rules; a calendar without any says nothing."""
+    text = FILES["calendars.yaml"].replace(
+        "{name: day, time_zone: Europe/London,",
+        "{name: day, time_zone: Europe/London, holidays: [{country: GB, subdivision: ENG}],",
+    )
+    (folder / "calendars.yaml").write_text(text, encoding="utf-8")
+    last = shown(run("show", "day", str(folder), "--json"))["public_days"][0]["last_year"]
+    words = " ".join(run("show", "day", str(folder)).stdout.split())
+    assert f"public days of GB ENG: by its rules, until the end of {last}" in words
+    assert "public days of" not in run("show", "always", str(folder)).stdout
+
+
+def test_show_refuses_a_zone_that_there_is_not(run: Run, folder: Path) -> None:
+    """Also of a calendar that does not float and would not look at it; a right one is taken."""
+    refused = run("show", "day", str(folder), "--zone", "Nowhere/X")
+    assert refused.exit_code == Exit.BAD_INPUT
+    assert "--zone: 'Nowhere/X' is not an IANA time zone" in " ".join(refused.stderr.split())
+    found = shown(run("show", "day", str(folder), "--zone", "Asia/Tokyo", "--json"))
+    assert found["time_zone"] == "Europe/London"
 
 
 def test_show_reads_a_floating_calendar_in_a_zone(run: Run, folder: Path) -> None:

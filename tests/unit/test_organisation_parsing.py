@@ -177,7 +177,7 @@ def test_the_right_configuration_is_accepted() -> None:
             "'leeds'?",
         ),
         ("sla.yaml", "15m", "0m", "sla.yaml:2: policies[0].targets.P1", "greater than 0"),
-        ("sla.yaml", "15m", "4000d", "sla.yaml:2: policies[0].targets.P1", "less than or equal"),
+        ("sla.yaml", "15m", "4000d", "sla.yaml:2: policies[0].targets.P1", "at most 10 years"),
         ("sla.yaml", "15m", "soon", "sla.yaml:2: policies[0].targets.P1", "not a duration"),
         ("sla.yaml", "15m", "1.5", "sla.yaml:2: policies[0].targets.P1", "integer"),
         ("sla.yaml", "P1: 15m", "P9: 15m", "sla.yaml:2: policies[0].targets.P9", "'P1'"),
