@@ -31,6 +31,7 @@ LINKS: Final[Mapping[str, tuple[str, ...]]] = {
     "intake": ("routing",),
     "notify": ("intake",),
     "routing": ("intake", "sla"),
+    "sla": ("routing",),
     "knowledge": ("intake",),
     "console": ("control", "intake", "routing", "sla", "knowledge"),
 }

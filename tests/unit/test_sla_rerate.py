@@ -506,7 +506,7 @@ def test_what_had_ended_is_as_without_it_and_the_rest_as_if_promised_so_from_the
         if ticks:
             run.tick(at_rate)
         if place == 1:
-            ended = Ended(run)
+            ended = Ended(run, at_rate)
         if place == 0 and any(c.view.state in OPEN_STATES for c in run.state.clocks):
             run.rerate(2, at_rate)
         feed(run, *after)
@@ -515,10 +515,14 @@ def test_what_had_ended_is_as_without_it_and_the_rest_as_if_promised_so_from_the
 
 
 class Ended:
-    """Which cycles had ended when a ticket was rerated: by the clocks that were shown then."""
+    """Which cycles had ended when a ticket was rerated: by the clocks that were shown then.
 
-    def __init__(self, machine: Machine) -> None:
+    Where none was, because no desk had the work yet, by when it ended as is known later.
+    """
+
+    def __init__(self, machine: Machine, at_rate: datetime) -> None:
         document = machine.document.state
+        self._machine, self._at_rate = machine, at_rate
         self._cycles: dict[tuple[str, str | None], dict[int, bool]] = {}
         for clock in document.clocks if document is not None else ():
             cycles = self._cycles.setdefault(_family(clock.view), {})
@@ -526,7 +530,13 @@ class Ended:
 
     def __contains__(self, view: Any) -> bool:
         cycles = self._cycles.get(_family(view), {})
-        oldest = min(cycles, default=0)  # Older ones were let go: they had ended.
+        if not cycles:
+            ends = {c.view.clock: c.view.ended_at for c in self._machine.state.clocks}
+            ended_at = ends.get(view.clock)
+            return ended_at is not None and ended_at <= self._at_rate
+        if view.cycle > max(cycles):  # It was in a time in which its policy did not fit.
+            return cycles[max(cycles)] and view.started_at < self._at_rate
+        oldest = min(cycles)  # Older ones were let go: they had ended.
         return view.cycle < oldest or cycles.get(view.cycle, False)
 
 
