@@ -354,7 +354,11 @@ def test_an_agreement_can_make_policies_overlap() -> None:
     ("old", "new", "reason"),
     [
         ("targets: {P1: 14400}", "targets: {P1: 0}", "greater than 0"),
-        ("targets: {P1: 14400}", "targets: {P1: 3661d}", "at most 10 years (3660 days), not '3661d'"),
+        (
+            "targets: {P1: 14400}",
+            "targets: {P1: 3661d}",
+            "at most 10 years (3660 days), not '3661d'",
+        ),
         ("targets: {P1: 14400}", "targets: {}", "at least 1"),
         ("targets: {P1: 14400}", "targets: {P9: 1h}", "'P1', 'P2'"),
         ('condition: kind == "incident"', 'condition: mood == "bad"', "unknown field or function"),
