@@ -392,3 +392,18 @@ def test_a_breach_is_no_other_cycles_that_has_got_its_number() -> None:
         None,
     )
     assert net(run, "word:update:1") == 0
+
+
+def test_a_clock_that_had_ended_when_rated_stays_its_own_also_where_it_is_cancelled_later() -> None:
+    """The desk had given the work up; it got it back after the policy had ceased to fit."""
+    held = policy("held", "hold", "4h", kind="ola")
+    run, story = started(
+        version(held, policy("fix", target="P2: 9h, P3: 9h")),
+        version(held.replace("4h", "5h"), policy("fix", target="P2: 9h, P3: 9h")),
+    )
+    run.take(story.queued(utc(2, 14, 30), "shanghai"))
+    run.rerate(2, utc(2, 15))
+    run.take(story.prioritised(utc(2, 15, 30), Priority.P3))
+    run.take(story.queued(utc(2, 16), "london"))
+    found = view(run, "held:hold:london:1")
+    assert (found.configversion, found.target_seconds) == (1, 4 * 3_600)

@@ -147,7 +147,7 @@ class Course:
             rests=[_cut(rest, at) for rest in self.rests if rest.started_at < at],
             ended_at=at,
             ended_by=rule,
-            lapses=[lapse for lapse in self.lapses if lapse.again_at <= at],
+            lapses=[lapse for lapse in self.lapses if lapse.ended_at <= at],
         )
 
     def since(self, at: datetime) -> Course:
