@@ -268,7 +268,8 @@ async def tell_expected(
 
     ``room`` says which desks have room for what is raised; where it says nothing, all have.
     """
-    full = await _full({item.tenant for item in expected}, handlers, room)
+    tenants = {item.tenant for item in expected}
+    full = {} if room is None else await _full(tenants, handlers, room)
     commands = [
         Command(
             target=item.ticket,
@@ -288,15 +289,15 @@ async def tell_expected(
 
 
 async def _full(
-    tenants: Collection[str], handlers: ClockHandlers, room: Room | None
+    tenants: Collection[str], handlers: ClockHandlers, room: Room
 ) -> dict[str, frozenset[str]]:
     """Return by tenant the desks above others of which nobody at work has room now."""
     found: dict[str, frozenset[str]] = {}
-    for tenant in tenants if room is not None else ():
+    for tenant in tenants:
         with suppress(Infrastructure):
             desks = handlers.current(tenant).desks.desks
             above = {desk.escalates_to for desk in desks if desk.escalates_to}
-            free = await room.free(tenant, above) if room is not None and above else {}
+            free = await room.free(tenant, above) if above else {}
             found[tenant] = frozenset(name for name, count in free.items() if count == 0)
     return found
 

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
 from typing import Any, Final
 
 from services.sla.domain.count import RERATED
 from services.sla.domain.evolve import TICKET_CLOCKS
-from services.sla.domain.history import OVER
+from services.sla.domain.history import MS, OVER
 from services.sla.domain.horizon import Due
 from services.sla.domain.model import OPEN_STATES, SHARDS, ClocksState
 from services.sla.ports import Wanted
 from shared.aggregate import Document
 from shared.documents import document_from
-from shared.mongo import Database, infrastructure
+from shared.mongo import EPOCH, Database, infrastructure
 
 Query = dict[str, Any]
 
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-"""Before every timer."""
-INSTANT: Final = timedelta(milliseconds=1)
-"""The store's dates have no smaller parts."""
 SAMPLE_SHARD: Final = 0
 """What this shard holds says how the due times of all of them are spread."""
 WINDOW_SAMPLES: Final = 32
@@ -60,7 +56,7 @@ class MongoClocks:
         found: list[Due] = []
         for since, until in pairwise([EPOCH, *_cuts(await self._sample(before), before)]):
             parts: list[Collection[int] | None] = [shards]
-            if until - since == INSTANT:
+            if until - since == MS:
                 parts = [[shard] for shard in (range(SHARDS) if shards is None else shards)]
             for part in parts:
                 found += await self._between(since, until, part)
@@ -144,4 +140,4 @@ def _cuts(sample: Sequence[datetime], before: datetime) -> list[datetime]:
     """
     cuts = Counter(sample[WINDOW_SAMPLES::WINDOW_SAMPLES])
     crowds = [cut for cut, count in cuts.items() if count > 1]
-    return sorted({*cuts, *(cut + INSTANT for cut in crowds), before})
+    return sorted({*cuts, *(cut + MS for cut in crowds), before})

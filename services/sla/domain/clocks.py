@@ -46,22 +46,18 @@ def folded(
     told: datetime | None = None,
 ) -> tuple[Folded, ...]:
     """Return the clocks as `clocks_of` does, each with its course."""
-    found = _fold(history, rules, at=at, known=known, told=told).all()
+    found = whole_fold(history, rules, at=at, known=known, told=told).all()
     return kept(list(found), history.now.number)
 
 
-def whole_fold(history: History, rules: Rules, *, at: datetime, known: Sequence[Clock]) -> Fold:
-    """Return the fold of a history, which has also the cycles that its document has let go."""
-    return _fold(history, rules, at=at, known=known, told=None)
-
-
-def _fold(
+def whole_fold(
     history: History,
     rules: Rules,
     *,
     at: datetime,
     known: Sequence[Clock],
-    told: datetime | None,
+    told: datetime | None = None,
 ) -> Fold:
+    """Return the fold of a history, which has also the cycles that its document has let go."""
     by_name = {clock.view.clock: clock for clock in known}
     return fold_of(history, Basis(rules, at, by_name, told))

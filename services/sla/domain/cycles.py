@@ -132,6 +132,11 @@ def family_of(view: ClockView) -> Family:
     return view.policy, view.metric.value, view.subject
 
 
+def family(row: Row, subject: str | None) -> Family:
+    """Return the name of a policy's clock of a subject."""
+    return row.policy.name, row.policy.metric, subject
+
+
 def id_of(row: Row, subject: str | None, cycle: int) -> str:
     """Return the name of a clock, unique within its ticket."""
     name = f"{row.policy.name}:{row.policy.metric}"

@@ -11,6 +11,7 @@ from services.sla.domain.cycles import (
     Family,
     Folded,
     Planned,
+    family,
     family_of,
     id_of,
     mine_of,
@@ -122,7 +123,7 @@ class Fold:
         before = self._before()
         for index, row in enumerate(self._terms.rows):
             for subject in self._subjects(row):
-                cycles = before.pop((row.policy.name, row.policy.metric, subject), [])
+                cycles = before.pop(family(row, subject), [])
                 for one in self._of(index, row, subject, cycles):
                     if let_go or self._is_kept(one):
                         yield one
@@ -166,7 +167,7 @@ class Fold:
         if before or passed or self._since is not None:
             yield from self._succeeded(row, subject, before, found)
             return
-        for clock in self._known_of((row.policy.name, row.policy.metric, subject)):
+        for clock in self._known_of(family(row, subject)):
             if clock.view.cycle <= settled:
                 yield Folded(clock, None)
         for one in found:
@@ -240,28 +241,27 @@ class Fold:
         where the ticket is rerated again.
         """
         log, since = self._history.facts, self._since
-        family = (row.policy.name, row.policy.metric, subject)
         if since is None:
             return log, row.policy.retroactive
         if any(one.started_at <= since.at for one in before):
-            begins = since.before.begins(family)
+            begins = since.before.begins(family(row, subject))
         elif row.policy.retroactive:
             begins = self.kept_since(asked([row.policy]))
         else:
             begins = since.at
         if begins is None:
             return log, row.policy.retroactive
-        self._begins[family] = begins
+        self._begins[family(row, subject)] = begins
         clipped = [
             entry if entry.at > begins else entry.model_copy(update={"at": begins}) for entry in log
         ]
         return clipped, False
 
-    def begins(self, family: Family) -> datetime | None:
+    def begins(self, of: Family) -> datetime | None:
         """Return when a policy began that is newer than the ticket; None where it is not."""
-        if family in self._begins or self._since is None:
-            return self._begins.get(family)
-        return self._since.before.begins(family)
+        if of in self._begins or self._since is None:
+            return self._begins.get(of)
+        return self._since.before.begins(of)
 
     def kept_since(self, what: Asked) -> datetime | None:
         """Return since when all is kept that is asked for; None: from the start."""
@@ -308,9 +308,9 @@ class Fold:
                 self.passed[id_of(row, subject, PASSED)] = found[-1].course
         yield from sorted(cycles, key=lambda one: one.cycle)
 
-    def _known_of(self, family: Family) -> list[Clock]:
+    def _known_of(self, of: Family) -> list[Clock]:
         """Return what is known of a clock's cycles, the oldest first."""
-        found = [clock for clock in self._basis.known.values() if family_of(clock.view) == family]
+        found = [clock for clock in self._basis.known.values() if family_of(clock.view) == of]
         return sorted(found, key=lambda clock: clock.view.cycle)
 
     def _facts_values(self, facts: TicketFacts) -> dict[str, object]:

@@ -138,10 +138,8 @@ class Course:
 
     def cut(self, at: datetime, rule: Rule) -> Course:
         """Return the course as it is where it was cancelled at an instant while it was open."""
-        return Course(
-            cycle=self.cycle,
-            started_at=self.started_at,
-            started_by=self.started_by,
+        return replace(
+            self,
             phase=Phase.CANCELLED,
             runs=[_cut(run, at) for run in self.runs if run.started_at < at],
             rests=[_cut(rest, at) for rest in self.rests if rest.started_at < at],
@@ -152,15 +150,12 @@ class Course:
 
     def since(self, at: datetime) -> Course:
         """Return what it is from an instant on at which it is open, as a cycle of its own."""
-        return Course(
-            cycle=self.cycle,
+        return replace(
+            self,
             started_at=at,
             started_by=Rule.REOPENED,
-            phase=self.phase,
             runs=[_left(run, at) for run in self.runs if _lasts(run, at)],
             rests=[_left(rest, at) for rest in self.rests if _lasts(rest, at)],
-            ended_at=self.ended_at,
-            ended_by=self.ended_by,
             lapses=[lapse for lapse in self.lapses if lapse.ended_at >= at],
         )
 
@@ -169,10 +164,8 @@ class Course:
         lapse = next((one for one in self.lapses if one.ended_at <= at < one.again_at), None)
         if lapse is None:
             return self
-        return Course(
-            cycle=self.cycle,
-            started_at=self.started_at,
-            started_by=self.started_by,
+        return replace(
+            self,
             phase=lapse.phase,
             runs=[run for run in self.runs if run.started_at < lapse.again_at],
             rests=[
