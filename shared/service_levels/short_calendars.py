@@ -27,6 +27,7 @@ from shared.organisation import (
     Policy,
 )
 from shared.organisation.words import duration_text
+from shared.service_levels.promised import promised
 
 READ_IN: Final = "UTC"
 """Floating calendars are read in it: on which local day they end is the same in every zone."""
@@ -44,8 +45,9 @@ def short_calendars(configuration: Configuration, now: datetime) -> Iterator[tup
     """
     ends: dict[str, date | None] = {}
     configured = {each.name: each for each in configuration.calendars.calendars}
+    longest = _longest(configuration)
     for policy in configuration.sla.policies:
-        target = _longest(configuration, policy)
+        target = longest[policy.name]
         for name, of in _calendars(configuration, policy).items():
             calendar = configuration.calendar(name, READ_IN)
             if name not in ends:
@@ -101,15 +103,13 @@ def _zone(calendar: CompiledCalendar) -> ZoneInfo:
     return zone(calendar.time_zone)
 
 
-def _longest(configuration: Configuration, policy: Policy) -> int:
-    """Return the longest target of a policy, in seconds, also of agreements that may yet bind."""
-    added = [
-        seconds
-        for agreement in configuration.agreements.agreements
-        if agreement.state != "expired"
-        for seconds in agreement.targets.get(policy.name, {}).values()
-    ]
-    return max([*policy.targets.values(), *added])
+def _longest(configuration: Configuration) -> dict[str, int]:
+    """Return the longest target by policy, in seconds, also of agreements that may yet bind."""
+    longest: dict[str, int] = {}
+    for one in promised(configuration):
+        name = one.policy.name
+        longest[name] = max([longest.get(name, 0), *one.targets.values()])
+    return longest
 
 
 def _calendars(configuration: Configuration, policy: Policy) -> dict[str, str]:

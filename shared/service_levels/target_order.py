@@ -4,31 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import Literal
 
 from shared.organisation import Configuration
 from shared.organisation.words import PRIORITIES, PriorityName, duration_text
+from shared.service_levels.promised import Section, promised
 
 
-def target_order(
-    configuration: Configuration,
-) -> Iterator[tuple[Literal["sla", "agreements"], str]]:
+def target_order(configuration: Configuration) -> Iterator[tuple[Section, str]]:
     """Yield the section and a sentence for each two priorities in turn that are in wrong order.
 
     An agreement is looked at with the policy's own targets for priorities that it leaves out; what
-    the policy alone has is told there. One that has expired promises nothing any more.
+    the policy alone has is told there.
     """
-    policies = {policy.name: policy for policy in configuration.sla.policies}
-    for policy in policies.values():
-        for _, text in _wrong(policy.targets):
-            yield "sla", f"policy {policy.name}: {text}"
-    for agreement in configuration.agreements.agreements:
-        if agreement.state == "expired":
-            continue
-        for name, targets in agreement.targets.items():
-            for pair, text in _wrong(policies[name].targets | targets):
-                if pair & targets.keys():
-                    yield "agreements", f"{agreement.name}, policy {name}: {text}"
+    for one in promised(configuration):
+        for pair, text in _wrong({**one.policy.targets, **one.targets}):
+            if pair & one.targets.keys():
+                yield one.section, f"{one.where}: {text}"
 
 
 def _wrong(targets: Mapping[PriorityName, int]) -> Iterator[tuple[set[PriorityName], str]]:
