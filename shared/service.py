@@ -59,7 +59,9 @@ class Ticker:
     """Work that comes back by itself: every so many seconds, and sooner when woken.
 
     ``work`` returns True where there is more to do at once. ``due`` says after each run when the
-    next thing is to be done that is known already; then it comes back at that instant.
+    next thing is to be done that is known already; then it comes back at that instant. Work that
+    is woken again and again rests for as long as it took: what it costs the store when there is
+    much to look through never keeps those waiting who wake it.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Ticker:
         """Run for ever; an error is logged, and the work comes back later."""
         while True:
             self._wake.clear()
+            began = clock.monotonic()
             pause = self.seconds
             try:
                 if await self.work():
@@ -92,9 +95,11 @@ class Ticker:
             due = self.due() if self.due is not None else None
             if due is not None:
                 pause = min(pause, max(0.0, (due - clock.now()).total_seconds()))
+            rested = 2 * clock.monotonic() - began
             try:
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
+                    await clock.sleep(max(0.0, rested - clock.monotonic()))
             except TimeoutError:
                 pass
 

@@ -33,6 +33,7 @@ from shared.mongo import Database, Session, duplicates_of, infrastructure
 from shared.mongo_sessions import Sessions
 
 CHANGES_TRIED_MAX = 50
+CHANGES_AHEAD = 32
 CONFLICTS_MAX = 20
 CONFLICT_SECONDS_MIN = 0.01
 WRITE_CONFLICT = 112
@@ -57,6 +58,8 @@ class MongoProjection:
         self._tickets = database["tickets"]
         self._changes = database["changes"]
         self._marks = database["marks"]
+        self._newest = 0
+        """Number of the newest change when it was last asked for."""
 
     async def ensure_indexes(self) -> None:
         """Create the indexes that the queries need."""
@@ -162,10 +165,20 @@ class MongoProjection:
         raise Infrastructure(message)
 
     async def last_change(self) -> int:
-        """Return the number of the newest change; 0 where there is none."""
+        """Return the number of the newest change; 0 where there is none.
+
+        It is looked for among the numbers that follow the last one found: there is no gap, so
+        that the highest of those is the newest, unless all of them are taken or deleted.
+        """
+        near = range(self._newest, self._newest + CHANGES_AHEAD)
         async with infrastructure():
-            newest = await self._changes.find_one({}, {"_id": 1}, sort=[("_id", -1)])
-        return int(newest["_id"]) if newest else 0
+            found = await self._changes.find({"_id": {"$in": [*near]}}, {"_id": 1}).to_list(None)
+            newest = max((row["_id"] for row in found), default=0)
+            if newest in {0, near[-1]}:
+                row = await self._changes.find_one({}, {"_id": 1}, sort=[("_id", -1)])
+                newest = row["_id"] if row else 0
+        self._newest = int(newest)
+        return self._newest
 
     async def changes(self, *, after: int, limit: int) -> list[Change]:
         """Return changes behind a number, in order."""
@@ -215,10 +228,13 @@ class MongoProjection:
 
     async def by_number(self, tenant: str, number: str) -> str | None:
         """Return the id of the ticket of a number."""
-        places = [{f"{part}.facts.number": number} for part in ("intake", "routing", "measured")]
-        async with infrastructure():
-            found = await self._tickets.find_one({"tenant": tenant, "$or": places}, {"_id": 1})
-        return str(found["_id"]) if found else None
+        for part in ("intake", "routing", "measured"):
+            query = {"tenant": tenant, f"{part}.facts.number": number}
+            async with infrastructure():
+                found = await self._tickets.find_one(query, {"_id": 1})
+            if found:
+                return str(found["_id"])
+        return None
 
     async def tickets(self, tenant: str, ids: Collection[str]) -> dict[str, Ticket]:
         """Return summaries by id; what is not known here is left out."""

@@ -14,6 +14,7 @@ from services.routing.ports import TicketDocument
 from shared.contracts.routing import Status
 from shared.documents import document_from
 from shared.mongo import Database, infrastructure
+from shared.mongo_pages import page
 
 Query = dict[str, Any]
 IS_A_DATE: Query = {"$type": "date"}
@@ -37,6 +38,9 @@ class MongoHandovers:
             await self._handovers.create_index(
                 [("tenant", 1), ("state.withdrawn", 1), ("state.completed_at", 1)], name="active"
             )
+            await self._handovers.create_index(
+                [("tenant", 1), ("state.withdrawn", 1), ("state.watch_until", 1)], name="watched"
+            )
             await self._items.create_index([("state.handover", 1), ("_id", 1)], name="items")
             await self._items.create_index(
                 [("tenant", 1), ("state.receipts.to", 1), ("state.receipts.at", 1)],
@@ -52,15 +56,15 @@ class MongoHandovers:
 
     async def active(self, tenant: str, now: datetime) -> list[HandoverDocument]:
         """Return the handovers in which something may still happen, the oldest end first."""
-        query: Query = {
-            "tenant": tenant,
-            "state.withdrawn": None,
-            "$or": [{"state.completed_at": None}, {"state.watch_until": {"$gt": now}}],
-        }
+        either: list[Query] = [{"state.completed_at": None}, {"state.watch_until": {"$gt": now}}]
+        rows: dict[str, Any] = {}
         async with infrastructure():
-            cursor = self._handovers.find(query).sort([("state.closes_at", 1), ("_id", 1)])
-            rows = await cursor.to_list(None)
-        return [document_from(HANDOVERS, row) for row in rows]
+            for half in either:
+                query: Query = {"tenant": tenant, "state.withdrawn": None, **half}
+                found = await self._handovers.find(query).to_list(None)
+                rows |= {row["_id"]: row for row in found}
+        in_order = sorted(rows.values(), key=lambda row: (row["state"]["closes_at"], row["_id"]))
+        return [document_from(HANDOVERS, row) for row in in_order]
 
     async def listed(
         self,
@@ -72,18 +76,14 @@ class MongoHandovers:
         limit: int,
     ) -> list[HandoverDocument]:
         """Return handovers, the latest end first; of a desk on either side."""
-        every: list[Query] = [{"tenant": tenant}]
+        query: Query = {"tenant": tenant}
         if desk is not None:
-            every.append({"$or": [{"state.desk": desk}, {"state.to": desk}]})
+            query["$or"] = [{"state.desk": desk}, {"state.to": desk}]
         if open_only:
-            every.append({"state.withdrawn": None, "state.completed_at": None})
-        if after is not None:
-            same: Query = {"state.closes_at": after.closes_at, "_id": {"$lt": after.id}}
-            every.append({"$or": [{"state.closes_at": {"$lt": after.closes_at}}, same]})
-        async with infrastructure():
-            cursor = self._handovers.find({"$and": every})
-            cursor = cursor.sort([("state.closes_at", -1), ("_id", -1)]).limit(limit)
-            rows = await cursor.to_list(None)
+            query |= {"state.withdrawn": None, "state.completed_at": None}
+        place = None if after is None else (after.closes_at, after.id)
+        order = [("state.closes_at", -1), ("_id", -1)]
+        rows = await page(self._handovers, query, order, limit=limit, after=place)
         return [document_from(HANDOVERS, row) for row in rows]
 
     async def items(self, handover: str, *, after: str, limit: int) -> list[ItemDocument]:
@@ -108,26 +108,25 @@ class MongoHandovers:
 
         What is queued at tier 0 is nobody's work yet.
         """
-        over: list[str | None] = [None, str(Status.RESOLVED), str(Status.CLOSED)]
-        if not pending:
-            over.append(str(Status.PENDING))
-        query: Query = {
-            "tenant": tenant,
-            "state.desk": desk,
-            "state.status": {"$nin": over},
-            "$nor": [{"state.status": str(Status.QUEUED), "state.tier": 0}],
-            "parked": 0,
-            "_id": {"$gt": after},
-        }
+        query: Query = {"tenant": tenant, "state.desk": desk, "parked": 0, "_id": {"$gt": after}}
+        held = [str(s) for s in HELD if pending or s is not Status.PENDING]
         if holders is not None:
-            query["state.agent"] = {"$in": list(holders)}
             # Of one that is queued the agent is who had solved it.
-            query["state.status"] = {
-                "$in": [str(s) for s in HELD if pending or s is not Status.PENDING]
-            }
+            query["state.agent"] = {"$in": list(holders)}
+            kinds: list[Query] = [{"state.status": {"$in": held}}]
+        else:
+            over = [None, *(str(s) for s in (Status.QUEUED, Status.RESOLVED, Status.CLOSED))]
+            if not pending:
+                over.append(str(Status.PENDING))
+            queued: Query = {"state.status": str(Status.QUEUED), "state.tier": {"$ne": 0}}
+            kinds = [{"state.status": {"$nin": over}}, queued]
+        rows: list[Any] = []
         async with infrastructure():
-            rows = await self._tickets.find(query).sort([("_id", 1)]).limit(limit).to_list(None)
-        return [document_from(TICKETS, row) for row in rows]
+            for kind in kinds:
+                cursor = self._tickets.find({**query, **kind}).sort([("_id", 1)]).limit(limit)
+                rows += await cursor.to_list(None)
+        rows.sort(key=lambda row: str(row["_id"]))
+        return [document_from(TICKETS, row) for row in rows[:limit]]
 
     async def came(self, tenant: str, desk: str, start: datetime, end: datetime) -> int:
         """Return how many tickets were new in ``[start, end)`` and came to a desk by its end."""

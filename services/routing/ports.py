@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol, Self
 
 from services.routing.domain.agents import AgentState
 from services.routing.domain.tickets import TicketState
@@ -37,21 +37,32 @@ class DeskCounts:
     unattended: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a list goes on: after the ticket that was accepted then and has this id."""
 
     accepted_at: datetime
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class QueuePlace:
-    """Where a queue goes on: after the ticket of this rank that waits since then."""
+class QueuePlace(NamedTuple):
+    """A ticket's place in a queue: its rank, since when it waits, its id."""
 
     rank: int
     since: datetime
     id: str
+
+    @classmethod
+    def of(cls, document: TicketDocument) -> Self:
+        """Return the place of a ticket.
+
+        Raises:
+            ValueError: it is in no queue.
+        """
+        state = document.state
+        if state is None or state.since is None:
+            message = f"{document.id} is not queued"
+            raise ValueError(message)
+        return cls(state.rank, state.since, document.id)
 
 
 class Tickets(Protocol):

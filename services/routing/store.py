@@ -20,7 +20,8 @@ from services.routing.ports import (
 )
 from shared.contracts.routing import Status
 from shared.documents import document_from
-from shared.mongo import Database, infrastructure
+from shared.mongo import EPOCH, Database, infrastructure
+from shared.mongo_pages import Order, page
 from shared.organisation import BY_SUN
 
 ACTIVE: Final = sorted(str(s) for s in ACTIVE_STATUSES)
@@ -50,9 +51,7 @@ class MongoTickets:
             await self._tickets.create_index(
                 [("state.status", 1), ("state.resolved_at", 1)], name="resolved"
             )
-            await self._tickets.create_index(
-                [("state.status", 1), ("state.person_at", 1)], name="unattended"
-            )
+            await self._tickets.create_index([("state.person_at", 1)], name="unattended_until")
             await self._tickets.create_index(
                 [("state.status", 1), ("state.close_at", 1)], name="closing"
             )
@@ -97,32 +96,22 @@ class MongoTickets:
     ) -> list[TicketDocument]:
         """Return what is queued at a desk, the most pressing first, then the longest waiting."""
         query: Query = {
+            "state.status": str(Status.QUEUED),
             "tenant": tenant,
             "state.desk": desk,
-            "state.status": str(Status.QUEUED),
             "state.tier": {"$gt": 0},
             "parked": 0,
         }
-        every: list[Query] = []
         if rank is not None:
             query["state.rank"] = rank
-        if ahead:
-            every.append({"$or": [{"state.facts.vip": True}, {"state.reopened": True}]})
-        if after is not None:
-            level: Query = {"state.rank": after.rank}
-            every.append(
-                {
-                    "$or": [
-                        {"state.rank": {"$gt": after.rank}},
-                        {**level, "state.since": {"$gt": after.since}},
-                        {**level, "state.since": after.since, "_id": {"$gt": after.id}},
-                    ]
-                }
-            )
-        if every:
-            query["$and"] = every
         order = [("state.rank", 1), ("state.since", 1), ("_id", 1)]
-        return await self._found(query, order, limit)
+        if not ahead:
+            return await self._found(query, order, limit, after=after)
+        found: dict[str, TicketDocument] = {}
+        for field in ("state.facts.vip", "state.reopened"):
+            every = await self._found({**query, field: True}, order, limit, after=after)
+            found |= {document.id: document for document in every}
+        return sorted(found.values(), key=QueuePlace.of)[:limit]
 
     async def following_the_sun(
         self, tenant: str, desks: Sequence[str], *, after: str, limit: int
@@ -172,9 +161,10 @@ class MongoTickets:
 
     async def unattended(self, now: datetime, *, limit: int) -> list[TicketDocument]:
         """Return tickets of tier 0 that go to a person by now, of all tenants, the oldest first."""
+        # First the field of the index, with both ends: of all that is queued few have an instant.
         query: Query = {
+            "state.person_at": {"$gt": EPOCH, "$lte": now},
             "state.status": str(Status.QUEUED),
-            "state.person_at": {"$lte": now},
             "parked": 0,
         }
         return await self._found(query, [("state.person_at", 1)], limit)
@@ -243,12 +233,7 @@ class MongoTickets:
             "state.status": {"$in": WORKED},
             "parked": 0,
         }
-        if after is not None:
-            query["$or"] = [
-                {"state.touched_at": {"$gt": after.accepted_at}},
-                {"state.touched_at": after.accepted_at, "_id": {"$gt": after.id}},
-            ]
-        return await self._found(query, [("state.touched_at", 1), ("_id", 1)], limit)
+        return await self._found(query, [("state.touched_at", 1), ("_id", 1)], limit, after=after)
 
     async def left_since(self, since: datetime, *, limit: int) -> list[tuple[str, str]]:
         """Return (tenant, agent) of each agent whom a ticket left since then, each once."""
@@ -289,12 +274,7 @@ class MongoTickets:
             query["state.agent"] = wanted.agent
         if wanted.priority is not None:
             query["state.facts.priority"] = str(wanted.priority)
-        if after is not None:
-            query["$or"] = [
-                {"state.facts.accepted_at": {"$lt": after.accepted_at}},
-                {"state.facts.accepted_at": after.accepted_at, "_id": {"$lt": after.id}},
-            ]
-        return await self._found(query, NEWEST_FIRST, limit)
+        return await self._found(query, NEWEST_FIRST, limit, after=after)
 
     async def unrouted(self, tenant: str) -> int:
         """Return how many open tickets no topology took."""
@@ -334,9 +314,7 @@ class MongoTickets:
         }
 
     async def _found(
-        self, query: Query, order: Sequence[tuple[str, int]], limit: int
+        self, query: Query, order: Order, limit: int, *, after: Sequence[Any] | None = None
     ) -> list[TicketDocument]:
-        async with infrastructure():
-            cursor = self._tickets.find(query).sort(list(order)).limit(limit)
-            rows = await cursor.to_list(None)
+        rows = await page(self._tickets, query, order, limit=limit, after=after)
         return [document_from(TICKETS, row) for row in rows]

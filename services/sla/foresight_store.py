@@ -17,6 +17,7 @@ from shared.documents import document_from
 from shared.kernel import Infrastructure
 from shared.mongo import Database, infrastructure
 from shared.mongo_errors import is_conflict, is_duplicate
+from shared.mongo_pages import page
 from shared.mongo_sessions import Sessions
 
 Row = dict[str, Any]
@@ -53,14 +54,15 @@ class MongoForesight:
 
     async def changed(self, after: Cursor, *, limit: int) -> list[tuple[Cursor, int]]:
         """Return documents of clocks behind a place in the order of their last events, with seq."""
-        at, ticket = after
-        query: Row = {
-            "state": {"$ne": None},
-            "$or": [{"at": {"$gt": at}}, {"at": at, "_id": {"$gt": ticket}}],
-        }
-        async with infrastructure():
-            cursor = self._clocks.find(query, {"at": 1, "seq": 1})
-            rows = await cursor.sort([("at", 1), ("_id", 1)]).limit(limit).to_list(None)
+        order = [("at", 1), ("_id", 1)]
+        rows = await page(
+            self._clocks,
+            {"state": {"$ne": None}},
+            order,
+            limit=limit,
+            after=after,
+            fields={"at": 1, "seq": 1},
+        )
         return [((row["at"], row["_id"]), row["seq"]) for row in rows]
 
     async def newest(self) -> datetime | None:
@@ -175,24 +177,12 @@ class MongoForesight:
 
     async def at_risk(self, wanted: AtRisk) -> list[Watched]:
         """Return open tickets whose ``risk_at`` is past."""
-        parts: list[Row] = [
-            {"tenant": wanted.tenant, "open": True, "risk_at": {"$lte": wanted.now}}
-        ]
+        query: Row = {"tenant": wanted.tenant, "open": True, "risk_at": {"$lte": wanted.now}}
         if wanted.desk is not None:
-            parts.append({"desk": wanted.desk})
-        if wanted.after is not None:
-            place = wanted.after
-            parts.append(
-                {
-                    "$or": [
-                        {"rank_at": {"$gt": place.rank_at}},
-                        {"rank_at": place.rank_at, "_id": {"$gt": place.ticket}},
-                    ]
-                }
-            )
-        async with infrastructure():
-            cursor = self._watched.find({"$and": parts}).sort([("rank_at", 1), ("_id", 1)])
-            rows = await cursor.limit(wanted.limit).to_list(None)
+            query["desk"] = wanted.desk
+        place = None if wanted.after is None else (wanted.after.rank_at, wanted.after.ticket)
+        order = [("rank_at", 1), ("_id", 1)]
+        rows = await page(self._watched, query, order, limit=wanted.limit, after=place)
         return [_watched(row) for row in rows]
 
 

@@ -17,6 +17,7 @@ from services.sla.ports import Wanted
 from shared.aggregate import Document
 from shared.documents import document_from
 from shared.mongo import EPOCH, Database, infrastructure
+from shared.mongo_pages import page
 
 Query = dict[str, Any]
 
@@ -95,41 +96,30 @@ class MongoClocks:
 
     async def find(self, tenant: str, name: str) -> Document[ClocksState] | None:
         """Return a tenant's document by the ticket's id or number."""
-        query: Query = {"tenant": tenant, "$or": [{"_id": name}, {"state.number": name}]}
         async with infrastructure():
-            row = await self._clocks.find_one(query)
+            row = await self._clocks.find_one({"_id": name, "tenant": tenant})
+            row = row or await self._clocks.find_one({"tenant": tenant, "state.number": name})
         return None if row is None else document_from(TICKET_CLOCKS, row)
 
     async def listed(self, wanted: Wanted) -> Sequence[Document[ClocksState]]:
         """Return documents in the order of ``rank_at`` and ticket."""
-        parts: list[Query] = [{"tenant": wanted.tenant, "state": {"$ne": None}}]
+        query: Query = {"tenant": wanted.tenant, "state": {"$ne": None}}
         if wanted.breached is not None:
-            parts.append({"state.breached": wanted.breached})
+            query["state.breached"] = wanted.breached
         if wanted.due_before is not None:
-            parts.append({"state.rank_at": {"$lt": wanted.due_before}})
+            query["state.rank_at"] = {"$lt": wanted.due_before}
         if wanted.desk is not None:
-            parts.append({"state.desk": wanted.desk})
+            query["state.desk"] = wanted.desk
         if wanted.running:
             states = [state.value for state in OPEN_STATES]
             gone: Query = {
                 "state.clocks.view.cancelled_for": RERATED,
                 "state.status": {"$nin": sorted(OVER)},
             }
-            parts.append({"$or": [{"state.clocks.view.state": {"$in": states}}, gone]})
-        if wanted.after is not None:
-            place = wanted.after
-            parts.append(
-                {
-                    "$or": [
-                        {"state.rank_at": {"$gt": place.rank_at}},
-                        {"state.rank_at": place.rank_at, "_id": {"$gt": place.ticket}},
-                    ]
-                }
-            )
-        async with infrastructure():
-            cursor = self._clocks.find({"$and": parts})
-            cursor = cursor.sort([("state.rank_at", 1), ("_id", 1)]).limit(wanted.limit)
-            rows = await cursor.to_list(None)
+            query["$or"] = [{"state.clocks.view.state": {"$in": states}}, gone]
+        place = None if wanted.after is None else (wanted.after.rank_at, wanted.after.ticket)
+        order = [("state.rank_at", 1), ("_id", 1)]
+        rows = await page(self._clocks, query, order, limit=wanted.limit, after=place)
         return [document_from(TICKET_CLOCKS, row) for row in rows]
 
 

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
+
+import pytest
 
 from services.routing.handlers.matcher import MatchLimits
 from shared.contracts.facts import Priority
@@ -125,6 +128,33 @@ async def test_a_round_that_finds_nothing_asks_for_no_other() -> None:
     await waiting(routing, *[Priority.P3] * 5)
     assert await routing.matcher.round() is True
     assert await routing.matcher.round() is False
+
+
+async def test_a_queue_is_not_read_while_nobody_who_could_take_of_it_has_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where a long queue stands everybody is full; it is read again once somebody has room."""
+    routing = Routing(configuration=TWO)
+    read: list[str] = []
+    asked = routing.tickets.waiting
+
+    async def noted(tenant: str, desk: str, **wanted: Any) -> Any:
+        read.append(desk)
+        return await asked(tenant, desk, **wanted)
+
+    monkeypatch.setattr(routing.tickets, "waiting", noted)
+    await waiting(routing, *[Priority.P3] * 5)
+    await routing.match()
+    assert read
+    read.clear()
+    assert await routing.matcher.round() is False
+    assert read == []
+    # Bob's shift ends by itself, and with it his being full is of no account: that is known ahead.
+    assert routing.matcher.due is not None
+    await routing.commands.resolve(routing.caller("t1"), code="solved", article=None)
+    await routing.match()
+    assert set(read) == {"days"}
+    assert (await routing.state("t5")).status is Status.ASSIGNED
 
 
 async def test_a_long_queue_is_worked_off_window_by_window() -> None:

@@ -281,6 +281,8 @@ class World:
             scanned.decided,
         )
         assert found.free == scanned.free
+        # A queue that is not read for want of room holds nothing that somebody could be given.
+        assert found.agent is None or self.board.has_room(ticket.desk)
         assert tuple((r.agent, r.desk) for r in found.candidates) == scanned.candidates
         assert found.left_out == scanned.left_out
         assert found.weight == weight_of(self.configuration, ticket, self.now)

@@ -22,6 +22,7 @@ from shared.clock import Clock
 from shared.documents import Row
 from shared.kernel import Infrastructure
 from shared.mongo import Collection_, Database, duplicates_of, infrastructure, plain
+from shared.mongo_pages import page
 
 UPSERT_ATTEMPTS_MAX = 10
 UNREADABLE_PAUSE = timedelta(hours=1)
@@ -182,14 +183,13 @@ class MongoIntake:
 
     async def messages_after(self, marks: Mapping[str, int]) -> dict[str, list[Message]]:
         """Return, per ticket, its messages after a count, in their order."""
-        query = [{"ticket": ticket, "n": {"$gt": n}} for ticket, n in marks.items()]
-        if not query:
+        if not marks:
             return {}
+        query: Row = {"ticket": {"$in": list(marks)}, "n": {"$gt": min(marks.values())}}
         async with infrastructure():
-            cursor = self._messages.find({"$or": query})
-            rows = await cursor.sort([("ticket", 1), ("n", 1)]).to_list(None)
+            rows = await self._messages.find(query).sort([("ticket", 1), ("n", 1)]).to_list(None)
         found: dict[str, list[Message]] = {}
-        for row in rows:
+        for row in (r for r in rows if r["n"] > marks[r["ticket"]]):
             found.setdefault(row["ticket"], []).append(_model(Message, row))
         return found
 
@@ -235,12 +235,9 @@ class MongoIntake:
         waiting: Row = {"tenant": tenant, "verdict": {"$exists": False}}
         if reason is not None:
             waiting["mail.reason"] = reason
-        if after is not None:
-            older = {"at": after.at, "_id": {"$lt": after.id}}
-            waiting["$or"] = [{"at": {"$lt": after.at}}, older]
-        async with infrastructure():
-            cursor = self._reviews.find(waiting).sort([("at", -1), ("_id", -1)])
-            rows = await cursor.limit(limit).to_list(None)
+        place = None if after is None else (after.at, after.id)
+        order = [("at", -1), ("_id", -1)]
+        rows = await page(self._reviews, waiting, order, limit=limit, after=place)
         return [
             Review(
                 id=row["_id"],

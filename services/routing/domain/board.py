@@ -75,6 +75,9 @@ class Board:
         for queue in configuration.desks.queues:
             found = configuration.members_of(queue.name)
             self._desks[queue.name] = [self._members[agent.id] for agent in found]
+        self._rings = {
+            desk for rule in configuration.routing.rules for r in rule.overflow for desk in r.desks
+        }
         self._pools = Pools(self._desks, self.hours)
         self._kept = [
             Kept(reserve, self._desks.get(desk, ()))
@@ -133,6 +136,15 @@ class Board:
     def next_alarm(self) -> datetime | None:
         """Return when the next agent's shift or ramp changes by itself."""
         return self._alarms[0][0] if self._alarms else None
+
+    def takers(self, desk: str) -> tuple[str, ...]:
+        """Return all desks and queues whose agents a desk's tickets may go to at whatever age."""
+        queues = [queue for queue, owner in self._queues.items() if owner == desk]
+        return tuple({desk: None, **dict.fromkeys(queues), **dict.fromkeys(sorted(self._rings))})
+
+    def has_room(self, desk: str) -> bool:
+        """Whether anybody who could take a desk's tickets may be given any work now."""
+        return any(m.free for group in self.takers(desk) for m in self._desks.get(group, ()))
 
     def reach(self, ticket: Waiting, now: datetime) -> tuple[str, ...]:
         """Return all desks and queues whose agents a ticket may go to at its age, open or not."""

@@ -104,6 +104,11 @@ class Member:
         share = self.load / self.capacity if self.capacity else math.inf
         self.entry = (share, taken, self.number)
 
+    @property
+    def free(self) -> bool:
+        """Whether the agent may be given any work now, if only the least."""
+        return self.absent is None and self.load < self.capacity and not self.ramping
+
     def left_out(self, weight: int, channel: str | None) -> str | None:
         """Return why the agent cannot be given so much work now."""
         if self.absent is not None:

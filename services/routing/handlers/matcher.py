@@ -139,14 +139,22 @@ class Matcher:
     async def _queue(
         self, tenant: str, board: Board, now: datetime
     ) -> list[tuple[TicketDocument, Waiting]]:
-        """Return what waits where somebody might take it."""
+        """Return what waits where somebody has room for it.
+
+        A queue is the longest where nobody has: it is not read until somebody might take of it.
+        """
         configuration = board.configuration
         terms = configuration.routing
         # Work of a closed desk can go to a ring that is open.
         found = configuration.desks.desks if terms.overflows else configuration.open_desks(now)
+        names = [desk.name for desk in found]
+        await self.roster.gather(tenant, board, {t for name in names for t in board.takers(name)})
         queue: list[tuple[TicketDocument, Waiting]] = []
-        for desk in found:
-            for document in await self._queues.look(tenant, desk.name, terms):
+        for name in names:
+            if not board.has_room(name):
+                self._remind(tenant, board.next_alarm())
+                continue
+            for document in await self._queues.look(tenant, name, terms):
                 state = document.state
                 ticket = Waiting.of(document.id, state) if state is not None else None
                 if ticket is not None:

@@ -46,7 +46,7 @@ class Queues:
         self, tenant: str, desk: str, terms: RoutingSection, first: Sequence[TicketDocument]
     ) -> list[TicketDocument]:
         limit = self._window
-        last = _place(first[-1])
+        last = QueuePlace.of(first[-1])
         found: list[TicketDocument] = []
         if any(rule.ageing for rule in terms.rules):
             # Ranks before the last one of the window are in it as a whole.
@@ -56,22 +56,10 @@ class Queues:
         said = terms.desks.get(desk)
         if said is not None and said.ahead:
             found += await self._tickets.waiting(tenant, desk, limit=limit, ahead=True)
-        after = max(last, self._places.get((tenant, desk), last), key=_order)
+        after = max(last, self._places.get((tenant, desk), last))
         page = await self._tickets.waiting(tenant, desk, limit=limit, after=after)
         if len(page) < limit:
             self._places.pop((tenant, desk), None)
         else:
-            self._places[tenant, desk] = _place(page[-1])
+            self._places[tenant, desk] = QueuePlace.of(page[-1])
         return [*found, *page]
-
-
-def _place(document: TicketDocument) -> QueuePlace:
-    state = document.state
-    if state is None or state.since is None:
-        message = f"{document.id} is not queued"
-        raise ValueError(message)
-    return QueuePlace(rank=state.rank, since=state.since, id=document.id)
-
-
-def _order(place: QueuePlace) -> tuple[object, ...]:
-    return (place.rank, place.since, place.id)
