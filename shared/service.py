@@ -32,6 +32,7 @@ from shared.consumer import Consumer, First, On
 from shared.contracts.topics import CONFIGURATION, IDENTITIES, Topic
 from shared.first_reading import FirstReading
 from shared.http import BODY_BYTES_MAX, Gate, equip, health_routes
+from shared.kafka_connections import tell_lost_connections
 from shared.kernel import Infrastructure
 from shared.log import Log, configure
 from shared.metrics import Metrics, Telemetry
@@ -376,6 +377,7 @@ class Runtime:
 
 def serve(app: FastAPI, settings: ServiceSettings) -> None:
     """Run an application until SIGTERM or SIGINT; what is in flight ends first."""
+    tell_lost_connections()
     config = uvicorn.Config(
         app,
         host=settings.host,
