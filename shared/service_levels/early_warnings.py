@@ -1,4 +1,4 @@
-"""Warnings that lie before the start: so much time left as the target never had."""
+"""Points that lie before the start: so much time left as the target never had."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from shared.service_levels.promised import Section, promised
 
 
 def early_warnings(configuration: Configuration) -> Iterator[tuple[Section, str]]:
-    """Yield the section and a sentence for each target that a warning point is not told for.
+    """Yield the section and a sentence for each target, and each point that it never comes to.
 
-    The clock passes over such a point: it has less time left from its first moment.
+    The clock has less time left from its first moment: a warning there is passed over, and a step
+    of the escalation is done at the start.
     """
     for one in promised(configuration):
         for text in _of(one.policy, one.targets):
@@ -20,10 +21,14 @@ def early_warnings(configuration: Configuration) -> Iterator[tuple[Section, str]
 
 
 def _of(policy: Policy, targets: Mapping[PriorityName, int]) -> Iterator[str]:
-    for left in sorted({point.left for point in policy.warnings if point.left is not None}):
+    told = {p.left for p in policy.warnings if p.left is not None}
+    done = {s.left for s in policy.escalations if s.left is not None}
+    points = [(left, "warning", "is never told") for left in told]
+    points += [(left, "step", "is done at the start") for left in done]
+    for left, what, becomes in sorted(points):
         for priority, target in targets.items():
             if left >= target:
                 yield (
-                    f"target {priority} {duration_text(target)}: the warning at "
-                    f"{duration_text(left)} left is never told, it is not after the start"
+                    f"target {priority} {duration_text(target)}: the {what} at "
+                    f"{duration_text(left)} left {becomes}, it is not after the start"
                 )

@@ -127,6 +127,7 @@ def test_a_warning_that_lies_before_the_start_is_warned_of(desk: Desk, folder: P
     loaded = yaml.safe_load(rules.read_text())
     policy = next(one for one in loaded["policies"] if one["metric"] == "resolution")
     policy |= {"warnings": ["5h", "4h", 0.5]}
+    policy["escalations"] = [{"left": "6h", "notify": ["desk"]}]
     policy["targets"] |= {"P1": "4h", "P2": "8h"}
     policy.pop("warning_share", None)
     rules.write_text(yaml.safe_dump(loaded))
@@ -134,11 +135,14 @@ def test_a_warning_that_lies_before_the_start_is_warned_of(desk: Desk, folder: P
     old = agreement | {"name": "old", "state": "expired"}
     (folder / "agreements.yaml").write_text(yaml.safe_dump({"agreements": [agreement, old]}))
     never = "left is never told, it is not after the start"
+    at_once = "left is done at the start, it is not after the start"
     name = policy["name"]
     expected = [
         f"sla: policy {name}, target P1 4h: the warning at 4h {never}",
         f"sla: policy {name}, target P1 4h: the warning at 5h {never}",
+        f"sla: policy {name}, target P1 4h: the step at 6h {at_once}",
         f"agreements: gold, policy {name}, target P2 4h30m: the warning at 5h {never}",
+        f"agreements: gold, policy {name}, target P2 4h30m: the step at 6h {at_once}",
     ]
     assert desk.json("sla", "check", str(folder))["early_warnings"] == expected
     shown = flat(desk.run("config", "check", str(folder)).stdout)

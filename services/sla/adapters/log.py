@@ -7,7 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Iterator, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -256,7 +264,7 @@ async def event_log(
         async with _answering():
             await admin.start()
             partitions = await _partitions(admin)
-            committed = await _committed(admin)
+            committed = await _committed(admin, partitions)
             await consumer.start()
         # What sla had decided by then is in the topic soon.
         await asyncio.sleep(SETTLE_SECONDS)
@@ -284,24 +292,35 @@ async def _partitions(admin: AIOKafkaAdminClient) -> dict[str, int]:
     return found
 
 
-async def _committed(admin: AIOKafkaAdminClient) -> dict[TopicPartition, int]:
+async def _committed(
+    admin: AIOKafkaAdminClient, partitions: Mapping[str, int]
+) -> dict[TopicPartition, int]:
     """Return what sla's groups have committed. It is read before the ends of the topics."""
     found: dict[TopicPartition, int] = {}
     for topic in CONSUMED:
-        found |= await _offsets(admin, f"{GROUPS}.{topic.name}")
+        every = [TopicPartition(topic.name, n) for n in range(partitions[topic.name])]
+        found |= await offsets_of(admin, f"{GROUPS}.{topic.name}", every)
     return found
 
 
-async def _offsets(admin: AIOKafkaAdminClient, group: str) -> dict[TopicPartition, int]:
-    """Return what a group has committed, as soon as the broker knows who keeps that."""
+async def offsets_of(
+    admin: AIOKafkaAdminClient, group: str, partitions: Sequence[TopicPartition]
+) -> dict[TopicPartition, int]:
+    """Return what a group has committed, as soon as its coordinator knows.
+
+    A coordinator that has still to load the group answers with an error that aiokafka's admin
+    client passes over, and with no partition: then it is asked again. One that knows answers with
+    each partition that it is asked for, and with -1 where nothing was committed.
+    """
     while True:
         try:
-            kept = await admin.list_consumer_group_offsets(group)
+            kept = await admin.list_consumer_group_offsets(group, partitions=list(partitions))
         except GroupCoordinatorNotAvailableError:
             # Of its first group a broker knows it only after it was asked.
-            await asyncio.sleep(WAIT_MS / 1_000)
-        else:
-            return {partition: each.offset for partition, each in kept.items()}
+            kept = {}
+        if kept.keys() >= set(partitions):
+            return {partition: each.offset for partition, each in kept.items() if each.offset >= 0}
+        await asyncio.sleep(WAIT_MS / 1_000)
 
 
 @asynccontextmanager
