@@ -7,25 +7,31 @@ of parts), ``changes`` (numbered without a gap), ``marks`` (what was read from t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure
 
-from services.console.domain.projection import NEVER, Kind, Part, Row
+from services.console.domain.projection import Kind, Part, Row
 from services.console.domain.tickets import (
     OPEN,
     AgentNow,
     Change,
-    Count,
     Counts,
-    Order,
     QueueFilter,
-    Tab,
     Ticket,
 )
 from services.console.ports import Noted
+from services.console.store_rows import (
+    count_from,
+    guarded,
+    order_of,
+    row_document,
+    row_from,
+    skeleton,
+    ticket_from,
+    values_of,
+)
 from shared.clock import Clock
 from shared.contracts.routing import Presence, Status
 from shared.kernel import Infrastructure
@@ -88,7 +94,7 @@ class MongoProjection:
         if rows:
             try:
                 async with infrastructure():
-                    documents = [_row_document(row) for row in rows]
+                    documents = [row_document(row) for row in rows]
                     await self._events.insert_many(documents, ordered=False)
             except BulkWriteError as error:
                 duplicates_of(error)
@@ -130,13 +136,13 @@ class MongoProjection:
         async with infrastructure():
             cursor = collection.find({"_id": {"$in": list(tenants)}}, {"_id": 1})
             known = {row["_id"] for row in await cursor.to_list(None)}
-            new = [_skeleton(kind, i, tenant) for i, tenant in tenants.items() if i not in known]
+            new = [skeleton(kind, i, tenant) for i, tenant in tenants.items() if i not in known]
 
             async def work(session: Session) -> None:
                 if new:
                     await collection.insert_many(new, session=session)
                 await collection.bulk_write(
-                    [_guarded(part) for part in parts], ordered=False, session=session
+                    [guarded(part) for part in parts], ordered=False, session=session
                 )
 
             await self._sessions.run(work)
@@ -218,13 +224,13 @@ class MongoProjection:
         async with infrastructure():
             cursor = self._events.find({"tenant": tenant, "stream": ticket})
             found = await cursor.sort([("at", -1), ("seq", -1)]).limit(limit).to_list(None)
-        return [_row_from(document) for document in found]
+        return [row_from(document) for document in found]
 
     async def ticket(self, tenant: str, ticket: str) -> Ticket | None:
         """Return a ticket's summary."""
         async with infrastructure():
             found = await self._tickets.find_one({"_id": ticket, "tenant": tenant})
-        return _ticket_from(found) if found else None
+        return ticket_from(found) if found else None
 
     async def by_number(self, tenant: str, number: str) -> str | None:
         """Return the id of the ticket of a number."""
@@ -241,7 +247,7 @@ class MongoProjection:
         query = {"_id": {"$in": list(ids)}, "tenant": tenant}
         async with infrastructure():
             found = await self._tickets.find(query).to_list(None) if ids else []
-        return {document["_id"]: _ticket_from(document) for document in found}
+        return {document["_id"]: ticket_from(document) for document in found}
 
     async def of_contacts(
         self, tenant: str, contacts: Collection[str], *, limit: int
@@ -258,20 +264,20 @@ class MongoProjection:
     async def _sorted(self, query: Json, order: list[tuple[str, int]], limit: int) -> list[Ticket]:
         async with infrastructure():
             found = await self._tickets.find(query).sort(order).limit(limit).to_list(None)
-        return [_ticket_from(document) for document in found]
+        return [ticket_from(document) for document in found]
 
     async def queue(self, tenant: str, chosen: QueueFilter) -> list[Ticket]:
         """Return the tickets of a selection, sorted, at most its limit."""
-        query: Json = {"tenant": tenant, "routing.status": {"$in": _values(chosen.statuses())}}
+        query: Json = {"tenant": tenant, "routing.status": {"$in": values_of(chosen.statuses())}}
         if chosen.desk is not None:
             query["routing.desk"] = chosen.desk
         if chosen.agent is not None:
             query["routing.agent"] = chosen.agent
-        return await self._sorted(query, _order(chosen), chosen.limit)
+        return await self._sorted(query, order_of(chosen), chosen.limit)
 
     async def counts(self, tenant: str) -> Counts:
         """Return how many open and resolved tickets there are."""
-        statuses = _values((*OPEN, Status.RESOLVED, None))
+        statuses = values_of((*OPEN, Status.RESOLVED, None))
         pipeline: list[Json] = [
             {"$match": {"tenant": tenant, "routing.status": {"$in": statuses}}},
             {
@@ -288,7 +294,7 @@ class MongoProjection:
         ]
         async with infrastructure():
             found = await self._tickets.aggregate(pipeline).to_list(None)
-        return Counts(rows=tuple(_count_from(group) for group in found))
+        return Counts(rows=tuple(count_from(group) for group in found))
 
     async def agents(self, tenant: str) -> dict[str, AgentNow]:
         """Return presence and load of the agents that have been heard of."""
@@ -320,89 +326,4 @@ def _is_conflict(error: Infrastructure) -> bool:
     cause = error.__cause__
     return isinstance(cause, OperationFailure) and (
         cause.has_error_label("TransientTransactionError") or cause.code == WRITE_CONFLICT
-    )
-
-
-def _values(statuses: Collection[Status | None]) -> list[str | None]:
-    """Return the values to look for; None also finds a field that is missing."""
-    return [None if status is None else status.value for status in statuses]
-
-
-def _order(chosen: QueueFilter) -> list[tuple[str, int]]:
-    if chosen.tab in (Tab.RESOLVED, Tab.CLOSED):
-        return [("routing.at", -1), ("_id", 1)]
-    match chosen.order:
-        case Order.DUE:
-            return [("clocks.due_at", 1), ("routing.accepted_at", 1), ("_id", 1)]
-        case Order.PRIORITY:
-            return [("routing.priority", 1), ("clocks.due_at", 1), ("_id", 1)]
-        case Order.AGE:
-            return [("routing.accepted_at", 1), ("_id", 1)]
-
-
-def _guarded(part: Part) -> UpdateOne:
-    return UpdateOne(
-        {"_id": part.id, f"{part.name}.seq": {"$not": {"$gte": part.seq}}},
-        {"$set": {part.name: {**part.fields, "seq": part.seq}}},
-    )
-
-
-def _skeleton(kind: Kind, identifier: str, tenant: str) -> Json:
-    """Return a summary without parts. Sorted fields have a value, so that it is not first."""
-    document: Json = {"_id": identifier, "tenant": tenant}
-    if kind is Kind.TICKET:
-        document["clocks"] = {"seq": 0, "due_at": NEVER}
-        document["routing"] = {"seq": 0, "priority": "unknown", "accepted_at": NEVER, "at": NEVER}
-    if kind is Kind.AGENT:
-        document["presence"] = {"seq": 0}
-    return document
-
-
-def _row_document(row: Row) -> Json:
-    return {
-        "_id": row.id,
-        "tenant": row.tenant,
-        "stream": row.stream,
-        "source": row.source,
-        "type": row.type,
-        "seq": row.seq,
-        "at": row.at,
-        "cv": row.configversion,
-        "cause": row.cause,
-        "body": row.body,
-    }
-
-
-def _row_from(document: Mapping[str, Any]) -> Row:
-    return Row(
-        id=document["_id"],
-        tenant=document["tenant"],
-        stream=document["stream"],
-        source=document["source"],
-        type=document["type"],
-        seq=document["seq"],
-        at=document["at"],
-        configversion=document["cv"],
-        cause=document["cause"],
-        body=bytes(document["body"]),
-    )
-
-
-def _ticket_from(document: Mapping[str, Any]) -> Ticket:
-    parts: Json = {**document, "id": document["_id"]}
-    if parts["routing"]["seq"] == 0:
-        # The skeleton's values are for sorting only.
-        del parts["routing"]
-    return Ticket.model_validate(parts)
-
-
-def _count_from(group: Mapping[str, Any]) -> Count:
-    key = group["_id"]
-    status = key.get("status")
-    return Count(
-        status=None if status is None else Status(status),
-        desk=key.get("desk"),
-        agent=key.get("agent"),
-        tickets=int(group["tickets"]),
-        unattended=status == Status.QUEUED and key.get("tier") == 0,
     )

@@ -44,7 +44,7 @@ from shared.contracts.sla import ClockBreached
 from shared.documents import changes_of, document_from, row_of
 from shared.log import configure
 from shared.mongo import LOAD_MAX, MongoStreams, connect, database
-from shared.service import Ticker
+from shared.ticker import Ticker
 from tests.benchmarks.measure import (
     Circumstances,
     Spread,

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from shared.clock import SystemClock
-from shared.service import Ticker
+from shared.ticker import Ticker
 
 CLOCK = SystemClock()
 LOG: Any = None

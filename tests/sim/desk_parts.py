@@ -13,8 +13,8 @@ from shared.configuration import Configurations
 from shared.consumer import Consumer, First, On
 from shared.contracts.envelope import Event
 from shared.contracts.topics import Topic
-from shared.service import Ticker
 from shared.streams import Record
+from shared.ticker import Ticker
 from tests.sim.desk_ports import LogToWorld
 from tests.sim.desk_stage import Stage
 from tests.sim.process import Process, Reader, Runner, Wiring
