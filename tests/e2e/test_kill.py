@@ -20,14 +20,14 @@ from shared.contracts.topics import REQUESTS
 from shared.kernel import digest, stream_id
 from tests.support.product import RunningProduct, running_product
 
-pytestmark = [pytest.mark.enable_socket, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.enable_socket, pytest.mark.timeout(1500)]
 
 REQUESTS_SENT = int(os.environ.get("HELIODESK_KILL_REQUESTS", "1000"))
 SENDERS = 16
 NOTIFY_KILLS = 1
 """A mail that was sent when notify died, and not recorded yet, is sent again under its own id."""
 ANSWER_SECONDS_MAX = 180
-CONVERGE_SECONDS_MAX = 420
+CONVERGE_SECONDS_MAX = 700
 
 
 @pytest.fixture(scope="module")
