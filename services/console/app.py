@@ -23,7 +23,7 @@ from services.console.handlers.waiting import Waiting
 from services.console.pages import Console, install
 from services.console.pages.frame import Options
 from services.console.settings import ConsoleSettings
-from services.console.store import MongoProjection
+from services.console.store.projection import MongoProjection
 from shared.auth import Authenticator
 from shared.clock import Clock, SystemClock
 from shared.rebuild import read_topic

@@ -11,7 +11,7 @@ from services.console.consumers import Projector
 from services.console.domain.projection import Kind, Part, Row
 from services.console.domain.tickets import AgentNow, Order, QueueFilter, Tab
 from services.console.ports import Noted, Projection
-from services.console.store import MongoProjection
+from services.console.store.projection import MongoProjection
 from shared.clock import SystemClock
 from shared.contracts import intake, routing, sla
 from shared.contracts.facts import Priority

@@ -22,7 +22,7 @@ from services.console.domain.tickets import (
     Ticket,
 )
 from services.console.ports import Noted
-from services.console.store_rows import (
+from services.console.store.rows import (
     count_from,
     guarded,
     order_of,

@@ -1,0 +1,1 @@
+"""The projection in the store."""
