@@ -101,7 +101,12 @@ class Topics:
     async def process(self, topic: Topic, *, partition: int, offset: int) -> None:
         """Commit an offset as sla does."""
         name = self.name(topic)
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.kafka, group_id=f"{log.GROUPS}.{name}")
+        # By itself it would commit the topic's end when it stops, where it has looked for it.
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.kafka,
+            group_id=f"{log.GROUPS}.{name}",
+            enable_auto_commit=False,
+        )
         await consumer.start()
         at = TopicPartition(name, partition)
         consumer.assign([at])
@@ -428,11 +433,11 @@ async def test_a_broker_that_does_not_know_its_groups_yet_is_asked_again(
     asked = AIOKafkaAdminClient.list_consumer_group_offsets
     unknown = [1, 2]
 
-    async def knowing(self: AIOKafkaAdminClient, group: str) -> Any:
+    async def knowing(self: AIOKafkaAdminClient, group: str, **further: Any) -> Any:
         if unknown:
             unknown.pop()
             raise GroupCoordinatorNotAvailableError
-        return await asked(self, group)
+        return await asked(self, group, **further)
 
     monkeypatch.setattr(AIOKafkaAdminClient, "list_consumer_group_offsets", knowing)
     assert len(await topics.read()) == 1
