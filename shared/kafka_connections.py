@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from aiokafka.conn import AIOKafkaConnection, CloseReason
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 WRITING = ("send", "_send_sasl_token")
 
@@ -32,6 +32,9 @@ def _telling(write: Callable[..., Any]) -> Callable[..., Any]:
     def told(connection: AIOKafkaConnection, *args: Any, **kwargs: Any) -> Any:
         try:
             return write(connection, *args, **kwargs)
+        except KafkaError:
+            # Aiokafka's own errors are RuntimeErrors as well, and say what is wrong.
+            raise
         except RuntimeError as error:
             connection.close(reason=CloseReason.CONNECTION_BROKEN)
             message = f"Connection at {connection.host}:{connection.port} broken: {error}"

@@ -56,20 +56,25 @@ def levels_behind(query: Row, order: Order, after: Sequence[Any]) -> list[Row]:
     """Return queries whose answers, one after the other, are all rows behind a place."""
     levels: list[Row] = []
     for depth in reversed(range(len(order))):
-        level = dict(query)
-        for (field, _), value in zip(order[:depth], after, strict=False):
-            level[field] = _both(level[field], "$eq", value) if field in level else value
         field, direction = order[depth]
-        operator = "$gt" if direction > 0 else "$lt"
-        level[field] = _both(level.get(field, {}), operator, after[depth])
+        if field in query and not isinstance(query[field], dict):
+            # All have one value of it: nothing is behind a place by that.
+            continue
+        level = dict(query)
+        for (same, _), value in zip(order[:depth], after, strict=False):
+            level[same] = (
+                {**query[same], "$eq": value} if isinstance(query.get(same), dict) else value
+            )
+        level[field] = _further(
+            query.get(field, {}), "$gt" if direction > 0 else "$lt", after[depth]
+        )
         levels.append(level)
     return levels
 
 
-def _both(asked: Any, operator: str, value: Any) -> Row:
-    """Return one condition on a field for the one that was there and a further one."""
-    first = asked if isinstance(asked, dict) else {"$eq": asked}
-    if operator in first:
+def _further(asked: Row, operator: str, value: Any) -> Row:
+    """Return the conditions on a field and a further one."""
+    if operator in asked:
         message = f"a sorted field is asked for with {operator} already"
         raise ValueError(message)
-    return {**first, operator: value}
+    return {**asked, operator: value}

@@ -119,14 +119,14 @@ class MongoHandovers:
             if not pending:
                 over.append(str(Status.PENDING))
             queued: Query = {"state.status": str(Status.QUEUED), "state.tier": {"$ne": 0}}
-            kinds = [{"state.status": {"$nin": over}}, queued]
-        rows: list[Any] = []
+            # What waits first: what is given to somebody between the two is in both.
+            kinds = [queued, {"state.status": {"$nin": over}}]
+        rows: dict[str, Any] = {}
         async with infrastructure():
             for kind in kinds:
                 cursor = self._tickets.find({**query, **kind}).sort([("_id", 1)]).limit(limit)
-                rows += await cursor.to_list(None)
-        rows.sort(key=lambda row: str(row["_id"]))
-        return [document_from(TICKETS, row) for row in rows[:limit]]
+                rows |= {row["_id"]: row for row in await cursor.to_list(None)}
+        return [document_from(TICKETS, rows[name]) for name in sorted(rows)[:limit]]
 
     async def came(self, tenant: str, desk: str, start: datetime, end: datetime) -> int:
         """Return how many tickets were new in ``[start, end)`` and came to a desk by its end."""

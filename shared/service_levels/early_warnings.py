@@ -22,7 +22,9 @@ def early_warnings(configuration: Configuration) -> Iterator[tuple[Section, str]
 
 def _of(policy: Policy, targets: Mapping[PriorityName, int]) -> Iterator[str]:
     told = {p.left for p in policy.warnings if p.left is not None}
-    done = {s.left for s in policy.escalations if s.left is not None}
+    # A step for an expected breach is done at no point: its point is the earliest for it.
+    steps = [step for step in policy.escalations if step.cause != "expected-late"]
+    done = {step.left for step in steps if step.left is not None}
     points = [(left, "warning", "is never told") for left in told]
     points += [(left, "step", "is done at the start") for left in done]
     for left, what, becomes in sorted(points):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import uvloop
 from aiokafka.conn import AIOKafkaConnection
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import IncompatibleBrokerVersion, KafkaConnectionError
 from aiokafka.protocol.metadata import MetadataRequest
 
 from shared.kafka_connections import tell_lost_connections
@@ -60,3 +60,13 @@ def test_a_write_to_a_connection_that_was_lost_is_a_lost_connection() -> None:
     tell_lost_connections()
     with pytest.raises(KafkaConnectionError):
         uvloop.run(write_while_the_broker_goes())
+
+
+def test_what_aiokafka_says_itself_stays_as_it_is() -> None:
+    """Its errors are RuntimeErrors too: a request that a broker does not know loses no connection."""
+    tell_lost_connections()
+    connection = AIOKafkaConnection.__new__(AIOKafkaConnection)
+    connection._writer = object()
+    connection._versions = {}
+    with pytest.raises(IncompatibleBrokerVersion):
+        connection.send(MetadataRequest([]))

@@ -52,5 +52,8 @@ def test_no_level_asks_with_an_or_and_a_field_that_is_asked_for_keeps_its_condit
         {**query, "at": {"$lte": 9, "$eq": 5}, "_id": {"$gt": "x"}},
         {**query, "at": {"$lte": 9, "$gt": 5}},
     ]
+    assert levels_behind({"at": 5}, [("at", 1), ("_id", 1)], (5, "x")) == [
+        {"at": 5, "_id": {"$gt": "x"}}
+    ]
     with pytest.raises(ValueError, match=r"\$gt already"):
         levels_behind({"at": {"$gt": 1}}, [("at", 1)], (5,))

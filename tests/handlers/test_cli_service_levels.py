@@ -127,7 +127,11 @@ def test_a_warning_that_lies_before_the_start_is_warned_of(desk: Desk, folder: P
     loaded = yaml.safe_load(rules.read_text())
     policy = next(one for one in loaded["policies"] if one["metric"] == "resolution")
     policy |= {"warnings": ["5h", "4h", 0.5]}
-    policy["escalations"] = [{"left": "6h", "notify": ["desk"]}]
+    expected_late = {"cause": "expected-late", "above": 0.5, "left": "7h"}
+    policy["escalations"] = [
+        {"left": "6h", "notify": ["desk"]},
+        {**expected_late, "notify": ["desk"]},
+    ]
     policy["targets"] |= {"P1": "4h", "P2": "8h"}
     policy.pop("warning_share", None)
     rules.write_text(yaml.safe_dump(loaded))

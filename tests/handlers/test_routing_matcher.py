@@ -157,6 +157,53 @@ async def test_a_queue_is_not_read_while_nobody_who_could_take_of_it_has_room(
     assert (await routing.state("t5")).status is Status.ASSIGNED
 
 
+async def test_who_gets_room_while_another_queue_is_read_is_given_what_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Pay is full and passed over; meanwhile somebody resolves there, and only this round reads it."""
+    routing = Routing(
+        configuration=organisation(
+            desks="""
+desks:
+  - {name: pay, title: Pay, calendar: day}
+  - {name: days, title: Days, calendar: day}
+""",
+            agents="""
+agents:
+  - {id: ann, name: Ann, email: ann@example.org, desks: [pay], capacity: 1, skills: [rare]}
+  - {id: bob, name: Bob, email: bob@example.org, desks: [days], capacity: 1}
+""",
+            topologies="""
+topologies:
+  - {name: pay, scope: {services: [payroll]}, shape: centralized, desk: pay}
+  - {name: all, shape: centralized, desk: days}
+""",
+            # Bob has room, and can do nothing of what waits for him.
+            routing="rules: [{name: rare, when: 'desk == \"days\"', skills: {rare: 1}}]",
+        )
+    )
+    for number in (1, 2):
+        await routing.feed(f"t{number}", accepted(f"HD-{number}", service="payroll"))
+    await routing.feed("t3", accepted("HD-3"))
+    await routing.match()
+    asked = routing.tickets.waiting
+    resolved = False
+
+    async def meanwhile(tenant: str, desk: str, **wanted: Any) -> Any:
+        nonlocal resolved
+        if not resolved:
+            resolved = True
+            await routing.commands.resolve(routing.caller("t1"), code="solved", article=None)
+        return await asked(tenant, desk, **wanted)
+
+    monkeypatch.setattr(routing.tickets, "waiting", meanwhile)
+    assert await routing.matcher.round() is True
+    monkeypatch.undo()
+    await routing.match()
+    assert (await routing.state("t2")).holder == "ann"
+    assert (await routing.state("t3")).status is Status.QUEUED
+
+
 async def test_a_long_queue_is_worked_off_window_by_window() -> None:
     """With a window of one and groups of one, everything that fits is still assigned."""
     limits = MatchLimits(window_tickets_max=1, together_tickets_max=1)

@@ -118,7 +118,7 @@ class Matcher:
         board = self.roster.board(tenant)
         configuration, now = board.configuration, self._clock.now()
         self._remind(tenant, _next_opening(board, now))
-        queue = await self._queue(tenant, board, now)
+        queue, unread = await self._queue(tenant, board, now)
         if not queue:
             return False
         reach: dict[str, None] = {}
@@ -130,7 +130,8 @@ class Matcher:
         again = await self._assign(tenant, configuration, picks, documents)
         if len(picks) < len(queue):
             self._remind(tenant, board.next_alarm())
-        return again
+        # Agents were read since: whoever has room now is heard of no more.
+        return again or any(board.has_room(desk) for desk in unread)
 
     def _remind(self, tenant: str, at: datetime | None) -> None:
         if at is not None:
@@ -138,10 +139,10 @@ class Matcher:
 
     async def _queue(
         self, tenant: str, board: Board, now: datetime
-    ) -> list[tuple[TicketDocument, Waiting]]:
-        """Return what waits where somebody has room for it.
+    ) -> tuple[list[tuple[TicketDocument, Waiting]], list[str]]:
+        """Return what waits where somebody has room for it, and the desks where nobody has.
 
-        A queue is the longest where nobody has: it is not read until somebody might take of it.
+        A queue is the longest there: it is not read until somebody might take of it.
         """
         configuration = board.configuration
         terms = configuration.routing
@@ -150,16 +151,16 @@ class Matcher:
         names = [desk.name for desk in found]
         await self.roster.gather(tenant, board, {t for name in names for t in board.takers(name)})
         queue: list[tuple[TicketDocument, Waiting]] = []
-        for name in names:
-            if not board.has_room(name):
-                self._remind(tenant, board.next_alarm())
-                continue
+        unread = [name for name in names if not board.has_room(name)]
+        if unread:
+            self._remind(tenant, board.next_alarm())
+        for name in (name for name in names if name not in unread):
             for document in await self._queues.look(tenant, name, terms):
                 state = document.state
                 ticket = Waiting.of(document.id, state) if state is not None else None
                 if ticket is not None:
                     queue.append((document, ticket))
-        return queue
+        return queue, unread
 
     async def _settled(
         self, tenant: str, board: Board, queue: Sequence[tuple[TicketDocument, Waiting]]
