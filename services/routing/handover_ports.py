@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from services.routing.domain.handover.items import ItemState
 from services.routing.domain.handover.process import HandoverState
@@ -17,8 +16,7 @@ HandoverDocument = Document[HandoverState]
 ItemDocument = Document[ItemState]
 
 
-@dataclass(frozen=True, slots=True)
-class HandoverPlace:
+class HandoverPlace(NamedTuple):
     """Where a list goes on: after the handover that closes then and has this id."""
 
     closes_at: datetime

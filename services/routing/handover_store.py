@@ -81,9 +81,8 @@ class MongoHandovers:
             query["$or"] = [{"state.desk": desk}, {"state.to": desk}]
         if open_only:
             query |= {"state.withdrawn": None, "state.completed_at": None}
-        place = None if after is None else (after.closes_at, after.id)
         order = [("state.closes_at", -1), ("_id", -1)]
-        rows = await page(self._handovers, query, order, limit=limit, after=place)
+        rows = await page(self._handovers, query, order, limit=limit, after=after)
         return [document_from(HANDOVERS, row) for row in rows]
 
     async def items(self, handover: str, *, after: str, limit: int) -> list[ItemDocument]:
@@ -109,8 +108,8 @@ class MongoHandovers:
         What is queued at tier 0 is nobody's work yet.
         """
         query: Query = {"tenant": tenant, "state.desk": desk, "parked": 0, "_id": {"$gt": after}}
-        held = [str(s) for s in HELD if pending or s is not Status.PENDING]
         if holders is not None:
+            held = [str(s) for s in HELD if pending or s is not Status.PENDING]
             # Of one that is queued the agent is who had solved it.
             query["state.agent"] = {"$in": list(holders)}
             kinds: list[Query] = [{"state.status": {"$in": held}}]

@@ -180,9 +180,8 @@ class MongoForesight:
         query: Row = {"tenant": wanted.tenant, "open": True, "risk_at": {"$lte": wanted.now}}
         if wanted.desk is not None:
             query["desk"] = wanted.desk
-        place = None if wanted.after is None else (wanted.after.rank_at, wanted.after.ticket)
         order = [("rank_at", 1), ("_id", 1)]
-        rows = await page(self._watched, query, order, limit=wanted.limit, after=place)
+        rows = await page(self._watched, query, order, limit=wanted.limit, after=wanted.after)
         return [_watched(row) for row in rows]
 
 

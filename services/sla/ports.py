@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from services.sla.domain.horizon import Due
 from services.sla.domain.model import ClocksState
@@ -16,8 +16,7 @@ from shared.organisation import Configuration
 PAGE_MAX = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a page of a list ended."""
 
     rank_at: datetime

@@ -117,9 +117,8 @@ class MongoClocks:
                 "state.status": {"$nin": sorted(OVER)},
             }
             query["$or"] = [{"state.clocks.view.state": {"$in": states}}, gone]
-        place = None if wanted.after is None else (wanted.after.rank_at, wanted.after.ticket)
         order = [("state.rank_at", 1), ("_id", 1)]
-        rows = await page(self._clocks, query, order, limit=wanted.limit, after=place)
+        rows = await page(self._clocks, query, order, limit=wanted.limit, after=wanted.after)
         return [document_from(TICKET_CLOCKS, row) for row in rows]
 
 

@@ -75,8 +75,15 @@ class Board:
         for queue in configuration.desks.queues:
             found = configuration.members_of(queue.name)
             self._desks[queue.name] = [self._members[agent.id] for agent in found]
-        self._rings = {
-            desk for rule in configuration.routing.rules for r in rule.overflow for desk in r.desks
+        rules = configuration.routing.rules
+        rings = sorted({desk for rule in rules for ring in rule.overflow for desk in ring.desks})
+        self._takers = {
+            desk.name: tuple(
+                dict.fromkeys(
+                    (desk.name, *(q for q, own in self._queues.items() if own == desk.name), *rings)
+                )
+            )
+            for desk in configuration.desks.desks
         }
         self._pools = Pools(self._desks, self.hours)
         self._kept = [
@@ -139,8 +146,7 @@ class Board:
 
     def takers(self, desk: str) -> tuple[str, ...]:
         """Return all desks and queues whose agents a desk's tickets may go to at whatever age."""
-        queues = [queue for queue, owner in self._queues.items() if owner == desk]
-        return tuple({desk: None, **dict.fromkeys(queues), **dict.fromkeys(sorted(self._rings))})
+        return self._takers[desk]
 
     def has_room(self, desk: str) -> bool:
         """Whether anybody who could take a desk's tickets may be given any work now."""
